@@ -1,0 +1,82 @@
+"""In which order Python evaluates the parts of a statement, as far as moving a call needs it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Set
+from typing import Literal
+
+_Step = Literal["found", "harmless", "blocked"]
+
+
+def can_be_hoisted(statement: ast.stmt, call: ast.Call, moved: Set[ast.Call]) -> bool:
+    """Whether a call may be written in a statement of its own before the one that it is part of.
+
+    It may where the statement always evaluates it, once, and before it only names, constants, the
+    functions to be called, and calls that are themselves moved to before the statement.
+    """
+    match statement:
+        case ast.Assign(value=value) | ast.Expr(value=value):
+            pass
+        case ast.Return(value=ast.expr() as value) | ast.AnnAssign(value=ast.expr() as value):
+            pass
+        case ast.AugAssign(target=ast.Name(), value=value):
+            pass
+        case _:
+            return False
+    return _Walk(call, moved).step(value) == "found"
+
+
+class _Walk:
+    """Go through an expression in the order of its evaluation, until the call or an obstacle."""
+
+    def __init__(self, call: ast.Call, moved: Set[ast.Call]) -> None:
+        self.call = call
+        self.moved = moved
+
+    def step(self, node: ast.expr) -> _Step:
+        if node is self.call:
+            return "found"
+        match node:
+            case ast.Name() | ast.Constant():
+                return "harmless"
+            case ast.Call():
+                step = self._callee(node.func)
+                if step == "harmless":
+                    step = self._in_turn([*node.args, *(each.value for each in node.keywords)])
+                return self._then(step, harmless=node in self.moved)
+            case ast.Tuple() | ast.List():
+                return self._in_turn(node.elts)
+            case ast.BinOp():
+                return self._then(self._in_turn([node.left, node.right]))
+            case ast.Compare():
+                return self._then(self._in_turn([node.left, node.comparators[0]]))
+            case ast.BoolOp():
+                return self._then(self.step(node.values[0]))
+            case ast.IfExp():
+                return self._then(self.step(node.test))
+            case ast.Subscript():
+                return self._then(self._in_turn([node.value, node.slice]))
+            case ast.Attribute() | ast.Starred() | ast.NamedExpr():
+                return self._then(self.step(node.value))
+            case ast.UnaryOp():
+                return self._then(self.step(node.operand))
+        return "blocked"
+
+    def _callee(self, node: ast.expr) -> _Step:
+        """A function to be called: to look it up, by name and by name in it, changes nothing."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return self.step(node)
+
+    def _in_turn(self, nodes: list[ast.expr]) -> _Step:
+        for node in nodes:
+            step = self.step(node)
+            if step != "harmless":
+                return step
+        return "harmless"
+
+    @staticmethod
+    def _then(step: _Step, harmless: bool = False) -> _Step:
+        """The step of a whole whose parts are done and that then does something itself."""
+        return "blocked" if step == "harmless" and not harmless else step

@@ -1,0 +1,113 @@
+"""Format emitted code with black, as the project does that it goes into."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from collections.abc import Mapping
+from functools import cached_property
+
+import black
+
+from .outcome import TemplateError
+
+_ENDLESS = 10**6
+_FSTRING_START = getattr(tokenize, "FSTRING_START", None)  # from Python 3.12
+_FSTRING_END = getattr(tokenize, "FSTRING_END", None)
+
+
+class Formatter:
+    """Formats fragments of code that stand at an indentation of their own.
+
+    Args:
+        config: the project's ``[tool.black]`` table; keys that do not say how code looks, such as
+            ``exclude``, are passed over.
+        indentation: what the source indents a block by.
+        line_end: what the source ends a line with.
+    """
+
+    def __init__(self, config: Mapping[str, object], indentation: str, line_end: str) -> None:
+        self._config = {key.replace("-", "_"): value for key, value in config.items()}
+        self._indentation = indentation
+        self._line_end = line_end
+
+    @cached_property
+    def line_length(self) -> int:
+        """The columns that a line may have."""
+        length = self._config.get("line_length", black.DEFAULT_LINE_LENGTH)
+        return int(str(length))
+
+    def statements(self, code: str, indent: str) -> list[str]:
+        """The lines of some statements that are to stand at an indent, without it and line ends.
+
+        Raises:
+            TemplateError: the code is no Python.
+        """
+        return self._format(code, self.line_length - len(indent.expandtabs(4))).split("\n")
+
+    def expression(self, code: str) -> str:
+        """An expression on one line, as far as its strings let it.
+
+        Raises:
+            TemplateError: the code is no Python.
+        """
+        mode = self._mode(_ENDLESS)
+        mode.magic_trailing_comma = False
+        return self._format(f"_ = ({code})", _ENDLESS, mode).removeprefix("_ = ")
+
+    def broken_expression(self, code: str, indent: str) -> list[str]:
+        """The lines of an expression that has to be broken, to stand at an indent, without it."""
+        width = min(self.line_length - len(indent.expandtabs(4)), len(code))
+        lines = self._format(f"_ = ({code})", width).split("\n")
+        return [lines[0].removeprefix("_ = "), *lines[1:]]
+
+    def joined(self, lines: list[str], indent: str) -> str:
+        """Lines as a text whose first line stands at an indent already."""
+        inside_string = _lines_inside_strings("\n".join(lines))
+        text = lines[0]
+        for number, line in enumerate(lines[1:], 2):
+            if number in inside_string:
+                text += self._line_end + line
+            else:
+                content = line.lstrip(" ")
+                levels = (len(line) - len(content)) // 4
+                text += self._line_end + (indent + self._indentation * levels if content else "")
+                text += content
+        return text
+
+    def _format(self, code: str, width: int, mode: black.Mode | None = None) -> str:
+        try:
+            formatted = black.format_str(code, mode=mode or self._mode(max(width, 1)))
+        except black.InvalidInput as error:
+            raise TemplateError(f"a template emits what is no Python: {code.strip()!r}") from error
+        return formatted.removesuffix("\n")
+
+    def _mode(self, line_length: int) -> black.Mode:
+        config = self._config
+        versions = config.get("target_version", ())
+        known = {version.name.lower(): version for version in black.TargetVersion}
+        return black.Mode(
+            target_versions={known[each] for each in _strings(versions) if each in known},
+            line_length=line_length,
+            string_normalization=not config.get("skip_string_normalization", False),
+            magic_trailing_comma=not config.get("skip_magic_trailing_comma", False),
+            preview=bool(config.get("preview", False)),
+        )
+
+
+def _strings(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, (list, tuple)) else [str(value)]
+
+
+def _lines_inside_strings(code: str) -> set[int]:
+    """The numbers, from 1, of the lines that begin inside a string."""
+    found: set[int] = set()
+    starts: list[int] = []
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.STRING:
+            found.update(range(token.start[0] + 1, token.end[0] + 1))
+        elif token.type == _FSTRING_START:
+            starts.append(token.start[0])
+        elif token.type == _FSTRING_END:
+            found.update(range(starts.pop() + 1, token.end[0] + 1))
+    return found

@@ -1,0 +1,136 @@
+"""Tell for each site what it builds, as far as the source alone tells it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Literal
+
+from ..classes import ClassIndex
+from ..convolutions import ConvClass, kind_of
+from ..source import Source
+from ..values import known_int
+from .find import Site
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A grouped convolution with known channels, assigned to an attribute of ``self``.
+
+    Attributes:
+        site: where it is built.
+        statement: the assignment.
+        target: what it assigns to.
+        owner: the class.
+        attribute: the name.
+        conv: the class of torch.
+        in_channels, out_channels, groups: as passed to it.
+    """
+
+    site: Site
+    statement: ast.Assign | ast.AnnAssign
+    target: ast.Attribute
+    owner: ast.ClassDef
+    attribute: str
+    conv: ConvClass
+    in_channels: int
+    out_channels: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why a site is not to be split: it needs no change, or it stays for a reason."""
+
+    status: Literal["kept", "unsplit"]
+    reason: str
+
+
+_DEPTHWISE = Verdict("kept", "depthwise, which PLiNIO takes as it is")
+
+
+def classify(index: ClassIndex, site: Site) -> Candidate | Verdict | None:
+    """Say what a site is; None for a plain convolution, of which nothing is to be said."""
+    source, conv = index.source, site.conv
+    groups = _known(index, site, "groups", default=1)
+    if groups == 1:
+        return None
+    if conv is None:
+        return _unsplit(site.obstacle)
+    if groups is None and _is_depthwise_by_name(source, site, conv):
+        return _DEPTHWISE
+    in_channels, out_channels = _known(index, site, "in_channels"), _known(index, site, "out_channels")
+    if conv.lazy:
+        return _unsplit("a lazy convolution learns its in_channels only when it is called")
+    if groups is None:
+        return _unsplit(_unknown(source, site, "groups"))
+    if in_channels is None:
+        return _unsplit(_unknown(source, site, "in_channels"))
+    if out_channels is None:
+        return _unsplit(_unknown(source, site, "out_channels"))
+    kind = kind_of(conv, in_channels, out_channels, groups)
+    if kind == "depthwise":
+        return _DEPTHWISE
+    if kind == "invalid":
+        return _unsplit(
+            f"torch refuses it: groups={groups} does not divide"
+            f" in_channels={in_channels} and out_channels={out_channels}"
+        )
+    if site.arguments.starred:
+        return _unsplit("what *args passes to it is known only at run time")
+    return _candidate(index, site, conv, (in_channels, out_channels, groups))
+
+
+def _candidate(
+    index: ClassIndex, site: Site, conv: ConvClass, numbers: tuple[int, int, int]
+) -> Candidate | Verdict:
+    statement = index.source.parent(site.call)
+    target = _single_target(statement)
+    owner = index.self_class(target.value) if isinstance(target, ast.Attribute) else None
+    if owner is None or not isinstance(target, ast.Attribute):
+        return _unsplit("it is not assigned to an attribute of self in a statement of its own")
+    assert isinstance(statement, (ast.Assign, ast.AnnAssign))
+    return Candidate(site, statement, target, owner, target.attr, conv, *numbers)
+
+
+def _single_target(statement: ast.AST) -> ast.expr | None:
+    if isinstance(statement, ast.AnnAssign):
+        return statement.target
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        return statement.targets[0]
+    return None
+
+
+def _known(index: ClassIndex, site: Site, name: str, default: int | None = None) -> int | None:
+    expression = site.arguments.by_name.get(name)
+    if expression is None:
+        hidden = site.arguments.starred or site.arguments.double_starred
+        return None if hidden else default
+    return known_int(index, expression)
+
+
+def _unsplit(reason: str) -> Verdict:
+    return Verdict("unsplit", reason)
+
+
+def _unknown(source: Source, site: Site, name: str) -> str:
+    expression = site.arguments.by_name.get(name)
+    if expression is None:
+        return f"{name} may be among the *args or **kwargs, known only at run time"
+    return f"{name}={' '.join(source.code(expression).split())} is known only at run time"
+
+
+def _is_depthwise_by_name(source: Source, site: Site, conv: ConvClass) -> bool:
+    """Whether groups, in_channels and out_channels are one and the same name."""
+    if conv.dimensions == 3 or conv.lazy:
+        return False
+    names = ("groups", "in_channels", "out_channels")
+    expressions = [site.arguments.by_name.get(name) for name in names]
+    codes = {ast.dump(each) if _is_dotted(each) else None for each in expressions}
+    return len(codes) == 1 and None not in codes
+
+
+def _is_dotted(expression: ast.expr | None) -> bool:
+    while isinstance(expression, ast.Attribute):
+        expression = expression.value
+    return isinstance(expression, ast.Name)

@@ -1,0 +1,237 @@
+"""Fill the templates of the styles, and hand the code to the rewriter as edits."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..edits import CallEdit, Codes, Edit, Insertion, Replacement, StatementEdit
+from ..source import Source
+from ..spelling import place_for_torch_import
+from .model import Definition, NamedArgument, Use
+
+if TYPE_CHECKING:
+    from ..templating import Templates
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A local variable to bind: its name, and the code of its value."""
+
+    variable: str
+    code: str
+
+
+@dataclass(frozen=True)
+class DefinitionContext:
+    """What the macro ``definition`` is given as ``conv``.
+
+    Attributes:
+        self: the name of ``self``.
+        attribute: the attribute that held the grouped convolution.
+        names: the attribute of each group's convolution; in explicit style.
+        annotation: the attribute's annotation with its colon, or nothing.
+        constructor: the convolution class as the source spells it.
+        arguments: the code of each argument for the convolution of one group.
+        variables: the local variables that the arguments need.
+        groups: the number of groups.
+        module_list: ``nn.ModuleList`` as the source spells it; in loop style.
+        counter: a loop variable; in loop style.
+    """
+
+    self: str
+    attribute: str
+    names: tuple[str, ...]
+    annotation: str
+    constructor: str
+    arguments: tuple[str, ...]
+    variables: tuple[Variable, ...]
+    groups: int
+    module_list: str
+    counter: str
+
+
+@dataclass(frozen=True)
+class BranchContext:
+    """The convolution of one group: its attribute, its channels, the variable for its output."""
+
+    name: str
+    start: int
+    stop: int
+    output: str
+
+
+@dataclass(frozen=True)
+class InputContext:
+    """What is passed on in a call: the input's code, and that of all else, with a comma before."""
+
+    input: str
+    rest: str
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """What the other macros are given as ``call``.
+
+    Attributes:
+        self: the name of ``self``.
+        attribute: the attribute that held the grouped convolution.
+        input: the code of the input: a plain name.
+        rest: the code of the other arguments, with a comma before each.
+        binding: the same two, with ``:=`` where a variable is to be bound by the expression.
+        variables: the local variables that the arguments need.
+        branches: the convolution of each group; in explicit style.
+        width: the input channels of one group.
+        cat: ``torch.cat`` as the source spells it.
+        output: a local variable for the result; in loop style for the list of results.
+        item: a loop variable for a group's convolution; in loop style.
+        counter: a loop variable for its number; in loop style.
+    """
+
+    self: str
+    attribute: str
+    input: str
+    rest: str
+    binding: InputContext
+    variables: tuple[Variable, ...]
+    branches: tuple[BranchContext, ...]
+    width: int
+    cat: str
+    output: str
+    item: str
+    counter: str
+
+
+def make_edits(
+    source: Source,
+    definitions: Iterable[Definition],
+    uses: Iterable[Use],
+    needs_torch: bool,
+    templates: Templates,
+) -> Iterator[Edit]:
+    """The edits that replace some definitions and calls.
+
+    Raises:
+        TemplateError: a template is faulty; raised when the edit's code is emitted.
+    """
+    for definition in definitions:
+        yield _definition_edit(source, definition, templates)
+    for use in uses:
+        yield _use_edit(source, use, templates)
+    if needs_torch:
+        place = place_for_torch_import(source)
+        code = templates.render("import.py.jinja", "statement", "torch")
+        yield Insertion(place.before, code, blank_lines=0 if place.among_imports else 2)
+
+
+def _definition_edit(source: Source, definition: Definition, templates: Templates) -> StatementEdit:
+    candidate = definition.candidate
+
+    def emit(codes: Codes) -> str:
+        context = _definition_context(source, definition, codes)
+        return templates.render(_template(definition.attribute.style), "definition", context)
+
+    return StatementEdit(candidate.statement, candidate.site.call, emit)
+
+
+def _use_edit(source: Source, use: Use, templates: Templates) -> CallEdit:
+    template = _template(use.attribute.style)
+
+    def emit(codes: Codes) -> Replacement:
+        context = _call_context(source, use, codes)
+        if not use.hoisted:
+            return Replacement(templates.render(template, "expression", context))
+        before = templates.render(template, "statements", context)
+        value = templates.render(template, "value", context)
+        if not templates.has(template, "binding"):
+            return Replacement(value, before)
+        binding = templates.render(template, "binding", context)
+        return Replacement(value, before, f"{before}\n{binding}", use.output)
+
+    return CallEdit(use.call, emit)
+
+
+def _definition_context(source: Source, definition: Definition, codes: Codes) -> DefinitionContext:
+    candidate, attribute = definition.candidate, definition.attribute
+    statement = candidate.statement
+    annotation = getattr(statement, "annotation", None)
+    return DefinitionContext(
+        self=source.code(candidate.target.value),
+        attribute=attribute.attribute,
+        names=attribute.names,
+        annotation=f": {source.code(annotation)}" if annotation is not None else "",
+        constructor=source.code(candidate.site.call.func),
+        arguments=tuple(_constructor_arguments(definition, codes)),
+        variables=_variables(definition.arguments, codes),
+        groups=attribute.groups,
+        module_list=definition.module_list,
+        counter=definition.counter,
+    )
+
+
+def _constructor_arguments(definition: Definition, codes: Codes) -> Iterator[str]:
+    """The arguments for one group: without groups, and so by name what was placed after it."""
+    candidate, groups = definition.candidate, definition.attribute.groups
+    values = {
+        "in_channels": str(candidate.in_channels // groups),
+        "out_channels": str(candidate.out_channels // groups),
+    }
+    groups_seen = False
+    for named, code in zip(definition.arguments, codes):
+        if named.parameter == "groups":
+            groups_seen = True
+            continue
+        value = values.get(named.parameter) or named.variable or code
+        keyword = named.parameter if groups_seen and not named.argument.stars else named.argument.keyword
+        yield f"{keyword}={value}" if keyword else f"{named.argument.stars}{value}"
+
+
+def _call_context(source: Source, use: Use, codes: Codes) -> CallContext:
+    attribute = use.attribute
+    assert isinstance(use.call.func, ast.Attribute)
+    names = attribute.names
+    passed = _passed_on(use.arguments, [each.variable or code for each, code in zip(use.arguments, codes)])
+    binding = _passed_on(
+        use.arguments,
+        [f"({each.variable} := {code})" if each.variable else code for each, code in zip(use.arguments, codes)],
+    )
+    width = attribute.width
+    return CallContext(
+        self=source.code(use.call.func.value),
+        attribute=attribute.attribute,
+        input=passed.input,
+        rest=passed.rest,
+        binding=binding,
+        variables=_variables(use.arguments, codes),
+        branches=tuple(
+            BranchContext(name, width * i, width * (i + 1), output)
+            for i, (name, output) in enumerate(zip(names, use.outputs))
+        ),
+        width=width,
+        cat=use.cat,
+        output=use.output,
+        item=use.item,
+        counter=use.counter,
+    )
+
+
+def _passed_on(arguments: tuple[NamedArgument, ...], values: list[str]) -> InputContext:
+    passed = list(zip(arguments, values))
+    rest = "".join(
+        f", {each.argument.keyword}={value}" if each.argument.keyword else f", {value}"
+        for each, value in passed
+        if each.parameter != "input"
+    )
+    return InputContext(next(value for each, value in passed if each.parameter == "input"), rest)
+
+
+def _variables(arguments: tuple[NamedArgument, ...], codes: Codes) -> tuple[Variable, ...]:
+    return tuple(
+        Variable(each.variable, code) for each, code in zip(arguments, codes) if each.variable
+    )
+
+
+def _template(style: str) -> str:
+    return f"{style}.py.jinja"

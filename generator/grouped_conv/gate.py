@@ -1,0 +1,26 @@
+"""The cheap questions that most files fail: can a grouped convolution be in here at all?"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from ..convolutions import GROUPS_POSITION
+
+_NAMES_A_CONVOLUTION = re.compile(r"onv(?:_?[Tt]ranspose)?[123]d")
+
+
+def may_apply(text: str, tree: ast.Module) -> bool:
+    """Whether the text names a convolution, and any call in the tree can carry ``groups``."""
+    if _NAMES_A_CONVOLUTION.search(text) is None:
+        return False
+    return any(isinstance(node, ast.Call) and can_carry_groups(node) for node in ast.walk(tree))
+
+
+def can_carry_groups(call: ast.Call) -> bool:
+    """Whether ``groups`` is, or may be, among the arguments of a call."""
+    return (
+        len(call.args) >= GROUPS_POSITION  # a lazy class has no in_channels
+        or any(isinstance(argument, ast.Starred) for argument in call.args)
+        or any(keyword.arg in ("groups", None) for keyword in call.keywords)
+    )

@@ -1,0 +1,120 @@
+"""What the plan decides about a grouped convolution."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from ..calls import Argument
+from ..outcome import WrittenStyle
+from .classify import Candidate
+
+
+@dataclass(frozen=True)
+class SplitAttribute:
+    """An attribute that holds a grouped convolution, and how it is to be written.
+
+    Attributes:
+        candidates: where it is built; all have the same class, in_channels and groups.
+        calls: all calls of it.
+        style: how it is written.
+        names: the attribute of each group's convolution; empty in loop style, where ``attribute``
+            becomes a list of them.
+    """
+
+    candidates: tuple[Candidate, ...]
+    calls: tuple[ast.Call, ...]
+    style: WrittenStyle
+    names: tuple[str, ...]
+
+    @property
+    def owner(self) -> ast.ClassDef:
+        """The class."""
+        return self.candidates[0].owner
+
+    @property
+    def attribute(self) -> str:
+        """Its name."""
+        return self.candidates[0].attribute
+
+    @property
+    def stem(self) -> str:
+        """What the local variables for it are named after."""
+        return self.attribute.strip("_") or "conv"
+
+    @property
+    def groups(self) -> int:
+        """The number of groups."""
+        return self.candidates[0].groups
+
+    @property
+    def width(self) -> int:
+        """The input channels of one group."""
+        return self.candidates[0].in_channels // self.groups
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The attribute path of each group's convolution below the owner."""
+        return self.names or tuple(f"{self.attribute}.{i}" for i in range(self.groups))
+
+
+@dataclass(frozen=True)
+class NamedArgument:
+    """An argument of a call, the parameter that it goes to, and the variable that is to hold it.
+
+    Attributes:
+        argument: as it stands.
+        parameter: the parameter's name; empty behind ``**``.
+        variable: the local variable for its value, where that must be computed once and is no
+            plain name; else empty.
+    """
+
+    argument: Argument
+    parameter: str
+    variable: str = ""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A statement ``self.name = nn.Conv2d(...)`` that is to be replaced.
+
+    Attributes:
+        candidate: the statement and the convolution that it builds.
+        attribute: what becomes of it.
+        arguments: of the constructor, in the order of the text.
+        module_list: how the source spells ``torch.nn.ModuleList``; in loop style.
+        counter: the loop variable, which is not used; in loop style.
+    """
+
+    candidate: Candidate
+    attribute: SplitAttribute
+    arguments: tuple[NamedArgument, ...]
+    module_list: str = ""
+    counter: str = ""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A call ``self.name(x)`` that is to be replaced.
+
+    Attributes:
+        call: the expression.
+        attribute: what is called.
+        arguments: of the call, in the order of the text.
+        hoisted: whether the groups' calls stand in statements of their own before its statement.
+        cat: how the source spells ``torch.cat``.
+        output: the local variable for the result as a whole; in loop style, for the list.
+        outputs: the local variables for the results of the groups; in explicit style.
+        item: the loop variable over the groups' convolutions; in loop style.
+        counter: the loop variable that counts them; in loop style.
+    """
+
+    call: ast.Call
+    attribute: SplitAttribute
+    arguments: tuple[NamedArgument, ...]
+    hoisted: bool
+    cat: str
+    output: str
+    outputs: tuple[str, ...] = ()
+    item: str = ""
+    counter: str = ""

@@ -1,0 +1,167 @@
+"""Decide for every site how it is split, or why it is not."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..classes import ClassIndex
+from ..naming import fresh_series
+from ..edits import Edit
+from ..outcome import Options, Record, Warning, WrittenStyle
+from ..source import Source
+from .classify import Candidate, Verdict, classify
+from .emit import make_edits
+from .find import Site, find_sites
+from .model import Definition, SplitAttribute, Use
+from .refusal import Refusal
+from .uses import find_calls
+from .writing import Writing
+
+if TYPE_CHECKING:
+    from ..templating import Templates
+
+_TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done in one source.
+
+    Attributes:
+        records: one for each site, in the order of the source.
+        warnings: what the split source does not keep.
+        definitions: the assignments to replace.
+        uses: the calls to replace.
+        needs_torch: whether ``import torch`` must be added.
+    """
+
+    records: tuple[Record, ...]
+    warnings: tuple[Warning, ...]
+    definitions: tuple[Definition, ...]
+    uses: tuple[Use, ...]
+    needs_torch: bool
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to rewrite."""
+        return bool(self.definitions)
+
+    def edits(self, source: Source, templates: Templates) -> Iterable[Edit]:
+        """The edits that carry the plan out."""
+        return make_edits(source, self.definitions, self.uses, self.needs_torch, templates)
+
+
+def make_plan(index: ClassIndex, options: Options) -> Plan:
+    """Plan all sites of a source. An attribute is split in all its places, or in none."""
+    source = index.source
+    records: list[Record] = []
+    attributes: list[SplitAttribute] = []
+    by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
+    for site in find_sites(index):
+        found = classify(index, site)
+        if isinstance(found, Verdict):
+            records.append(_record(source, site, _callee(source, site), found))
+        elif found is not None:
+            by_attribute[found.owner, found.attribute].append(found)
+    for candidates in by_attribute.values():
+        try:
+            attributes.append(_split(index, candidates, options))
+        except Refusal as refusal:
+            records += _refused(source, candidates, refusal)
+    while True:
+        writing = Writing(index)
+        try:
+            definitions, uses = writing.write(attributes)
+            break
+        except Refusal as refusal:
+            assert refusal.attribute is not None
+            attributes.remove(refusal.attribute)
+            records += _refused(source, refusal.attribute.candidates, refusal)
+    warnings: list[Warning] = []
+    for each in attributes:
+        records += [_done(source, candidate, each) for candidate in each.candidates]
+        warnings += [
+            Warning(*source.place(candidate.site.call), _TRANSPOSED)
+            for candidate in each.candidates
+            if candidate.conv.transposed
+        ]
+    return Plan(
+        tuple(sorted(records, key=_place)),
+        tuple(sorted(warnings, key=_place)),
+        tuple(definitions),
+        tuple(uses),
+        writing.needs_torch,
+    )
+
+
+def _place(each: Record | Warning) -> tuple[int, int]:
+    return each.line, each.column
+
+
+def _split(index: ClassIndex, candidates: list[Candidate], options: Options) -> SplitAttribute:
+    first = candidates[0]
+    if len({(each.conv, each.in_channels, each.groups) for each in candidates}) > 1:
+        raise Refusal(f"self.{first.attribute} is assigned convolutions of different groups")
+    calls = find_calls(index, first.owner, first.attribute, [each.target for each in candidates])
+    style = _style(options, first.groups)
+    names = _branch_names(index, first) if style == "explicit" else ()
+    return SplitAttribute(tuple(candidates), calls, style, names)
+
+
+def _style(options: Options, groups: int) -> WrittenStyle:
+    if options.style != "auto":
+        return options.style
+    return "explicit" if groups <= options.max_unroll else "loop"
+
+
+def _branch_names(index: ClassIndex, candidate: Candidate) -> tuple[str, ...]:
+    relatives = index.classes[candidate.owner].relatives()
+
+    def is_taken(name: str) -> bool:
+        return (
+            name in index.accesses
+            or name in index.strings
+            or any(name in each.names for each in relatives)
+            or any(index.matching_patterns(name, relatives))
+        )
+
+    return fresh_series(candidate.attribute, candidate.groups, is_taken)
+
+
+def _callee(source: Source, site: Site) -> str:
+    return " ".join(source.code(site.call.func).split())
+
+
+def _record(source: Source, site: Site, name: str, verdict: Verdict) -> Record:
+    line, column = source.place(site.call)
+    return Record(line, column, name, verdict.status, verdict.reason)
+
+
+def _refused(
+    source: Source, candidates: Iterable[Candidate], refusal: Refusal
+) -> Iterable[Record]:
+    verdict = Verdict("unsplit", str(refusal))
+    for each in candidates:
+        yield _record(source, each.site, f"{each.owner.name}.{each.attribute}", verdict)
+
+
+def _done(source: Source, candidate: Candidate, attribute: SplitAttribute) -> Record:
+    line, column = source.place(candidate.site.call)
+    conv, groups = candidate.conv, candidate.groups
+    size = f"{candidate.in_channels // groups} -> {candidate.out_channels // groups}"
+    detail = f"{groups} {conv.name} of {size} channels ({attribute.style})"
+    return Record(
+        line,
+        column,
+        f"{candidate.owner.name}.{candidate.attribute}",
+        "split",
+        detail,
+        style=attribute.style,
+        owner=candidate.owner.name,
+        attribute=candidate.attribute,
+        branches=attribute.paths,
+    )

@@ -1,0 +1,89 @@
+"""Find every use of an attribute that holds a grouped convolution, or why that cannot be done."""
+
+from __future__ import annotations
+
+import ast
+from ..classes import Access, Class, ClassIndex
+from .refusal import Refusal
+
+
+def find_calls(
+    index: ClassIndex, owner: ast.ClassDef, name: str, definitions: list[ast.Attribute]
+) -> tuple[ast.Call, ...]:
+    """All calls of ``self.name``; ``definitions`` are the targets that give it a convolution.
+
+    Raises:
+        Refusal: it is, or may be, used in another way too.
+    """
+    own = index.classes[owner]
+    relatives = own.relatives()
+    obstacle = _unseen_use(index, own, relatives, name)
+    if obstacle:
+        raise Refusal(obstacle)
+    descendants = set(own.descendants())
+    calls: list[ast.Call] = []
+    for access in index.accesses[name]:
+        if access.node in definitions:
+            continue
+        user = index.classes[access.owner] if access.owner is not None else None
+        if user is not None and user not in relatives:
+            continue  # an attribute of the same name of another class
+        obstacle = _obstacle_of(index, access, user, descendants, name)
+        if obstacle:
+            raise Refusal(obstacle)
+        call = index.source.parent(access.node)
+        assert isinstance(call, ast.Call)
+        calls.append(call)
+    if not calls:
+        raise Refusal(f"self.{name} is never called in {owner.name}: its user is not seen")
+    return tuple(sorted(calls, key=lambda call: index.source.span(call)))
+
+
+def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str) -> str:
+    """Why an attribute may be reached by another way than ``self.name``."""
+    outer = [base for each in own.ancestors() for base in each.outer_bases]
+    if outer:
+        return f"the base class {outer[0]} may use self.{name}"
+    declaring = [each for each in relatives if name in each.names]
+    if declaring:
+        return f"{name} is also declared in the body of class {declaring[0].node.name}"
+    private = f"_{own.node.name.lstrip('_')}{name}"
+    if name.startswith("__") and (index.accesses[private] or private in index.strings):
+        return f"it is also reached as {private}"
+    if name in index.strings:
+        return f"{name!r} is also named in a string ({_line(index.strings[name][0])})"
+    for node in index.matching_patterns(name, relatives):
+        return f"it may be reached by a computed name ({_line(node)})"
+    for node in (*(walk for each in relatives for walk in each.walks), *index.foreign_walks):
+        return f"it may be reached by going through all modules or attributes ({_line(node)})"
+    return ""
+
+
+def _obstacle_of(
+    index: ClassIndex, access: Access, user: Class | None, descendants: set[Class], name: str
+) -> str:
+    """Why one use of an attribute is not a call that can be rewritten."""
+    node = access.node
+    where = _line(node)
+    if user is None:
+        return f"{index.source.code(node)} may be the same attribute ({where})"
+    if not isinstance(node.ctx, ast.Load):
+        return f"self.{name} is also assigned or deleted elsewhere ({where})"
+    if user not in descendants:
+        return f"{user.node.name}, from which its class inherits, uses self.{name} too ({where})"
+    call = index.source.parent(node)
+    if not isinstance(call, ast.Call) or call.func is not node:
+        return f"self.{name} is not only called ({where})"
+    if any(isinstance(parent, ast.JoinedStr) for parent in index.source.ancestors(node)):
+        return f"it is called inside an f-string ({where})"
+    keywords = [keyword.arg for keyword in call.keywords]
+    positional = [argument for argument in call.args if not isinstance(argument, ast.Starred)]
+    if len(positional) != len(call.args) or None in keywords:
+        return f"it is called with arguments behind * or ** ({where})"
+    if not positional and "input" not in keywords:
+        return f"it is called without an input ({where})"
+    return ""
+
+
+def _line(node: ast.AST) -> str:
+    return f"line {getattr(node, 'lineno', 0)}"

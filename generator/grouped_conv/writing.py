@@ -1,0 +1,165 @@
+"""Decide how each definition and each call is written: as which statements, with which names."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable
+
+from ..calls import Argument, arguments_of, is_plain, is_repeatable
+from ..classes import ClassIndex
+from ..evaluation import can_be_hoisted
+from ..naming import fresh, names_in
+from ..spelling import can_import_torch, spell
+from .classify import Candidate
+from .model import Definition, NamedArgument, SplitAttribute, Use
+from .refusal import Refusal
+
+_REPLACED = frozenset(("in_channels", "out_channels", "groups"))
+_CALL_PARAMETERS = ("input", "output_size")
+_FRAME_READERS = frozenset(("locals", "eval", "exec"))
+
+
+class Writing:
+    """Writes attributes of one source.
+
+    Attributes:
+        needs_torch: whether ``import torch`` must be added for what was written.
+    """
+
+    def __init__(self, index: ClassIndex) -> None:
+        self.index = index
+        self.source = index.source
+        self.needs_torch = False
+
+    def write(
+        self, attributes: Iterable[SplitAttribute]
+    ) -> tuple[list[Definition], list[Use]]:
+        """Write all definitions and calls of some attributes.
+
+        Raises:
+            Refusal: one of them cannot be written; it is named.
+        """
+        definitions: list[Definition] = []
+        by_statement: dict[ast.stmt, list[tuple[ast.Call, SplitAttribute]]] = defaultdict(list)
+        for attribute in attributes:
+            for candidate in attribute.candidates:
+                definitions.append(self._definition(attribute, candidate))
+            for call in attribute.calls:
+                by_statement[self.source.statement(call)].append((call, attribute))
+        uses: list[Use] = []
+        for statement, calls in by_statement.items():
+            # What ends first is evaluated first: an argument before the call that it is for.
+            calls.sort(key=lambda each: self.source.span(each[0]).end)
+            uses += _StatementWriting(self, statement).write(calls)
+        return definitions, uses
+
+    def _definition(self, attribute: SplitAttribute, candidate: Candidate) -> Definition:
+        site = candidate.site
+        taken = names_in(self.source, site.call)
+        arguments = []
+        for position, argument in enumerate(arguments_of(site.call)):
+            parameter = argument.keyword or ""
+            if not argument.keyword and not argument.stars:
+                parameter = candidate.conv.parameters[position]
+            variable = ""
+            if parameter not in _REPLACED and not is_repeatable(self.source, argument.value):
+                variable = fresh(f"{attribute.stem}_{parameter or 'options'}", taken)
+                taken.add(variable)
+            arguments.append(NamedArgument(argument, parameter, variable))
+        return Definition(
+            candidate,
+            attribute,
+            tuple(arguments),
+            module_list="" if attribute.names else self.spell("torch.nn.ModuleList", site.call, attribute),
+            counter=fresh("_", taken),
+        )
+
+    def spell(self, path: str, place: ast.expr, attribute: SplitAttribute) -> str:
+        """How something of torch is called at a place.
+
+        Raises:
+            Refusal: it has no name there and can be given none.
+        """
+        spelled = spell(self.source, path, place)
+        if spelled is None:
+            if not can_import_torch(self.source, place):
+                raise Refusal(f"{path} is needed, but the name torch means something else", attribute)
+            self.needs_torch = True
+        return spelled or path
+
+
+class _StatementWriting:
+    """Writes the calls in one statement, in the order of their evaluation."""
+
+    def __init__(self, writing: Writing, statement: ast.stmt) -> None:
+        self.writing = writing
+        self.source = writing.source
+        self.statement = statement
+        self.hoisted: set[ast.Call] = set()
+        self.taken: set[str] = set()
+
+    def write(self, calls: list[tuple[ast.Call, SplitAttribute]]) -> list[Use]:
+        self.taken = names_in(self.source, calls[0][0])
+        return [self._use(call, attribute) for call, attribute in calls]
+
+    def _use(self, call: ast.Call, attribute: SplitAttribute) -> Use:
+        frame_is_read = bool(_FRAME_READERS & self.taken)
+        hoisted = not frame_is_read and can_be_hoisted(self.statement, call, self.hoisted)
+        if hoisted:
+            self.hoisted.add(call)
+        arguments = tuple(
+            self._argument(attribute, position, argument)
+            for position, argument in enumerate(arguments_of(call))
+        )
+        if not hoisted and any(each.variable for each in arguments):
+            if frame_is_read:
+                raise Refusal(f"the function of {_line(call)} reads its own local names", attribute)
+            self._check_expression(call, attribute, arguments)
+        outputs = tuple(self._fresh(f"{attribute.stem}_{i}") for i in range(attribute.groups))
+        return Use(
+            call,
+            attribute,
+            arguments,
+            hoisted,
+            cat=self.writing.spell("torch.cat", call, attribute),
+            output=self._fresh(attribute.stem),
+            outputs=outputs if attribute.names else (),
+            item=self._one_of("conv", "branch", "layer"),
+            counter=self._one_of("i", "j", "k", "index"),
+        )
+
+    def _argument(
+        self, attribute: SplitAttribute, position: int, argument: Argument
+    ) -> NamedArgument:
+        parameter = argument.keyword or _CALL_PARAMETERS[min(position, 1)]
+        variable = "" if is_plain(argument.value) else self._fresh(f"{attribute.stem}_{parameter}")
+        return NamedArgument(argument, parameter, variable)
+
+    def _check_expression(
+        self, call: ast.Call, attribute: SplitAttribute, arguments: tuple[NamedArgument, ...]
+    ) -> None:
+        """Refuse what an assignment or a comprehension inside an expression may not hold."""
+        parents = [call, *self.source.ancestors(call)]
+        for inner, outer in zip(parents, parents[1:]):
+            if isinstance(outer, ast.comprehension) and outer.iter is inner:
+                raise Refusal(
+                    f"{_line(call)} calls it on an expression in what a comprehension goes over",
+                    attribute,
+                )
+        forbidden = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
+        for each in arguments:
+            if any(isinstance(node, forbidden) for node in ast.walk(each.argument.value)):
+                raise Refusal(f"{_line(call)} calls it on an expression that binds or waits", attribute)
+
+    def _fresh(self, name: str) -> str:
+        found = fresh(name, self.taken)
+        self.taken.add(found)
+        return found
+
+    def _one_of(self, *names: str) -> str:
+        return next((name for name in names if name not in self.taken), fresh(names[0], self.taken))
+
+
+def _line(node: ast.expr) -> str:
+    return f"line {node.lineno}"

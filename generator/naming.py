@@ -1,0 +1,54 @@
+"""Find names that nothing else has."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterator
+
+from .source import Source
+
+
+def names_in(source: Source, node: ast.AST) -> set[str]:
+    """Every name that the outermost function around a node, or else the module, speaks of."""
+    around: ast.AST = source.tree
+    for each in source.ancestors(node):
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            around = each
+    found: set[str] = set()
+    for each in ast.walk(around):
+        if isinstance(each, ast.Name):
+            found.add(each.id)
+        elif isinstance(each, ast.arg):
+            found.add(each.arg)
+        elif isinstance(each, ast.alias):
+            found.add((each.asname or each.name).partition(".")[0])
+        elif isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(each.name)
+        elif isinstance(each, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and each.name:
+            found.add(each.name)
+        elif isinstance(each, (ast.Global, ast.Nonlocal)):
+            found.update(each.names)
+    return found
+
+
+def fresh(name: str, taken: Collection[str]) -> str:
+    """``name``, or with an underscore and the first number from 2 that makes it new."""
+    return next(each for each in _numbered(name) if each not in taken)
+
+
+def fresh_series(stem: str, count: int, is_taken: Callable[[str], bool]) -> tuple[str, ...]:
+    """``stem_0``, ``stem_1`` and so on, or with a longer stem where one of these is taken."""
+    stems = (stem, f"{stem}_group", f"{stem}_branch", *(f"{stem}_group{n}" for n in range(2, 1000)))
+    for each in stems:
+        names = tuple(f"{each}_{number}" for number in range(count))
+        if not any(map(is_taken, names)):
+            return names
+    raise ValueError(f"no {count} names after {stem} are free")
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}_{number}"
+        number += 1

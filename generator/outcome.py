@@ -1,0 +1,118 @@
+"""What goes into the pipeline and what comes out of it: plain, frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Style = Literal["auto", "explicit", "loop"]
+STYLES: tuple[Style, ...] = ("auto", "explicit", "loop")
+
+WrittenStyle = Literal["explicit", "loop"]
+Status = Literal["split", "kept", "unsplit"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a source is to be split.
+
+    Attributes:
+        style: ``"explicit"`` writes one attribute a group, ``"loop"`` an ``nn.ModuleList``;
+            ``"auto"`` takes explicit up to ``max_unroll`` groups and loop above.
+        max_unroll: the largest group count that ``"auto"`` writes out; at least 1.
+        templates: a directory whose templates replace the built-in ones of the same name.
+        black: the ``[tool.black]`` table of the project that the source belongs to.
+
+    Raises:
+        ValueError: ``style`` is not one of ``STYLES``, or ``max_unroll`` is below 1.
+    """
+
+    style: Style = "auto"
+    max_unroll: int = 4
+    templates: Path | None = None
+    black: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.style not in STYLES:
+            raise ValueError(f"style is one of {', '.join(STYLES)}, not {self.style!r}")
+        if self.max_unroll < 1:
+            raise ValueError(f"max_unroll is at least 1, not {self.max_unroll}")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was done with one convolution that is, or may be, grouped.
+
+    Attributes:
+        line: of the expression that constructs it, from 1.
+        column: of the same, in characters, from 1.
+        name: how a person would call it, such as ``Net.conv1`` or ``nn.Conv2d(...)``.
+        status: ``"split"``; ``"kept"`` (depthwise, which PLiNIO takes as it is); or
+            ``"unsplit"`` (left as it was, for the stated reason).
+        detail: what it was split into, or why it was not.
+        style: the style it is written in; None unless it was split.
+        owner: the name of the class that holds it; None where it was not found to be an attribute.
+        attribute: the attribute that held it; None likewise.
+        branches: the attribute path of each group's convolution below the owner, in the order of
+            the groups: ``("conv1_0", "conv1_1")`` or ``("conv1.0", "conv1.1")``. Group ``g`` holds
+            the ``g``-th equal part of the original weight along dimension 0 (for Conv and for
+            ConvTranspose) and of the original bias.
+    """
+
+    line: int
+    column: int
+    name: str
+    status: Status
+    detail: str
+    style: WrittenStyle | None = None
+    owner: str | None = None
+    attribute: str | None = None
+    branches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Warning:
+    """Something that the split source does not keep, and where."""
+
+    line: int
+    column: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of splitting one source.
+
+    Attributes:
+        text: the new source; the very string that was given when nothing is split.
+        records: one for each convolution that is or may be grouped, in the order of the source.
+        warnings: what is not kept, in the order of the source.
+    """
+
+    text: str
+    records: tuple[Record, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+
+
+class SourceError(ValueError):
+    """The source cannot be read as Python.
+
+    Attributes:
+        message: what is wrong, in one line.
+        line: where, from 1; 0 when it has no place.
+        column: in characters, from 1; 0 when it has no place.
+        source_line: the line at fault, without its end.
+    """
+
+    def __init__(self, message: str, line: int = 0, column: int = 0, source_line: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+        self.source_line = source_line
+
+
+class TemplateError(ValueError):
+    """A template is missing, cannot be rendered, or emits what is not Python."""

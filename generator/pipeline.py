@@ -1,0 +1,59 @@
+"""The pipeline: source text in, split source text out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import grouped_conv
+from .classes import ClassIndex
+from .outcome import Options, Result, SourceError
+from .rule import Plan, Rule
+from .source import Source, parse
+
+RULES: tuple[Rule, ...] = (grouped_conv,)
+
+
+def split_source(text: str, options: Options = Options()) -> Result:
+    """Split the grouped convolutions of a model's source.
+
+    A pure function: nothing is read, written, printed, imported or run.
+
+    Args:
+        text: Python source with any line ends, without a byte order mark.
+        options: how to split.
+
+    Returns:
+        The new text, what was done with each grouped convolution or why not, and warnings.
+        The text is the one given, to the byte, outside the statements that change.
+
+    Raises:
+        SourceError: the text is not Python of this interpreter's version.
+        TemplateError: a template of ``options.templates`` is faulty.
+    """
+    try:
+        tree = parse(text)
+        rules = [rule for rule in RULES if rule.may_apply(text, tree)]
+        if not rules:
+            return Result(text)
+        index = ClassIndex(Source(text, tree))
+        plans = [rule.make_plan(index, options) for rule in rules]
+        changes = any(plan.changes for plan in plans)
+        return Result(
+            _rewritten(index.source, plans, options) if changes else text,
+            tuple(record for plan in plans for record in plan.records),
+            tuple(warning for plan in plans for warning in plan.warnings),
+        )
+    except RecursionError as error:
+        raise SourceError("it is nested too deeply to be read") from error
+
+
+def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:
+    # Slow to import, and so only for a source that changes.
+    from .formatting import Formatter
+    from .rewrite import rewrite
+    from .templating import Templates
+
+    templates = Templates(options.templates)
+    formatter = Formatter(options.black, source.indentation, source.line_end)
+    edits = [edit for plan in plans for edit in plan.edits(source, templates)]
+    return rewrite(source, edits, formatter)

@@ -1,0 +1,319 @@
+"""Make edits in a source: only the statements that change are taken apart, by libcst.
+
+All other text is not looked at, and so stays as it is to the byte.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from .edits import CallEdit, Edit, Insertion, Replacement, StatementEdit
+from .formatting import Formatter
+from .scopes import FUNCTIONS
+from .source import LINE_END, Source, Span
+
+_COMPOUND = (
+    *(*FUNCTIONS, ast.ClassDef, ast.If, ast.For, ast.AsyncFor, ast.While),
+    *(ast.With, ast.AsyncWith, ast.Try, ast.Match),
+)
+_COMPOUND += (ast.TryStar,) if hasattr(ast, "TryStar") else ()  # from Python 3.11
+
+
+class _Splice(NamedTuple):
+    span: Span
+    text: str
+
+
+def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
+    """The text of a source after some edits.
+
+    Raises:
+        TemplateError: the code of an edit is no Python.
+    """
+    by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
+    splices: list[_Splice] = []
+    for edit in edits:
+        if isinstance(edit, Insertion):
+            splices.append(_insert(source, edit))
+        else:
+            by_statement[source.statement(edit.call)].append(edit)
+    for statement, group in by_statement.items():
+        splices += _StatementRewrite(source, statement, group, formatter).splices()
+    text = source.text
+    for splice in sorted(set(splices), reverse=True):
+        text = text[: splice.span.start] + splice.text + text[splice.span.end :]
+    return text
+
+
+def _insert(source: Source, insertion: Insertion) -> _Splice:
+    line_end = source.line_end
+    if insertion.before is None:
+        end = len(source.text)
+        return _Splice(Span(end, end), insertion.code + line_end)
+    first = (getattr(insertion.before, "decorator_list", None) or [insertion.before])[0]
+    at = source.span(insertion.before).start if first is insertion.before else source.span(first).start
+    start = source.line_of(at).start
+    indent = source.indent_of_line(at)
+    blank = line_end * insertion.blank_lines
+    return _Splice(Span(start, start), indent + insertion.code + line_end + blank)
+
+
+class _StatementRewrite:
+    """Rewrites what is edited in one statement."""
+
+    def __init__(
+        self,
+        source: Source,
+        statement: ast.stmt,
+        edits: list[CallEdit | StatementEdit],
+        formatter: Formatter,
+    ) -> None:
+        self.source = source
+        self.statement = statement
+        self.edits = edits
+        self.formatter = formatter
+        self.line_end = source.line_end
+
+    def splices(self) -> list[_Splice]:
+        """What to put where in the text."""
+        if isinstance(self.statement, _COMPOUND):
+            return self._header_splices()
+        for edit in self.edits:
+            if isinstance(edit, StatementEdit):
+                return self._replaced_statement(edit)
+        return self._edited_statement()
+
+    def _replaced_statement(self, edit: StatementEdit) -> list[_Splice]:
+        span, indent = self.source.span(edit.statement), self._indent()
+        fragment = _Fragment(self.source, span, self.edits, self.formatter)
+        code = edit.emit(fragment.run().codes[edit.call])
+        lines = self.formatter.statements(code, indent)
+        comments = fragment.comments()
+        rest = Span(span.end, self.source.line_of(span.end).end)
+        trailing = self.source.text[rest.start : rest.end].strip()
+        if trailing.startswith("#"):
+            span = Span(span.start, rest.end)
+            commented = f"{lines[0]}  {trailing}"
+            if lines[0].endswith(")") and len(indent + commented) <= self.formatter.line_length:
+                lines[0] = commented
+            else:
+                comments.append(trailing)
+        return self._placed(span, self.formatter.joined([*comments, *lines], indent), indent)
+
+    def _edited_statement(self) -> list[_Splice]:
+        span, indent = self.source.span(self.statement), self._indent()
+        fragment = _Fragment(self.source, span, self.edits, self.formatter)
+        limit = max(self.formatter.line_length, _longest(fragment.text, indent))
+        outcome = fragment.run()
+        if _longest(outcome.code, indent) > limit:
+            outcome = fragment.run(short=True)
+        code = outcome.code.replace("\n", self.line_end)
+        if _longest(outcome.code, indent) > limit:
+            lines = self.formatter.statements(outcome.code, indent)
+            code = self.formatter.joined(lines, indent)
+        before = fragment.comments()
+        if outcome.before:
+            before += self.formatter.statements("\n".join(outcome.before), indent)
+        if before:
+            code = self.formatter.joined(before, indent) + self.line_end + indent + code
+        return self._placed(span, code, indent)
+
+    def _header_splices(self) -> list[_Splice]:
+        splices = []
+        comments: list[str] = []
+        indent = self.source.indent_of_line(self.source.span(self.statement).start)
+        for edit in self.edits:
+            if any(edit.call in ast.walk(other.call) for other in self.edits if other is not edit):
+                continue
+            span = self.source.span(edit.call)
+            fragment = _Fragment(self.source, span, self.edits, self.formatter)
+            code = fragment.run().code
+            comments += fragment.comments()
+            line = self.source.line_of(span.start)
+            length = line.end - line.start - (span.end - span.start) + len(code)
+            if length > max(self.formatter.line_length, line.end - line.start):
+                code = self.formatter.joined(self.formatter.broken_expression(code, indent), indent)
+            splices.append(_Splice(span, code))
+        start = self.source.line_of(self.source.span(self.statement).start).start
+        if comments:
+            text = "".join(indent + comment + self.line_end for comment in comments)
+            splices.append(_Splice(Span(start, start), text))
+        return splices
+
+    def _placed(self, span: Span, code: str, indent: str) -> list[_Splice]:
+        """Code in place of a span that begins with the statement."""
+        splice = _Splice(span, code)
+        if LINE_END.search(code) and not self.source.is_first_on_line(self.statement):
+            return [*self._broken_line(indent), splice]
+        return [splice]
+
+    def _broken_line(self, indent: str) -> list[_Splice]:
+        """Line breaks in place of the colon's space or the semicolons before the statement."""
+        block = _block_of(self.source, self.statement)
+        position = block.index(self.statement)
+        found = []
+        if self._is_suite_on_header_line(block):
+            first = self.source.span(block[0]).start
+            colon = self.source.text.rindex(":", 0, first) + 1
+            found.append(_Splice(Span(colon, first), self.line_end + indent))
+        if position > 0:
+            previous = self.source.span(block[position - 1]).end
+            start = self.source.span(self.statement).start
+            found.append(_Splice(Span(previous, start), self.line_end + indent))
+        return found
+
+    def _indent(self) -> str:
+        """The indent of the statement, or that it has once it stands on a line of its own."""
+        block = _block_of(self.source, self.statement)
+        if not self._is_suite_on_header_line(block):
+            return self.source.indent_of_line(self.source.span(self.statement).start)
+        parent = self.source.parent(self.statement)
+        header = parent.pattern if isinstance(parent, ast.match_case) else parent
+        line = self.source.offset(getattr(header, "lineno"), 0)
+        return self.source.indent_of_line(line) + self.source.indentation
+
+    def _is_suite_on_header_line(self, block: list[ast.stmt]) -> bool:
+        first = self.source.span(block[0]).start
+        before = self.source.text[self.source.line_of(first).start : first]
+        return before.rstrip().endswith(":")
+
+
+def _block_of(source: Source, statement: ast.stmt) -> list[ast.stmt]:
+    """The statements of the block that a statement is one of."""
+    parent = source.parent(statement)
+    for _, value in ast.iter_fields(parent):
+        if isinstance(value, list) and statement in value:
+            return value
+    raise AssertionError("a statement stands in a block")
+
+
+def _longest(code: str, indent: str) -> int:
+    """The length of the longest line of a statement at an indent."""
+    first, *others = code.split("\n")
+    return max(len(indent) + len(first), *map(len, others), 0)
+
+
+class _Outcome(NamedTuple):
+    code: str
+    before: list[str]
+    codes: Mapping[ast.Call, list[str]]
+
+
+class _Fragment:
+    """A statement or an expression, taken out of the source to be edited."""
+
+    def __init__(
+        self,
+        source: Source,
+        span: Span,
+        edits: Iterable[CallEdit | StatementEdit],
+        formatter: Formatter,
+    ) -> None:
+        self.formatter = formatter
+        self.text = LINE_END.sub("\n", source.text[span.start : span.end])
+        self.module = cst.parse_module(self.text)
+        ranges = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
+        places = {}
+        for edit in edits:
+            call = source.span(edit.call)
+            if span.start <= call.start and call.end <= span.end:
+                places[self._place(source, span, call)] = edit
+        self.edit_of: dict[cst.CSTNode, CallEdit | StatementEdit] = {}
+        for node, range_ in ranges.items():
+            if isinstance(node, cst.Call):
+                start, end = range_.start, range_.end
+                edit_here = places.get((start.line, start.column, end.line, end.column))
+                if edit_here is not None:
+                    self.edit_of[node] = edit_here
+        assert len(self.edit_of) == len(places), "libcst and ast agree on where calls stand"
+
+    def run(self, short: bool = False) -> _Outcome:
+        """Make the edits; ``short`` takes the replacements for lines that are too long."""
+        transformer = _Transformer(self, short)
+        module = self.module.visit(transformer)
+        return _Outcome(module.code.rstrip("\n"), transformer.before, transformer.codes)
+
+    def comments(self) -> list[str]:
+        """The comments inside what is replaced, which the new code has no place for."""
+        collector = _Comments(self.edit_of)
+        self.module.visit(collector)
+        return collector.found
+
+    @staticmethod
+    def _place(source: Source, span: Span, call: Span) -> tuple[int, int, int, int]:
+        place: list[int] = []
+        for offset in call:
+            before = LINE_END.sub("\n", source.text[span.start : offset])
+            place += [before.count("\n") + 1, len(before) - before.rfind("\n") - 1]
+        return place[0], place[1], place[2], place[3]
+
+
+class _Transformer(cst.CSTTransformer):
+    def __init__(self, fragment: _Fragment, short: bool) -> None:
+        super().__init__()
+        self.fragment = fragment
+        self.short = short
+        self.before: list[str] = []
+        self.codes: dict[ast.Call, list[str]] = {}
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        edit = self.fragment.edit_of.get(original_node)
+        if edit is None:
+            return updated_node
+        codes = [_code(argument.value) for argument in updated_node.args]
+        if isinstance(edit, StatementEdit):
+            self.codes[edit.call] = codes
+            return updated_node
+        replacement = edit.emit(codes)
+        use_short = self.short and bool(replacement.short_before)
+        before = replacement.short_before if use_short else replacement.before
+        self.before += [before] if before else []
+        value = replacement.short_value if use_short else replacement.value
+        return cst.parse_expression(self.fragment.formatter.expression(value))
+
+
+class _Comments(cst.CSTVisitor):
+    def __init__(self, edit_of: Mapping[cst.CSTNode, CallEdit | StatementEdit]) -> None:
+        super().__init__()
+        self.edit_of = edit_of
+        self.whole = any(isinstance(edit, StatementEdit) for edit in edit_of.values())
+        self.depth = 0
+        self.found: list[str] = []
+
+    def visit_Call(self, node: cst.Call) -> None:
+        self.depth += node in self.edit_of
+
+    def leave_Call(self, original_node: cst.Call) -> None:
+        self.depth -= original_node in self.edit_of
+
+    def visit_Comment(self, node: cst.Comment) -> None:
+        if self.depth or self.whole:
+            self.found.append(node.value)
+
+
+class _OnOneLine(cst.CSTTransformer):
+    """Takes line breaks, and the comments at them, out of an expression."""
+
+    def leave_ParenthesizedWhitespace(
+        self,
+        original_node: cst.ParenthesizedWhitespace,
+        updated_node: cst.ParenthesizedWhitespace,
+    ) -> cst.BaseParenthesizableWhitespace:
+        return cst.SimpleWhitespace(" ")
+
+    def leave_SimpleWhitespace(
+        self, original_node: cst.SimpleWhitespace, updated_node: cst.SimpleWhitespace
+    ) -> cst.BaseParenthesizableWhitespace:
+        return cst.SimpleWhitespace(" ") if "\n" in updated_node.value else updated_node
+
+
+def _code(expression: cst.BaseExpression) -> str:
+    changed = expression.visit(_OnOneLine())
+    assert isinstance(changed, cst.BaseExpression)
+    return cst.Module([]).code_for_node(changed)

@@ -1,0 +1,48 @@
+"""What a rule is: one kind of construct that is found, planned and rewritten.
+
+A rule is a module, or a package, with the two functions of ``Rule``; it joins by its name in the
+tuple ``RULES`` of the pipeline.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from .classes import ClassIndex
+from .edits import Edit
+from .outcome import Options, Record, Warning
+from .source import Source
+
+if TYPE_CHECKING:
+    from .templating import Templates
+
+
+class Plan(Protocol):
+    """What a rule would do in one source."""
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What is done with each construct, or why not."""
+
+    @property
+    def warnings(self) -> tuple[Warning, ...]:
+        """What the rewritten source does not keep."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to rewrite."""
+
+    def edits(self, source: Source, templates: Templates) -> Iterable[Edit]:
+        """The edits that carry the plan out."""
+
+
+class Rule(Protocol):
+    """Finds one kind of construct and plans what becomes of it."""
+
+    def may_apply(self, text: str, tree: ast.Module) -> bool:
+        """Whether a source is worth a closer look; cheap, and never wrongly False."""
+
+    def make_plan(self, index: ClassIndex, options: Options) -> Plan:
+        """Decide what becomes of every such construct in a source."""

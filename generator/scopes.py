@@ -1,0 +1,237 @@
+"""Which names a source binds, in which scope, and to what."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+_Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+BindingKind = Literal["import", "assign", "parameter", "class", "function", "other"]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One place that binds a name.
+
+    Attributes:
+        kind: how it is bound; ``"other"`` is a loop target, ``with``, ``except``, ``del`` and so on.
+        node: the statement, definition, parameter or target that binds it.
+        path: the dotted path of an import; relative ones begin with a dot.
+        value: the expression assigned, for ``"assign"``; the default, for a ``"parameter"``.
+    """
+
+    kind: BindingKind
+    node: ast.AST
+    path: str = ""
+    value: ast.expr | None = None
+
+
+@dataclass(eq=False)
+class Scope:
+    """A module, class, function, lambda or comprehension, and the names that it binds."""
+
+    node: ast.AST
+    parent: Scope | None = None
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    star_imports: list[str] = field(default_factory=list)
+    globals: set[str] = field(default_factory=set)
+    nonlocals: set[str] = field(default_factory=set)  # of the whole source, in its module's scope
+
+    def bind(self, name: str, binding: Binding) -> None:
+        """Note that ``name`` is bound here, or in the module where ``global`` says so."""
+        scope = self.module if name in self.globals else self
+        scope.bindings.setdefault(name, []).append(binding)
+
+    def lookup(self, name: str) -> tuple[Scope, list[Binding]] | None:
+        """The scope that a use of ``name`` here refers to, and all its bindings there."""
+        for scope in self.visible():
+            if bindings := scope.bindings.get(name):
+                return scope, bindings
+        return None
+
+    def visible(self) -> Iterator[Scope]:
+        """This scope and those around it; classes are seen only from directly inside."""
+        yield self
+        outer = self.parent
+        while outer is not None:
+            if not isinstance(outer.node, ast.ClassDef):
+                yield outer
+            outer = outer.parent
+
+    @property
+    def module(self) -> Scope:
+        """The module's scope."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
+
+
+def build_scopes(tree: ast.Module) -> tuple[Mapping[ast.AST, Scope], Mapping[ast.AST, ast.AST]]:
+    """Map each node to the scope it is evaluated in, and to its parent."""
+    builder = _Builder(tree)
+    for statement in tree.body:
+        builder.visit(statement, tree)
+    return builder.scope_of, builder.parent_of
+
+
+class _Builder:
+    def __init__(self, tree: ast.Module) -> None:
+        self.scope = Scope(tree)
+        self.scope_of: dict[ast.AST, Scope] = {tree: self.scope}
+        self.parent_of: dict[ast.AST, ast.AST] = {}
+
+    def visit(self, node: ast.AST, parent: ast.AST) -> None:
+        self.parent_of[node] = parent
+        self.scope_of[node] = self.scope
+        self._bind(node)
+        if isinstance(node, (*FUNCTIONS, ast.Lambda)):
+            self._visit_function(node)
+        elif isinstance(node, ast.ClassDef):
+            outside = [*node.decorator_list, *node.bases, *node.keywords]
+            self._visit_all(outside, node)
+            self._visit_inside(Scope(node, self.scope), node.body, node)
+        elif isinstance(node, COMPREHENSIONS):
+            self._visit_comprehension(node)
+        else:
+            self._visit_all(ast.iter_child_nodes(node), node)
+
+    def _visit_all(self, nodes: Iterator[ast.AST] | list[ast.AST], parent: ast.AST) -> None:
+        for node in nodes:
+            self.visit(node, parent)
+
+    def _visit_inside(self, scope: Scope, nodes: list[ast.stmt], parent: ast.AST) -> None:
+        outer, self.scope = self.scope, scope
+        self._declare(nodes)
+        self._visit_all(list(nodes), parent)
+        self.scope = outer
+
+    def _visit_function(self, node: Function | ast.Lambda) -> None:
+        arguments = node.args
+        outside: list[ast.AST] = [*arguments.defaults]
+        outside += [default for default in arguments.kw_defaults if default is not None]
+        parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        parameters += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+        outside += [each.annotation for each in parameters if each.annotation is not None]
+        if isinstance(node, FUNCTIONS):
+            outside += node.decorator_list
+            outside += [node.returns] if node.returns is not None else []
+        self.parent_of[arguments] = node
+        self._visit_all(outside, arguments)
+        scope = Scope(node, self.scope)
+        defaults = _defaults(arguments)
+        for parameter in parameters:
+            self.parent_of[parameter] = arguments
+            scope.bind(
+                parameter.arg,
+                Binding("parameter", parameter, value=defaults.get(parameter.arg)),
+            )
+        if isinstance(node, ast.Lambda):
+            outer, self.scope = self.scope, scope
+            self.visit(node.body, node)
+            self.scope = outer
+        else:
+            self._visit_inside(scope, node.body, node)
+
+    def _visit_comprehension(self, node: _Comprehension) -> None:
+        first = node.generators[0]
+        self.parent_of[first] = node
+        self.visit(first.iter, first)
+        outer, self.scope = self.scope, Scope(node, self.scope)
+        for generator in node.generators:
+            self.parent_of[generator] = node
+            iterable = [generator.iter] if generator is not first else []
+            self._visit_all([generator.target, *iterable, *generator.ifs], generator)
+        results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        self._visit_all([*results], node)
+        self.scope = outer
+
+    def _declare(self, body: list[ast.stmt]) -> None:
+        for statement in _statements_of_scope(body):
+            if isinstance(statement, ast.Global):
+                self.scope.globals.update(statement.names)
+            elif isinstance(statement, ast.Nonlocal):
+                self.scope.module.nonlocals.update(statement.names)
+
+    def _bind(self, node: ast.AST) -> None:
+        bind = self.scope.bind
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            if not _is_bare_annotation(self.parent_of[node]):
+                self._bind_target(node)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                path = alias.name if alias.asname else alias.name.partition(".")[0]
+                bind(alias.asname or path, Binding("import", node, path))
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            for alias in node.names:
+                if alias.name == "*":
+                    self.scope.star_imports.append(module)
+                else:
+                    path = f"{module}.{alias.name}" if node.module else f"{module}{alias.name}"
+                    bind(alias.asname or alias.name, Binding("import", node, path))
+        elif isinstance(node, ast.ClassDef):
+            bind(node.name, Binding("class", node))
+        elif isinstance(node, FUNCTIONS):
+            bind(node.name, Binding("function", node))
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            bind(node.name, Binding("other", node))
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            bind(node.rest, Binding("other", node))
+
+    def _bind_target(self, target: ast.Name) -> None:
+        scope = self.scope
+        if isinstance(self.parent_of[target], ast.NamedExpr):
+            while isinstance(scope.node, COMPREHENSIONS) and scope.parent is not None:
+                scope = scope.parent
+        value = self._assigned_value(target)
+        kind: BindingKind = "other" if value is None else "assign"
+        scope.bind(target.id, Binding(kind, target, value=value))
+
+    def _assigned_value(self, target: ast.Name) -> ast.expr | None:
+        parent = self.parent_of[target]
+        if isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+            return parent.value
+        assignment = self.parent_of.get(parent)
+        if not (isinstance(parent, ast.Tuple) and isinstance(assignment, ast.Assign)):
+            return None
+        if not isinstance(assignment.value, ast.Tuple):
+            return None
+        targets, values = parent.elts, assignment.value.elts
+        starred = any(isinstance(each, ast.Starred) for each in (*targets, *values))
+        if starred or len(targets) != len(values):
+            return None
+        return values[targets.index(target)]
+
+
+def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    with_default = positional[len(positional) - len(arguments.defaults) :]
+    defaults = {each.arg: default for each, default in zip(with_default, arguments.defaults)}
+    for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults):
+        if default is not None:
+            defaults[each.arg] = default
+    return defaults
+
+
+def _is_bare_annotation(node: ast.AST) -> bool:
+    return isinstance(node, ast.AnnAssign) and node.value is None
+
+
+def _statements_of_scope(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """The statements of a body, nested ones included, but for those of scopes inside."""
+    pending: list[ast.AST] = [*body]
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            children = ast.iter_child_nodes(node)
+            blocks = (ast.stmt, ast.ExceptHandler, ast.match_case)
+            pending += [child for child in children if isinstance(child, blocks)]

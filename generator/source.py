@@ -1,0 +1,145 @@
+"""A source text, its tree, and the questions that every rule asks of them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from .outcome import SourceError
+from .scopes import FUNCTIONS, Function, Scope, build_scopes
+
+LINE_END = re.compile(r"\r\n|\r|\n")
+"""What ends a line for Python; ``str.splitlines`` knows more."""
+
+
+class Span(NamedTuple):
+    """A stretch of the text: character offsets, the end not included."""
+
+    start: int
+    end: int
+
+
+class Source:
+    """A parsed source.
+
+    Attributes:
+        text: as given.
+        tree: what ``ast`` makes of it.
+    """
+
+    def __init__(self, text: str, tree: ast.Module) -> None:
+        self.text = text
+        self.tree = tree
+        self.scope_of, self.parent_of = build_scopes(tree)
+        self._line_starts = [0, *(match.end() for match in LINE_END.finditer(text))]
+
+    def scope(self, node: ast.AST) -> Scope:
+        """The scope that a node is evaluated in."""
+        return self.scope_of[node]
+
+    def parent(self, node: ast.AST) -> ast.AST:
+        """The node that a node stands in."""
+        return self.parent_of[node]
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What a node stands in, from its parent outwards to the module."""
+        while node in self.parent_of:
+            node = self.parent_of[node]
+            yield node
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """The statement that an expression belongs to."""
+        return next(each for each in self.ancestors(node) if isinstance(each, ast.stmt))
+
+    def function(self, node: ast.AST) -> Function | None:
+        """The innermost function whose body a node belongs to; lambdas are looked through."""
+        scope: Scope | None = self.scope_of[node]
+        while scope is not None and not isinstance(scope.node, ast.ClassDef):
+            if isinstance(scope.node, FUNCTIONS):
+                return scope.node
+            scope = scope.parent
+        return None
+
+    def offset(self, line: int, utf8_column: int) -> int:
+        """The character offset of a position as ``ast`` gives it."""
+        start = self._line_starts[line - 1]
+        stop = self._line_starts[line] if line < len(self._line_starts) else len(self.text)
+        content = self.text[start:stop]
+        if content.isascii():
+            return start + utf8_column
+        return start + len(content.encode()[:utf8_column].decode())
+
+    def span(self, node: ast.expr | ast.stmt) -> Span:
+        """Where a node stands in the text."""
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        return Span(
+            self.offset(node.lineno, node.col_offset),
+            self.offset(node.end_lineno, node.end_col_offset),
+        )
+
+    def code(self, node: ast.expr | ast.stmt) -> str:
+        """The text of a node."""
+        span = self.span(node)
+        return self.text[span.start : span.end]
+
+    def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        """Line and column of a node as people count them: from 1, in characters."""
+        start = self.offset(node.lineno, node.col_offset)
+        return node.lineno, start - self._line_starts[node.lineno - 1] + 1
+
+    def line_of(self, offset: int) -> Span:
+        """The line around an offset, without its end."""
+        start = max(self.text.rfind("\n", 0, offset), self.text.rfind("\r", 0, offset)) + 1
+        end = LINE_END.search(self.text, offset)
+        return Span(start, end.start() if end else len(self.text))
+
+    def is_first_on_line(self, node: ast.expr | ast.stmt) -> bool:
+        """Whether only white space stands before a node on its line."""
+        start = self.span(node).start
+        return not self.text[self.line_of(start).start : start].strip()
+
+    @cached_property
+    def line_end(self) -> str:
+        """The line end that the text uses first."""
+        found = LINE_END.search(self.text)
+        return found.group() if found else "\n"
+
+    def indent_of_line(self, offset: int) -> str:
+        """The white space at the start of the line around an offset."""
+        line = self.line_of(offset)
+        text = self.text[line.start : line.end]
+        return text[: len(text) - len(text.lstrip(" \t\f"))]
+
+    @cached_property
+    def indentation(self) -> str:
+        """What the text indents a block by: that of its first definition with an indented one."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+                outer = self.indent_of_line(self.span(node).start)
+                inner = self.indent_of_line(self.span(node.body[0]).start)
+                if inner.startswith(outer) and inner != outer:
+                    return inner[len(outer) :]
+        return "    "
+
+
+def parse(text: str) -> ast.Module:
+    """Parse a text.
+
+    Raises:
+        SourceError: it is not Python, as ``ast`` says it.
+    """
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        line, column = error.lineno or 0, error.offset or 0
+        lines = LINE_END.split(text)
+        shown = lines[line - 1] if 0 < line <= len(lines) else ""
+        message = error.msg.partition("\n")[0]
+        raise SourceError(f"{message}", line, max(column, 1), shown) from error
+    except ValueError as error:  # a null byte, before Python 3.12
+        raise SourceError(str(error)) from error
+    except (RecursionError, MemoryError) as error:
+        raise SourceError("it is nested too deeply to be parsed") from error

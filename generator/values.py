@@ -1,0 +1,181 @@
+"""Evaluate expressions whose value a reader of the source knows for certain."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias, Union
+
+from .classes import Class, ClassIndex
+from .names import meaning
+
+Value: TypeAlias = Union[None, bool, int, float, str, tuple["Value", ...]]
+
+
+class Unknown(Exception):
+    """The value of an expression cannot be told from the source."""
+
+
+_LITERALS: Final = (bool, int, float, str)
+_MAX_DEPTH: Final = 50
+_MAX_MAGNITUDE: Final = 2**63
+
+_BINARY: Mapping[type[ast.operator], Callable[..., Value]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+}
+_UNARY: Mapping[type[ast.unaryop], Callable[..., Value]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: operator.not_,
+}
+_COMPARE: Mapping[type[ast.cmpop], Callable[..., bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+_CALLS: Mapping[str, Callable[..., Value]] = {
+    each.__name__: each for each in (int, float, bool, abs, max, min, round)
+}
+
+
+def evaluate(index: ClassIndex, expression: ast.expr) -> Value:
+    """The value of an expression of literals, constants, and locals assigned once.
+
+    Raises:
+        Unknown: it depends on something that is known only when the model runs.
+    """
+    try:
+        return _Evaluator(index).value(expression, 0)
+    except (ArithmeticError, TypeError, ValueError, LookupError) as error:
+        raise Unknown(str(error)) from error
+
+
+def known_int(index: ClassIndex, expression: ast.expr) -> int | None:
+    """The value of an expression that is known to be an int; else None."""
+    try:
+        value = evaluate(index, expression)
+    except Unknown:
+        return None
+    return int(value) if isinstance(value, int) else None
+
+
+class _Evaluator:
+    def __init__(self, index: ClassIndex) -> None:
+        self.index = index
+        self.source = index.source
+
+    def value(self, node: ast.expr, depth: int) -> Value:
+        if depth > _MAX_DEPTH:  # constants that are defined by each other
+            raise Unknown
+        deeper = depth + 1
+        match node:
+            case ast.Constant(value=value) if value is None or isinstance(value, _LITERALS):
+                return value
+            case ast.Tuple():
+                return tuple(self.value(each, deeper) for each in node.elts)
+            case ast.Name():
+                return self._name(node, deeper)
+            case ast.Attribute():
+                return self._attribute(node, deeper)
+            case ast.UnaryOp() if type(node.op) in _UNARY:
+                return _UNARY[type(node.op)](self.value(node.operand, deeper))
+            case ast.BinOp() if type(node.op) in _BINARY:
+                return self._binary(node, deeper)
+            case ast.Compare(ops=[operation], comparators=[right]) if type(operation) in _COMPARE:
+                return _COMPARE[type(operation)](
+                    self.value(node.left, deeper), self.value(right, deeper)
+                )
+            case ast.IfExp():
+                chosen = node.body if self.value(node.test, deeper) else node.orelse
+                return self.value(chosen, deeper)
+            case ast.BoolOp():
+                return self._boolean(node, deeper)
+            case ast.Subscript():
+                return self._subscript(node, deeper)
+            case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _CALLS:
+                if self.source.scope(node).lookup(name) is None:
+                    return _CALLS[name](*(self.value(each, deeper) for each in node.args))
+        raise Unknown
+
+    def _name(self, node: ast.Name, depth: int) -> Value:
+        found = self.source.scope(node).lookup(node.id)
+        if found is None:
+            raise Unknown
+        scope, bindings = found
+        if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].value is None:
+            raise Unknown
+        if node.id in scope.module.nonlocals:
+            raise Unknown
+        return self.value(bindings[0].value, depth)
+
+    def _attribute(self, node: ast.Attribute, depth: int) -> Value:
+        owner = self.index.self_class(node.value)
+        if owner is None:
+            found = meaning(self.source, node.value)
+            if found.kind != "class" or not isinstance(found.node, ast.ClassDef):
+                raise Unknown
+            owner = found.node
+        return self.value(self._stored(self.index.classes[owner], node.attr), depth)
+
+    def _stored(self, owner: Class, name: str) -> ast.expr:
+        """What the only place that gives an attribute its value gives it."""
+        relatives = owner.relatives()
+        if any(each.outer_bases for each in owner.ancestors()):
+            raise Unknown
+        if any(self.index.matching_patterns(name, relatives)):
+            raise Unknown
+        stores: list[ast.expr | None] = []
+        for access in self.index.accesses[name]:
+            if not isinstance(access.node.ctx, ast.Load):
+                ours = access.owner is None or self.index.classes[access.owner] in relatives
+                stores += [self._value_given_by(access.node)] if ours else []
+        for each in relatives:
+            scope = self.source.scope_of[each.node.body[0]]
+            stores += [binding.value for binding in scope.bindings.get(name, [])]
+        if len(stores) != 1 or stores[0] is None:
+            raise Unknown
+        return stores[0]
+
+    def _value_given_by(self, target: ast.Attribute) -> ast.expr | None:
+        parent = self.source.parent(target)
+        return parent.value if isinstance(parent, (ast.Assign, ast.AnnAssign)) else None
+
+    def _binary(self, node: ast.BinOp, depth: int) -> Value:
+        left, right = self.value(node.left, depth), self.value(node.right, depth)
+        if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
+            raise Unknown
+        if isinstance(node.op, (ast.Pow, ast.LShift)) and right > 64:
+            raise Unknown  # a huge number is no channel count
+        result = _BINARY[type(node.op)](left, right)
+        if isinstance(result, (int, float)) and abs(result) > _MAX_MAGNITUDE:
+            raise Unknown
+        return result
+
+    def _boolean(self, node: ast.BoolOp, depth: int) -> Value:
+        stops_at = isinstance(node.op, ast.Or)
+        result: Value = None
+        for each in node.values:
+            result = self.value(each, depth)
+            if bool(result) is stops_at:
+                break
+        return result
+
+    def _subscript(self, node: ast.Subscript, depth: int) -> Value:
+        value, position = self.value(node.value, depth), self.value(node.slice, depth)
+        if not isinstance(value, tuple) or not isinstance(position, int):
+            raise Unknown
+        return value[position]

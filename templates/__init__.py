@@ -1,0 +1,1 @@
+"""The templates of every line of code that gencode emits."""
