@@ -50,7 +50,9 @@ CONV_CLASSES: Mapping[str, ConvClass] = {
 }
 
 _FUNCTIONS = frozenset(
-    f"conv{transposed}{dimensions}d" for transposed in ("", "_transpose") for dimensions in (1, 2, 3)
+    f"conv{transposed}{dimensions}d"
+    for transposed in ("", "_transpose")
+    for dimensions in (1, 2, 3)
 )
 _MODULES_WITH_CLASSES = ("torch.nn", "torch.nn.modules", "torch.nn.modules.conv")
 _MODULES_WITH_FUNCTIONS = ("torch", "torch.nn.functional")
@@ -87,7 +89,7 @@ def bind_arguments(call: ast.Call, parameters: tuple[str, ...]) -> Arguments:
     """Say which parameter each argument of a call goes to."""
     by_name: dict[str, ast.expr] = {}
     starred = any(isinstance(argument, ast.Starred) for argument in call.args)
-    for parameter, argument in zip(parameters, call.args):
+    for parameter, argument in zip(parameters, call.args, strict=False):
         if isinstance(argument, ast.Starred):
             break
         by_name[parameter] = argument

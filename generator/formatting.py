@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import black
+from black.const import DEFAULT_LINE_LENGTH
+from black.mode import TargetVersion
+from black.parsing import InvalidInput
 
 from .outcome import TemplateError
 
@@ -34,7 +37,7 @@ class Formatter:
     @cached_property
     def line_length(self) -> int:
         """The columns that a line may have."""
-        length = self._config.get("line_length", black.DEFAULT_LINE_LENGTH)
+        length = self._config.get("line_length", DEFAULT_LINE_LENGTH)
         return int(str(length))
 
     def statements(self, code: str, indent: str) -> list[str]:
@@ -78,14 +81,14 @@ class Formatter:
     def _format(self, code: str, width: int, mode: black.Mode | None = None) -> str:
         try:
             formatted = black.format_str(code, mode=mode or self._mode(max(width, 1)))
-        except black.InvalidInput as error:
+        except InvalidInput as error:
             raise TemplateError(f"a template emits what is no Python: {code.strip()!r}") from error
         return formatted.removesuffix("\n")
 
     def _mode(self, line_length: int) -> black.Mode:
         config = self._config
         versions = config.get("target_version", ())
-        known = {version.name.lower(): version for version in black.TargetVersion}
+        known = {version.name.lower(): version for version in TargetVersion}
         return black.Mode(
             target_versions={known[each] for each in _strings(versions) if each in known},
             line_length=line_length,

@@ -16,18 +16,19 @@ def names_in(source: Source, node: ast.AST) -> set[str]:
             around = each
     found: set[str] = set()
     for each in ast.walk(around):
-        if isinstance(each, ast.Name):
-            found.add(each.id)
-        elif isinstance(each, ast.arg):
-            found.add(each.arg)
-        elif isinstance(each, ast.alias):
-            found.add((each.asname or each.name).partition(".")[0])
-        elif isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add(each.name)
-        elif isinstance(each, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and each.name:
-            found.add(each.name)
-        elif isinstance(each, (ast.Global, ast.Nonlocal)):
-            found.update(each.names)
+        match each:
+            case ast.Name(id=name) | ast.arg(arg=name):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)):
+                found.add(name)
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                found.add(name)
+            case ast.alias():
+                found.add((each.asname or each.name).partition(".")[0])
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                found.update(names)
     return found
 
 

@@ -11,9 +11,10 @@ from .rule import Plan, Rule
 from .source import Source, parse
 
 RULES: tuple[Rule, ...] = (grouped_conv,)
+_DEFAULTS = Options()
 
 
-def split_source(text: str, options: Options = Options()) -> Result:
+def split_source(text: str, options: Options = _DEFAULTS) -> Result:
     """Split the grouped convolutions of a model's source.
 
     A pure function: nothing is read, written, printed, imported or run.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from .edits import CallEdit, Edit, Insertion, Replacement, StatementEdit
+from .edits import CallEdit, Edit, Insertion, StatementEdit
 from .formatting import Formatter
 from .scopes import FUNCTIONS
 from .source import LINE_END, Source, Span
@@ -57,7 +57,11 @@ def _insert(source: Source, insertion: Insertion) -> _Splice:
         end = len(source.text)
         return _Splice(Span(end, end), insertion.code + line_end)
     first = (getattr(insertion.before, "decorator_list", None) or [insertion.before])[0]
-    at = source.span(insertion.before).start if first is insertion.before else source.span(first).start
+    at = (
+        source.span(insertion.before).start
+        if first is insertion.before
+        else source.span(first).start
+    )
     start = source.line_of(at).start
     indent = source.indent_of_line(at)
     blank = line_end * insertion.blank_lines
@@ -175,7 +179,8 @@ class _StatementRewrite:
             return self.source.indent_of_line(self.source.span(self.statement).start)
         parent = self.source.parent(self.statement)
         header = parent.pattern if isinstance(parent, ast.match_case) else parent
-        line = self.source.offset(getattr(header, "lineno"), 0)
+        assert isinstance(header, (ast.stmt, ast.ExceptHandler, ast.pattern))
+        line = self.source.offset(header.lineno, 0)
         return self.source.indent_of_line(line) + self.source.indentation
 
     def _is_suite_on_header_line(self, block: list[ast.stmt]) -> bool:

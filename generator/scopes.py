@@ -21,7 +21,7 @@ class Binding:
     """One place that binds a name.
 
     Attributes:
-        kind: how it is bound; ``"other"`` is a loop target, ``with``, ``except``, ``del`` and so on.
+        kind: how it is bound; ``"other"`` is a loop target, ``with``, ``except``, ``del``, ...
         node: the statement, definition, parameter or target that binds it.
         path: the dotted path of an import; relative ones begin with a dot.
         value: the expression assigned, for ``"assign"``; the default, for a ``"parameter"``.
@@ -214,8 +214,10 @@ class _Builder:
 def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
     positional = [*arguments.posonlyargs, *arguments.args]
     with_default = positional[len(positional) - len(arguments.defaults) :]
-    defaults = {each.arg: default for each, default in zip(with_default, arguments.defaults)}
-    for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults):
+    defaults = {
+        each.arg: default for each, default in zip(with_default, arguments.defaults, strict=True)
+    }
+    for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         if default is not None:
             defaults[each.arg] = default
     return defaults

@@ -29,7 +29,7 @@ def spell(source: Source, path: str, place: ast.expr) -> str | None:
 
 
 def can_import_torch(source: Source, place: ast.expr) -> bool:
-    """Whether a new ``import torch`` would give ``torch`` its meaning where an expression stands."""
+    """Whether ``torch`` would be torch where an expression stands, after an ``import torch``."""
     found = source.scope(place).lookup("torch")
     if found is None:
         return True

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, Union
 from .classes import Class, ClassIndex
 from .names import meaning
 
-Value: TypeAlias = Union[None, bool, int, float, str, tuple["Value", ...]]
+Value: TypeAlias = Union[bool, int, float, str, tuple["Value", ...], None]  # noqa: UP007
 
 
 class Unknown(Exception):

@@ -59,7 +59,10 @@ def classify(index: ClassIndex, site: Site) -> Candidate | Verdict | None:
         return _unsplit(site.obstacle)
     if groups is None and _is_depthwise_by_name(source, site, conv):
         return _DEPTHWISE
-    in_channels, out_channels = _known(index, site, "in_channels"), _known(index, site, "out_channels")
+    in_channels, out_channels = (
+        _known(index, site, "in_channels"),
+        _known(index, site, "out_channels"),
+    )
     if conv.lazy:
         return _unsplit("a lazy convolution learns its in_channels only when it is called")
     if groups is None:
@@ -125,12 +128,15 @@ def _is_depthwise_by_name(source: Source, site: Site, conv: ConvClass) -> bool:
     if conv.dimensions == 3 or conv.lazy:
         return False
     names = ("groups", "in_channels", "out_channels")
-    expressions = [site.arguments.by_name.get(name) for name in names]
-    codes = {ast.dump(each) if _is_dotted(each) else None for each in expressions}
-    return len(codes) == 1 and None not in codes
+    dotted = {_dotted(site.arguments.by_name.get(name)) for name in names}
+    return len(dotted) == 1 and None not in dotted
 
 
-def _is_dotted(expression: ast.expr | None) -> bool:
-    while isinstance(expression, ast.Attribute):
-        expression = expression.value
-    return isinstance(expression, ast.Name)
+def _dotted(expression: ast.expr | None) -> str | None:
+    """A name, or a name in a name and so on, as text; None for any other expression."""
+    if isinstance(expression, ast.Name):
+        return expression.id
+    if isinstance(expression, ast.Attribute):
+        base = _dotted(expression.value)
+        return base and f"{base}.{expression.attr}"
+    return None

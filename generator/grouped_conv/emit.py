@@ -179,12 +179,14 @@ def _constructor_arguments(definition: Definition, codes: Codes) -> Iterator[str
         "out_channels": str(candidate.out_channels // groups),
     }
     groups_seen = False
-    for named, code in zip(definition.arguments, codes):
+    for named, code in zip(definition.arguments, codes, strict=True):
         if named.parameter == "groups":
             groups_seen = True
             continue
         value = values.get(named.parameter) or named.variable or code
-        keyword = named.parameter if groups_seen and not named.argument.stars else named.argument.keyword
+        keyword = (
+            named.parameter if groups_seen and not named.argument.stars else named.argument.keyword
+        )
         yield f"{keyword}={value}" if keyword else f"{named.argument.stars}{value}"
 
 
@@ -192,10 +194,16 @@ def _call_context(source: Source, use: Use, codes: Codes) -> CallContext:
     attribute = use.attribute
     assert isinstance(use.call.func, ast.Attribute)
     names = attribute.names
-    passed = _passed_on(use.arguments, [each.variable or code for each, code in zip(use.arguments, codes)])
+    passed = _passed_on(
+        use.arguments,
+        [each.variable or code for each, code in zip(use.arguments, codes, strict=True)],
+    )
     binding = _passed_on(
         use.arguments,
-        [f"({each.variable} := {code})" if each.variable else code for each, code in zip(use.arguments, codes)],
+        [
+            f"({each.variable} := {code})" if each.variable else code
+            for each, code in zip(use.arguments, codes, strict=True)
+        ],
     )
     width = attribute.width
     return CallContext(
@@ -207,7 +215,7 @@ def _call_context(source: Source, use: Use, codes: Codes) -> CallContext:
         variables=_variables(use.arguments, codes),
         branches=tuple(
             BranchContext(name, width * i, width * (i + 1), output)
-            for i, (name, output) in enumerate(zip(names, use.outputs))
+            for i, (name, output) in enumerate(zip(names, use.outputs, strict=True))
         ),
         width=width,
         cat=use.cat,
@@ -218,7 +226,7 @@ def _call_context(source: Source, use: Use, codes: Codes) -> CallContext:
 
 
 def _passed_on(arguments: tuple[NamedArgument, ...], values: list[str]) -> InputContext:
-    passed = list(zip(arguments, values))
+    passed = list(zip(arguments, values, strict=True))
     rest = "".join(
         f", {each.argument.keyword}={value}" if each.argument.keyword else f", {value}"
         for each, value in passed
@@ -229,7 +237,9 @@ def _passed_on(arguments: tuple[NamedArgument, ...], values: list[str]) -> Input
 
 def _variables(arguments: tuple[NamedArgument, ...], codes: Codes) -> tuple[Variable, ...]:
     return tuple(
-        Variable(each.variable, code) for each, code in zip(arguments, codes) if each.variable
+        Variable(each.variable, code)
+        for each, code in zip(arguments, codes, strict=True)
+        if each.variable
     )
 
 

@@ -16,9 +16,9 @@ from ..convolutions import (
     conv_class,
     is_functional_convolution,
 )
-from .gate import can_carry_groups
 from ..names import meaning
 from ..source import Source
+from .gate import can_carry_groups
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ def _obstacle(index: ClassIndex, call: ast.Call) -> str | None:
 def _obstacle_of_initialiser(
     index: ClassIndex, call: ast.Call, function: ast.Attribute
 ) -> str | None:
-    owner = next((each for each in index.source.ancestors(call) if isinstance(each, ast.ClassDef)), None)
+    owner = next(
+        (each for each in index.source.ancestors(call) if isinstance(each, ast.ClassDef)), None
+    )
     base = _conv_base(index, owner) if owner is not None else None
     if owner is None or base is None:
         return None

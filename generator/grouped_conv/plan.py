@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..classes import ClassIndex
-from ..naming import fresh_series
 from ..edits import Edit
+from ..naming import fresh_series
 from ..outcome import Options, Record, Warning, WrittenStyle
 from ..source import Source
 from .classify import Candidate, Verdict, classify
@@ -141,9 +141,7 @@ def _record(source: Source, site: Site, name: str, verdict: Verdict) -> Record:
     return Record(line, column, name, verdict.status, verdict.reason)
 
 
-def _refused(
-    source: Source, candidates: Iterable[Candidate], refusal: Refusal
-) -> Iterable[Record]:
+def _refused(source: Source, candidates: Iterable[Candidate], refusal: Refusal) -> Iterable[Record]:
     verdict = Verdict("unsplit", str(refusal))
     for each in candidates:
         yield _record(source, each.site, f"{each.owner.name}.{each.attribute}", verdict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+
 from ..classes import Access, Class, ClassIndex
 from .refusal import Refusal
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 from ..calls import Argument, arguments_of, is_plain, is_repeatable
 from ..classes import ClassIndex
@@ -32,9 +33,7 @@ class Writing:
         self.source = index.source
         self.needs_torch = False
 
-    def write(
-        self, attributes: Iterable[SplitAttribute]
-    ) -> tuple[list[Definition], list[Use]]:
+    def write(self, attributes: Iterable[SplitAttribute]) -> tuple[list[Definition], list[Use]]:
         """Write all definitions and calls of some attributes.
 
         Raises:
@@ -71,7 +70,9 @@ class Writing:
             candidate,
             attribute,
             tuple(arguments),
-            module_list="" if attribute.names else self.spell("torch.nn.ModuleList", site.call, attribute),
+            module_list=""
+            if attribute.names
+            else self.spell("torch.nn.ModuleList", site.call, attribute),
             counter=fresh("_", taken),
         )
 
@@ -84,7 +85,9 @@ class Writing:
         spelled = spell(self.source, path, place)
         if spelled is None:
             if not can_import_torch(self.source, place):
-                raise Refusal(f"{path} is needed, but the name torch means something else", attribute)
+                raise Refusal(
+                    f"{path} is needed, but the name torch means something else", attribute
+                )
             self.needs_torch = True
         return spelled or path
 
@@ -141,7 +144,7 @@ class _StatementWriting:
     ) -> None:
         """Refuse what an assignment or a comprehension inside an expression may not hold."""
         parents = [call, *self.source.ancestors(call)]
-        for inner, outer in zip(parents, parents[1:]):
+        for inner, outer in pairwise(parents):
             if isinstance(outer, ast.comprehension) and outer.iter is inner:
                 raise Refusal(
                     f"{_line(call)} calls it on an expression in what a comprehension goes over",
@@ -150,7 +153,9 @@ class _StatementWriting:
         forbidden = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
         for each in arguments:
             if any(isinstance(node, forbidden) for node in ast.walk(each.argument.value)):
-                raise Refusal(f"{_line(call)} calls it on an expression that binds or waits", attribute)
+                raise Refusal(
+                    f"{_line(call)} calls it on an expression that binds or waits", attribute
+                )
 
     def _fresh(self, name: str) -> str:
         found = fresh(name, self.taken)

@@ -1,0 +1,7 @@
+"""``python -m gencode``."""
+
+import sys
+
+from .command import main
+
+sys.exit(main())

@@ -1,0 +1,134 @@
+"""The command: ``gencode model.py -o model_split.py``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+from .files import STDIN, ConfigError, FileError, black_config, read_source, write_atomically
+from .outcome import STYLES, Options, SourceError, TemplateError
+from .pipeline import split_source
+from .report import Report, Status
+
+_DESCRIPTION = """\
+Rewrite the source of a PyTorch model so that every grouped convolution is a set
+of plain convolutions over slices of the channels, whose outputs are concatenated.
+The model is read, not run. The new source goes to standard output or to FILE,
+what was done with each convolution, or why not, to standard error.
+"""
+
+_EPILOG = """\
+examples:
+  gencode model.py                       print the split source
+  gencode model.py -o model_split.py     write it to a file
+  gencode - < model.py > model_split.py  read standard input
+  gencode --style loop model.py          an nn.ModuleList and a loop for each
+  gencode --templates mine/ model.py     with templates of your own
+
+exit status:
+  0    done, or nothing to do
+  2    wrong usage: an unknown option, a faulty template or configuration file
+  3    a grouped convolution was left unsplit, for the stated reason; all else is written
+  123  the file could not be read, parsed or written; nothing is written
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status.
+
+    Args:
+        arguments: of the command line, without the program's name; by default those of the process.
+    """
+    parsed = _parser().parse_args(arguments)
+    report = Report(sys.stderr)
+    try:
+        return _run(parsed, report)
+    except (TemplateError, ConfigError) as error:
+        sys.stderr.write(f"gencode: {error}\n")
+        return Status.USAGE
+    except KeyboardInterrupt:
+        return 130  # what a shell says of a command that was interrupted
+    except BrokenPipeError:
+        # The reader of the output has gone; Python must not meet that again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return report.status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gencode",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="MODEL", help="the source to read; - for standard input")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write there, not to standard output"
+    )
+    parser.add_argument(
+        "--style",
+        choices=STYLES,
+        default="auto",
+        help="how to write a split convolution: explicit, one attribute and one call a group;"
+        " loop, an nn.ModuleList; auto, explicit for few groups and loop for more (the default)",
+    )
+    parser.add_argument(
+        "--max-unroll",
+        metavar="N",
+        type=_positive,
+        default=4,
+        help="the most groups that auto writes out in explicit style (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--templates",
+        metavar="DIR",
+        type=_directory,
+        help="take templates from this directory where it has them",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def _run(parsed: argparse.Namespace, report: Report) -> int:
+    path: str = parsed.source
+    shown = "<stdin>" if path == STDIN else path
+    try:
+        source = read_source(path)
+        options = Options(parsed.style, parsed.max_unroll, parsed.templates, black_config(path))
+        result = split_source(source.text, options)
+        data = source.encoded(result.text)
+    except FileError as error:
+        report.failure(shown, str(error))
+        return report.status
+    except SourceError as error:
+        report.source_error(shown, error)
+        return report.status
+    if parsed.output is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        try:
+            write_atomically(Path(parsed.output), data)
+        except FileError as error:
+            report.failure(parsed.output, str(error))
+            return report.status
+    report.result(shown, result)
+    return report.status
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a directory")
+    return path

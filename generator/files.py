@@ -1,0 +1,137 @@
+"""Read and write source files: to the byte, and whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+import tempfile
+import tokenize
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+STDIN = "-"
+
+
+class FileError(Exception):
+    """A file cannot be read, decoded or written; the message says why, in one line."""
+
+
+class ConfigError(Exception):
+    """A configuration file is faulty; the message names it and says how, in one line."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A source as it was read.
+
+    Attributes:
+        text: with its line ends as they were, and without a byte order mark.
+        encoding: as Python's own rules have it; ``utf-8-sig`` where there was a byte order mark.
+    """
+
+    text: str
+    encoding: str
+
+    def encoded(self, text: str) -> bytes:
+        """The bytes of a new text in the file's own encoding."""
+        return text.encode(self.encoding)
+
+
+def read_source(path: str) -> SourceFile:
+    """Read a Python source from a file, or from standard input for ``-``.
+
+    Raises:
+        FileError: it cannot be read, or is in no encoding that it says.
+    """
+    try:
+        data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot be read: {_reason(error)}") from error
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return SourceFile(data.decode(encoding), encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FileError(
+            f"is not {error.encoding}, and has no encoding cookie that says what it is"
+            f" (byte 0x{data[error.start]:02x} in line {line})"
+        ) from error
+    except SyntaxError as error:  # an unknown cookie, or no UTF-8 in the first two lines
+        raise FileError(f"cannot be decoded: {error.msg}") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all; an existing one keeps its mode, a link stays one.
+
+    What is no regular file, such as ``/dev/stdout``, is written to in place.
+
+    Raises:
+        FileError: it cannot be written; what was there before is still there.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(None, "Is a directory")
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(None, "Permission denied")
+        _replace(target, data)
+    except OSError as error:
+        raise FileError(f"cannot be written: {_reason(error)}") from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink()
+        raise
+
+
+def black_config(path: str) -> Mapping[str, Any]:
+    """The ``[tool.black]`` table of the nearest pyproject.toml at or above a source's directory.
+
+    Raises:
+        ConfigError: that file is no TOML.
+    """
+    directory = Path.cwd() if path == STDIN else Path(path).resolve().parent
+    for each in (directory, *directory.parents):
+        file = each / "pyproject.toml"
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if "black" not in text:
+            return {}
+        try:
+            table = tomllib.loads(text).get("tool", {}).get("black", {})
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{file}: {error}") from error
+        return table if isinstance(table, dict) else {}
+    return {}
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

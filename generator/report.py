@@ -1,0 +1,80 @@
+"""What is said of a run, in which words, and with which exit status it ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import IntEnum
+from typing import TextIO
+
+from .outcome import Record, Result, SourceError
+
+_VERBS = {"split": "split into", "kept": "kept:", "unsplit": "not split:"}
+
+
+class Status(IntEnum):
+    """The exit statuses; where several apply, the first of FILE, UNSPLIT, DONE."""
+
+    DONE = 0
+    USAGE = 2
+    UNSPLIT = 3
+    FILE = 123
+
+
+class Report:
+    """Counts what happens, says it on a stream, and knows the exit status."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def status(self) -> Status:
+        """The exit status of all that was reported."""
+        if self._counts["failed"]:
+            return Status.FILE
+        return Status.UNSPLIT if self._counts["unsplit"] else Status.DONE
+
+    def result(self, path: str, result: Result) -> None:
+        """Say what was done in a source, or why not."""
+        for record in result.records:
+            self._counts[record.status] += 1
+            self._say(f"{path}:{record.line}:{record.column}: {_sentence(record)}")
+        for warning in result.warnings:
+            self._say(f"{path}:{warning.line}:{warning.column}: warning: {warning.message}")
+        self._say(f"{path}: {self._summary()}")
+
+    def source_error(self, path: str, error: SourceError) -> None:
+        """Say that a source is not Python, and show where."""
+        self._counts["failed"] += 1
+        if not error.line:
+            self._say(f"{path}: {error.message}")
+            return
+        self._say(f"{path}:{error.line}:{error.column}: {error.message}")
+        line = error.source_line.rstrip()
+        if line:
+            margin = "".join(
+                " " if not each.isspace() else each for each in line[: error.column - 1]
+            )
+            self._say(f"    {line}\n    {margin}^")
+
+    def failure(self, path: str, reason: str) -> None:
+        """Say that a file could not be read or written."""
+        self._counts["failed"] += 1
+        self._say(f"{path}: {reason}")
+
+    def _summary(self) -> str:
+        counted = [
+            f"{self._counts[status]} {words}"
+            for status, words in (("split", "split"), ("unsplit", "not split"), ("kept", "kept"))
+            if self._counts[status]
+        ]
+        if not counted:
+            return "no grouped convolutions"
+        return f"grouped convolutions: {', '.join(counted)}"
+
+    def _say(self, text: str) -> None:
+        self._stream.write(f"{text}\n")
+
+
+def _sentence(record: Record) -> str:
+    return f"{record.name} {_VERBS[record.status]} {record.detail}"
