@@ -24,7 +24,6 @@ _NEUTRAL_BASES = frozenset(
     )
 )
 _MODULE_WALKS = frozenset(("children", "named_children", "_modules", "__dict__", "get_submodule"))
-_ACCESS_HOOKS = frozenset(("__getattr__", "__getattribute__", "__setattr__", "__delattr__"))
 _ACCESS_BY_NAME = frozenset(("getattr", "setattr", "hasattr", "delattr"))
 _REGISTERING_METHODS = frozenset(
     ("add_module", "register_module", "register_buffer", "register_parameter")
@@ -58,7 +57,7 @@ class Class:
         names: what its body binds or annotates.
         patterns: what names its methods may give to ``getattr``, ``setattr`` and the like on
             ``self``, each with the expression.
-        walks: expressions by which it goes through its modules one by one, or hooks attributes.
+        walks: expressions by which its methods go through its modules or attributes one by one.
     """
 
     node: ast.ClassDef
@@ -96,6 +95,7 @@ class ClassIndex:
         self.accesses: dict[str, list[Access]] = defaultdict(list)
         self.foreign_patterns: list[tuple[re.Pattern[str], ast.AST]] = []
         self.foreign_walks: list[ast.AST] = []
+        self.has_computed_access = False
         nodes = list(ast.walk(source.tree))
         for node in nodes:
             if isinstance(node, ast.ClassDef):
@@ -133,17 +133,30 @@ class ClassIndex:
 
     @cached_property
     def strings(self) -> dict[str, list[ast.Constant]]:
-        """The parts, between dots, of all strings that may name attributes; docstrings are none."""
+        """The parts, between dots, of all strings that may name attributes."""
         found: dict[str, list[ast.Constant]] = defaultdict(list)
         for node in ast.walk(self.source.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if re.fullmatch(r"[\w.]+", node.value) and not self._is_docstring(node):
+                if re.fullmatch(r"[\w.]+", node.value) and not self._is_mere_text(node):
                     for part in node.value.split("."):
                         found[part].append(node)
         return found
 
-    def _is_docstring(self, node: ast.Constant) -> bool:
-        return isinstance(self.source.parent(node), ast.Expr)
+    def _is_mere_text(self, node: ast.Constant) -> bool:
+        """Whether a string is a docstring, is printed, or is a key where no key names a module."""
+        parent = self.source.parent(node)
+        if isinstance(parent, ast.Expr):
+            return True
+        if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
+            return parent.func.id == "print"
+        is_key = isinstance(parent, ast.Subscript) or (
+            isinstance(parent, ast.Dict) and any(key is node for key in parent.keys)
+        )
+        return is_key and "." not in str(node.value) and not self._keys_may_name_modules
+
+    @cached_property
+    def _keys_may_name_modules(self) -> bool:
+        return self.has_computed_access or "named_modules" in self.accesses
 
     def _add_bases(self, each: Class) -> None:
         for expression in each.node.bases:
@@ -180,6 +193,7 @@ class ClassIndex:
 
     def _add_pattern(self, instance: ast.expr, name: ast.expr, call: ast.Call) -> None:
         owner, pattern = self.self_class(instance), _pattern_of(name)
+        self.has_computed_access |= pattern.pattern == _ANYTHING
         if owner is not None:
             self.classes[owner].patterns.append((pattern, call))
         elif pattern.pattern != _ANYTHING:  # elsewhere, a wholly computed name tells nothing

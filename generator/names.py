@@ -6,7 +6,6 @@ import ast
 from dataclasses import dataclass
 from typing import Literal
 
-from .convolutions import CONV_CLASSES
 from .scopes import Binding, Scope
 from .source import Source
 
@@ -88,7 +87,7 @@ def _from_binding(source: Source, binding: Binding, depth: int) -> Meaning:
 def _from_star_import(scope: Scope, name: str) -> Meaning:
     stars = [star for each in scope.visible() for star in each.star_imports]
     for star in reversed(stars):
-        if star in _CLASS_STARS and name in (*CONV_CLASSES, "ModuleList"):
+        if star in _CLASS_STARS and name[0].isupper():  # its classes, without a list of them
             return Meaning("import", f"{star}.{name}")
         if star not in (*_HARMLESS_STARS, *_CLASS_STARS):
             return _UNKNOWN

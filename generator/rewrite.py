@@ -99,23 +99,23 @@ class _StatementRewrite:
         code = edit.emit(fragment.run().codes[edit.call])
         lines = self.formatter.statements(code, indent)
         comments = fragment.comments()
-        rest = Span(span.end, self.source.line_of(span.end).end)
-        trailing = self.source.text[rest.start : rest.end].strip()
-        if trailing.startswith("#"):
-            span = Span(span.start, rest.end)
-            commented = f"{lines[0]}  {trailing}"
+        trailing = self._trailing_comment(span)
+        if trailing:
+            span = Span(span.start, span.end + len(trailing))
+            commented = f"{lines[0]}  {trailing.strip()}"
             if lines[0].endswith(")") and len(indent + commented) <= self.formatter.line_length:
                 lines[0] = commented
             else:
-                comments.append(trailing)
+                comments.append(trailing.strip())
         return self._placed(span, self.formatter.joined([*comments, *lines], indent), indent)
 
     def _edited_statement(self) -> list[_Splice]:
         span, indent = self.source.span(self.statement), self._indent()
         fragment = _Fragment(self.source, span, self.edits, self.formatter)
-        limit = max(self.formatter.line_length, _longest(fragment.text, indent))
+        trailing = self._trailing_comment(span)
+        limit = max(self.formatter.line_length, _longest(fragment.text + trailing, indent))
         outcome = fragment.run()
-        if _longest(outcome.code, indent) > limit:
+        if _longest(outcome.code + trailing, indent) > limit:
             outcome = fragment.run(short=True)
         code = outcome.code.replace("\n", self.line_end)
         if _longest(outcome.code, indent) > limit:
@@ -127,6 +127,11 @@ class _StatementRewrite:
         if before:
             code = self.formatter.joined(before, indent) + self.line_end + indent + code
         return self._placed(span, code, indent)
+
+    def _trailing_comment(self, span: Span) -> str:
+        """The comment after a statement on its last line, with the space before it."""
+        rest = self.source.text[span.end : self.source.line_of(span.end).end]
+        return rest if rest.lstrip().startswith("#") else ""
 
     def _header_splices(self) -> list[_Splice]:
         splices = []

@@ -88,7 +88,7 @@ def _candidate(
     index: ClassIndex, site: Site, conv: ConvClass, numbers: tuple[int, int, int]
 ) -> Candidate | Verdict:
     statement = index.source.parent(site.call)
-    target = _single_target(statement)
+    target = single_target(statement)
     owner = index.self_class(target.value) if isinstance(target, ast.Attribute) else None
     if owner is None or not isinstance(target, ast.Attribute):
         return _unsplit("it is not assigned to an attribute of self in a statement of its own")
@@ -96,7 +96,8 @@ def _candidate(
     return Candidate(site, statement, target, owner, target.attr, conv, *numbers)
 
 
-def _single_target(statement: ast.AST) -> ast.expr | None:
+def single_target(statement: ast.AST) -> ast.expr | None:
+    """What a statement assigns to, where it is an assignment to one target."""
     if isinstance(statement, ast.AnnAssign):
         return statement.target
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:

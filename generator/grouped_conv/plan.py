@@ -13,7 +13,7 @@ from ..edits import Edit
 from ..naming import fresh_series
 from ..outcome import Options, Record, Warning, WrittenStyle
 from ..source import Source
-from .classify import Candidate, Verdict, classify
+from .classify import Candidate, Verdict, classify, single_target
 from .emit import make_edits
 from .find import Site, find_sites
 from .model import Definition, SplitAttribute, Use
@@ -64,7 +64,7 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
     for site in find_sites(index):
         found = classify(index, site)
         if isinstance(found, Verdict):
-            records.append(_record(source, site, _callee(source, site), found))
+            records.append(_record(source, site, _name(index, site), found))
         elif found is not None:
             by_attribute[found.owner, found.attribute].append(found)
     for candidates in by_attribute.values():
@@ -132,8 +132,13 @@ def _branch_names(index: ClassIndex, candidate: Candidate) -> tuple[str, ...]:
     return fresh_series(candidate.attribute, candidate.groups, is_taken)
 
 
-def _callee(source: Source, site: Site) -> str:
-    return " ".join(source.code(site.call.func).split())
+def _name(index: ClassIndex, site: Site) -> str:
+    """What a person would call a convolution: its attribute, or else the class that is called."""
+    target = single_target(index.source.parent(site.call))
+    owner = index.self_class(target.value) if isinstance(target, ast.Attribute) else None
+    if owner is not None and isinstance(target, ast.Attribute):
+        return f"{owner.name}.{target.attr}"
+    return " ".join(index.source.code(target or site.call.func).split())
 
 
 def _record(source: Source, site: Site, name: str, verdict: Verdict) -> Record:

@@ -1,0 +1,51 @@
+"""AlexNet with its two towers: the second, fourth and fifth convolutions have two groups.
+
+A. Krizhevsky, I. Sutskever, G. E. Hinton, "ImageNet Classification with Deep Convolutional Neural
+Networks", NeurIPS 2012. The towers were the halves of the network on two graphics cards.
+"""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+TOWERS = 2
+
+
+class AlexNet(nn.Module):
+    input_shape = (3, 227, 227)
+
+    def __init__(self, num_classes=1000, hidden=4096, dropout=0.5):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 96, kernel_size=11, stride=4)
+        self.conv2_0 = nn.Conv2d(48, 128, kernel_size=5, padding=2)
+        self.conv2_1 = nn.Conv2d(48, 128, kernel_size=5, padding=2)
+        # The towers see each other here, and nowhere else before the classifier.
+        self.conv3 = nn.Conv2d(256, 384, kernel_size=3, padding=1)
+        self.conv4_0 = nn.Conv2d(192, 192, kernel_size=3, padding=1)
+        self.conv4_1 = nn.Conv2d(192, 192, kernel_size=3, padding=1)
+        self.conv5_0 = nn.Conv2d(192, 128, kernel_size=3, padding=1)
+        self.conv5_1 = nn.Conv2d(192, 128, kernel_size=3, padding=1)
+        self.norm = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
+        self.pool = nn.MaxPool2d(kernel_size=3, stride=2)
+        self.dropout = nn.Dropout(dropout)
+        self.fc6 = nn.Linear(256 * 6 * 6, hidden)
+        self.fc7 = nn.Linear(hidden, hidden)
+        self.fc8 = nn.Linear(hidden, num_classes)
+
+    def forward(self, x):
+        x = self.pool(self.norm(F.relu(self.conv1(x))))
+        conv2_0 = self.conv2_0(x[:, 0:48])
+        conv2_1 = self.conv2_1(x[:, 48:96])
+        conv2 = torch.cat((conv2_0, conv2_1), dim=1)
+        x = self.pool(self.norm(F.relu(conv2)))  # 27 x 27 to 13 x 13
+        x = F.relu(self.conv3(x))
+        conv4_0 = self.conv4_0(x[:, 0:192])
+        conv4_1 = self.conv4_1(x[:, 192:384])
+        x = F.relu(torch.cat((conv4_0, conv4_1), dim=1))
+        conv5_0 = self.conv5_0(x[:, 0:192])
+        conv5_1 = self.conv5_1(x[:, 192:384])
+        x = self.pool(F.relu(torch.cat((conv5_0, conv5_1), dim=1)))
+        x = torch.flatten(x, 1)
+        x = self.dropout(F.relu(self.fc6(x)))
+        x = self.dropout(F.relu(self.fc7(x)))
+        return self.fc8(x)
