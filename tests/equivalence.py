@@ -1,0 +1,125 @@
+"""Run an original and its split source, and compare all that they compute."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gencode import Options, Record, Result, split_source
+
+Build = Callable[[ModuleType], nn.Module]
+_numbers = itertools.count()
+
+
+def run_source(text: str) -> ModuleType:
+    """The module that a source is."""
+    module = ModuleType(f"model_{next(_numbers)}")
+    exec(compile(text, module.__name__, "exec"), module.__dict__)
+    return module
+
+
+def randomise(model: nn.Module) -> None:
+    """Give all weights and statistics random values: a fresh BatchNorm would hide wrong groups."""
+    for name, value in itertools.chain(model.named_parameters(), model.named_buffers()):
+        if value.is_floating_point():
+            positive = name.endswith(("running_var", "norm.weight", "bn.weight"))
+            nn.init.uniform_(value, 0.5, 1.5) if positive else nn.init.normal_(value, std=0.5)
+
+
+def carried_over(
+    original: nn.Module, records: tuple[Record, ...], values: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """What belongs to the original's weights, under the names that the split model gives them."""
+    carried = dict(values)
+    for prefix, owner in original.named_modules():
+        start = f"{prefix}." if prefix else ""
+        classes = [each.__name__ for each in type(owner).__mro__]
+        for record in records:
+            if record.status == "split" and record.owner in classes:
+                for key in ("weight", "bias"):
+                    whole = carried.pop(f"{start}{record.attribute}.{key}", None)
+                    if whole is not None:
+                        parts = whole.chunk(len(record.branches))
+                        for path, part in zip(record.branches, parts, strict=True):
+                            carried[f"{start}{path}.{key}"] = part.clone()
+    return carried
+
+
+def grouped_left(model: nn.Module) -> list[str]:
+    """The convolutions of a model that PLiNIO would still not take for their groups."""
+    return [
+        name
+        for name, each in model.named_modules()
+        if isinstance(each, nn.modules.conv._ConvNd)
+        and each.groups != 1
+        and not (each.groups == each.in_channels == each.out_channels and each.weight.dim() < 5)
+    ]
+
+
+def assert_equivalent(
+    source: str,
+    build: Build,
+    *inputs: Tensor,
+    options: Options = Options(),
+    left: int = 0,
+) -> Result:
+    """The split source computes what the original does, in eval and in train mode."""
+    result = split_source(source, options)
+    assert any(record.status == "split" for record in result.records)
+    torch.manual_seed(0)
+    original = build(run_source(source)).double()
+    randomise(original)
+    split = build(run_source(result.text)).double()
+    split.load_state_dict(carried_over(original, result.records, original.state_dict()))
+    assert len(grouped_left(split)) == left
+    assert grouped_left(original)
+    for mode in (False, True):
+        original.train(mode)
+        split.train(mode)
+        _assert_same(original, split, result.records, inputs)
+    return result
+
+
+def _assert_same(
+    original: nn.Module, split: nn.Module, records: tuple[Record, ...], inputs: tuple[Tensor, ...]
+) -> None:
+    expected, found = _run(original, inputs), _run(split, inputs)
+    for one, other in zip(expected, found, strict=True):
+        assert one.std() > 0, "a constant proves nothing"
+        torch.testing.assert_close(other, one, rtol=1e-9, atol=1e-9)
+    gradients = carried_over(original, records, _gradients(original))
+    assert gradients.keys() == _gradients(split).keys()
+    for name, gradient in _gradients(split).items():
+        torch.testing.assert_close(gradient, gradients[name], rtol=1e-8, atol=1e-8)
+    for name, buffer in original.named_buffers():
+        torch.testing.assert_close(split.get_buffer(name), buffer, rtol=1e-9, atol=1e-9)
+
+
+def _gradients(model: nn.Module) -> dict[str, Tensor]:
+    return {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
+
+
+def _run(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    model.zero_grad()
+    leaves = [each.clone().double().requires_grad_() for each in inputs]
+    torch.manual_seed(1)
+    outputs = list(_tensors(model(*leaves)))
+    torch.manual_seed(2)
+    sum((each * torch.randn_like(each)).sum() for each in outputs).backward()
+    return outputs + [each.grad for each in leaves if each.grad is not None]
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _tensors(each)
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from _tensors(each)

@@ -1,0 +1,225 @@
+"""Every way to import torch's names, and what the emitted code calls them."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+from cases import assert_becomes, assert_unchanged
+
+from gencode import Options, split_source
+
+MODEL = """
+class Net({module}):
+    def __init__(self):
+        super().__init__()
+        self.conv = {conv}(4, 4, 1, groups=2)
+
+    def forward(self, x):
+        return self.conv(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "module", "conv"),
+    [
+        ("import torch", "torch.nn.Module", "torch.nn.Conv2d"),
+        ("import torch.nn", "torch.nn.Module", "torch.nn.Conv2d"),
+        ("import torch.nn as nn", "nn.Module", "nn.Conv2d"),
+        ("import torch as th", "th.nn.Module", "th.nn.Conv2d"),
+        ("from torch import nn", "nn.Module", "nn.Conv2d"),
+        ("from torch import nn as N", "N.Module", "N.modules.Conv2d"),
+        ("from torch.nn import Conv2d as C, Module", "Module", "C"),
+        ("from torch.nn.modules.conv import Conv2d\nfrom torch import nn", "nn.Module", "Conv2d"),
+        ("from torch.nn import *", "Module", "Conv2d"),
+        ("from math import *\nfrom torch.nn import *", "Module", "Conv2d"),
+        (
+            "try:\n    import torch.nn as nn\nexcept ImportError:\n    nn = None",
+            "nn.Module",
+            "nn.Conv2d",
+        ),
+        ("import torch.nn as nn\nConv = nn.Conv2d", "nn.Module", "Conv"),
+        ("import torch\nnn = torch.nn", "nn.Module", "nn.Conv2d"),
+        ("import torch.nn as nn\nimport torch.nn as nn", "nn.Module", "nn.Conv2d"),
+    ],
+)
+@pytest.mark.parametrize("style", ["explicit", "loop"])
+def test_a_convolution_by_any_name(imports: str, module: str, conv: str, style: str) -> None:
+    text = imports + "\n\n" + MODEL.format(module=module, conv=conv)
+    result = split_source(text, Options(style=style))
+    assert result.records[0].status == "split"
+    assert f"{conv}(2, 2, 1)" in result.text
+
+
+@pytest.mark.parametrize(
+    "shadow",
+    [
+        "from torch import nn\nclass nn: ...",
+        "import torch.nn as nn\nclass nn: ...",
+        "from torch.nn import Conv2d\nclass Conv2d: ...",
+    ],
+)
+def test_a_name_with_two_meanings_is_no_convolution_for_certain(shadow: str) -> None:
+    conv = "Conv2d" if "Conv2d" in shadow else "nn.Conv2d"
+    text = f"import torch\n{shadow}\n" + MODEL.format(module="torch.nn.Module", conv=conv)
+    (record,) = assert_unchanged(text).records
+    assert "nothing in this file tells for certain" in record.detail
+
+
+@pytest.mark.parametrize(
+    "stars",
+    ["from .layers import *", "from torch.nn import *\nfrom .layers import *"],
+)
+def test_a_star_import_may_bring_anything(stars: str) -> None:
+    text = f"import torch\n{stars}\n" + MODEL.format(module="torch.nn.Module", conv="Conv2d")
+    assert "for certain" in assert_unchanged(text).records[0].detail
+
+
+def test_a_later_star_import_of_torch_wins() -> None:
+    text = "from .layers import *\nfrom torch.nn import *\n" + MODEL.format(
+        module="Module", conv="Conv2d"
+    )
+    assert split_source(text).records[0].status == "split"
+
+
+def test_a_parameter_and_a_local_hide_the_import() -> None:
+    text = """
+    import torch.nn as nn
+
+    def build(nn):
+        return nn.Conv2d(4, 4, 1, groups=2)
+
+    def other():
+        nn = __import__("mynn")
+        return nn.Conv2d(4, 4, 1, groups=2)
+    """
+    assert assert_unchanged(text).records == ()
+
+
+def test_imports_inside_functions() -> None:
+    assert_becomes(
+        """\
+        def make():
+            import torch
+            import torch.nn as nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    from torch.nn import Conv2d
+
+                    self.conv = Conv2d(4, 4, 1, groups=2)
+
+                def forward(self, x):
+                    return self.conv(x)
+
+            return Net()
+        """,
+        """\
+        def make():
+            import torch
+            import torch.nn as nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    from torch.nn import Conv2d
+
+                    self.conv_0 = Conv2d(2, 2, 1)
+                    self.conv_1 = Conv2d(2, 2, 1)
+
+                def forward(self, x):
+                    conv_0 = self.conv_0(x[:, 0:2])
+                    conv_1 = self.conv_1(x[:, 2:4])
+                    return torch.cat((conv_0, conv_1), dim=1)
+
+            return Net()
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "after"),
+    [
+        ("import torch.nn as nn\n", "import torch\nimport torch.nn as nn\n"),
+        ("import os\nfrom torch import nn\n", "import os\nimport torch\nfrom torch import nn\n"),
+        (
+            "# A comment.\nimport torch.nn as nn  # nn\n",
+            "# A comment.\nimport torch\nimport torch.nn as nn  # nn\n",
+        ),
+        (
+            "try:\n    from torch import nn\nexcept ImportError:\n    nn = None\n",
+            "try:\n    import torch\n    from torch import nn\nexcept ImportError:\n    nn = None\n",
+        ),
+        (
+            '"""Doc."""\nfrom __future__ import annotations\nfrom typing import TYPE_CHECKING\n'
+            "if TYPE_CHECKING:\n    import torch\nimport torch.nn as nn\n",
+            '"""Doc."""\nfrom __future__ import annotations\nfrom typing import TYPE_CHECKING\n'
+            "if TYPE_CHECKING:\n    import torch\nimport torch\nimport torch.nn as nn\n",
+        ),
+        ("import os; import torch.nn as nn\n", "import torch\nimport os; import torch.nn as nn\n"),
+    ],
+)
+def test_import_torch_is_added_where_it_is_missing(head: str, after: str) -> None:
+    text = MODEL.format(module="nn.Module", conv="nn.Conv2d")
+    assert split_source(head + text).text.startswith(after + "\nclass Net(nn.Module):")
+
+
+def test_import_torch_without_an_import_beside_it() -> None:
+    text = dedent(
+        '''\
+        """Doc."""
+
+
+        @register
+        class Net(Base):
+            def __init__(self):
+                import torch.nn as nn
+
+                self.conv = nn.Conv2d(4, 4, 1, groups=2)
+
+            def forward(self, x):
+                return self.conv(x)
+
+
+        class Base: ...
+        '''
+    )
+    assert split_source(text).text.startswith('"""Doc."""\n\n\nimport torch\n\n\n@register\nclass')
+
+
+def test_the_emitted_code_uses_the_names_that_are_there() -> None:
+    text = "import torch as th\n" + MODEL.format(module="th.nn.Module", conv="th.nn.Conv2d")
+    assert "return th.cat((conv_0, conv_1), dim=1)" in split_source(text).text
+    assert "self.conv = th.nn.ModuleList(" in split_source(text, Options(style="loop")).text
+    text = (
+        "from torch.nn import Conv2d, Module, ModuleList\nfrom torch import cat\n"
+        + MODEL.format(module="Module", conv="Conv2d")
+    )
+    result = split_source(text, Options(style="loop")).text
+    assert "self.conv = ModuleList(Conv2d(2, 2, 1) for _ in range(2))" in result
+    assert "return cat(conv, dim=1)" in result
+    assert "import torch\n" not in result
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import torch.nn as nn\ntorch = None\n"
+        + MODEL.format(module="nn.Module", conv="nn.Conv2d"),
+        "import torch.nn as nn\n"
+        + MODEL.format(module="nn.Module", conv="nn.Conv2d").replace(
+            "(self, x)", "(self, x, torch)"
+        ),
+        "import torch.nn as nn\n"
+        + MODEL.format(module="nn.Module", conv="nn.Conv2d").replace(
+            "        return", "        if x:\n            import torch\n        return"
+        ),
+        "import torch.nn as nn\n"
+        + MODEL.format(module="nn.Module", conv="nn.Conv2d")
+        + "        import torch\n",
+    ],
+)
+def test_torch_is_not_imported_where_the_name_is_taken(text: str) -> None:
+    (record,) = assert_unchanged(text).records
+    assert record.detail == "torch.cat is needed, but the name torch means something else"

@@ -1,0 +1,165 @@
+"""What needs no change comes back as the same object, and says so only where it may matter."""
+
+from __future__ import annotations
+
+import pytest
+from cases import CONV, assert_unchanged, model, reason
+
+from gencode import split_source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "\n",
+        "x = 1",
+        "# Conv2d(16, 16, 3, groups=2)\n",
+        '"""nn.Conv2d(16, 16, 3, groups=2)"""\n',
+        "class Conv2d: ...\nConv2d(16, 16, 3, groups=2)\n",
+        "from keras.layers import Conv2D\nConv2D(16, 3, groups=2)\n",
+        "import flax.linen as nn\nnn.Conv2d(16, 16, 3, groups=2)\n",
+        "from .nn import Conv2d\nConv2d(16, 16, 3, groups=2)\n",
+        "from torch.nn import Linear as Conv2d\nConv2d(16, 16, groups=2)\n",
+        "import torch.nn as nn\nnn.Conv2d(16, 16, 3, 1, 1, 1)\n",
+        "import torch.nn as nn\nnn.Conv2d(16, 16, 3, groups=1)\n",
+        "import torch.nn as nn\nnn.Conv2d(16, 16, 3, 1, 1, 1, 1)\n",
+        "import torch.nn as nn\nG = 1\nnn.Conv2d(16, 16, 3, groups=G)\n",
+        "import torch.nn as nn\nnn.Conv2d(16, 16, 3, groups=2 - 1)\n",
+        "import torch.nn as nn\nnn.ConvTranspose2d(16, 16, 3, 1, 0, 0, 1)\n",
+        "import torch.nn as nn\nnn.LazyConv2d(16, 3, 1, 1, 1, 1)\n",
+        "import torch.nn as nn\nkw = {'bias': False}\nnn.Conv2d(16, 16, 3, **kw)\n",
+        "import torch.nn as nn\nkw = dict(bias=False)\nnn.Conv2d(16, 16, 3, **kw)\n",
+        "import torch.nn as nn\nnn.Conv2d(16, 16, 3, **{'bias': False})\n",
+        "import torch.nn as nn\nnn.Conv2d(16, 16, 3, **dict(bias=False))\n",
+        "import torch.nn as nn\nnn.GroupNorm(4, 16, groups=4)\n",
+        "import torch\ntorch.conv2d(x, w, None, 1, 0, 1, 1)\n",
+        "def conv2d(*a, groups): ...\nconv2d(x, groups=2)\n",
+        "from functools import partial\nconv2d = partial(print, groups=2)\n",
+    ],
+)
+def test_no_grouped_convolution(source: str) -> None:
+    assert assert_unchanged(source).records == ()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "nn.Conv1d(16, 16, 3, groups=16)",
+        "nn.Conv2d(16, 16, 3, 1, 1, 1, 16)",
+        "nn.ConvTranspose2d(16, 16, 3, groups=16)",
+        "nn.Conv2d(width, width, 3, groups=width)",
+        "nn.Conv2d(cfg.width, out_channels=cfg.width, kernel_size=3, groups=cfg.width)",
+    ],
+)
+def test_depthwise_is_kept_and_said_to_be(call: str) -> None:
+    source = (
+        f"import torch.nn as nn\n\ndef build(width, cfg):\n    conv = {call}\n    return conv\n"
+    )
+    (record,) = assert_unchanged(source).records
+    assert (record.status, record.line, record.column) == ("kept", 4, 12)
+    assert record.name == "conv"
+    assert "depthwise" in record.detail
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("nn.Conv2d(16, 16, 3, groups=groups)", "groups=groups is known only at run time"),
+        ("nn.Conv2d(width, 16, 3, groups=2)", "in_channels=width is known only at run time"),
+        ("nn.Conv2d(16, width, 3, groups=2)", "out_channels=width is known only at run time"),
+        ("nn.Conv3d(width, width, 3, groups=width)", "groups=width is known only at run time"),
+        ("nn.Conv2d(16, 16, 3, **kw)", "groups may be among the *args or **kwargs"),
+        ("nn.Conv2d(groups=2, **kw)", "in_channels may be among the *args or **kwargs"),
+        ("nn.Conv2d(*sizes)", "groups may be among the *args or **kwargs"),
+        ("nn.Conv2d(16, 16, *sizes, groups=2)", "what *args passes to it"),
+        ("nn.Conv2d(16, 16, 3, groups=3)", "torch refuses it: groups=3 does not divide"),
+        ("nn.Conv2d(16, 16, 3, groups=0)", "torch refuses it: groups=0"),
+        ("nn.Conv2d(16, 16, 3, groups=-2)", "torch refuses it: groups=-2"),
+        ("nn.LazyConv2d(16, 3, groups=2)", "a lazy convolution learns its in_channels"),
+        ("nn.LazyConv2d(16, 3, 1, 0, 1, 2)", "a lazy convolution learns its in_channels"),
+        ("F.conv2d(x, w, groups=2)", "F.conv2d is a function"),
+        ("torch.conv_transpose1d(x, w, b, 1, 0, 0, width)", "is a function"),
+        ("partial(nn.Conv2d, groups=2)", "a partial of a convolution class"),
+        ("Scaled(16, 16, 3, groups=2)", "Scaled is a subclass of Conv2d"),
+        ("Scaled2(16, 16, 3, groups=2)", "Scaled2 is a subclass of Conv2d"),
+        ("cls(16, 16, 3, groups=2)", "cls holds a class that is known only at run time"),
+        ("chosen(16, 16, 3, groups=2)", "chosen holds a class that is known only at run time"),
+        ("convs[1](16, 16, 3, groups=2)", "convs[1] holds a class"),
+        ("by_name(16, 16, 3, groups=2)", "by_name holds a class"),
+        ("elsewhere.Conv2d(16, 16, 3, groups=2)", "tells for certain what elsewhere.Conv2d is"),
+        ("either.Conv2d(16, 16, 3, groups=2)", "tells for certain what either.Conv2d is"),
+    ],
+)
+def test_what_is_not_known_is_left_with_the_reason(call: str, words: str) -> None:
+    source = f"""
+from functools import partial
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+if torch.cuda.is_available():
+    import torch.nn as either
+else:
+    import flax.linen as either
+
+class Scaled(nn.Conv2d): ...
+class Scaled2(Scaled): ...
+chosen = nn.Conv2d if torch.cuda.is_available() else nn.Conv3d
+convs = [nn.Conv1d, nn.Conv2d]
+by_name = getattr(nn, "Conv2d")
+
+def build(width, groups, kw, sizes, x, w, b, cls=nn.Conv2d):
+    return {call}
+"""
+    assert words in reason(source)
+
+
+def test_a_dict_that_may_come_to_hold_groups() -> None:
+    for change in ("kw['groups'] = 2", "kw.update(groups=2)", "fill(kw)", "kw |= other"):
+        source = f"import torch.nn as nn\nkw = dict(bias=False)\n{change}\nnn.Conv2d(8, 8, 3, **kw)"
+        assert "groups may be among" in reason(source)
+
+
+def test_a_subclass_that_is_always_grouped() -> None:
+    source = """
+    import torch.nn as nn
+
+    class Grouped(nn.Conv2d):
+        def __init__(self, width):
+            super().__init__(width, width, 3, groups=2)
+    """
+    assert reason(source) == "Grouped is itself a subclass of Conv2d"
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        "self.convs = nn.Sequential(nn.Conv2d(16, 32, 3, groups=2))",
+        "conv = nn.Conv2d(16, 32, 3, groups=2)",
+        "self.conv = self.alias = nn.Conv2d(16, 32, 3, groups=2)",
+        "self.conv, self.size = nn.Conv2d(16, 32, 3, groups=2), 3",
+        "self.conv = nn.Conv2d(16, 32, 3, groups=2) if F else None",
+        "self.convs['a'] = nn.Conv2d(16, 32, 3, groups=2)",
+        "other.conv = nn.Conv2d(16, 32, 3, groups=2)",
+        "setattr(self, 'conv', nn.Conv2d(16, 32, 3, groups=2))",
+        "self.add_module('conv', nn.Conv2d(16, 32, 3, groups=2))",
+    ],
+)
+def test_what_is_not_an_attribute_of_self_alone(init: str) -> None:
+    assert "not assigned to an attribute of self" in reason(model(init))
+
+
+def test_the_reason_has_its_place() -> None:
+    source = model("self.a = nn.Conv2d(16, 32, 3, groups=g)")
+    (record,) = split_source(source).records
+    line = source.splitlines()[record.line - 1]
+    assert line[record.column - 1 :].startswith("nn.Conv2d(16")
+    assert record.name == "Net.a"
+
+
+def test_what_is_split_beside_what_is_not() -> None:
+    both = model(CONV + "\nself.other = nn.Conv2d(16, 32, 3, groups=g)")
+    result = split_source(both)
+    assert [record.status for record in result.records] == ["split", "unsplit"]
+    assert "self.conv_0" in result.text
+    assert "self.other = nn.Conv2d(16, 32, 3, groups=g)" in result.text

@@ -1,0 +1,119 @@
+"""Which values are known from the source, and which are not."""
+
+from __future__ import annotations
+
+import pytest
+from cases import model
+
+from gencode import split_source
+
+KNOWN = {
+    "a literal": ("", "4"),
+    "arithmetic": ("", "2 * 3 - 16 // 8"),
+    "a power": ("", "2**2"),
+    "a negation": ("", "-(-4)"),
+    "a module constant": ("G = 4", "G"),
+    "a constant of a constant": ("W = 2\nG = W * 2", "G"),
+    "an annotated constant": ("G: int = 4", "G"),
+    "a constant of several": ("G, H = 4, 2", "G"),
+    "an item of a tuple": ("SIZES = (2, 4)", "SIZES[1]"),
+    "a walrus": ("(G := 4)", "G"),
+    "a conditional expression": ("WIDE = True", "4 if WIDE else 1"),
+    "a comparison": ("W = 3", "4 if W < 8 else 1"),
+    "a choice by or": ("W = 0", "W or 4"),
+    "a choice by and": ("W = 2", "W and 4"),
+    "a builtin": ("", "max(int(4.0), min(2, 3))"),
+    "a local": ("", "local"),
+    "a class constant": ("", "self.GROUPS"),
+    "a class constant by the class": ("", "Net.GROUPS"),
+    "an attribute assigned once": ("", "self.groups"),
+    "an inherited constant": ("", "self.BASE"),
+}
+
+
+def source(top: str, groups: str, more: str = "") -> str:
+    text = model(
+        f"local = 4\nself.groups = 4\nself.conv = nn.Conv2d(16, 16, 1, groups={groups})",
+        top=top + "\nclass Base(nn.Module):\n    BASE = 4\n",
+    )
+    text = text.replace("class Net(nn.Module):\n", "class Net(Base):\n    GROUPS = 4\n\n")
+    return text + more
+
+
+@pytest.mark.parametrize(("top", "groups"), KNOWN.values(), ids=KNOWN)
+def test_known(top: str, groups: str) -> None:
+    (record,) = split_source(source(top, groups)).records
+    assert (record.status, len(record.branches)) == ("split", 4)
+
+
+UNKNOWN = {
+    "a name assigned twice": ("G = 4\nG = 2", "G", ""),
+    "a name changed by a function": ("G = 4\ndef f():\n    global G\n    G = 2", "G", ""),
+    "a name changed in a loop": ("G = 4\nfor G in (): ...", "G", ""),
+    "a name added to": ("G = 4\nG += 2", "G", ""),
+    "a name deleted": ("G = 4\ndel G", "G", ""),
+    "a name imported or set": (
+        "try:\n    from c import G\nexcept ImportError:\n    G = 4",
+        "G",
+        "",
+    ),
+    "a name of a handler": ("try: ...\nexcept E as G: ...", "G", ""),
+    "a name of a pattern": ("match F:\n    case [G, *H]: ...\n    case {**I}: ...", "G", ""),
+    "a starred target": ("G, *H = 4, 2", "G", ""),
+    "an uneven assignment": ("G, H = pair", "G", ""),
+    "a name that is not there": ("", "G", ""),
+    "a parameter": ("", "F.groups", ""),
+    "a list": ("SIZES = [2, 4]", "SIZES[1]", ""),
+    "an item that is not there": ("SIZES = (2, 4)", "SIZES[7]", ""),
+    "an item of a number": ("G = 4", "G[0]", ""),
+    "a slice": ("SIZES = (2, 4)", "SIZES[:1]", ""),
+    "a division by zero": ("", "4 // 0", ""),
+    "a sum of unlike things": ("", "4 + 'a'", ""),
+    "a huge number": ("", "9**9**9", ""),
+    "a huge sum": ("", "2**64 + 1", ""),
+    "a function": ("def g(): ...", "g()", ""),
+    "a builtin of another meaning": ("def max(*a): ...", "max(2, 4)", ""),
+    "constants in a circle": ("G = H\nH = G", "G", ""),
+    "a float": ("", "4.0", ""),
+    "a class constant of a subclass": ("", "self.GROUPS", "class Sub(Net):\n    GROUPS = 2\n"),
+    "a class constant set elsewhere": ("", "self.GROUPS", "\nNet.GROUPS = 2\n"),
+    "a class constant set by name": ("", "self.GROUPS", "\nsetattr(Net, 'GROUPS', 2)\n"),
+    "an attribute set twice": ("", "self.groups", "\n    def g(self):\n        self.groups = 2\n"),
+    "an attribute set by a loop": (
+        "",
+        "self.groups",
+        "\n    def g(self):\n        for self.groups in (): ...\n",
+    ),
+    "an attribute that is not there": ("", "self.other", ""),
+    "an attribute by a computed name": (
+        "",
+        "self.groups",
+        "\n    def g(self, k):\n        setattr(self, k, 2)\n",
+    ),
+    "an attribute of an object": ("cfg = F", "cfg.groups", ""),
+    "a starred call": ("S = (4,)", "max(*S)", ""),
+}
+
+
+@pytest.mark.parametrize(("top", "groups", "more"), UNKNOWN.values(), ids=UNKNOWN)
+def test_unknown(top: str, groups: str, more: str) -> None:
+    (record,) = split_source(source(top, groups, more)).records
+    assert record.detail == f"groups={groups} is known only at run time"
+
+
+def test_a_local_of_a_function_that_another_changes() -> None:
+    text = model("""
+        groups = 4
+        def change():
+            nonlocal groups
+            groups = 2
+        change()
+        self.conv = nn.Conv2d(16, 16, 1, groups=groups)
+    """)
+    (record,) = split_source(text).records
+    assert record.status == "unsplit"
+
+
+def test_a_base_class_from_elsewhere_may_change_an_attribute() -> None:
+    text = source("", "self.groups").replace("(Base)", "(F.Base)")
+    assert "known only at run time" in split_source(text).records[0].detail
