@@ -25,6 +25,8 @@ def names_in(source: Source, node: ast.AST) -> set[str]:
                 found.add(name)
             case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 found.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                found.add(name)
             case ast.alias():
                 found.add((each.asname or each.name).partition(".")[0])
             case ast.Global(names=names) | ast.Nonlocal(names=names):
@@ -37,14 +39,14 @@ def fresh(name: str, taken: Collection[str]) -> str:
     return next(each for each in _numbered(name) if each not in taken)
 
 
-def fresh_series(stem: str, count: int, is_taken: Callable[[str], bool]) -> tuple[str, ...]:
-    """``stem_0``, ``stem_1`` and so on, or with a longer stem where one of these is taken."""
-    stems = (stem, f"{stem}_group", f"{stem}_branch", *(f"{stem}_group{n}" for n in range(2, 1000)))
+def fresh_series(stem: str, count: int, is_taken: Callable[[str], bool]) -> tuple[str, ...] | None:
+    """``stem_0``, ``stem_1`` and so on, or with another stem where one is taken; None for none."""
+    stems = (stem, f"{stem}_group", f"{stem}_branch", f"grouped_{stem}", f"split_{stem}")
     for each in stems:
         names = tuple(f"{each}_{number}" for number in range(count))
         if not any(map(is_taken, names)):
             return names
-    raise ValueError(f"no {count} names after {stem} are free")
+    return None
 
 
 def _numbered(name: str) -> Iterator[str]:

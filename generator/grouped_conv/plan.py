@@ -129,7 +129,10 @@ def _branch_names(index: ClassIndex, candidate: Candidate) -> tuple[str, ...]:
             or any(index.matching_patterns(name, relatives))
         )
 
-    return fresh_series(candidate.attribute, candidate.groups, is_taken)
+    names = fresh_series(candidate.attribute, candidate.groups, is_taken)
+    if names is None:
+        raise Refusal("all names for its branches may be taken by other attributes")
+    return names
 
 
 def _name(index: ClassIndex, site: Site) -> str:

@@ -1,0 +1,327 @@
+"""All text but the statements that change stays to the byte, and no comment is lost."""
+
+from __future__ import annotations
+
+import ast
+from textwrap import dedent
+
+import pytest
+from cases import CONV, assert_becomes, model
+
+from gencode import Options, split_source
+
+NET = dedent(
+    """\
+    import torch
+    import torch.nn as nn
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(4, 4, 1, groups=2)
+
+        def forward(self, x):
+            return self.conv(x)
+    """
+)
+
+
+def body(text: str) -> str:
+    """What comes after the imports."""
+    return text.split("import torch.nn.functional as F\n\n\n")[1]
+
+
+def test_comments_inside_and_beside_a_definition() -> None:
+    assert_becomes(
+        """\
+        import torch
+        import torch.nn as nn
+
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+
+                # The towers.
+
+                self.conv = nn.Conv2d(  # two of them
+                    4,  # in
+                    4,
+                    # a kernel
+
+                    1,
+                    groups=2,  # towers
+                )  # end
+                # after
+
+            def forward(self, x):
+                return self.conv(x)
+        """,
+        """\
+        import torch
+        import torch.nn as nn
+
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+
+                # The towers.
+
+                # two of them
+                # in
+                # a kernel
+                # towers
+                self.conv_0 = nn.Conv2d(2, 2, 1)  # end
+                self.conv_1 = nn.Conv2d(2, 2, 1)
+                # after
+
+            def forward(self, x):
+                conv_0 = self.conv_0(x[:, 0:2])
+                conv_1 = self.conv_1(x[:, 2:4])
+                return torch.cat((conv_0, conv_1), dim=1)
+        """,
+    )
+
+
+def test_comments_inside_and_beside_a_call() -> None:
+    assert_becomes(
+        model(
+            CONV,
+            """
+            # above
+            x = F.relu(  # relu
+                self.conv(  # conv
+                    self.bn(
+                        # inner
+                        x
+                    ),
+                ),
+                # last
+                inplace=True,
+            )  # beside
+            # below
+            if self.conv(  # one
+                x
+            ).sum():  # two
+                return x
+            """,
+        ),
+        model(
+            "self.conv_0 = nn.Conv2d(8, 16, 3)\nself.conv_1 = nn.Conv2d(8, 16, 3)",
+            """
+            # above
+            # conv
+            # inner
+            conv_input = self.bn(x)
+            conv_0 = self.conv_0(conv_input[:, 0:8])
+            conv_1 = self.conv_1(conv_input[:, 8:16])
+            x = F.relu(  # relu
+                torch.cat((conv_0, conv_1), dim=1),
+                # last
+                inplace=True,
+            )  # beside
+            # below
+            # one
+            if torch.cat((self.conv_0(x[:, 0:8]), self.conv_1(x[:, 8:16])), dim=1).sum():  # two
+                return x
+            """,
+        ),
+        Options(black={"line-length": 100}),
+    )
+
+
+def test_a_comment_beside_a_definition_that_is_broken_goes_above() -> None:
+    long = "kernel_size=(3, 3), padding=(1, 1), padding_mode='circular', bias=False"
+    text = split_source(model(f"self.conv = nn.Conv2d(4, 4, {long}, groups=2)  # a")).text
+    assert "        # a\n        self.conv_0 = nn.Conv2d(\n" in text
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", [True, False])
+def test_line_ends(end: str, last: bool) -> None:
+    source = NET if last else NET.rstrip()
+    expected = split_source(source).text.replace("\n", end)
+    assert split_source(source.replace("\n", end)).text == expected
+    assert expected.endswith(end) is last
+
+
+def test_mixed_line_ends_form_feeds_and_odd_white_space_stay() -> None:
+    head = "# a\r\n\x0c\n  # b\n\t\n\x0cx = 1 \\\n  + 2 ;\r\ny = '''\r\n  \n'''\n"
+    source = head + NET + "\x0c\n\n\x0cdef f( ):\n  return  1\n \t# end\r\n   "
+    result = split_source(source)
+    before, after = NET.split("            self.conv")[0], "\x0c\n\n\x0cdef f( ):"
+    assert result.text.startswith(head + before[: before.index("self.conv = ")])
+    assert result.text.endswith(source[source.index(after) :])
+
+
+def test_tabs_and_other_indents() -> None:
+    long = "padding=(1, 1), padding_mode='circular', bias=False, dilation=(1, 1), dtype=None"
+    source = NET.replace("groups=2", f"{long}, groups=2")
+    for indent in ("\t", "  ", "        "):
+        text = split_source(source.replace("    ", indent)).text
+        assert f"\n{indent * 2}self.conv_0 = nn.Conv2d(\n{indent * 3}2,\n{indent * 3}2,\n" in text
+        assert f"\n{indent * 2}conv_0 = self.conv_0(x[:, 0:2])\n{indent * 2}conv_1" in text
+
+
+def test_unicode_before_a_site() -> None:
+    source = NET.replace("x)", "é)").replace("            self.conv", "            'ü'; self.conv")
+    text = split_source(source.replace("return self", "'日本'; return self")).text
+    assert "'日本'\n        conv_0 = self.conv_0(é[:, 0:2])" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "a = 1; y = self.conv(x); b = 2  # c",
+            "a = 1\n"
+            "conv_0 = self.conv_0(x[:, 0:8])\n"
+            "conv_1 = self.conv_1(x[:, 8:16])\n"
+            "y = torch.cat((conv_0, conv_1), dim=1); b = 2  # c",
+        ),
+        (
+            "if x: y = self.conv(x)  # c\nelse: y = 1; z = self.conv(x)",
+            "if x:\n"
+            "    conv_0 = self.conv_0(x[:, 0:8])\n"
+            "    conv_1 = self.conv_1(x[:, 8:16])\n"
+            "    y = torch.cat((conv_0, conv_1), dim=1)  # c\n"
+            "else:\n"
+            "    y = 1\n"
+            "    conv_0 = self.conv_0(x[:, 0:8])\n"
+            "    conv_1 = self.conv_1(x[:, 8:16])\n"
+            "    z = torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "try: y = self.conv(x)\nexcept (\n    E\n): y = self.conv(x)",
+            "try:\n"
+            "    conv_0 = self.conv_0(x[:, 0:8])\n"
+            "    conv_1 = self.conv_1(x[:, 8:16])\n"
+            "    y = torch.cat((conv_0, conv_1), dim=1)\n"
+            "except (\n    E\n):\n"
+            "    conv_0 = self.conv_0(x[:, 0:8])\n"
+            "    conv_1 = self.conv_1(x[:, 8:16])\n"
+            "    y = torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "match x:\n    case 1: return self.conv(x)",
+            "match x:\n"
+            "    case 1:\n"
+            "        conv_0 = self.conv_0(x[:, 0:8])\n"
+            "        conv_1 = self.conv_1(x[:, 8:16])\n"
+            "        return torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "with x: x = self.conv(x); y = self.conv(y)",
+            "with x:\n"
+            "    conv_0 = self.conv_0(x[:, 0:8])\n"
+            "    conv_1 = self.conv_1(x[:, 8:16])\n"
+            "    x = torch.cat((conv_0, conv_1), dim=1)\n"
+            "    conv_0 = self.conv_0(y[:, 0:8])\n"
+            "    conv_1 = self.conv_1(y[:, 8:16])\n"
+            "    y = torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "y = 1; return (  # c\n    self.conv\n    (x)\n)",
+            "y = 1\n"
+            "# c\n"
+            "conv_0 = self.conv_0(x[:, 0:8])\n"
+            "conv_1 = self.conv_1(x[:, 8:16])\n"
+            "return torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "y = self.conv \\\n    (x)",
+            "conv_0 = self.conv_0(x[:, 0:8])\n"
+            "conv_1 = self.conv_1(x[:, 8:16])\n"
+            "y = torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "y = self.conv(x + \\\n  1)",
+            "conv_input = x + 1\n"
+            "conv_0 = self.conv_0(conv_input[:, 0:8])\n"
+            "conv_1 = self.conv_1(conv_input[:, 8:16])\n"
+            "y = torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        ("if x: y = self.scale * self.conv(x)", None),
+        ("while self.conv(x)[0]: pass", None),
+        ("if x: pass\nelif self.conv(x): pass", None),
+        ("for y in self.conv(x): y = 1; z = 2", None),
+        ("with self.conv(x) as y: pass", None),
+        ("match self.conv(x):\n    case _: pass", None),
+        ("def f(y=self.conv(x)): return y", None),
+        ("@self.conv(x)\ndef f(): pass", None),
+        ("class A(self.conv(x)): pass", None),
+        ("raise self.conv(x)", None),
+        ("del self.conv(x)[0]", None),
+    ],
+)
+def test_where_a_statement_stands(before: str, after: str | None) -> None:
+    text = split_source(model(CONV, before)).text
+    forward = text.split("    def forward(self, x):\n")[1]
+    cat = "torch.cat((self.conv_0(x[:, 0:8]), self.conv_1(x[:, 8:16])), dim=1)"
+    if after is None:
+        expected = before.replace("self.conv(x)", cat)
+        assert ast.dump(ast.parse(dedent(forward))) == ast.dump(ast.parse(expected))
+    else:
+        assert dedent(forward).rstrip("\n") == after
+
+
+def test_a_definition_where_no_line_begins() -> None:
+    text = split_source(model(f"if F: self.a = 1; {CONV}; self.b = 2  # c")).text
+    assert (
+        "        if F:\n"
+        "            self.a = 1\n"
+        "            self.conv_0 = nn.Conv2d(8, 16, 3)\n"
+        "            self.conv_1 = nn.Conv2d(8, 16, 3); self.b = 2  # c\n"
+    ) in text
+
+
+def test_a_header_that_gets_too_long_is_broken() -> None:
+    text = split_source(model(CONV, "if self.conv(F.relu(x)).mean() > 0:\n    return x")).text
+    assert (
+        "        if torch.cat(\n"
+        "            (\n"
+        "                self.conv_0((conv_input := F.relu(x))[:, 0:8]),\n"
+        "                self.conv_1(conv_input[:, 8:16]),\n"
+        "            ),\n"
+        "            dim=1,\n"
+        "        ).mean() > 0:\n"
+    ) in text
+
+
+def test_strings_of_several_lines_keep_their_content() -> None:
+    forward = "return self.conv(f('''\n  a\n\n b''', f'''{x}\n  c'''))"
+    before, after = model(CONV, forward), split_source(model(CONV, forward)).text
+    for text in (before, after):
+        assert "\n          a\n\n         b" in text
+        assert "{x}\n          c" in text
+    assert "        conv_input = f(\n" in after
+
+
+def test_the_project_s_black_configuration() -> None:
+    source = model("self.conv = nn.Conv2d(4, 4, 1, padding_mode='zeros', bias=False, groups=2)")
+    for config, line in [
+        ({}, '        self.conv_0 = nn.Conv2d(2, 2, 1, padding_mode="zeros", bias=False)\n'),
+        (
+            {"skip-string-normalization": True},
+            "        self.conv_0 = nn.Conv2d(2, 2, 1, padding_mode='zeros', bias=False)\n",
+        ),
+        (
+            {"line-length": 60, "target-version": ["py310", "py999"], "include": "x"},
+            "        self.conv_0 = nn.Conv2d(\n"
+            '            2, 2, 1, padding_mode="zeros", bias=False\n',
+        ),
+        ({"target_version": "py310", "preview": True}, "        self.conv_0 = nn.Conv2d(2, 2, 1"),
+        ({"line-length": 1}, "        self.conv_0 = nn.Conv2d(\n            2,\n"),
+    ]:
+        assert line in split_source(source, Options(black=config)).text
+
+
+def test_a_line_that_was_too_long_before_is_not_reformatted() -> None:
+    statement = f"y=[{'1,' * 50} self.scale*self.conv(x) ]"
+    text = split_source(model(CONV, statement)).text
+    assert "\n        y=[1,1," not in text  # it grows, and is formatted as a whole
+    statement = f"y=[{'1,' * 50} F.relu(self.conv(x)) ]"
+    text = split_source(model(CONV, statement)).text
+    assert text.endswith(f"        y=[{'1,' * 50} F.relu(conv) ]\n")

@@ -1,0 +1,297 @@
+"""A convolution that is used in any way but by calling it is left as it is, with the reason."""
+
+from __future__ import annotations
+
+import pytest
+from cases import CONV, assert_becomes, model, reason
+
+from gencode import Options, split_source
+
+
+@pytest.mark.parametrize(
+    ("forward", "words"),
+    [
+        ("return x", "self.conv is never called in Net: its user is not seen"),
+        ("return self.conv.weight", "self.conv is not only called (line 12)"),
+        ("return self.conv.forward(x)", "self.conv is not only called"),
+        ("return checkpoint(self.conv, x)", "self.conv is not only called"),
+        ("if self.conv is not None:\n    x = self.conv(x)", "self.conv is not only called"),
+        ("for conv in (self.conv, F):\n    x = conv(x)", "self.conv is not only called"),
+        ("self.conv.register_forward_hook(F)\nself.conv(x)", "self.conv is not only called"),
+        ("self.conv = F\nself.conv(x)", "also assigned or deleted elsewhere (line 12)"),
+        ("del self.conv\nself.conv(x)", "also assigned or deleted elsewhere"),
+        ("self.conv += 1\nself.conv(x)", "also assigned or deleted elsewhere"),
+        ("for self.conv in x: ...\nself.conv(x)", "also assigned or deleted elsewhere"),
+        ("me = self\nme.conv(x)\nself.conv(x)", "me.conv may be the same attribute (line 13)"),
+        ("super().conv(x)\nself.conv(x)", "super().conv may be the same attribute"),
+        ("self.inner.conv.weight\nself.conv(x)", "self.inner.conv may be the same attribute"),
+        ("hasattr(self, 'conv')\nself.conv(x)", "'conv' is also named in a string (line 12)"),
+        ("f('net.conv.weight')\nself.conv(x)", "'conv' is also named in a string"),
+        ("d = {'conv.weight': 1}\nself.conv(x)", "'conv' is also named in a string"),
+        ("if name == 'conv': ...\nself.conv(x)", "'conv' is also named in a string"),
+        ("getattr(self, name)(x)\nself.conv(x)", "it may be reached by a computed name (line 12)"),
+        ("getattr(self, f'co{n}v')\nself.conv(x)", "it may be reached by a computed name"),
+        ("getattr(x, 'co' + n)\nself.conv(x)", "it may be reached by a computed name"),
+        ("getattr(x, 'c%sv' % n)\nself.conv(x)", "it may be reached by a computed name"),
+        ("getattr(x, '{}nv'.format(n))\nself.conv(x)", "it may be reached by a computed name"),
+        ("setattr(self, name, x)\nself.conv(x)", "it may be reached by a computed name"),
+        ("self.add_module(name, x)\nself.conv(x)", "it may be reached by a computed name"),
+        ("for m in self.children(): ...\nself.conv(x)", "going through all modules or attributes"),
+        ("self._modules\nself.conv(x)", "going through all modules or attributes"),
+        ("vars(self)\nself.conv(x)", "going through all modules or attributes"),
+        ("list(net.children())\nself.conv(x)", "going through all modules or attributes"),
+        ("return f'{self.conv(x)}'", "it is called inside an f-string"),
+        ("return self.conv(*x)", "called with arguments behind * or **"),
+        ("return self.conv(**x)", "called with arguments behind * or **"),
+        ("return self.conv(output_size=x)", "it is called without an input"),
+        ("return [y for y in self.conv(f(x))]", "in what a comprehension goes over"),
+        (
+            "return [(y, z) for y in x for z in self.conv(f(y))]",
+            "in what a comprehension goes over",
+        ),
+        ("return f(), self.conv((y := x))", "on an expression that binds or waits"),
+        ("return f(), self.conv((yield x))", "on an expression that binds or waits"),
+        ("return locals(), self.conv(f(x))", "reads its own local names"),
+    ],
+)
+def test_other_uses(forward: str, words: str) -> None:
+    assert words in reason(model(CONV, forward))
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "print('conv', x.shape)",
+        "out = {'conv': x}",
+        "out['conv'] = x",
+        "'''conv'''",
+        "F.conv(x)",
+        "torch.nn.conv",
+        "getattr(self, 'other')",
+        "getattr(self, f'layer{n}')",
+        "getattr(F, name)",
+        "for m in self.modules(): ...",
+        "vars()",
+        "getattr(self)",
+        "self.register_buffer()",
+    ],
+)
+def test_what_is_no_use(forward: str) -> None:
+    (record,) = split_source(model(CONV, f"{forward}\nreturn self.conv(x)")).records
+    assert record.status == "split", record.detail
+
+
+@pytest.mark.parametrize("access", ["getattr(x, name)", "dict(x.named_modules())"])
+def test_a_key_may_name_a_module_where_names_are_computed(access: str) -> None:
+    forward = f"{access}\nout['conv'] = x\nreturn self.conv(x)"
+    assert "named in a string" in reason(model(CONV, forward))
+
+
+@pytest.mark.parametrize(
+    "base", ["nn.Sequential", "ResNet", "base.Model", "nn.Module, Mixin", "make_base()"]
+)
+def test_a_base_class_that_is_not_seen_may_use_it(base: str) -> None:
+    source = model(CONV).replace("(nn.Module)", f"({base})")
+    assert f"the base class {base.split(', ')[-1]} may use self.conv" == reason(source)
+
+
+@pytest.mark.parametrize(
+    "base",
+    ["nn.Module, object", "torch.jit.ScriptModule", "pl.LightningModule, Generic[T]", "Base"],
+)
+def test_a_base_class_that_uses_no_such_attribute(base: str) -> None:
+    top = "import pytorch_lightning as pl\nfrom typing import Generic\nclass Base(nn.Module): ..."
+    source = model(CONV, top=top).replace("class Net(nn.Module)", f"class Net({base})")
+    assert split_source(source).records[0].status == "split"
+
+
+RELATIVES = {
+    "a base class that calls it": (
+        "class Base(nn.Module):\n    def run(self, x):\n        return self.conv(x)",
+        "",
+        "Base, from which its class inherits, uses self.conv too",
+    ),
+    "a base class that has it": (
+        "class Base(nn.Module):\n    def __init__(self):\n        self.conv = None",
+        "",
+        "also assigned or deleted elsewhere",
+    ),
+    "a base class that declares it": (
+        "class Base(nn.Module):\n    conv: nn.Module",
+        "",
+        "conv is also declared in the body of class Base",
+    ),
+    "a base class with a method of the name": (
+        "class Base(nn.Module):\n    def conv(self): ...",
+        "",
+        "conv is also declared in the body of class Base",
+    ),
+    "a subclass that reads it": (
+        "class Base(nn.Module): ...",
+        "class Sub(Net):\n    def weight(self):\n        return self.conv.weight",
+        "self.conv is not only called",
+    ),
+    "a subclass that replaces it": (
+        "class Base(nn.Module): ...",
+        "class Sub(Net):\n    def cut(self):\n        self.conv = nn.Identity()",
+        "also assigned or deleted elsewhere",
+    ),
+    "a second base of a subclass": (
+        "class Base(nn.Module): ...",
+        "class Mixin:\n    def f(self):\n        return self.conv\nclass Sub(Net, Mixin): ...",
+        "Mixin, from which its class inherits, uses self.conv too",
+    ),
+}
+
+
+@pytest.mark.parametrize(("base", "more", "words"), RELATIVES.values(), ids=RELATIVES)
+def test_relatives(base: str, more: str, words: str) -> None:
+    source = model(CONV, top=base).replace("class Net(nn.Module)", "class Net(Base)")
+    assert words in reason(f"{source}\n\n{more}\n")
+
+
+def test_calls_in_a_subclass_are_rewritten_and_strangers_are_left_alone() -> None:
+    before = model(CONV) + (
+        "\n\nclass Sub(Net):\n    def late(self, x):\n        return self.conv(x)\n"
+        "\n\nclass Other(nn.Module):\n    def forward(self, x):\n        return self.conv(x)\n"
+    )
+    text = split_source(before).text
+    assert text.count("conv_0 = self.conv_0(x[:, 0:8])") == 2
+    assert text.endswith("return self.conv(x)\n")
+
+
+def test_different_convolutions_under_one_name() -> None:
+    init = f"if F:\n    {CONV}\nelse:\n    {CONV.replace('=2', '=4')}"
+    result = split_source(model(init))
+    assert [record.detail for record in result.records] == [
+        "self.conv is assigned convolutions of different groups"
+    ] * 2
+
+
+def test_a_plain_convolution_under_the_same_name() -> None:
+    init = f"if F:\n    {CONV}\nelse:\n    self.conv = nn.Conv2d(16, 32, 3)"
+    assert "also assigned or deleted elsewhere" in reason(model(init))
+
+
+@pytest.mark.parametrize(
+    ("taken", "stem"),
+    [
+        ("self.conv_0 = 1", "conv_group"),
+        ("self.conv_1 = 1\nself.conv_group_1 = 1", "conv_branch"),
+        ("self.conv_0 = self.conv_group_0 = self.conv_branch_0 = 1", "grouped_conv"),
+        ("f('conv_1')", "conv_group"),
+        ("setattr(self, f'conv_{n}', 1)", "grouped_conv"),
+    ],
+)
+def test_names_of_branches_that_are_taken(taken: str, stem: str) -> None:
+    (record,) = split_source(model(f"{taken}\n{CONV}")).records
+    assert record.branches == (f"{stem}_0", f"{stem}_1")
+
+
+def test_names_of_branches_declared_in_the_class() -> None:
+    source = model(CONV).replace("    def __init__", "    conv_1 = None\n\n    def __init__")
+    assert split_source(source).records[0].branches == ("conv_group_0", "conv_group_1")
+
+
+def test_no_name_for_the_branches_is_free() -> None:
+    source = model(f"setattr(self, f'{{n}}_{{n}}', 1)\n{CONV}")
+    assert reason(source) == "all names for its branches may be taken by other attributes"
+
+
+def test_names_of_locals_that_are_taken() -> None:
+    forward = "conv_0, conv_input = x\nreturn self.conv(f(conv_0))"
+    assert split_source(model(CONV, forward)).text.endswith(
+        "        conv_input_2 = f(conv_0)\n"
+        "        conv_0_2 = self.conv_0(conv_input_2[:, 0:8])\n"
+        "        conv_1 = self.conv_1(conv_input_2[:, 8:16])\n"
+        "        return torch.cat((conv_0_2, conv_1), dim=1)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [
+        "def conv_0(): ...",
+        "class conv_0: ...",
+        "import conv_0",
+        "import y as conv_0",
+        "import conv_0.y",
+        "try: ...\nexcept E as conv_0: ...",
+        "match x:\n    case [conv_0]: ...",
+        "match x:\n    case [*conv_0]: ...",
+        "match x:\n    case {**conv_0}: ...",
+        "global conv_0",
+        "y = lambda conv_0: conv_0",
+        "[conv_0 for conv_0 in x]",
+        "print(conv_0)",
+    ],
+)
+def test_every_way_to_have_a_local_name(binding: str) -> None:
+    text = split_source(model(CONV, f"{binding}\nreturn self.conv(x)")).text
+    assert "conv_0_2 = self.conv_0(x[:, 0:8])" in text
+
+
+def test_two_attributes_whose_locals_would_be_the_same() -> None:
+    init = CONV + "\n" + CONV.replace("self.conv", "self._conv")
+    text = split_source(model(init, "return self.conv(x) + self._conv(x)")).text
+    assert "conv_0 = self.conv_0(x[:, 0:8])" in text
+    assert "conv_0_2 = self._conv_0(x[:, 0:8])" in text
+    assert text.endswith("return conv + conv_2\n")
+
+
+def test_a_private_name() -> None:
+    source = model(CONV, "return self.conv(x)").replace("self.conv", "self.__conv")
+    assert "self.__conv_0(x[:, 0:8])" in split_source(source).text
+    assert "also reached as _Net__conv" in reason(source + "\nNet()._Net__conv\n")
+    assert "also reached as _Net__conv" in reason(source + "\nf('_Net__conv')\n")
+
+
+def test_a_nameless_name() -> None:
+    source = model(CONV, "return self.conv(x)").replace("self.conv", "self._")
+    assert "conv_0 = self.__0(x[:, 0:8])" in split_source(source).text
+
+
+def test_what_is_not_the_instance() -> None:
+    for head in (
+        "@staticmethod\n    def f(self):",
+        "@classmethod\n    def f(self):",
+        "def f(*self):",
+        "def f(self=None, *, me=self):",
+    ):
+        source = model(CONV) + f"\n    {head}\n        return self.conv\n"
+        assert split_source(source).records[0].status == "unsplit"
+
+
+def test_self_that_is_assigned_to() -> None:
+    assert "may be the same attribute" in reason(model(CONV, "self = x\nreturn self.conv(x)"))
+
+
+def test_a_refused_attribute_takes_no_other_with_it() -> None:
+    init = "self.a = nn.Conv2d(4, 4, 1, groups=2)\nself.b = nn.Conv2d(4, 4, 1, groups=2)"
+    result = split_source(model(init, "return [y for y in self.a(self.b(x))]"))
+    assert [record.status for record in result.records] == ["unsplit", "split"]
+    assert "self.a(" in result.text and "self.b_0(x[:, 0:2])" in result.text
+
+
+def test_one_statement_in_both_styles() -> None:
+    init = "self.a = nn.Conv2d(4, 4, 1, groups=2)\nself.b = nn.Conv2d(4, 4, 1, groups=4)"
+    assert_becomes(
+        model(
+            init.replace("(4, 4, 1, groups=4)", "(8, 8, 1, groups=4)"), "return self.b(self.a(x))"
+        ),
+        model(
+            """
+            self.a_0 = nn.Conv2d(2, 2, 1)
+            self.a_1 = nn.Conv2d(2, 2, 1)
+            self.b = nn.ModuleList(nn.Conv2d(2, 2, 1) for _ in range(4))
+            """,
+            """
+            a_0 = self.a_0(x[:, 0:2])
+            a_1 = self.a_1(x[:, 2:4])
+            b_input = torch.cat((a_0, a_1), dim=1)
+            b = [conv(b_input[:, 2 * i : 2 * i + 2]) for i, conv in enumerate(self.b)]
+            return torch.cat(b, dim=1)
+            """,
+        ),
+        Options(max_unroll=2),
+    )
