@@ -66,17 +66,18 @@ def assert_equivalent(
     build: Build,
     *inputs: Tensor,
     options: Options = Options(),
-    left: int = 0,
+    edit: tuple[str, str] = ("", ""),
 ) -> Result:
-    """The split source computes what the original does, in eval and in train mode."""
+    """The split source, after an edit, computes what the original does, in eval and train mode."""
     result = split_source(source, options)
     assert any(record.status == "split" for record in result.records)
     torch.manual_seed(0)
     original = build(run_source(source)).double()
     randomise(original)
-    split = build(run_source(result.text)).double()
+    split = build(run_source(result.text.replace(*edit))).double()
     split.load_state_dict(carried_over(original, result.records, original.state_dict()))
-    assert len(grouped_left(split)) == left
+    unsplit = [record for record in result.records if record.status == "unsplit"]
+    assert len(grouped_left(split)) == len(unsplit)
     assert grouped_left(original)
     for mode in (False, True):
         original.train(mode)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
-from cases import assert_becomes, assert_unchanged
 
+from cases import assert_becomes, assert_unchanged
 from gencode import Options, split_source
 
 MODEL = """

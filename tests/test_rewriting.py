@@ -6,8 +6,8 @@ import ast
 from textwrap import dedent
 
 import pytest
-from cases import CONV, assert_becomes, model
 
+from cases import CONV, assert_becomes, model
 from gencode import Options, split_source
 
 NET = dedent(

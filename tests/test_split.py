@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 import pytest
-from cases import CONV, assert_becomes, model
 
+from cases import CONV, assert_becomes, model
 from gencode import Options, split_source
 
 LOOP = Options(style="loop")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cases import CONV, assert_unchanged, model, reason
 
+from cases import CONV, assert_unchanged, model, reason
 from gencode import split_source
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cases import CONV, assert_becomes, model, reason
 
+from cases import CONV, assert_becomes, model, reason
 from gencode import Options, split_source
 
 

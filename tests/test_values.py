@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cases import model
 
+from cases import model
 from gencode import split_source
 
 KNOWN = {
