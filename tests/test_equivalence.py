@@ -98,7 +98,7 @@ def test_shapes_of_groups(style: str, conv: str, dimensions: int) -> None:
         "return [self.conv(y) for y in (x, self.other(x))]",
         "f = lambda y: self.conv(torch.cos(y))\nreturn f(x) + f(f(x))",
         "x = x * 1; x += self.conv(x * 1)\nx += self.other(x * 2)\nreturn x",
-        "for i in range(2):\n    if i: x = self.conv(x); x = self.other(x)\n    else: x = self.norm(x)\nreturn x",
+        "for i in x[:2]:\n    if 1: x = self.conv(x); x = self.other(x)\nreturn x",
         "return {'a': self.conv(x), 'b': (self.other(input=x), self.conv(x)[:, :2])}",
         "y = (z := self.conv(x)) + 1\nreturn y * z",
         "return torch.cat([self.conv(x), x, self.other(x + 0)], 1)",

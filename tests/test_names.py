@@ -148,8 +148,8 @@ def test_imports_inside_functions() -> None:
             "# A comment.\nimport torch\nimport torch.nn as nn  # nn\n",
         ),
         (
-            "try:\n    from torch import nn\nexcept ImportError:\n    nn = None\n",
-            "try:\n    import torch\n    from torch import nn\nexcept ImportError:\n    nn = None\n",
+            "try:\n    from torch import nn\nexcept E:\n    nn = None\n",
+            "try:\n    import torch\n    from torch import nn\nexcept E:\n    nn = None\n",
         ),
         (
             '"""Doc."""\nfrom __future__ import annotations\nfrom typing import TYPE_CHECKING\n'
