@@ -36,23 +36,25 @@ class Templates:
         Raises:
             TemplateError: the template is faulty; the message names it and the line.
         """
+        found = getattr(self._module(template), macro, None)
+        if found is None:
+            raise TemplateError(f"template {template}: it has no macro {macro}")
         try:
-            return str(getattr(self._module(template), macro)(value)).strip()
-        except AttributeError as error:
-            raise TemplateError(f"template {template}: it has no macro {macro}") from error
-        except jinja2.TemplateError as error:
+            return str(found(value)).strip()
+        except Exception as error:  # a template is a program, and may fail in any way
             raise _named(template, error) from error
 
     def _module(self, template: str) -> object:
         try:
             return self._environment.get_template(template).module
-        except (jinja2.TemplateError, UnicodeDecodeError, OSError) as error:
+        except Exception as error:
             raise _named(template, error) from error
 
 
 def _named(template: str, error: Exception) -> TemplateError:
     line = f" line {error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
-    return TemplateError(f"template {template}{line}: {error}".partition("\n")[0])
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return TemplateError(f"template {template}{line}: {reason}")
 
 
 def _built_in(name: str) -> str | None:

@@ -1,0 +1,75 @@
+"""The templates can be replaced, and a faulty one is said to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cases import CONV, model
+from gencode import Options, TemplateError, split_source
+
+BUILT_IN = Path(__file__).parents[1] / "templates"
+EXPLICIT = "explicit.py.jinja"
+
+
+def replaced(directory: Path, old: str, new: str, name: str = EXPLICIT) -> Options:
+    text = (BUILT_IN / name).read_text(encoding="utf-8")
+    assert old in text
+    (directory / name).write_text(text.replace(old, new), encoding="utf-8")
+    return Options(templates=directory)
+
+
+def test_a_template_of_the_user_s(tmp_path: Path) -> None:
+    options = replaced(tmp_path, "(({{ call.branches", "([*({{ call.branches")
+    options = replaced(tmp_path, ' | join(", ") }}), dim=1)', ' | join(", ") }})], 1)')
+    (tmp_path / EXPLICIT).write_text(
+        (BUILT_IN / EXPLICIT).read_text(encoding="utf-8").replace("dim=1)", "1)"), encoding="utf-8"
+    )
+    assert "return torch.cat((conv_0, conv_1), 1)" in split_source(model(CONV), options).text
+    loop = Options(style="loop", templates=tmp_path)
+    assert "nn.ModuleList(" in split_source(model(CONV), loop).text  # the built-in one
+
+
+def test_the_import_is_a_template_too(tmp_path: Path) -> None:
+    options = replaced(tmp_path, "import {{", "import  {{", "import.py.jinja")
+    source = model(CONV).replace("import torch\n", "")
+    assert split_source(source, options).text.startswith("import  torch\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{% macro definition(conv) %}", "template explicit.py.jinja line 1:"),
+        ("{% macro definition(conv) %}{{ conv.unknown }}{% endmacro %}", "has no attribute"),
+        ("{% macro definition(conv) %}{{ conv.names.x.y }}{% endmacro %}", "has no attribute"),
+        ("{{ 1 // 0 }}", "template explicit.py.jinja: "),
+        ("{% macro definition(conv) %}{{ 1 // 0 }}{% endmacro %}", "template explicit.py.jinja: "),
+        ("", "template explicit.py.jinja: it has no macro definition"),
+        ("{% macro definition(conv) %}self.( = 1{% endmacro %}", "emits what is no Python"),
+        ("{% extends 'other' %}", "template explicit.py.jinja: "),
+    ],
+)
+def test_a_faulty_template(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / EXPLICIT).write_text(text, encoding="utf-8")
+    with pytest.raises(TemplateError) as caught:
+        split_source(model(CONV), Options(templates=tmp_path))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["statements", "value", "expression", "binding"])
+def test_a_template_that_emits_no_python(tmp_path: Path, part: str) -> None:
+    forward = "return f(), self.conv(f(x))" if part == "expression" else "return self.conv(x)"
+    if part == "binding":
+        forward = f"return self.{'n' * 70}(self.conv(x))"
+    macro = "{% macro " + part + "(call) %}"
+    options = replaced(tmp_path, macro, f"{macro}) ")
+    with pytest.raises(TemplateError, match="emits what is no Python"):
+        split_source(model(CONV, forward), options)
+
+
+def test_a_template_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / EXPLICIT).write_bytes(b"\xff")
+    with pytest.raises(TemplateError, match=r"template explicit\.py\.jinja: "):
+        split_source(model(CONV), Options(templates=tmp_path))
