@@ -116,7 +116,7 @@ class ClassIndex:
         if found is None or len(found[1]) != 1 or found[1][0].kind != "parameter":
             return None
         function = found[0].node
-        if not isinstance(function, FUNCTIONS) or function not in self.source.parent_of:
+        if not isinstance(function, FUNCTIONS):
             return None
         owner = self.source.parent(function)
         if not isinstance(owner, ast.ClassDef) or _is_static(function):

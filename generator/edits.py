@@ -48,9 +48,9 @@ class StatementEdit:
 
 @dataclass(frozen=True)
 class Insertion:
-    """Put a statement on a line of its own before another, or at the end for None."""
+    """Put a statement on a line of its own before another that begins its line."""
 
-    before: ast.stmt | None
+    before: ast.stmt
     code: str
     blank_lines: int = 0
 

@@ -107,10 +107,8 @@ def _lines_inside_strings(code: str) -> set[int]:
     found: set[int] = set()
     starts: list[int] = []
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
-        if token.type == tokenize.STRING:
-            found.update(range(token.start[0] + 1, token.end[0] + 1))
-        elif token.type == _FSTRING_START:
+        if token.type in (tokenize.STRING, _FSTRING_START):
             starts.append(token.start[0])
-        elif token.type == _FSTRING_END:
+        if token.type in (tokenize.STRING, _FSTRING_END):
             found.update(range(starts.pop() + 1, token.end[0] + 1))
     return found

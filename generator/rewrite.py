@@ -52,20 +52,11 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
 
 
 def _insert(source: Source, insertion: Insertion) -> _Splice:
-    line_end = source.line_end
-    if insertion.before is None:
-        end = len(source.text)
-        return _Splice(Span(end, end), insertion.code + line_end)
-    first = (getattr(insertion.before, "decorator_list", None) or [insertion.before])[0]
-    at = (
-        source.span(insertion.before).start
-        if first is insertion.before
-        else source.span(first).start
-    )
+    decorators: list[ast.expr] = getattr(insertion.before, "decorator_list", [])
+    at = source.span(decorators[0] if decorators else insertion.before).start
     start = source.line_of(at).start
-    indent = source.indent_of_line(at)
-    blank = line_end * insertion.blank_lines
-    return _Splice(Span(start, start), indent + insertion.code + line_end + blank)
+    code = source.indent_of_line(at) + insertion.code
+    return _Splice(Span(start, start), code + source.line_end * (1 + insertion.blank_lines))
 
 
 class _StatementRewrite:
@@ -197,10 +188,8 @@ class _StatementRewrite:
 def _block_of(source: Source, statement: ast.stmt) -> list[ast.stmt]:
     """The statements of the block that a statement is one of."""
     parent = source.parent(statement)
-    for _, value in ast.iter_fields(parent):
-        if isinstance(value, list) and statement in value:
-            return value
-    raise AssertionError("a statement stands in a block")
+    blocks = (value for _, value in ast.iter_fields(parent) if isinstance(value, list))
+    return next(block for block in blocks if statement in block)
 
 
 def _longest(code: str, indent: str) -> int:

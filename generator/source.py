@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from .outcome import SourceError
-from .scopes import FUNCTIONS, Function, Scope, build_scopes
+from .scopes import FUNCTIONS, Scope, build_scopes
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 """What ends a line for Python; ``str.splitlines`` knows more."""
@@ -53,15 +53,6 @@ class Source:
     def statement(self, node: ast.AST) -> ast.stmt:
         """The statement that an expression belongs to."""
         return next(each for each in self.ancestors(node) if isinstance(each, ast.stmt))
-
-    def function(self, node: ast.AST) -> Function | None:
-        """The innermost function whose body a node belongs to; lambdas are looked through."""
-        scope: Scope | None = self.scope_of[node]
-        while scope is not None and not isinstance(scope.node, ast.ClassDef):
-            if isinstance(scope.node, FUNCTIONS):
-                return scope.node
-            scope = scope.parent
-        return None
 
     def offset(self, line: int, utf8_column: int) -> int:
         """The character offset of a position as ``ast`` gives it."""
@@ -138,7 +129,7 @@ def parse(text: str) -> ast.Module:
         lines = LINE_END.split(text)
         shown = lines[line - 1] if 0 < line <= len(lines) else ""
         message = error.msg.partition("\n")[0]
-        raise SourceError(f"{message}", line, max(column, 1), shown) from error
+        raise SourceError(message, line, max(column, 1), shown) from error
     except ValueError as error:  # a null byte, before Python 3.12
         raise SourceError(str(error)) from error
     except (RecursionError, MemoryError) as error:

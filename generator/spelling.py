@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from .scopes import FUNCTIONS, Binding, Scope
+from .scopes import Binding, Scope
 from .source import Source
 
 _ImportStatement = (ast.Import, ast.ImportFrom)
@@ -39,32 +39,34 @@ def can_import_torch(source: Source, place: ast.expr) -> bool:
 
 @dataclass(frozen=True)
 class ImportPlace:
-    """Where a new import goes: at the start of the line of ``before``; at the end for None."""
+    """Where a new import goes: on a line of its own before a statement."""
 
-    before: ast.stmt | None
+    before: ast.stmt
     among_imports: bool
 
 
 def place_for_torch_import(source: Source) -> ImportPlace:
     """Before the first import of something of torch in the module, or else after its docstring."""
-    imports = [
-        node
-        for node in ast.walk(source.tree)
-        if isinstance(node, _ImportStatement)
-        and source.scope(node).parent is None
-        and _imports_torch(node)
-        and _is_executed(source, node)
-        and source.is_first_on_line(node)
-    ]
-    if imports:
-        return ImportPlace(min(imports, key=lambda node: source.span(node)), True)
-    for statement in source.tree.body:
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            continue
-        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-            continue
-        return ImportPlace(statement, isinstance(statement, _ImportStatement))
-    return ImportPlace(None, False)
+    for statement in sorted(
+        (node for node in ast.walk(source.tree) if isinstance(node, _ImportStatement)),
+        key=lambda node: node.lineno,
+    ):
+        if (
+            source.scope(statement).parent is None
+            and _imports_torch(statement)
+            and all(isinstance(each, (ast.Module, ast.Try)) for each in source.ancestors(statement))
+            and source.is_first_on_line(statement)
+        ):
+            return ImportPlace(statement, True)
+    first = next(each for each in source.tree.body if not _must_come_first(each))
+    return ImportPlace(first, isinstance(first, _ImportStatement))
+
+
+def _must_come_first(statement: ast.stmt) -> bool:
+    """Whether no import may stand before a statement: a docstring, or an import of a feature."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
 def _means(source: Source, name: str, path: str, place: ast.expr) -> bool:
@@ -94,11 +96,6 @@ def _imports_torch(node: ast.Import | ast.ImportFrom) -> bool:
     if isinstance(node, ast.ImportFrom):
         return not node.level and (node.module or "").partition(".")[0] == "torch"
     return any(alias.name.partition(".")[0] == "torch" for alias in node.names)
-
-
-def _is_executed(source: Source, node: ast.AST) -> bool:
-    """Whether an import stands in no ``if``, such as one on TYPE_CHECKING, and in no function."""
-    return not any(isinstance(each, (ast.If, *FUNCTIONS)) for each in source.ancestors(node))
 
 
 def _line(node: ast.AST) -> int:

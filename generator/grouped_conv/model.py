@@ -28,11 +28,6 @@ class SplitAttribute:
     names: tuple[str, ...]
 
     @property
-    def owner(self) -> ast.ClassDef:
-        """The class."""
-        return self.candidates[0].owner
-
-    @property
     def attribute(self) -> str:
         """Its name."""
         return self.candidates[0].attribute
