@@ -96,13 +96,12 @@ class ClassIndex:
         self.foreign_patterns: list[tuple[re.Pattern[str], ast.AST]] = []
         self.foreign_walks: list[ast.AST] = []
         self.has_computed_access = False
-        nodes = list(ast.walk(source.tree))
-        for node in nodes:
+        for node in source.nodes:
             if isinstance(node, ast.ClassDef):
                 self.classes[node] = Class(node, names=set(_names_in_body(node)))
         for each in self.classes.values():
             self._add_bases(each)
-        for node in nodes:
+        for node in source.nodes:
             if isinstance(node, ast.Attribute):
                 self._add_access(node)
             elif isinstance(node, ast.Call):
@@ -135,7 +134,7 @@ class ClassIndex:
     def strings(self) -> dict[str, list[ast.Constant]]:
         """The parts, between dots, of all strings that may name attributes."""
         found: dict[str, list[ast.Constant]] = defaultdict(list)
-        for node in ast.walk(self.source.tree):
+        for node in self.source.nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 if re.fullmatch(r"[\w.]+", node.value) and not self._is_mere_text(node):
                     for part in node.value.split("."):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -35,6 +35,11 @@ class Source:
         self.tree = tree
         self.scope_of, self.parent_of = build_scopes(tree)
         self._line_starts = [0, *(match.end() for match in LINE_END.finditer(text))]
+
+    @property
+    def nodes(self) -> Iterable[ast.AST]:
+        """All statements and expressions, and most else, in the order of the text or nearly so."""
+        return self.scope_of.keys()
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope that a node is evaluated in."""

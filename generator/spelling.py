@@ -48,7 +48,7 @@ class ImportPlace:
 def place_for_torch_import(source: Source) -> ImportPlace:
     """Before the first import of something of torch in the module, or else after its docstring."""
     for statement in sorted(
-        (node for node in ast.walk(source.tree) if isinstance(node, _ImportStatement)),
+        (node for node in source.nodes if isinstance(node, _ImportStatement)),
         key=lambda node: node.lineno,
     ):
         if (

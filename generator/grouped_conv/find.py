@@ -41,7 +41,7 @@ class Site:
 def find_sites(index: ClassIndex) -> list[Site]:
     """All sites of a source, in its order."""
     found = []
-    for node in ast.walk(index.source.tree):
+    for node in index.source.nodes:
         if isinstance(node, ast.Call) and can_carry_groups(node):
             site = _site(index, node)
             if site is not None:
