@@ -45,7 +45,7 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
             tuple(warning for plan in plans for warning in plan.warnings),
         )
     except RecursionError as error:
-        raise SourceError("it is nested too deeply to be read") from error
+        raise SourceError("it is nested too deeply") from error
 
 
 def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:

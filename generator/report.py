@@ -8,6 +8,7 @@ from typing import TextIO
 
 from .outcome import Record, Result, SourceError
 
+_LONGEST_SHOWN = 200
 _VERBS = {"split": "split into", "kept": "kept:", "unsplit": "not split:"}
 
 
@@ -51,7 +52,7 @@ class Report:
             return
         self._say(f"{path}:{error.line}:{error.column}: {error.message}")
         line = error.source_line.rstrip()
-        if line:
+        if line and len(line) <= _LONGEST_SHOWN:
             margin = "".join(
                 " " if not each.isspace() else each for each in line[: error.column - 1]
             )

@@ -1,4 +1,4 @@
-"""Make edits in a source: only the statements that change are taken apart, by libcst.
+"""Make edits in a source, by splicing the new code of the statements that change into its text.
 
 All other text is not looked at, and so stays as it is to the byte.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
-
-import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
 
 from .edits import CallEdit, Edit, Insertion, StatementEdit
 from .formatting import Formatter
+from .fragment import Fragment
 from .scopes import FUNCTIONS
 from .source import LINE_END, Source, Span
 
@@ -86,7 +84,7 @@ class _StatementRewrite:
 
     def _replaced_statement(self, edit: StatementEdit) -> list[_Splice]:
         span, indent = self.source.span(edit.statement), self._indent()
-        fragment = _Fragment(self.source, span, self.edits, self.formatter)
+        fragment = Fragment(self.source, span, self.edits, self.formatter)
         code = edit.emit(fragment.run().codes[edit.call])
         lines = self.formatter.statements(code, indent)
         comments = fragment.comments()
@@ -102,7 +100,7 @@ class _StatementRewrite:
 
     def _edited_statement(self) -> list[_Splice]:
         span, indent = self.source.span(self.statement), self._indent()
-        fragment = _Fragment(self.source, span, self.edits, self.formatter)
+        fragment = Fragment(self.source, span, self.edits, self.formatter)
         trailing = self._trailing_comment(span)
         limit = max(self.formatter.line_length, _longest(fragment.text + trailing, indent))
         outcome = fragment.run()
@@ -132,7 +130,7 @@ class _StatementRewrite:
             if any(edit.call in ast.walk(other.call) for other in self.edits if other is not edit):
                 continue
             span = self.source.span(edit.call)
-            fragment = _Fragment(self.source, span, self.edits, self.formatter)
+            fragment = Fragment(self.source, span, self.edits, self.formatter)
             code = fragment.run().code
             comments += fragment.comments()
             line = self.source.line_of(span.start)
@@ -196,123 +194,3 @@ def _longest(code: str, indent: str) -> int:
     """The length of the longest line of a statement at an indent."""
     first, *others = code.split("\n")
     return max(len(indent) + len(first), *map(len, others), 0)
-
-
-class _Outcome(NamedTuple):
-    code: str
-    before: list[str]
-    codes: Mapping[ast.Call, list[str]]
-
-
-class _Fragment:
-    """A statement or an expression, taken out of the source to be edited."""
-
-    def __init__(
-        self,
-        source: Source,
-        span: Span,
-        edits: Iterable[CallEdit | StatementEdit],
-        formatter: Formatter,
-    ) -> None:
-        self.formatter = formatter
-        self.text = LINE_END.sub("\n", source.text[span.start : span.end])
-        self.module = cst.parse_module(self.text)
-        ranges = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
-        places = {}
-        for edit in edits:
-            call = source.span(edit.call)
-            if span.start <= call.start and call.end <= span.end:
-                places[self._place(source, span, call)] = edit
-        self.edit_of: dict[cst.CSTNode, CallEdit | StatementEdit] = {}
-        for node, range_ in ranges.items():
-            if isinstance(node, cst.Call):
-                start, end = range_.start, range_.end
-                edit_here = places.get((start.line, start.column, end.line, end.column))
-                if edit_here is not None:
-                    self.edit_of[node] = edit_here
-        assert len(self.edit_of) == len(places), "libcst and ast agree on where calls stand"
-
-    def run(self, short: bool = False) -> _Outcome:
-        """Make the edits; ``short`` takes the replacements for lines that are too long."""
-        transformer = _Transformer(self, short)
-        module = self.module.visit(transformer)
-        return _Outcome(module.code.rstrip("\n"), transformer.before, transformer.codes)
-
-    def comments(self) -> list[str]:
-        """The comments inside what is replaced, which the new code has no place for."""
-        collector = _Comments(self.edit_of)
-        self.module.visit(collector)
-        return collector.found
-
-    @staticmethod
-    def _place(source: Source, span: Span, call: Span) -> tuple[int, int, int, int]:
-        place: list[int] = []
-        for offset in call:
-            before = LINE_END.sub("\n", source.text[span.start : offset])
-            place += [before.count("\n") + 1, len(before) - before.rfind("\n") - 1]
-        return place[0], place[1], place[2], place[3]
-
-
-class _Transformer(cst.CSTTransformer):
-    def __init__(self, fragment: _Fragment, short: bool) -> None:
-        super().__init__()
-        self.fragment = fragment
-        self.short = short
-        self.before: list[str] = []
-        self.codes: dict[ast.Call, list[str]] = {}
-
-    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
-        edit = self.fragment.edit_of.get(original_node)
-        if edit is None:
-            return updated_node
-        codes = [_code(argument.value) for argument in updated_node.args]
-        if isinstance(edit, StatementEdit):
-            self.codes[edit.call] = codes
-            return updated_node
-        replacement = edit.emit(codes)
-        use_short = self.short and bool(replacement.short_before)
-        before = replacement.short_before if use_short else replacement.before
-        self.before += [before] if before else []
-        value = replacement.short_value if use_short else replacement.value
-        return cst.parse_expression(self.fragment.formatter.expression(value))
-
-
-class _Comments(cst.CSTVisitor):
-    def __init__(self, edit_of: Mapping[cst.CSTNode, CallEdit | StatementEdit]) -> None:
-        super().__init__()
-        self.edit_of = edit_of
-        self.whole = any(isinstance(edit, StatementEdit) for edit in edit_of.values())
-        self.depth = 0
-        self.found: list[str] = []
-
-    def visit_Call(self, node: cst.Call) -> None:
-        self.depth += node in self.edit_of
-
-    def leave_Call(self, original_node: cst.Call) -> None:
-        self.depth -= original_node in self.edit_of
-
-    def visit_Comment(self, node: cst.Comment) -> None:
-        if self.depth or self.whole:
-            self.found.append(node.value)
-
-
-class _OnOneLine(cst.CSTTransformer):
-    """Takes line breaks, and the comments at them, out of an expression."""
-
-    def leave_ParenthesizedWhitespace(
-        self,
-        original_node: cst.ParenthesizedWhitespace,
-        updated_node: cst.ParenthesizedWhitespace,
-    ) -> cst.BaseParenthesizableWhitespace:
-        return cst.SimpleWhitespace(" ")
-
-    def leave_SimpleWhitespace(
-        self, original_node: cst.SimpleWhitespace, updated_node: cst.SimpleWhitespace
-    ) -> cst.BaseParenthesizableWhitespace:
-        return cst.SimpleWhitespace(" ") if "\n" in updated_node.value else updated_node
-
-
-def _code(expression: cst.BaseExpression) -> str:
-    changed = expression.visit(_OnOneLine())
-    assert isinstance(changed, cst.BaseExpression)
-    return cst.Module([]).code_for_node(changed)

@@ -112,13 +112,13 @@ class Source:
     @cached_property
     def indentation(self) -> str:
         """What the text indents a block by: that of its first definition with an indented one."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-                outer = self.indent_of_line(self.span(node).start)
-                inner = self.indent_of_line(self.span(node.body[0]).start)
-                if inner.startswith(outer) and inner != outer:
-                    return inner[len(outer) :]
-        return "    "
+        definitions = (node for node in self.nodes if isinstance(node, (*FUNCTIONS, ast.ClassDef)))
+        indents = (
+            (self.indent_of_line(self.span(each).start), self.span(each.body[0]).start)
+            for each in definitions
+        )
+        inner = (self.indent_of_line(start).removeprefix(outer) for outer, start in indents)
+        return next(filter(None, inner), "    ")
 
 
 def parse(text: str) -> ast.Module:
@@ -135,7 +135,6 @@ def parse(text: str) -> ast.Module:
         shown = lines[line - 1] if 0 < line <= len(lines) else ""
         message = error.msg.partition("\n")[0]
         raise SourceError(message, line, max(column, 1), shown) from error
-    except ValueError as error:  # a null byte, before Python 3.12
-        raise SourceError(str(error)) from error
-    except (RecursionError, MemoryError) as error:
-        raise SourceError("it is nested too deeply to be parsed") from error
+    except (RecursionError, MemoryError, ValueError) as error:
+        is_value = isinstance(error, ValueError)  # a null byte, in Python 3.10
+        raise SourceError(str(error) if is_value else "it is nested too deeply") from error

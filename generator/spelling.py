@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from itertools import takewhile
 
 from .scopes import Binding, Scope
 from .source import Source
@@ -71,8 +72,7 @@ def _must_come_first(statement: ast.stmt) -> bool:
 
 def _means(source: Source, name: str, path: str, place: ast.expr) -> bool:
     found = source.scope(place).lookup(name)
-    if found is None:
-        return False
+    assert found is not None, "only names that are seen at the place are asked for"
     scope, bindings = found
     return all(
         binding.path == path
@@ -84,12 +84,8 @@ def _means(source: Source, name: str, path: str, place: ast.expr) -> bool:
 
 def _is_unconditional(source: Source, scope: Scope, binding: Binding) -> bool:
     """Whether a binding is made whenever its scope's body runs; ``try`` counts as if it did."""
-    for parent in source.ancestors(binding.node):
-        if parent is scope.node:
-            return True
-        if not isinstance(parent, ast.Try):
-            return False
-    return False
+    inside = takewhile(lambda parent: parent is not scope.node, source.ancestors(binding.node))
+    return all(isinstance(parent, ast.Try) for parent in inside)
 
 
 def _imports_torch(node: ast.Import | ast.ImportFrom) -> bool:

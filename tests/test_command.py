@@ -289,6 +289,30 @@ def test_a_reader_that_goes_away() -> None:
     assert "Exception" not in Path("messages").read_text(encoding="utf-8")
 
 
+def test_a_reader_that_goes_away_inside_the_process(monkeypatch, capfd) -> None:
+    class Closed:
+        buffer = property(lambda self: self)
+
+        def write(self, data: bytes) -> None:
+            raise BrokenPipeError
+
+        def fileno(self) -> int:
+            return os.open(os.devnull, os.O_WRONLY)
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    assert main([write(GROUPED)]) == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_an_error_without_a_line_to_show(capsys, monkeypatch) -> None:
+    def failing(*_: object) -> None:
+        raise gencode.SourceError("it is odd", 3, 1, "  ")
+
+    monkeypatch.setattr("gencode.command.split_source", failing)
+    assert main([write(GROUPED)]) == 123
+    assert capsys.readouterr().err == "model.py:3:1: it is odd\n"
+
+
 def test_an_interruption_ends_without_a_traceback(monkeypatch, capsys) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

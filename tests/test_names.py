@@ -33,6 +33,7 @@ class Net({module}):
         ("from torch.nn.modules.conv import Conv2d\nfrom torch import nn", "nn.Module", "Conv2d"),
         ("from torch.nn import *", "Module", "Conv2d"),
         ("from math import *\nfrom torch.nn import *", "Module", "Conv2d"),
+        ("from torch.nn import *\nfrom math import *", "Module", "Conv2d"),
         (
             "try:\n    import torch.nn as nn\nexcept ImportError:\n    nn = None",
             "nn.Module",
@@ -73,6 +74,11 @@ def test_a_name_with_two_meanings_is_no_convolution_for_certain(shadow: str) -> 
 def test_a_star_import_may_bring_anything(stars: str) -> None:
     text = f"import torch\n{stars}\n" + MODEL.format(module="torch.nn.Module", conv="Conv2d")
     assert "for certain" in assert_unchanged(text).records[0].detail
+
+
+def test_a_name_that_only_harmless_stars_may_bring() -> None:
+    text = "import torch\nfrom math import *\n" + MODEL.format(module="torch.nn.Module", conv="C")
+    assert assert_unchanged(text.replace("C(", "Conv2d(")).records[0].status == "unsplit"
 
 
 def test_a_later_star_import_of_torch_wins() -> None:

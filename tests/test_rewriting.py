@@ -245,6 +245,7 @@ def test_unicode_before_a_site() -> None:
         ),
         ("if x: y = self.scale * self.conv(x)", None),
         ("while self.conv(x)[0]: pass", None),
+        ("if (self.conv(x), self.conv(x)): pass", None),
         ("if x: pass\nelif self.conv(x): pass", None),
         ("for y in self.conv(x): y = 1; z = 2", None),
         ("with self.conv(x) as y: pass", None),
@@ -288,6 +289,29 @@ def test_a_header_that_gets_too_long_is_broken() -> None:
         "            dim=1,\n"
         "        ).mean() > 0:\n"
     ) in text
+
+
+def test_calls_inside_calls_in_a_header() -> None:
+    text = split_source(model(CONV, "if self.conv(self.conv(x)): pass")).text
+    assert "self.conv(" not in text
+    assert text.count("self.conv_0(") == 2
+    compile(text, "net", "exec")
+
+
+def test_a_source_without_any_indented_block() -> None:
+    source = (
+        "import torch\nfrom torch import nn\n"
+        "class A(nn.Module): __init__ = None\n"
+        "class B(nn.Module):\n def make(self): self.conv = nn.Conv1d(4, 4, 1, groups=2)\n"
+        " def forward(self, x): return self.conv(x)\n"
+    )
+    assert split_source(source).text.endswith(
+        " def make(self):\n  self.conv_0 = nn.Conv1d(2, 2, 1)\n  self.conv_1 = nn.Conv1d(2, 2, 1)\n"
+        " def forward(self, x):\n"
+        "  conv_0 = self.conv_0(x[:, 0:2])\n"
+        "  conv_1 = self.conv_1(x[:, 2:4])\n"
+        "  return torch.cat((conv_0, conv_1), dim=1)\n"
+    )
 
 
 def test_strings_of_several_lines_keep_their_content() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cases import CONV, assert_unchanged, model, reason
-from gencode import split_source
+from gencode import Options, SourceError, split_source
+from gencode.convolutions import CONV_CLASSES, kind_of
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,12 @@ from gencode import split_source
         "import torch\ntorch.conv2d(x, w, None, 1, 0, 1, 1)\n",
         "def conv2d(*a, groups): ...\nconv2d(x, groups=2)\n",
         "from functools import partial\nconv2d = partial(print, groups=2)\n",
+        "import torch.nn as nn\nclass C(nn.Conv2d): ...\nC(8, 8, 3, **kw)\n",
+        "import torch.nn as nn\nclass C(nn.Module):\n    def __init__(s, conv2d):\n"
+        "        super().__init__(groups=2)\n",
+        "import torch.nn as nn\nC = getattr(nn, 'x')\nD = getattr(x, 'Conv2d')\n"
+        "C(8, 8, 3, groups=2)\nD(8, 8, 3, groups=2)\n",
+        "nn = N\nN = nn\nN.GroupNorm(groups=2)  # no Conv2d\n",
     ],
 )
 def test_no_grouped_convolution(source: str) -> None:
@@ -163,3 +170,41 @@ def test_what_is_split_beside_what_is_not() -> None:
     assert [record.status for record in result.records] == ["split", "unsplit"]
     assert "self.conv_0" in result.text
     assert "self.other = nn.Conv2d(16, 32, 3, groups=g)" in result.text
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "kind"),
+    [
+        ("Conv2d", (16, 16, 1), "plain"),
+        ("Conv1d", (16, 16, 16), "depthwise"),
+        ("ConvTranspose2d", (16, 16, 16), "depthwise"),
+        ("Conv3d", (16, 16, 16), "grouped"),
+        ("Conv2d", (16, 32, 16), "grouped"),
+        ("Conv2d", (32, 16, 16), "grouped"),
+        ("Conv2d", (1, 1, 1), "plain"),
+        ("Conv2d", (16, 24, 16), "invalid"),
+        ("Conv2d", (24, 16, 16), "invalid"),
+        ("Conv2d", (16, 16, 0), "invalid"),
+        ("Conv2d", (0, 0, 2), "invalid"),
+    ],
+)
+def test_the_kinds_of_convolutions(name: str, numbers: tuple[int, int, int], kind: str) -> None:
+    assert kind_of(CONV_CLASSES[name], *numbers) == kind
+
+
+def test_options_that_make_no_sense() -> None:
+    with pytest.raises(ValueError, match="style is one of auto, explicit, loop, not 'round'"):
+        Options(style="round")
+    with pytest.raises(ValueError, match="max_unroll is at least 1, not 0"):
+        Options(max_unroll=0)
+
+
+@pytest.mark.parametrize("text", ["x = '\0'", "x = " + "-" * 100_000 + "1"])
+def test_a_text_that_python_cannot_parse(text: str) -> None:
+    with pytest.raises(SourceError):
+        split_source(text)
+
+
+def test_a_text_that_is_nested_too_deeply() -> None:
+    with pytest.raises(SourceError, match="nested too deeply"):
+        split_source(f"conv2d(groups={'1 + ' * 1500} 1)")

@@ -255,10 +255,12 @@ def test_what_is_not_the_instance() -> None:
     for head in (
         "@staticmethod\n    def f(self):",
         "@classmethod\n    def f(self):",
+        "f = lambda self:",
         "def f(*self):",
         "def f(self=None, *, me=self):",
     ):
-        source = model(CONV) + f"\n    {head}\n        return self.conv\n"
+        body = "self.conv" if "lambda" in head else "\n        return self.conv"
+        source = model(CONV) + f"\n    {head} {body}\n"
         assert split_source(source).records[0].status == "unsplit"
 
 

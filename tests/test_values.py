@@ -18,6 +18,7 @@ KNOWN = {
     "a constant of several": ("G, H = 4, 2", "G"),
     "an item of a tuple": ("SIZES = (2, 4)", "SIZES[1]"),
     "a walrus": ("(G := 4)", "G"),
+    "a walrus in a comprehension": ("[(G := 4) for _ in '1']", "G"),
     "a conditional expression": ("WIDE = True", "4 if WIDE else 1"),
     "a comparison": ("W = 3", "4 if W < 8 else 1"),
     "a choice by or": ("W = 0", "W or 4"),

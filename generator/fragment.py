@@ -1,0 +1,142 @@
+"""A piece of a source, taken apart by libcst so that calls in it can be replaced."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from .edits import CallEdit, StatementEdit
+from .formatting import Formatter
+from .source import LINE_END, Source, Span
+
+
+class Outcome(NamedTuple):
+    """A fragment after its edits.
+
+    Attributes:
+        code: of the fragment.
+        before: statements that are to stand before it, in their order.
+        codes: the code of the arguments of each call whose whole statement is to be replaced.
+    """
+
+    code: str
+    before: list[str]
+    codes: Mapping[ast.Call, list[str]]
+
+
+class Fragment:
+    """A statement or an expression, taken out of the source to be edited."""
+
+    def __init__(
+        self,
+        source: Source,
+        span: Span,
+        edits: Iterable[CallEdit | StatementEdit],
+        formatter: Formatter,
+    ) -> None:
+        self.formatter = formatter
+        self.text = LINE_END.sub("\n", source.text[span.start : span.end])
+        self.module = cst.parse_module(self.text)
+        ranges = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
+        places = {}
+        for edit in edits:
+            call = source.span(edit.call)
+            if span.start <= call.start and call.end <= span.end:
+                places[self._place(source, span, call)] = edit
+        self.edit_of: dict[cst.CSTNode, CallEdit | StatementEdit] = {}
+        for node, range_ in ranges.items():
+            if isinstance(node, cst.Call):
+                start, end = range_.start, range_.end
+                edit_here = places.get((start.line, start.column, end.line, end.column))
+                if edit_here is not None:
+                    self.edit_of[node] = edit_here
+        assert len(self.edit_of) == len(places), "libcst and ast agree on where calls stand"
+
+    def run(self, short: bool = False) -> Outcome:
+        """Make the edits; ``short`` takes the replacements for lines that are too long."""
+        transformer = _Transformer(self, short)
+        module = self.module.visit(transformer)
+        return Outcome(module.code.rstrip("\n"), transformer.before, transformer.codes)
+
+    def comments(self) -> list[str]:
+        """The comments inside what is replaced, which the new code has no place for."""
+        collector = _Comments(self.edit_of)
+        self.module.visit(collector)
+        return collector.found
+
+    @staticmethod
+    def _place(source: Source, span: Span, call: Span) -> tuple[int, int, int, int]:
+        place: list[int] = []
+        for offset in call:
+            before = LINE_END.sub("\n", source.text[span.start : offset])
+            place += [before.count("\n") + 1, len(before) - before.rfind("\n") - 1]
+        return place[0], place[1], place[2], place[3]
+
+
+class _Transformer(cst.CSTTransformer):
+    def __init__(self, fragment: Fragment, short: bool) -> None:
+        super().__init__()
+        self.fragment = fragment
+        self.short = short
+        self.before: list[str] = []
+        self.codes: dict[ast.Call, list[str]] = {}
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        edit = self.fragment.edit_of.get(original_node)
+        if edit is None:
+            return updated_node
+        codes = [_code(argument.value) for argument in updated_node.args]
+        if isinstance(edit, StatementEdit):
+            self.codes[edit.call] = codes
+            return updated_node
+        replacement = edit.emit(codes)
+        use_short = self.short and bool(replacement.short_before)
+        before = replacement.short_before if use_short else replacement.before
+        self.before += [before] if before else []
+        value = replacement.short_value if use_short else replacement.value
+        return cst.parse_expression(self.fragment.formatter.expression(value))
+
+
+class _Comments(cst.CSTVisitor):
+    def __init__(self, edit_of: Mapping[cst.CSTNode, CallEdit | StatementEdit]) -> None:
+        super().__init__()
+        self.edit_of = edit_of
+        self.whole = any(isinstance(edit, StatementEdit) for edit in edit_of.values())
+        self.depth = 0
+        self.found: list[str] = []
+
+    def visit_Call(self, node: cst.Call) -> None:
+        self.depth += node in self.edit_of
+
+    def leave_Call(self, original_node: cst.Call) -> None:
+        self.depth -= original_node in self.edit_of
+
+    def visit_Comment(self, node: cst.Comment) -> None:
+        if self.depth or self.whole:
+            self.found.append(node.value)
+
+
+class _OnOneLine(cst.CSTTransformer):
+    """Takes line breaks, and the comments at them, out of an expression."""
+
+    def leave_ParenthesizedWhitespace(
+        self,
+        original_node: cst.ParenthesizedWhitespace,
+        updated_node: cst.ParenthesizedWhitespace,
+    ) -> cst.BaseParenthesizableWhitespace:
+        return cst.SimpleWhitespace(" ")
+
+    def leave_SimpleWhitespace(
+        self, original_node: cst.SimpleWhitespace, updated_node: cst.SimpleWhitespace
+    ) -> cst.BaseParenthesizableWhitespace:
+        return cst.SimpleWhitespace(" ") if "\n" in updated_node.value else updated_node
+
+
+def _code(expression: cst.BaseExpression) -> str:
+    changed = expression.visit(_OnOneLine())
+    assert isinstance(changed, cst.BaseExpression)
+    return cst.Module([]).code_for_node(changed)
