@@ -130,11 +130,6 @@ class _OnOneLine(cst.CSTTransformer):
     ) -> cst.BaseParenthesizableWhitespace:
         return cst.SimpleWhitespace(" ")
 
-    def leave_SimpleWhitespace(
-        self, original_node: cst.SimpleWhitespace, updated_node: cst.SimpleWhitespace
-    ) -> cst.BaseParenthesizableWhitespace:
-        return cst.SimpleWhitespace(" ") if "\n" in updated_node.value else updated_node
-
 
 def _code(expression: cst.BaseExpression) -> str:
     changed = expression.visit(_OnOneLine())

@@ -124,6 +124,14 @@ def test_an_argument_that_does_something_is_computed_once() -> None:
     ]
 
 
+def test_a_variable_is_named_after_the_parameter_that_it_is_for() -> None:
+    init, _ = split("self.up = nn.ConvTranspose1d(4, 4, 3, 2, 1, pick(), 2)", "return self.up(x)")
+    assert init[:2] == [
+        "up_output_padding = pick()",
+        "self.up_0 = nn.ConvTranspose1d(2, 2, 3, 2, 1, up_output_padding)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("statement", "after"),
     [
