@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
-from .files import STDIN, ConfigError, FileError, black_config, read_source, write_atomically
+from .files import (
+    STDIN,
+    ConfigError,
+    FileError,
+    black_config,
+    read_source,
+    write_atomically,
+    write_to_stdout,
+)
 from .outcome import STYLES, Options, SourceError, TemplateError
 from .pipeline import split_source
 from .report import Report, Status
@@ -48,14 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(parsed, report)
     except (TemplateError, ConfigError) as error:
-        sys.stderr.write(f"gencode: {error}\n")
-        return Status.USAGE
+        return report.wrong_usage(str(error))
     except KeyboardInterrupt:
         return 130  # what a shell says of a command that was interrupted
-    except BrokenPipeError:
-        # The reader of the output has gone; Python must not meet that again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return report.status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,38 +95,33 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(parsed: argparse.Namespace, report: Report) -> int:
+def _run(parsed: argparse.Namespace, report: Report) -> Status:
     path: str = parsed.source
-    shown = "<stdin>" if path == STDIN else path
+    shown = "<stdin>" if path == STDIN else path or "''"
+    output = "<stdout>" if parsed.output is None else parsed.output
     try:
         source = read_source(path)
         options = Options(parsed.style, parsed.max_unroll, parsed.templates, black_config(path))
         result = split_source(source.text, options)
         data = source.encoded(result.text)
     except FileError as error:
-        report.failure(shown, str(error))
-        return report.status
+        return report.failure(shown, str(error))
     except SourceError as error:
-        report.source_error(shown, error)
-        return report.status
-    if parsed.output is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
-        try:
+        return report.source_error(shown, error)
+    try:
+        if parsed.output is None:
+            write_to_stdout(data)
+        else:
             write_atomically(Path(parsed.output), data)
-        except FileError as error:
-            report.failure(parsed.output, str(error))
-            return report.status
-    report.result(shown, result)
-    return report.status
+    except FileError as error:
+        return report.failure(output, str(error))
+    return report.result(shown, result)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1")
+    return int(text)
 
 
 def _directory(text: str) -> Path:

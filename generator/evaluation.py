@@ -6,31 +6,52 @@ import ast
 from collections.abc import Set
 from typing import Literal
 
+from .names import meaning
+from .source import Source
+
 _Step = Literal["found", "harmless", "blocked"]
 
 
-def can_be_hoisted(statement: ast.stmt, call: ast.Call, moved: Set[ast.Call]) -> bool:
+def can_be_hoisted(
+    source: Source, statement: ast.stmt, call: ast.Call, moved: Set[ast.Call]
+) -> bool:
     """Whether a call may be written in a statement of its own before the one that it is part of.
 
-    It may where the statement always evaluates it, once, and before it only names, constants, the
-    functions to be called, and calls that are themselves moved to before the statement.
+    It may where the statement always evaluates it, once, and before it only names that nothing
+    else binds anew, constants, the functions to be called, and calls that are themselves moved to
+    before the statement; and where the call binds no name itself.
     """
+    if any(isinstance(node, ast.NamedExpr) for node in ast.walk(call)):
+        return False
     match statement:
         case ast.Assign(value=value) | ast.Expr(value=value):
             pass
         case ast.Return(value=ast.expr() as value) | ast.AnnAssign(value=ast.expr() as value):
             pass
-        case ast.AugAssign(target=ast.Name(), value=value):
-            pass
+        case ast.AugAssign(target=ast.Name() as target, value=value):
+            if not _is_settled(source, target):
+                return False
         case _:
             return False
-    return _Walk(call, moved).step(value) == "found"
+    return _Walk(source, call, moved).step(value) == "found"
+
+
+def _is_settled(source: Source, name: ast.Name) -> bool:
+    """Whether no function that is called can bind a name anew."""
+    found = source.scope(name).lookup(name.id)
+    if found is None:
+        return True
+    scope, bindings = found
+    if scope.parent is None:
+        return len(bindings) == 1
+    return name.id not in scope.module.nonlocals
 
 
 class _Walk:
     """Go through an expression in the order of its evaluation, until the call or an obstacle."""
 
-    def __init__(self, call: ast.Call, moved: Set[ast.Call]) -> None:
+    def __init__(self, source: Source, call: ast.Call, moved: Set[ast.Call]) -> None:
+        self.source = source
         self.call = call
         self.moved = moved
 
@@ -38,8 +59,10 @@ class _Walk:
         if node is self.call:
             return "found"
         match node:
-            case ast.Name() | ast.Constant():
+            case ast.Constant():
                 return "harmless"
+            case ast.Name():
+                return "harmless" if _is_settled(self.source, node) else "blocked"
             case ast.Call():
                 step = self._callee(node.func)
                 if step == "harmless":
@@ -67,6 +90,8 @@ class _Walk:
         """A function to be called: to look it up, by name and by name in it, changes nothing."""
         while isinstance(node, ast.Attribute):
             node = node.value
+        if meaning(self.source, node).kind == "import":
+            return "harmless"
         return self.step(node)
 
     def _in_turn(self, nodes: list[ast.expr]) -> _Step:

@@ -52,21 +52,51 @@ def read_source(path: str) -> SourceFile:
     Raises:
         FileError: it cannot be read, or is in no encoding that it says.
     """
-    try:
-        data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
-    except OSError as error:
-        raise FileError(f"cannot be read: {_reason(error)}") from error
+    data = _read(path)
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        return SourceFile(data.decode(encoding), encoding)
+        source = SourceFile(data.decode(encoding), encoding)
+        is_faithful = source.encoded(source.text) == data
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise FileError(
-            f"is not {error.encoding}, and has no encoding cookie that says what it is"
-            f" (byte 0x{data[error.start]:02x} in line {line})"
-        ) from error
-    except SyntaxError as error:  # an unknown cookie, or no UTF-8 in the first two lines
-        raise FileError(f"cannot be decoded: {error.msg}") from error
+        place = f"byte 0x{data[error.start]:02x} in line {line}"
+        hint = ", and has no encoding cookie" if error.encoding == "utf-8" else ""
+        raise FileError(f"is not {error.encoding}{hint} ({place})") from error
+    except (SyntaxError, LookupError, UnicodeError) as error:
+        reason = str(error).partition("\n")[0]  # an unknown cookie, or one of no text
+        raise FileError(f"cannot be decoded: {reason}") from error
+    if not is_faithful:
+        raise FileError(f"cannot be decoded: {encoding} does not give its bytes back")
+    return source
+
+
+def _read(path: str) -> bytes:
+    try:
+        if path != STDIN:
+            return Path(path).read_bytes()
+        if sys.stdin is None:
+            raise FileError("cannot be read: standard input is closed")
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise FileError(f"cannot be read: {_reason(error)}") from error
+
+
+def write_to_stdout(data: bytes) -> None:
+    """Write to standard output; a reader that has gone away is no failure.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    if sys.stdout is None:
+        raise FileError("cannot be written: it is closed")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # What is left in the buffer must not be met again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise FileError(f"cannot be written: {_reason(error)}") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -108,7 +138,7 @@ def black_config(path: str) -> Mapping[str, Any]:
     """The ``[tool.black]`` table of the nearest pyproject.toml at or above a source's directory.
 
     Raises:
-        ConfigError: that file is no TOML.
+        ConfigError: that file is no TOML, or has a line length that is no number.
     """
     directory = Path.cwd() if path == STDIN else Path(path).resolve().parent
     for each in (directory, *directory.parents):
@@ -120,11 +150,21 @@ def black_config(path: str) -> Mapping[str, Any]:
         if "black" not in text:
             return {}
         try:
-            table = tomllib.loads(text).get("tool", {}).get("black", {})
-        except tomllib.TOMLDecodeError as error:
+            return _black_table(tomllib.loads(text))
+        except (tomllib.TOMLDecodeError, ConfigError) as error:
             raise ConfigError(f"{file}: {error}") from error
-        return table if isinstance(table, dict) else {}
     return {}
+
+
+def _black_table(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    tool = document.get("tool", {})
+    table = tool.get("black", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise ConfigError("tool.black is not a table")
+    length = table.get("line-length", table.get("line_length", 1))
+    if type(length) is not int or length < 1:
+        raise ConfigError(f"tool.black: line-length is a number of columns, not {length!r}")
+    return table
 
 
 def _umask() -> int:

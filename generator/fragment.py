@@ -98,7 +98,10 @@ class _Transformer(cst.CSTTransformer):
         before = replacement.short_before if use_short else replacement.before
         self.before += [before] if before else []
         value = replacement.short_value if use_short else replacement.value
-        return cst.parse_expression(self.fragment.formatter.expression(value))
+        expression = cst.parse_expression(self.fragment.formatter.expression(value))
+        if isinstance(expression, (cst.Call, cst.Name, cst.Attribute, cst.Subscript)):
+            return expression
+        return expression.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 
 
 class _Comments(cst.CSTVisitor):

@@ -6,13 +6,17 @@ import ast
 from dataclasses import dataclass
 from typing import Literal
 
+from .convolutions import is_functional_convolution
 from .scopes import Binding, Scope
 from .source import Source
 
 Kind = Literal["import", "class", "function", "parameter", "value", "unknown"]
 
 # Star imports that bring no convolution and no ``nn``.
-_HARMLESS_STARS = ("torch", "torch.nn.functional", "torch.nn.init", "typing", "math", "numpy", "os")
+_HARMLESS_STARS = (
+    *("torch", "torch.nn.functional", "torch.nn.init", "torch.nn.parameter"),
+    *("collections", "functools", "itertools", "math", "numpy", "os", "typing"),
+)
 _CLASS_STARS = ("torch.nn", "torch.nn.modules", "torch.nn.modules.conv")
 
 
@@ -41,36 +45,37 @@ _UNKNOWN = Meaning("unknown")
 
 def meaning(source: Source, expression: ast.expr) -> Meaning:
     """Say what a name or a dotted name refers to, through imports and through aliases."""
-    return _meaning(source, expression, depth=0)
-
-
-def _meaning(source: Source, expression: ast.expr, depth: int) -> Meaning:
-    if depth > 20:  # names that are defined by each other
-        return _UNKNOWN
     if isinstance(expression, ast.Attribute):
-        base = _meaning(source, expression.value, depth + 1)
+        base = meaning(source, expression.value)
         if base.kind == "import":
             return Meaning("import", f"{base.path}.{expression.attr}")
         return _UNKNOWN if base.kind == "unknown" else _VALUE
     if not isinstance(expression, ast.Name):
         return _VALUE
-    scope = source.scope(expression)
-    found = scope.lookup(expression.id)
+    found = source.scope(expression).lookup(expression.id)
     if found is None:
-        return _from_star_import(scope, expression.id)
-    return _from_bindings(source, found[1], depth)
+        return _from_star_import(source.scope(expression), expression.id)
+    key = found[0], expression.id
+    if key not in source.meanings:
+        source.meanings[key] = _VALUE  # what is defined by itself: ``a = b`` and ``b = a``
+        source.meanings[key] = _from_bindings(source, found[1])
+    return source.meanings[key]
 
 
-def _from_bindings(source: Source, bindings: list[Binding], depth: int) -> Meaning:
-    # ``except ImportError: nn = None`` does not change what a model that runs refers to.
-    telling = [each for each in bindings if not _is_none(each.value) or each.kind == "parameter"]
-    meanings = {_from_binding(source, each, depth) for each in telling or bindings}
+def telling(bindings: list[Binding]) -> list[Binding]:
+    """Those of a name's bindings that count: after ``except ImportError: nn = None`` none runs."""
+    others = [each for each in bindings if each.kind == "parameter" or not _is_none(each.value)]
+    return others or bindings
+
+
+def _from_bindings(source: Source, bindings: list[Binding]) -> Meaning:
+    meanings = {_from_binding(source, each) for each in telling(bindings)}
     if len(meanings) == 1:
         return meanings.pop()
     return _UNKNOWN if any(each.kind in ("import", "unknown") for each in meanings) else _VALUE
 
 
-def _from_binding(source: Source, binding: Binding, depth: int) -> Meaning:
+def _from_binding(source: Source, binding: Binding) -> Meaning:
     if binding.kind == "import":
         return Meaning("import", binding.path)
     if binding.kind == "class":
@@ -80,18 +85,25 @@ def _from_binding(source: Source, binding: Binding, depth: int) -> Meaning:
     if binding.kind == "parameter":
         return Meaning("parameter", node=binding.node, default=binding.value)
     if isinstance(binding.value, (ast.Name, ast.Attribute)):
-        return _meaning(source, binding.value, depth + 1)
+        return meaning(source, binding.value)
     return _VALUE
 
 
 def _from_star_import(scope: Scope, name: str) -> Meaning:
-    stars = [star for each in scope.visible() for star in each.star_imports]
+    stars = [star.path for each in scope.visible() for star in each.star_imports]
     for star in reversed(stars):
         if star in _CLASS_STARS and name[0].isupper():  # its classes, without a list of them
             return Meaning("import", f"{star}.{name}")
-        if star not in (*_HARMLESS_STARS, *_CLASS_STARS):
+        if is_functional_convolution(f"{star}.{name}"):
+            return Meaning("import", f"{star}.{name}")
+        if is_unknown_star(star):
             return _UNKNOWN
     return _UNKNOWN
+
+
+def is_unknown_star(path: str) -> bool:
+    """Whether ``from path import *`` may bring any name."""
+    return path not in (*_HARMLESS_STARS, *_CLASS_STARS)
 
 
 def _is_none(value: ast.expr | None) -> bool:

@@ -34,6 +34,16 @@ def names_in(source: Source, node: ast.AST) -> set[str]:
     return found
 
 
+def is_mangled(name: str) -> bool:
+    """Whether Python puts the class's name before an attribute's of this name."""
+    return name.startswith("__") and not name.endswith("__")
+
+
+def mangled(owner: ast.ClassDef, name: str) -> str:
+    """The name that an attribute has outside the class in whose body it is used."""
+    return f"_{owner.name.lstrip('_')}{name}" if is_mangled(name) else name
+
+
 def fresh(name: str, taken: Collection[str]) -> str:
     """``name``, or with an underscore and the first number from 2 that makes it new."""
     return next(each for each in _numbered(name) if each not in taken)

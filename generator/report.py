@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from enum import IntEnum
 from typing import TextIO
 
@@ -22,9 +23,13 @@ class Status(IntEnum):
 
 
 class Report:
-    """Counts what happens, says it on a stream, and knows the exit status."""
+    """Counts what happens, says it on a stream, and knows the exit status.
 
-    def __init__(self, stream: TextIO) -> None:
+    Args:
+        stream: None where there is none to say anything on.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._counts: Counter[str] = Counter()
 
@@ -35,7 +40,7 @@ class Report:
             return Status.FILE
         return Status.UNSPLIT if self._counts["unsplit"] else Status.DONE
 
-    def result(self, path: str, result: Result) -> None:
+    def result(self, path: str, result: Result) -> Status:
         """Say what was done in a source, or why not."""
         for record in result.records:
             self._counts[record.status] += 1
@@ -43,25 +48,31 @@ class Report:
         for warning in result.warnings:
             self._say(f"{path}:{warning.line}:{warning.column}: warning: {warning.message}")
         self._say(f"{path}: {self._summary()}")
+        return self.status
 
-    def source_error(self, path: str, error: SourceError) -> None:
+    def source_error(self, path: str, error: SourceError) -> Status:
         """Say that a source is not Python, and show where."""
-        self._counts["failed"] += 1
         if not error.line:
-            self._say(f"{path}: {error.message}")
-            return
+            return self.failure(path, error.message)
         self._say(f"{path}:{error.line}:{error.column}: {error.message}")
         line = error.source_line.rstrip()
         if line and len(line) <= _LONGEST_SHOWN:
-            margin = "".join(
-                " " if not each.isspace() else each for each in line[: error.column - 1]
-            )
+            before = line[: error.column - 1]
+            margin = "".join(each if each.isspace() else " " for each in before)
             self._say(f"    {line}\n    {margin}^")
+        self._counts["failed"] += 1
+        return self.status
 
-    def failure(self, path: str, reason: str) -> None:
+    def failure(self, path: str, reason: str) -> Status:
         """Say that a file could not be read or written."""
         self._counts["failed"] += 1
         self._say(f"{path}: {reason}")
+        return self.status
+
+    def wrong_usage(self, reason: str) -> Status:
+        """Say that what the user asked for makes no sense."""
+        self._say(f"gencode: {reason}")
+        return Status.USAGE
 
     def _summary(self) -> str:
         counted = [
@@ -74,7 +85,11 @@ class Report:
         return f"grouped convolutions: {', '.join(counted)}"
 
     def _say(self, text: str) -> None:
-        self._stream.write(f"{text}\n")
+        if self._stream is not None:
+            # Where messages cannot be written, nobody is there to be told so.
+            with suppress(OSError):
+                self._stream.write(f"{text}\n")
+                self._stream.flush()
 
 
 def _sentence(record: Record) -> str:

@@ -6,6 +6,7 @@ All other text is not looked at, and so stays as it is to the byte.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from .edits import CallEdit, Edit, Insertion, StatementEdit
 from .formatting import Formatter
 from .fragment import Fragment
+from .outcome import TemplateError
 from .scopes import FUNCTIONS
 from .source import LINE_END, Source, Span
 
@@ -32,7 +34,7 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     """The text of a source after some edits.
 
     Raises:
-        TemplateError: the code of an edit is no Python.
+        TemplateError: the code of an edit, or the source after it, is no Python.
     """
     by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
     splices: list[_Splice] = []
@@ -46,15 +48,35 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     text = source.text
     for splice in sorted(set(splices), reverse=True):
         text = text[: splice.span.start] + splice.text + text[splice.span.end :]
+    _check(source.text, text)
     return text
+
+
+def _check(before: str, after: str) -> None:
+    """See that what was Python still is: the templates may have emitted anything."""
+    try:
+        _compile(after)
+    except SyntaxError as error:
+        try:
+            _compile(before)
+        except SyntaxError:
+            return  # it parses, but was no valid module to begin with
+        raise TemplateError(f"the templates emit what is no Python: {error}") from error
+
+
+def _compile(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compile(text, "<source>", "exec", dont_inherit=True)
 
 
 def _insert(source: Source, insertion: Insertion) -> _Splice:
     decorators: list[ast.expr] = getattr(insertion.before, "decorator_list", [])
     at = source.span(decorators[0] if decorators else insertion.before).start
     start = source.line_of(at).start
-    code = source.indent_of_line(at) + insertion.code
-    return _Splice(Span(start, start), code + source.line_end * (1 + insertion.blank_lines))
+    indent = source.indent_of_line(at)
+    code = "".join(indent + line + source.line_end for line in insertion.code.splitlines())
+    return _Splice(Span(start, start), code + source.line_end * insertion.blank_lines)
 
 
 class _StatementRewrite:
@@ -85,7 +107,8 @@ class _StatementRewrite:
     def _replaced_statement(self, edit: StatementEdit) -> list[_Splice]:
         span, indent = self.source.span(edit.statement), self._indent()
         fragment = Fragment(self.source, span, self.edits, self.formatter)
-        code = edit.emit(fragment.run().codes[edit.call])
+        outcome = fragment.run()
+        code = "\n".join([*outcome.before, edit.emit(outcome.codes[edit.call])])
         lines = self.formatter.statements(code, indent)
         comments = fragment.comments()
         trailing = self._trailing_comment(span)
@@ -133,9 +156,9 @@ class _StatementRewrite:
             fragment = Fragment(self.source, span, self.edits, self.formatter)
             code = fragment.run().code
             comments += fragment.comments()
-            line = self.source.line_of(span.start)
-            length = line.end - line.start - (span.end - span.start) + len(code)
-            if length > max(self.formatter.line_length, line.end - line.start):
+            first, last = self.source.line_of(span.start), self.source.line_of(span.end)
+            length = span.start - first.start + len(code) + last.end - span.end
+            if length > max(self.formatter.line_length, first.end - first.start):
                 code = self.formatter.joined(self.formatter.broken_expression(code, indent), indent)
             splices.append(_Splice(span, code))
         start = self.source.line_of(self.source.span(self.statement).start).start
@@ -156,7 +179,7 @@ class _StatementRewrite:
         block = _block_of(self.source, self.statement)
         position = block.index(self.statement)
         found = []
-        if self._is_suite_on_header_line(block):
+        if not self.source.is_first_on_line(block[0]):
             first = self.source.span(block[0]).start
             colon = self.source.text.rindex(":", 0, first) + 1
             found.append(_Splice(Span(colon, first), self.line_end + indent))
@@ -169,18 +192,16 @@ class _StatementRewrite:
     def _indent(self) -> str:
         """The indent of the statement, or that it has once it stands on a line of its own."""
         block = _block_of(self.source, self.statement)
-        if not self._is_suite_on_header_line(block):
-            return self.source.indent_of_line(self.source.span(self.statement).start)
+        if self.source.is_first_on_line(block[0]):
+            return self.source.indent_of_line(self.source.span(block[0]).start)
         parent = self.source.parent(self.statement)
-        header = parent.pattern if isinstance(parent, ast.match_case) else parent
-        assert isinstance(header, (ast.stmt, ast.ExceptHandler, ast.pattern))
-        line = self.source.offset(header.lineno, 0)
-        return self.source.indent_of_line(line) + self.source.indentation
-
-    def _is_suite_on_header_line(self, block: list[ast.stmt]) -> bool:
-        first = self.source.span(block[0]).start
-        before = self.source.text[self.source.line_of(first).start : first]
-        return before.rstrip().endswith(":")
+        if isinstance(parent, ast.match_case):
+            pattern = self.source.offset(parent.pattern.lineno, parent.pattern.col_offset)
+            header = self.source.text.rindex("case", 0, pattern)
+        else:
+            assert isinstance(parent, (ast.stmt, ast.ExceptHandler))
+            header = self.source.offset(parent.lineno, 0)
+        return self.source.indent_of_line(header) + self.source.indentation
 
 
 def _block_of(source: Source, statement: ast.stmt) -> list[ast.stmt]:

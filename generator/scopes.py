@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -40,7 +40,7 @@ class Scope:
     node: ast.AST
     parent: Scope | None = None
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
-    star_imports: list[str] = field(default_factory=list)
+    star_imports: list[Binding] = field(default_factory=list)
     globals: set[str] = field(default_factory=set)
     nonlocals: set[str] = field(default_factory=set)  # of the whole source, in its module's scope
 
@@ -77,88 +77,80 @@ class Scope:
 def build_scopes(tree: ast.Module) -> tuple[Mapping[ast.AST, Scope], Mapping[ast.AST, ast.AST]]:
     """Map each node to the scope it is evaluated in, and to its parent."""
     builder = _Builder(tree)
-    for statement in tree.body:
-        builder.visit(statement, tree)
     return builder.scope_of, builder.parent_of
 
 
 class _Builder:
+    """Goes through a tree without recursion: sources are nested more deeply than calls may be."""
+
     def __init__(self, tree: ast.Module) -> None:
         self.scope = Scope(tree)
         self.scope_of: dict[ast.AST, Scope] = {tree: self.scope}
         self.parent_of: dict[ast.AST, ast.AST] = {}
+        self.pending: list[tuple[ast.AST, ast.AST, Scope]] = []
+        self.later(tree.body, tree, self.scope)
+        while self.pending:
+            node, parent, self.scope = self.pending.pop()
+            self.parent_of[node] = parent
+            self.scope_of[node] = self.scope
+            self._bind(node)
+            self._visit_children(node)
 
-    def visit(self, node: ast.AST, parent: ast.AST) -> None:
-        self.parent_of[node] = parent
-        self.scope_of[node] = self.scope
-        self._bind(node)
+    def later(self, nodes: Iterable[ast.AST], parent: ast.AST, scope: Scope) -> None:
+        """Have some nodes visited next, in their order, in a scope."""
+        self.pending += [(node, parent, scope) for node in reversed(list(nodes))]
+
+    def _visit_children(self, node: ast.AST) -> None:
         if isinstance(node, (*FUNCTIONS, ast.Lambda)):
             self._visit_function(node)
         elif isinstance(node, ast.ClassDef):
-            outside = [*node.decorator_list, *node.bases, *node.keywords]
-            self._visit_all(outside, node)
-            self._visit_inside(Scope(node, self.scope), node.body, node)
+            self._visit_body(Scope(node, self.scope), node)
+            self.later([*node.decorator_list, *node.bases, *node.keywords], node, self.scope)
         elif isinstance(node, COMPREHENSIONS):
             self._visit_comprehension(node)
         else:
-            self._visit_all(ast.iter_child_nodes(node), node)
+            self.later(ast.iter_child_nodes(node), node, self.scope)
 
-    def _visit_all(self, nodes: Iterator[ast.AST] | list[ast.AST], parent: ast.AST) -> None:
-        for node in nodes:
-            self.visit(node, parent)
-
-    def _visit_inside(self, scope: Scope, nodes: list[ast.stmt], parent: ast.AST) -> None:
-        outer, self.scope = self.scope, scope
-        self._declare(nodes)
-        self._visit_all(list(nodes), parent)
-        self.scope = outer
+    def _visit_body(self, scope: Scope, node: Function | ast.ClassDef) -> None:
+        for statement in statements_of_scope(node.body):
+            if isinstance(statement, ast.Global):
+                scope.globals.update(statement.names)
+            elif isinstance(statement, ast.Nonlocal):
+                scope.module.nonlocals.update(statement.names)
+        self.later(node.body, node, scope)
 
     def _visit_function(self, node: Function | ast.Lambda) -> None:
         arguments = node.args
-        outside: list[ast.AST] = [*arguments.defaults]
-        outside += [default for default in arguments.kw_defaults if default is not None]
+        scope = Scope(node, self.scope)
         parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         parameters += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
-        outside += [each.annotation for each in parameters if each.annotation is not None]
-        if isinstance(node, FUNCTIONS):
-            outside += node.decorator_list
-            outside += [node.returns] if node.returns is not None else []
-        self.parent_of[arguments] = node
-        self._visit_all(outside, arguments)
-        scope = Scope(node, self.scope)
         defaults = _defaults(arguments)
+        self.parent_of[arguments] = node
         for parameter in parameters:
             self.parent_of[parameter] = arguments
-            scope.bind(
-                parameter.arg,
-                Binding("parameter", parameter, value=defaults.get(parameter.arg)),
-            )
+            default = defaults.get(parameter.arg)
+            scope.bind(parameter.arg, Binding("parameter", parameter, value=default))
+        outside: list[ast.AST] = [*arguments.defaults]
+        outside += [default for default in arguments.kw_defaults if default is not None]
+        outside += [each.annotation for each in parameters if each.annotation is not None]
         if isinstance(node, ast.Lambda):
-            outer, self.scope = self.scope, scope
-            self.visit(node.body, node)
-            self.scope = outer
+            self.later([node.body], node, scope)
         else:
-            self._visit_inside(scope, node.body, node)
+            outside += node.decorator_list
+            outside += [node.returns] if node.returns is not None else []
+            self._visit_body(scope, node)
+        self.later(outside, arguments, self.scope)
 
     def _visit_comprehension(self, node: _Comprehension) -> None:
-        first = node.generators[0]
-        self.parent_of[first] = node
-        self.visit(first.iter, first)
-        outer, self.scope = self.scope, Scope(node, self.scope)
-        for generator in node.generators:
+        scope = Scope(node, self.scope)
+        self.later(
+            [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt], node, scope
+        )
+        for generator in reversed(node.generators):
             self.parent_of[generator] = node
-            iterable = [generator.iter] if generator is not first else []
-            self._visit_all([generator.target, *iterable, *generator.ifs], generator)
-        results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        self._visit_all([*results], node)
-        self.scope = outer
-
-    def _declare(self, body: list[ast.stmt]) -> None:
-        for statement in _statements_of_scope(body):
-            if isinstance(statement, ast.Global):
-                self.scope.globals.update(statement.names)
-            elif isinstance(statement, ast.Nonlocal):
-                self.scope.module.nonlocals.update(statement.names)
+            first = generator is node.generators[0]
+            self.later([generator.target, *generator.ifs], generator, scope)
+            self.later([generator.iter], generator, self.scope if first else scope)
 
     def _bind(self, node: ast.AST) -> None:
         bind = self.scope.bind
@@ -173,7 +165,7 @@ class _Builder:
             module = "." * node.level + (node.module or "")
             for alias in node.names:
                 if alias.name == "*":
-                    self.scope.star_imports.append(module)
+                    self.scope.star_imports.append(Binding("import", node, module))
                 else:
                     path = f"{module}.{alias.name}" if node.module else f"{module}{alias.name}"
                     bind(alias.asname or alias.name, Binding("import", node, path))
@@ -227,7 +219,7 @@ def _is_bare_annotation(node: ast.AST) -> bool:
     return isinstance(node, ast.AnnAssign) and node.value is None
 
 
-def _statements_of_scope(body: list[ast.stmt]) -> Iterator[ast.AST]:
+def statements_of_scope(body: list[ast.stmt]) -> Iterator[ast.AST]:
     """The statements of a body, nested ones included, but for those of scopes inside."""
     pending: list[ast.AST] = [*body]
     while pending:

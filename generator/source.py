@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .outcome import SourceError
 from .scopes import FUNCTIONS, Scope, build_scopes
 
+if TYPE_CHECKING:
+    from .names import Meaning
+
 LINE_END = re.compile(r"\r\n|\r|\n")
 """What ends a line for Python; ``str.splitlines`` knows more."""
+_JOINED_SPACE_AT_END = re.compile(r"(?:[ \t\f]|\\(?:\r\n|\r|\n))*\Z")
 
 
 class Span(NamedTuple):
@@ -28,12 +33,14 @@ class Source:
     Attributes:
         text: as given.
         tree: what ``ast`` makes of it.
+        meanings: what names are known to refer to; kept by ``names.meaning``.
     """
 
     def __init__(self, text: str, tree: ast.Module) -> None:
         self.text = text
         self.tree = tree
         self.scope_of, self.parent_of = build_scopes(tree)
+        self.meanings: dict[tuple[Scope, str], Meaning] = {}
         self._line_starts = [0, *(match.end() for match in LINE_END.finditer(text))]
 
     @property
@@ -92,10 +99,23 @@ class Source:
         end = LINE_END.search(self.text, offset)
         return Span(start, end.start() if end else len(self.text))
 
+    @cached_property
+    def free_names(self) -> frozenset[str]:
+        """The names that are used but bound nowhere, such as builtins."""
+        names = (node for node in self.nodes if isinstance(node, ast.Name))
+        return frozenset(each.id for each in names if self.scope(each).lookup(each.id) is None)
+
+    def is_before(self, node: ast.expr | ast.stmt, other: ast.AST) -> bool:
+        """Whether a node begins before a statement or expression does."""
+        assert isinstance(other, (ast.expr, ast.stmt))
+        return (node.lineno, node.col_offset) < (other.lineno, other.col_offset)
+
     def is_first_on_line(self, node: ast.expr | ast.stmt) -> bool:
-        """Whether only white space stands before a node on its line."""
-        start = self.span(node).start
-        return not self.text[self.line_of(start).start : start].strip()
+        """Whether only white space stands before a node on its line, and on lines joined to it."""
+        before = self.text[: self.span(node).start]
+        start = _JOINED_SPACE_AT_END.search(before)
+        assert start is not None
+        return start.start() == 0 or before[start.start() - 1] in "\r\n"
 
     @cached_property
     def line_end(self) -> str:
@@ -107,7 +127,7 @@ class Source:
         """The white space at the start of the line around an offset."""
         line = self.line_of(offset)
         text = self.text[line.start : line.end]
-        return text[: len(text) - len(text.lstrip(" \t\f"))]
+        return text[: len(text) - len(text.lstrip(" \t\f"))].rpartition("\f")[2]
 
     @cached_property
     def indentation(self) -> str:
@@ -128,7 +148,9 @@ def parse(text: str) -> ast.Module:
         SourceError: it is not Python, as ``ast`` says it.
     """
     try:
-        return ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are not for us to point out
+            return ast.parse(text)
     except SyntaxError as error:
         line, column = error.lineno or 0, error.offset or 0
         lines = LINE_END.split(text)

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 from itertools import takewhile
 
+from .names import telling
 from .scopes import Binding, Scope
 from .source import Source
 
@@ -35,7 +36,7 @@ def can_import_torch(source: Source, place: ast.expr) -> bool:
     if found is None:
         return True
     scope, bindings = found
-    return scope.parent is None and all(each.path == "torch" for each in bindings)
+    return scope.parent is None and all(each.path == "torch" for each in telling(bindings))
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,25 @@ class ImportPlace:
 
 
 def place_for_torch_import(source: Source) -> ImportPlace:
-    """Before the first import of something of torch in the module, or else after its docstring."""
-    for statement in sorted(
-        (node for node in source.nodes if isinstance(node, _ImportStatement)),
-        key=lambda node: node.lineno,
-    ):
-        if (
-            source.scope(statement).parent is None
-            and _imports_torch(statement)
-            and all(isinstance(each, (ast.Module, ast.Try)) for each in source.ancestors(statement))
-            and source.is_first_on_line(statement)
-        ):
-            return ImportPlace(statement, True)
-    first = next(each for each in source.tree.body if not _must_come_first(each))
+    """Before the first import of something of torch in the module, or else after its docstring.
+
+    One inside a ``try`` is taken only where there is none outside.
+    """
+    imports = [
+        node
+        for node in source.nodes
+        if isinstance(node, _ImportStatement)
+        and source.scope(node).parent is None
+        and _imports_torch(node)
+        and all(isinstance(each, (ast.Module, ast.Try)) for each in source.ancestors(node))
+        and source.is_first_on_line(node)
+    ]
+    if imports:
+        outside = [each for each in imports if isinstance(source.parent(each), ast.Module)]
+        return ImportPlace(min(outside or imports, key=lambda each: each.lineno), True)
+    body = source.tree.body
+    start = next(at for at, each in enumerate(body) if not _must_come_first(each))
+    first = next(each for each in body[start:] if source.is_first_on_line(each))
     return ImportPlace(first, isinstance(first, _ImportStatement))
 
 
@@ -78,7 +85,7 @@ def _means(source: Source, name: str, path: str, place: ast.expr) -> bool:
         binding.path == path
         and _is_unconditional(source, scope, binding)
         and (scope.parent is None or _line(binding.node) < place.lineno)
-        for binding in bindings
+        for binding in telling(bindings)
     )
 
 

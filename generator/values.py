@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, Union
 
 from .classes import Class, ClassIndex
-from .names import meaning
+from .names import is_unknown_star, meaning
+from .scopes import Binding, Scope
 
 Value: TypeAlias = Union[bool, int, float, str, tuple["Value", ...], None]  # noqa: UP007
 
@@ -118,9 +119,20 @@ class _Evaluator:
         scope, bindings = found
         if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].value is None:
             raise Unknown
-        if node.id in scope.module.nonlocals:
+        if node.id in scope.module.nonlocals or self._may_be_rebound(scope, bindings[0].value):
             raise Unknown
         return self.value(bindings[0].value, depth)
+
+    def _may_be_rebound(self, scope: Scope, value: ast.expr) -> bool:
+        """Whether a name of the module may be given a value without being named."""
+        if scope.parent is not None:
+            return False
+        if self.index.foreign_walks or "globals" in self.source.free_names:
+            return True
+        return any(
+            is_unknown_star(star.path) and self.source.is_before(value, star.node)
+            for star in scope.star_imports
+        )
 
     def _attribute(self, node: ast.Attribute, depth: int) -> Value:
         owner = self.index.self_class(node.value)
@@ -133,22 +145,35 @@ class _Evaluator:
 
     def _stored(self, owner: Class, name: str) -> ast.expr:
         """What the only place that gives an attribute its value gives it."""
-        relatives = owner.relatives()
-        if any(each.outer_bases for each in owner.ancestors()):
-            raise Unknown
-        if any(self.index.matching_patterns(name, relatives)):
+        index, relatives = self.index, owner.relatives()
+        unclear = [each for each in index.classes.values() if each.is_unclear]
+        if (
+            any(each.outer_bases for each in owner.ancestors())
+            or any(each.walks for each in relatives)
+            or index.foreign_walks
+            or name in index.mentions.quoted
+            or any(index.mentions.computed(name))
+            or index.mentions.has_computed_store
+        ):
             raise Unknown
         stores: list[ast.expr | None] = []
-        for access in self.index.accesses[name]:
+        for access in index.accesses[name]:
             if not isinstance(access.node.ctx, ast.Load):
-                ours = access.owner is None or self.index.classes[access.owner] in relatives
-                stores += [self._value_given_by(access.node)] if ours else []
-        for each in relatives:
+                user = index.classes[access.owner] if access.owner is not None else None
+                if user is None or user in relatives or user in unclear:
+                    stores.append(self._value_given_by(access.node))
+        for each in {*relatives, *unclear}:
             scope = self.source.scope_of[each.node.body[0]]
-            stores += [binding.value for binding in scope.bindings.get(name, [])]
+            bindings = scope.bindings.get(name, [])
+            stores += [None if self._is_field(each, one) else one.value for one in bindings]
         if len(stores) != 1 or stores[0] is None:
             raise Unknown
         return stores[0]
+
+    def _is_field(self, owner: Class, binding: Binding) -> bool:
+        """Whether a decorator, such as dataclass, may make a field of what a class body binds."""
+        annotated = isinstance(self.source.parent(binding.node), ast.AnnAssign)
+        return annotated and bool(owner.node.decorator_list)
 
     def _value_given_by(self, target: ast.Attribute) -> ast.expr | None:
         parent = self.source.parent(target)

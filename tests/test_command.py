@@ -217,8 +217,8 @@ def test_bytes_are_kept(data: bytes) -> None:
         (["model.py", "other.py"], "unrecognized arguments: other.py"),
         (["--unknown", "model.py"], "unrecognized arguments: --unknown"),
         (["model.py", "--style", "round"], "invalid choice: 'round'"),
-        (["model.py", "--max-unroll", "0"], "0 is not at least 1"),
-        (["model.py", "--max-unroll", "few"], "invalid"),
+        (["model.py", "--max-unroll", "0"], "0 is not a number from 1"),
+        (["model.py", "--max-unroll", "few"], "few is not a number from 1"),
         (["model.py", "--templates", "missing"], "missing is not a directory"),
     ],
 )
@@ -246,13 +246,22 @@ def test_the_project_s_configuration_of_black(capsys) -> None:
     Path(name).rename("deep/model.py")
     assert main(["deep/model.py"]) == 0
     assert "padding_mode='zeros')" in capsys.readouterr().out
-    for other in ("[tool.ruff]\n", "tool.black = 3\n", "# black\n"):
+    for other in ("[tool.ruff]\n", "tool = 3  # black\n", "# black\n"):
         Path("deep/pyproject.toml").write_text(other)
         assert main(["deep/model.py"]) == 0
         assert 'padding_mode="zeros")' in capsys.readouterr().out
-    Path("deep/pyproject.toml").write_text("[tool.black\n")
-    assert main(["deep/model.py"]) == 2
-    assert "pyproject.toml: " in capsys.readouterr().err
+    for faulty, message in [
+        ("[tool.black\n", "Expected ']' at the end"),
+        ("tool.black = 3\n", "tool.black is not a table"),
+        ("[tool.black]\nline-length = true\n", "line-length is a number of columns, not True"),
+        ("[tool.black]\nline-length = 'a'\n", "line-length is a number of columns, not 'a'"),
+        ("[tool.black]\nline_length = 0\n", "line-length is a number of columns, not 0"),
+    ]:
+        Path("deep/pyproject.toml").write_text(faulty)
+        assert main(["deep/model.py", "-o", "out.py"]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("gencode: ") and "pyproject.toml: " in err and message in err
+    assert not Path("out.py").exists()
 
 
 def test_options_reach_the_source(capsys) -> None:
@@ -289,19 +298,62 @@ def test_a_reader_that_goes_away() -> None:
     assert "Exception" not in Path("messages").read_text(encoding="utf-8")
 
 
-def test_a_reader_that_goes_away_inside_the_process(monkeypatch, capfd) -> None:
-    class Closed:
-        buffer = property(lambda self: self)
+class Closed:
+    """A standard output that cannot be written to."""
 
-        def write(self, data: bytes) -> None:
-            raise BrokenPipeError
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+        self.buffer = self
 
-        def fileno(self) -> int:
-            return os.open(os.devnull, os.O_WRONLY)
+    def write(self, data: bytes) -> None:
+        raise self.error
 
-    monkeypatch.setattr(sys, "stdout", Closed())
-    assert main([write(GROUPED)]) == 0
-    assert capfd.readouterr().err == ""
+    def fileno(self) -> int:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def test_a_reader_that_goes_away_is_no_failure(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "stdout", Closed(BrokenPipeError()))
+    assert main([write(UNSPLIT)]) == 3
+    assert "model.py:10:22: Net.other not split" in capsys.readouterr().err
+
+
+def test_a_standard_output_that_is_full_or_closed(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "stdout", Closed(OSError(28, "No space left on device")))
+    assert main([write(GROUPED)]) == 123
+    assert capsys.readouterr().err == "<stdout>: cannot be written: No space left on device\n"
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([write(GROUPED)]) == 123
+    assert capsys.readouterr().err == "<stdout>: cannot be written: it is closed\n"
+
+
+def test_a_standard_input_that_is_closed(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["-"]) == 123
+    assert capsys.readouterr().err == "<stdin>: cannot be read: standard input is closed\n"
+
+
+def test_a_standard_error_that_is_full_or_closed(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main([write(UNSPLIT), "-o", "out.py"]) == 3
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stderr", full)
+        assert main(["model.py", "-o", "out.py"]) == 3
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
+
+
+@pytest.mark.parametrize("cookie", ["rot13", "hex", "undefined", "unicode_escape"])
+def test_a_cookie_of_no_text(cookie: str, capsys) -> None:
+    Path("model.py").write_bytes(f"# coding: {cookie}\nx = 1\n".encode())
+    assert main(["model.py", "-o", "out.py"]) == 123
+    assert capsys.readouterr().err.startswith("model.py: cannot be decoded: ")
+    assert not Path("out.py").exists()
+
+
+def test_an_escape_of_old_code_is_not_ours_to_point_out(capfd) -> None:
+    assert main([write(GROUPED + "\nx = '\\d'\n")]) == 0
+    assert "Warning" not in capfd.readouterr().err
 
 
 def test_an_error_without_a_line_to_show(capsys, monkeypatch) -> None:

@@ -105,6 +105,7 @@ def test_shapes_of_groups(style: str, conv: str, dimensions: int) -> None:
         "a, *b = self.conv(x), self.conv(x - 1)\nreturn a * b[0]",
         "def inner(y):\n    return self.conv(y)\nreturn inner(x) + inner(x * x)",
         "try:\n    return self.conv(x)[:, 99]\nexcept IndexError:\n    return self.conv(x)[:, 1]",
+        "y = x\ndef f():\n    nonlocal y\n    y = y * 2\n    return x\nreturn y, self.conv(f())",
         "while x.std() < 1e3:\n    x = 9 * self.conv(x) + x\nreturn x",
         "assert self.conv(x).shape[1] == 8\nreturn self.other(x)",
     ],

@@ -244,6 +244,41 @@ def test_unicode_before_a_site() -> None:
             "y = torch.cat((conv_0, conv_1), dim=1)",
         ),
         ("if x: y = self.scale * self.conv(x)", None),
+        (
+            "print(x,\n  x); y = self.conv(x)",
+            "print(x,\n  x)\n"
+            "conv_0 = self.conv_0(x[:, 0:8])\n"
+            "conv_1 = self.conv_1(x[:, 8:16])\n"
+            "y = torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "with x:\n    print(x,\nx); y = self.conv(x)",
+            "with x:\n    print(x,\nx)\n"
+            "    conv_0 = self.conv_0(x[:, 0:8])\n"
+            "    conv_1 = self.conv_1(x[:, 8:16])\n"
+            "    y = torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "a = 1; \\\ny = self.conv(x)",
+            "a = 1\n"
+            "conv_0 = self.conv_0(x[:, 0:8])\n"
+            "conv_1 = self.conv_1(x[:, 8:16])\n"
+            "y = torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "if True: \\\n      y = self.conv(x)",
+            "if True:\n"
+            "    conv_0 = self.conv_0(x[:, 0:8])\n"
+            "    conv_1 = self.conv_1(x[:, 8:16])\n"
+            "    y = torch.cat((conv_0, conv_1), dim=1)",
+        ),
+        (
+            "match x:\n    case (\n            1\n    ): y = self.conv(x)",
+            "match x:\n    case (\n            1\n    ):\n"
+            "        conv_0 = self.conv_0(x[:, 0:8])\n"
+            "        conv_1 = self.conv_1(x[:, 8:16])\n"
+            "        y = torch.cat((conv_0, conv_1), dim=1)",
+        ),
         ("while self.conv(x)[0]: pass", None),
         ("if (self.conv(x), self.conv(x)): pass", None),
         ("if x: pass\nelif self.conv(x): pass", None),
@@ -349,3 +384,43 @@ def test_a_line_that_was_too_long_before_is_not_reformatted() -> None:
     statement = f"y=[{'1,' * 50} F.relu(self.conv(x)) ]"
     text = split_source(model(CONV, statement)).text
     assert text.endswith(f"        y=[{'1,' * 50} F.relu(conv) ]\n")
+
+
+def test_a_call_inside_a_definition_that_is_itself_replaced() -> None:
+    init = CONV + "\nself.head = nn.Conv2d(4, 4, self.conv(x).shape[-1], groups=2)"
+    text = split_source(model(init, "return self.head(self.conv(x))")).text
+    assert (
+        "        conv_0 = self.conv_0(x[:, 0:8])\n"
+        "        conv_1 = self.conv_1(x[:, 8:16])\n"
+        "        head_kernel_size = torch.cat((conv_0, conv_1), dim=1).shape[-1]\n"
+        "        self.head_0 = nn.Conv2d(2, 2, head_kernel_size)\n"
+    ) in text
+
+
+def test_a_callee_and_an_annotation_over_several_lines() -> None:
+    source = model("self.conv: dict[  # a\n  int, nn.Conv2d] = (nn\n  .Conv2d)(4, 4, 1, groups=2)")
+    for text in (source, source.replace("\n", "\r\n")):
+        result = split_source(text).text.replace("\r\n", "\n")
+        assert (
+            "        # a\n"
+            "        self.conv_0: dict[int, nn.Conv2d] = nn.Conv2d(2, 2, 1)\n"
+            "        self.conv_1: dict[int, nn.Conv2d] = nn.Conv2d(2, 2, 1)\n"
+        ) in result
+
+
+def test_a_form_feed_before_a_statement_is_not_repeated() -> None:
+    source = model(CONV).replace("        return", "\f        return")
+    text = split_source(source).text
+    assert text.count("\f") == 1
+    assert "\f        conv_0 = self.conv_0(x[:, 0:8])\n        conv_1 =" in text
+
+
+def test_a_source_that_was_no_valid_module_before() -> None:
+    source = model(CONV) + "\nreturn 1\n"
+    assert "self.conv_0" in split_source(source).text
+
+
+def test_a_header_of_several_lines_that_becomes_one_too_long() -> None:
+    text = split_source(model(CONV, "if (self.conv(  # one\n  x).mean() < 5): x = x * 2")).text
+    assert "        # one\n        if (torch.cat(\n" in text
+    assert max(map(len, text.splitlines())) <= 88

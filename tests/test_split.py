@@ -170,6 +170,7 @@ def test_a_variable_is_named_after_the_parameter_that_it_is_for() -> None:
         ("assert self.conv(x).sum()", None),
         ("y = self.layers[0](self.conv(x))", None),
         ("y = f(x)(self.conv(x))", None),
+        ("y = SCALE * self.conv(x)", "y = SCALE * CAT"),
     ],
 )
 def test_a_call_is_moved_before_its_statement_only_where_it_is_evaluated_first(
@@ -177,7 +178,6 @@ def test_a_call_is_moved_before_its_statement_only_where_it_is_evaluated_first(
 ) -> None:
     _, forward = split(CONV, statement)
     if after is None:
-        assert len(forward) == 1 or forward[0].endswith(("(", "["))
         assert "conv_0 = " not in "\n".join(forward)
     else:
         cat = "torch.cat((conv_0, conv_1), dim=1)"
@@ -186,6 +186,15 @@ def test_a_call_is_moved_before_its_statement_only_where_it_is_evaluated_first(
             "conv_1 = self.conv_1(x[:, 8:16])",
             after.replace("CAT", cat),
         ]
+
+
+@pytest.mark.parametrize(
+    "statement", ["y = z * self.conv(x)", "z += self.conv(x)", "z(self.conv(x))"]
+)
+def test_a_name_that_a_function_may_bind_anew_is_read_first(statement: str) -> None:
+    for declaration in ("global z\nz = 1", "z = 1\ndef f():\n    nonlocal z\n    z = 2"):
+        _, forward = split(CONV, f"{declaration}\nz = 3\n{statement}")
+        assert "conv_0 = " not in "\n".join(forward)
 
 
 def test_one_expression_where_nothing_may_stand_before() -> None:
@@ -301,6 +310,10 @@ def test_a_loop_as_one_expression() -> None:
 
 
 def test_loop_variables_hide_no_name() -> None:
+    init, _ = split(f"for _ in x:\n    {CONV}", "return self.conv(x)", LOOP)
+    assert init[1] == "    self.conv = nn.ModuleList(nn.Conv2d(8, 16, 3) for _ in range(2))"
+    init, _ = split(CONV.replace(" 3,", " _,"), "return self.conv(x)", LOOP)
+    assert init == ["self.conv = nn.ModuleList(nn.Conv2d(8, 16, _) for __2 in range(2))"]
     _, forward = split(
         "self.a = nn.Conv2d(16, 16, 1, groups=2)", "for i in conv:\n    x = self.a(x)", LOOP
     )

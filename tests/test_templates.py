@@ -21,11 +21,7 @@ def replaced(directory: Path, old: str, new: str, name: str = EXPLICIT) -> Optio
 
 
 def test_a_template_of_the_user_s(tmp_path: Path) -> None:
-    options = replaced(tmp_path, "(({{ call.branches", "([*({{ call.branches")
-    options = replaced(tmp_path, ' | join(", ") }}), dim=1)', ' | join(", ") }})], 1)')
-    (tmp_path / EXPLICIT).write_text(
-        (BUILT_IN / EXPLICIT).read_text(encoding="utf-8").replace("dim=1)", "1)"), encoding="utf-8"
-    )
+    options = replaced(tmp_path, "dim=1)", "1)")
     assert "return torch.cat((conv_0, conv_1), 1)" in split_source(model(CONV), options).text
     loop = Options(style="loop", templates=tmp_path)
     assert "nn.ModuleList(" in split_source(model(CONV), loop).text  # the built-in one
@@ -56,6 +52,41 @@ def test_a_faulty_template(tmp_path: Path, text: str, words: str) -> None:
         split_source(model(CONV), Options(templates=tmp_path))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("{{ conv.self }}.{{ name }}{{ conv.annotation }} =", "1 =", EXPLICIT),
+        ('join(", ") }})\n{% endfor', 'join(", ") }}, bias=1, bias=1)\n{% endfor', EXPLICIT),
+        ("import {{ module }}", "imporrt {{ module }}(", "import.py.jinja"),
+    ],
+)
+def test_what_black_takes_but_python_does_not(
+    tmp_path: Path, old: str, new: str, name: str
+) -> None:
+    options = replaced(tmp_path, old, new, name)
+    with pytest.raises(TemplateError, match="the templates emit what is no Python: "):
+        split_source(model(CONV).replace("import torch\n", ""), options)
+
+
+def test_an_import_of_several_lines(tmp_path: Path) -> None:
+    options = replaced(
+        tmp_path, "import {{ module }}", "# Added.\nimport {{ module }}", "import.py.jinja"
+    )
+    head = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F"
+    source = model(CONV).replace(head, "try:\n    import torch.nn as nn\nfinally: ...")
+    assert "try:\n    # Added.\n    import torch\n    import" in split_source(source, options).text
+
+
+def test_a_value_that_is_a_sum_gets_parentheses(tmp_path: Path) -> None:
+    options = replaced(
+        tmp_path,
+        "dim=1)\n{% endmacro %}\n\n{% macro binding",
+        "dim=1) + 0\n{% endmacro %}\n\n{% macro binding",
+    )
+    text = split_source(model(CONV, "return 2 * self.conv(x) * 3"), options).text
+    assert "return 2 * (torch.cat((conv_0, conv_1), dim=1) + 0) * 3" in text
 
 
 @pytest.mark.parametrize("part", ["statements", "value", "expression", "binding"])

@@ -42,6 +42,7 @@ from gencode.convolutions import CONV_CLASSES, kind_of
         "        super().__init__(groups=2)\n",
         "import torch.nn as nn\nC = getattr(nn, 'x')\nD = getattr(x, 'Conv2d')\n"
         "C(8, 8, 3, groups=2)\nD(8, 8, 3, groups=2)\n",
+        "def conv(f):\n    with f as g: g(8, groups=2)\n    import f as h; f(h)(8, groups=2)\n",
         "nn = N\nN = nn\nN.GroupNorm(groups=2)  # no Conv2d\n",
     ],
 )
@@ -94,6 +95,18 @@ def test_depthwise_is_kept_and_said_to_be(call: str) -> None:
         ("chosen(16, 16, 3, groups=2)", "chosen holds a class that is known only at run time"),
         ("convs[1](16, 16, 3, groups=2)", "convs[1] holds a class"),
         ("by_name(16, 16, 3, groups=2)", "by_name holds a class"),
+        ("convs_of()(16, 16, 3, groups=2)", "convs_of() holds a class"),
+        ("getattr(nn, f'Conv{width}d')(16, 16, 3, groups=2)", "holds a class"),
+        ("getattr(nn, 'Conv%dd' % width)(16, 16, 3, groups=2)", "holds a class"),
+        ("Ops.conv(16, 16, 3, groups=2)", "Ops.conv holds a class"),
+        ("x.conv_type(16, 16, 3, groups=2)", "x.conv_type holds a class"),
+        ("looped(16, 16, 3, groups=2)", "looped holds a class"),
+        ("noted(16, 16, 3, groups=2)", "noted holds a class"),
+        ("first(16, 16, 3, groups=2)", "first holds a class"),
+        ("nn.Conv2d.__init__(x, 16, 16, 3, groups=2)", "is called for an object that is there"),
+        ("__import__('torch').nn.Conv2d(16, 16, 3, groups=2)", "tells for certain"),
+        ("nn.Conv2d(8, 8, 3, 1, 1, 1, 2, True, 'zeros', None, None, 5)", "takes fewer arguments"),
+        ("nn.Conv2d(8, 8, width, padding=(width := 5), groups=2)", "one of its arguments binds"),
         ("elsewhere.Conv2d(16, 16, 3, groups=2)", "tells for certain what elsewhere.Conv2d is"),
         ("either.Conv2d(16, 16, 3, groups=2)", "tells for certain what either.Conv2d is"),
     ],
@@ -108,6 +121,19 @@ if torch.cuda.is_available():
     import torch.nn as either
 else:
     import flax.linen as either
+
+class Ops:
+    conv = nn.Conv2d
+
+    def __init__(self):
+        self.conv_type = nn.Conv1d
+
+for looped in (nn.Conv1d, nn.Conv2d): ...
+noted: type = [nn.Conv2d][0]
+[first, second] = [nn.Conv1d, nn.Conv2d]
+
+def convs_of():
+    return nn.Conv2d
 
 class Scaled(nn.Conv2d): ...
 class Scaled2(Scaled): ...
@@ -125,6 +151,16 @@ def test_a_dict_that_may_come_to_hold_groups() -> None:
     for change in ("kw['groups'] = 2", "kw.update(groups=2)", "fill(kw)", "kw |= other"):
         source = f"import torch.nn as nn\nkw = dict(bias=False)\n{change}\nnn.Conv2d(8, 8, 3, **kw)"
         assert "groups may be among" in reason(source)
+
+
+def test_a_function_by_a_star_import() -> None:
+    source = "from torch.nn.functional import *\nconv2d(x, w, None, 1, 0, 1, 2)\n"
+    assert "conv2d is a function" in reason(source)
+
+
+def test_a_class_that_is_chosen_in_a_file_without_any_other() -> None:
+    source = "from torch import nn\nC = getattr(nn, 'Conv%dd' % n)\nC(4, 4, 1, groups=2)\n"
+    assert "C holds a class" in reason(source)
 
 
 def test_a_subclass_that_is_always_grouped() -> None:
@@ -207,4 +243,10 @@ def test_a_text_that_python_cannot_parse(text: str) -> None:
 
 def test_a_text_that_is_nested_too_deeply() -> None:
     with pytest.raises(SourceError, match="nested too deeply"):
-        split_source(f"conv2d(groups={'1 + ' * 1500} 1)")
+        split_source(model(CONV, f"return {'1 + ' * 1500} self.conv(x)"))
+
+
+def test_a_text_that_is_nested_deeply() -> None:
+    chain = "".join(f"    elif x == {n}: pass\n" for n in range(700))
+    text = f"def conv(x):\n    if x: pass\n{chain}    return {'1 + ' * 2000} x.f(groups=2)\n"
+    assert assert_unchanged(text).records == ()

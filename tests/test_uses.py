@@ -29,13 +29,16 @@ from gencode import Options, split_source
         ("f('net.conv.weight')\nself.conv(x)", "'conv' is also named in a string"),
         ("d = {'conv.weight': 1}\nself.conv(x)", "'conv' is also named in a string"),
         ("if name == 'conv': ...\nself.conv(x)", "'conv' is also named in a string"),
-        ("getattr(self, name)(x)\nself.conv(x)", "it may be reached by a computed name (line 12)"),
+        (
+            "getattr(self, name)(x)\nself.conv(x)",
+            "it may be reached by going through all modules or attributes (line 12)",
+        ),
         ("getattr(self, f'co{n}v')\nself.conv(x)", "it may be reached by a computed name"),
         ("getattr(x, 'co' + n)\nself.conv(x)", "it may be reached by a computed name"),
         ("getattr(x, 'c%sv' % n)\nself.conv(x)", "it may be reached by a computed name"),
         ("getattr(x, '{}nv'.format(n))\nself.conv(x)", "it may be reached by a computed name"),
-        ("setattr(self, name, x)\nself.conv(x)", "it may be reached by a computed name"),
-        ("self.add_module(name, x)\nself.conv(x)", "it may be reached by a computed name"),
+        ("setattr(self, name, x)\nself.conv(x)", "it may be reached by going through all"),
+        ("self.add_module(name, x)\nself.conv(x)", "it may be reached by going through all"),
         ("for m in self.children(): ...\nself.conv(x)", "going through all modules or attributes"),
         ("self._modules\nself.conv(x)", "going through all modules or attributes"),
         ("vars(self)\nself.conv(x)", "going through all modules or attributes"),
@@ -49,8 +52,33 @@ from gencode import Options, split_source
             "return [(y, z) for y in x for z in self.conv(f(y))]",
             "in what a comprehension goes over",
         ),
-        ("return f(), self.conv((y := x))", "on an expression that binds or waits"),
-        ("return f(), self.conv((yield x))", "on an expression that binds or waits"),
+        ("return f(), self.conv((y := x))", "on an expression that binds, waits or"),
+        ("return f(), self.conv((yield x))", "on an expression that binds, waits or"),
+        ("return vars(), self.conv(f(x))", "reads its own local names"),
+        (
+            "return f(), self.conv(super().f(x))",
+            "on an expression that binds, waits or calls super",
+        ),
+        ("return x, self.conv(x := x * 2)", "on an expression that binds, waits or"),
+        ("y += self.conv((y := y * 2))", "on an expression that binds, waits or"),
+        ("return f(), self.conv(output_size=f(x), input=f(x))", "with its input not first"),
+        ("class Inner:\n    y = self.conv(x)", "it is called in the body of a class"),
+        ("class Inner:\n    y = [self.conv(z) for z in x]", "it is called in the body of a class"),
+        ("eval('self.conv(x)')\nself.conv(x)", "going through all modules or attributes"),
+        ("self.__getattr__('co%s' % n)\nself.conv(x)", "it may be reached by a computed name"),
+        ("d[f'co{n}.weight']\nself.conv(x)", "it may be reached by a computed name"),
+        ("for n in 'conv bn'.split(): ...\nself.conv(x)", "'conv' is also named in a string"),
+        ("call(self, f'co{n}', x)\nself.conv(x)", "it may be reached by a computed name"),
+        ("match x:\n    case nn.Module(conv=c): self.conv(x)", "'conv' is also named in a string"),
+        (
+            "for m in self.modules():\n    nn.utils.spectral_norm(m)\nself.conv(x)",
+            "it may be given another parametrization with all modules (line 13)",
+        ),
+        (
+            "def f(m): nn.utils.parametrizations.weight_norm(m)\nself.conv(x)",
+            "it may be given another parametrization",
+        ),
+        ("nn.utils.weight_norm(m)\nself.conv(x)", "it may be given another parametrization"),
         ("return locals(), self.conv(f(x))", "reads its own local names"),
     ],
 )
@@ -71,8 +99,12 @@ def test_other_uses(forward: str, words: str) -> None:
         "getattr(self, f'layer{n}')",
         "getattr(F, name)",
         "for m in self.modules(): ...",
-        "vars()",
         "getattr(self)",
+        "eval = f; eval(x)",
+        "nn.utils.clip_grad_norm_(x)",
+        "layer = nn.Linear(1, 1); nn.utils.weight_norm(layer)",
+        "nn.utils.weight_norm(self.other)",
+        "f'{x}_{y}', f'{x}', 'a' + 'b', x + y, '%d' % x, '{}'.format(x), f'conv is {x}'",
         "self.register_buffer()",
     ],
 )
@@ -150,14 +182,60 @@ def test_relatives(base: str, more: str, words: str) -> None:
     assert words in reason(f"{source}\n\n{more}\n")
 
 
-def test_calls_in_a_subclass_are_rewritten_and_strangers_are_left_alone() -> None:
-    before = model(CONV) + (
-        "\n\nclass Sub(Net):\n    def late(self, x):\n        return self.conv(x)\n"
-        "\n\nclass Other(nn.Module):\n    def forward(self, x):\n        return self.conv(x)\n"
-    )
-    text = split_source(before).text
-    assert text.count("conv_0 = self.conv_0(x[:, 0:8])") == 2
+def test_calls_in_a_subclass_are_rewritten() -> None:
+    sub = "\n\nclass Sub(Net):\n    def late(self, x):\n        return self.conv(x)\n"
+    assert split_source(model(CONV) + sub).text.count("conv_0 = self.conv_0(x[:, 0:8])") == 2
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        "class Other(nn.Module):\n    def __init__(self):\n        self.conv = None\n",
+        "class Other(nn.Module):\n    conv = None\n",
+        "class Other(nn.Module):\n    try: conv = None\n    finally: ...\n",
+        "class Other(imported.Base):\n    a = 1\n",
+        "class Base2:\n    conv = 1\nclass Other(Base2):\n    a = 1\n",
+    ],
+)
+def test_an_attribute_of_another_class(stranger: str) -> None:
+    use = "\n    def forward(self, x):\n        return self.conv(x)\n"
+    source = model(CONV, top="import imported") + "\n" + stranger + use
+    text = split_source(source).text
+    assert "conv_0 = self.conv_0(x[:, 0:8])" in text
     assert text.endswith("return self.conv(x)\n")
+
+
+@pytest.mark.parametrize(
+    ("stranger", "words"),
+    [
+        ("class Other(nn.Module):", "Other uses self.conv too, and may get it from here"),
+        ("class Other:", "Other uses self.conv too, and may get it from here"),
+        ("class Other(with_metaclass(F, Net)):\n    a = self.conv", "may be the same attribute"),
+        ("def make(base):\n  class Other(base):", "Other uses self.conv too"),
+        ("if F:\n  class B: ...\nelse:\n  class B: ...\nclass Other(B):", "Other uses self.conv"),
+    ],
+)
+def test_a_class_that_may_be_related(stranger: str, words: str) -> None:
+    body = "" if "\n    a" in stranger else "\n    def f(self, x):\n        return self.conv(x)\n"
+    assert words in reason(model(CONV) + f"\n{stranger}{body}\n")
+
+
+def test_a_base_class_behind_an_expression_is_found() -> None:
+    source = model(CONV).replace("class Net(nn.Module)", "class Outer:\n  class Net(nn.Module)")
+    source = source.replace("\n    ", "\n      ") + (
+        "\n\nclass Sub(Outer.Net):\n    def f(self, x):\n        return self.conv(x)\n"
+        "\n\nclass Sub2(with_meta(M, Sub)):\n    def g(self, x):\n        return self.conv(x)\n"
+    )
+    assert split_source(source).text.count("self.conv_0(x[:, 0:8])") == 3
+
+
+def test_names_that_are_given_to_the_branches_of_another() -> None:
+    init = "self.conv_0 = 1\n" + CONV + "\n" + CONV.replace("self.conv", "self.conv_group")
+    result = split_source(model(init, "return self.conv(x) + self.conv_group(x)"))
+    assert [record.branches for record in result.records] == [
+        ("conv_group_0", "conv_group_1"),
+        ("conv_group_group_0", "conv_group_group_1"),
+    ]
 
 
 def test_different_convolutions_under_one_name() -> None:
@@ -241,9 +319,18 @@ def test_two_attributes_whose_locals_would_be_the_same() -> None:
 
 def test_a_private_name() -> None:
     source = model(CONV, "return self.conv(x)").replace("self.conv", "self.__conv")
-    assert "self.__conv_0(x[:, 0:8])" in split_source(source).text
+    result = split_source(source)
+    assert "self._conv_0(x[:, 0:8])" in result.text
+    assert result.records[0].attribute == "_Net__conv"
+    (record,) = split_source(source, Options(style="loop")).records
+    assert record.branches == ("_Net__conv.0", "_Net__conv.1")
     assert "also reached as _Net__conv" in reason(source + "\nNet()._Net__conv\n")
     assert "also reached as _Net__conv" in reason(source + "\nf('_Net__conv')\n")
+    other = "\n\nclass Sub(Net):\n    def f(self, x):\n        return self.__conv\n"
+    assert split_source(source + other).text.endswith(other)
+    dunder = model(CONV, "return self.conv(x)").replace("self.conv", "self.__conv__")
+    assert split_source(dunder).records[0].branches == ("_conv_0", "_conv_1")
+    assert split_source(dunder, Options(style="loop")).records[0].branches[0] == "__conv__.0"
 
 
 def test_a_nameless_name() -> None:

@@ -29,6 +29,14 @@ KNOWN = {
     "a class constant by the class": ("", "Net.GROUPS"),
     "an attribute assigned once": ("", "self.groups"),
     "an inherited constant": ("", "self.BASE"),
+    "a constant after a star import": ("from .config import *\nG = 4", "G"),
+    "a constant after a harmless star import": ("G = 4\nfrom math import *", "G"),
+    "a constant beside a computed read": (
+        "class Cfg:\n    groups = 4\ngetattr(F, n)",
+        "Cfg.groups",
+    ),
+    "a constant of a decorated class": ("@F.register\nclass Cfg:\n    groups = 4", "Cfg.groups"),
+    "an annotated constant of a class": ("class Cfg:\n    groups: int = 4", "Cfg.groups"),
 }
 
 
@@ -92,6 +100,39 @@ UNKNOWN = {
         "\n    def g(self, k):\n        setattr(self, k, 2)\n",
     ),
     "an attribute of an object": ("cfg = F", "cfg.groups", ""),
+    "a field of a dataclass": (
+        "import dataclasses\n@dataclasses.dataclass\nclass Cfg:\n    groups: int = 4",
+        "Cfg.groups",
+        "",
+    ),
+    "a constant that a computed name may set": (
+        "class Cfg:\n    groups = 4\nfor k in ():\n    setattr(Cfg, k, 2)",
+        "Cfg.groups",
+        "",
+    ),
+    "a constant that a computed name may set by a method": (
+        "class Cfg:\n    groups = 4\nCfg.__setattr__(k, 2)",
+        "Cfg.groups",
+        "",
+    ),
+    "a constant in the keys of a dict": (
+        "class Cfg:\n    groups = 4\ntype('C', (Cfg,), {'groups': 2})",
+        "Cfg.groups",
+        "",
+    ),
+    "a constant that a made subclass has": (
+        "class Cfg:\n    groups = 4\ndef make(base):\n    class Sub(base):\n        groups = 2",
+        "Cfg.groups",
+        "",
+    ),
+    "a constant of a class that goes through its attributes": (
+        "class Cfg:\n    groups = 4\n    def f(self): self.__dict__ = F",
+        "Cfg.groups",
+        "",
+    ),
+    "a name that may be set by name": ("G = 4\nglobals()['G'] = 2", "G", ""),
+    "a name that code may set": ("G = 4\nexec('G = 2')", "G", ""),
+    "a name that a star import may bring": ("G = 4\nfrom .config import *", "G", ""),
     "a starred call": ("S = (4,)", "max(*S)", ""),
 }
 

@@ -81,6 +81,10 @@ def classify(index: ClassIndex, site: Site) -> Candidate | Verdict | None:
         )
     if site.arguments.starred:
         return _unsplit("what *args passes to it is known only at run time")
+    if len(site.call.args) > len(conv.parameters):
+        return _unsplit("torch refuses it: it takes fewer arguments")
+    if any(isinstance(node, ast.NamedExpr) for node in ast.walk(site.call)):
+        return _unsplit("one of its arguments binds a name")
     return _candidate(index, site, conv, (in_channels, out_channels, groups))
 
 

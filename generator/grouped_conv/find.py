@@ -17,6 +17,7 @@ from ..convolutions import (
     is_functional_convolution,
 )
 from ..names import meaning
+from ..scopes import FUNCTIONS, Binding
 from ..source import Source
 from .gate import can_carry_groups
 
@@ -80,30 +81,35 @@ def _obstacle(index: ClassIndex, call: ast.Call) -> str | None:
     source, function = index.source, call.func
     callee, shown = meaning(source, function), _shown(source.code(function))
     if callee.kind == "import":
-        if is_functional_convolution(callee.path):
-            return f"{shown} is a function: there is no module to split, and PLiNIO takes none"
-        if callee.path == "functools.partial" and any(_conv_classes(source, call)):
-            return "a partial of a convolution class is split where it is called, not here"
-        return None
-    if callee.kind == "unknown" and shown.rpartition(".")[2] in CONV_CLASSES:
-        return f"nothing in this file tells for certain what {shown} is"
+        return _obstacle_of_import(source, call, callee.path, shown)
     if callee.kind == "class" and isinstance(callee.node, ast.ClassDef):
         base = _conv_base(index, callee.node)
         return f"{shown} is a subclass of {base.name}" if base is not None else None
-    if isinstance(function, ast.Attribute) and function.attr == "__init__":
-        return _obstacle_of_initialiser(index, call, function)
-    held = next(_conv_classes(source, function), None)
-    if held is not None:
+    if isinstance(function, ast.Attribute):
+        if function.attr == "__init__":
+            return _obstacle_of_initialiser(index, call)
+        if function.attr in CONV_CLASSES:
+            return f"nothing in this file tells for certain what {shown} is"
+    elif callee.kind == "unknown" and shown in CONV_CLASSES:
+        return f"nothing in this file tells for certain what {shown} is"
+    if any(_held_classes(index, function)):
         return f"{shown} holds a class that is known only at run time"
     return None
 
 
-def _obstacle_of_initialiser(
-    index: ClassIndex, call: ast.Call, function: ast.Attribute
-) -> str | None:
-    owner = next(
-        (each for each in index.source.ancestors(call) if isinstance(each, ast.ClassDef)), None
-    )
+def _obstacle_of_import(source: Source, call: ast.Call, path: str, shown: str) -> str | None:
+    if is_functional_convolution(path):
+        return f"{shown} is a function: there is no module to split, and PLiNIO takes none"
+    if path == "functools.partial" and any(_mentioned(source, call)):
+        return "a partial of a convolution class is split where it is called, not here"
+    if conv_class(path.removesuffix(".__init__")) is not None:
+        return f"{shown} is called for an object that is there already"
+    return None
+
+
+def _obstacle_of_initialiser(index: ClassIndex, call: ast.Call) -> str | None:
+    around = index.source.ancestors(call)
+    owner = next((each for each in around if isinstance(each, ast.ClassDef)), None)
     base = _conv_base(index, owner) if owner is not None else None
     if owner is None or base is None:
         return None
@@ -121,27 +127,57 @@ def _conv_base(index: ClassIndex, node: ast.ClassDef) -> ConvClass | None:
     return None
 
 
-def _conv_classes(source: Source, expression: ast.expr) -> Iterator[str]:
-    """The convolution classes that an expression, or what its names are bound to, mentions."""
-    for node in ast.walk(expression):
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            path = meaning(source, node).path
-            if conv_class(path) is not None:
-                yield path
+def _held_classes(index: ClassIndex, function: ast.expr) -> Iterator[str]:
+    """The convolution classes that an expression, or what it is bound to, mentions."""
+    source = index.source
+    yield from _mentioned(source, function)
+    for node in ast.walk(function):
         if isinstance(node, ast.Name):
             found = source.scope(node).lookup(node.id)
             for binding in found[1] if found is not None else ():
-                if binding.value is not None and binding.value is not expression:
-                    yield from _mentioned(source, binding.value)
+                yield from _given(source, binding)
+        elif isinstance(node, ast.Attribute):
+            for access in index.accesses[node.attr]:
+                if isinstance(access.node.ctx, ast.Store):
+                    yield from _mentioned_in_statement(source, access.node)
+            for each in index.classes.values():
+                scope = source.scope_of[each.node.body[0]]
+                for binding in scope.bindings.get(node.attr, []):
+                    yield from _given(source, binding)
 
 
-def _mentioned(source: Source, value: ast.expr) -> Iterator[str]:
+def _given(source: Source, binding: Binding) -> Iterator[str]:
+    """The convolution classes that a binding may give to its name."""
+    if binding.kind == "parameter":
+        if binding.value is not None:
+            yield from _mentioned(source, binding.value)
+    elif isinstance(binding.node, FUNCTIONS):
+        for node in ast.walk(binding.node):
+            if isinstance(node, ast.Return) and node.value is not None:
+                yield from _mentioned(source, node.value, called=False)
+    elif binding.kind in ("assign", "other"):
+        yield from _mentioned_in_statement(source, binding.node)
+
+
+def _mentioned_in_statement(source: Source, target: ast.AST) -> Iterator[str]:
+    statement = source.statement(target)
+    if isinstance(statement, (ast.For, ast.AsyncFor)):
+        yield from _mentioned(source, statement.iter, called=False)
+    elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
+        yield from _mentioned(source, statement.value, called=False)
+
+
+def _mentioned(source: Source, value: ast.expr, called: bool = True) -> Iterator[str]:
+    """The convolution classes in an expression; unless ``called``, only those not called there."""
     for node in ast.walk(value):
+        parent = source.parent(node)
+        if not called and isinstance(parent, ast.Call) and parent.func is node:
+            continue
         if isinstance(node, (ast.Name, ast.Attribute)):
             path = meaning(source, node).path
             if conv_class(path) is not None:
                 yield path
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
             if node.func.id == "getattr" and "Conv" in source.code(node):
                 if meaning(source, node.args[0]).path.startswith("torch.nn"):
                     yield source.code(node)

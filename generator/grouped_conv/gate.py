@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from ..convolutions import GROUPS_POSITION
 
-_NAMES_A_CONVOLUTION = re.compile(r"onv(?:_?[Tt]ranspose)?[123]d")
-
 
 def may_apply(text: str, tree: ast.Module) -> bool:
-    """Whether the text names a convolution, and any call in the tree can carry ``groups``."""
-    if _NAMES_A_CONVOLUTION.search(text) is None:
+    """Whether the text speaks of convolutions, and any call in the tree can carry ``groups``."""
+    if "onv" not in text:  # Conv2d, conv2d, LazyConv2d; and "Conv%dd" % n
         return False
     return any(isinstance(node, ast.Call) and can_carry_groups(node) for node in ast.walk(tree))
 

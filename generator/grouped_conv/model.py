@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from ..calls import Argument
+from ..naming import mangled
 from ..outcome import WrittenStyle
 from .classify import Candidate
 
@@ -50,7 +51,8 @@ class SplitAttribute:
     @property
     def paths(self) -> tuple[str, ...]:
         """The attribute path of each group's convolution below the owner."""
-        return self.names or tuple(f"{self.attribute}.{i}" for i in range(self.groups))
+        name = mangled(self.candidates[0].owner, self.attribute)
+        return self.names or tuple(f"{name}.{i}" for i in range(self.groups))
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..classes import ClassIndex
 from ..edits import Edit
-from ..naming import fresh_series
+from ..naming import fresh_series, mangled
 from ..outcome import Options, Record, Warning, WrittenStyle
 from ..source import Source
 from .classify import Candidate, Verdict, classify, single_target
@@ -23,6 +23,9 @@ from .writing import Writing
 
 if TYPE_CHECKING:
     from ..templating import Templates
+
+_Given: TypeAlias = dict[ast.ClassDef, set[str]]
+"""The names of branches that are given already, by the class."""
 
 _TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
 
@@ -67,9 +70,10 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
             records.append(_record(source, site, _name(index, site), found))
         elif found is not None:
             by_attribute[found.owner, found.attribute].append(found)
+    given: _Given = defaultdict(set)
     for candidates in by_attribute.values():
         try:
-            attributes.append(_split(index, candidates, options))
+            attributes.append(_split(index, candidates, options, given))
         except Refusal as refusal:
             records += _refused(source, candidates, refusal)
     while True:
@@ -102,13 +106,15 @@ def _place(each: Record | Warning) -> tuple[int, int]:
     return each.line, each.column
 
 
-def _split(index: ClassIndex, candidates: list[Candidate], options: Options) -> SplitAttribute:
+def _split(
+    index: ClassIndex, candidates: list[Candidate], options: Options, given: _Given
+) -> SplitAttribute:
     first = candidates[0]
     if len({(each.conv, each.in_channels, each.groups) for each in candidates}) > 1:
         raise Refusal(f"self.{first.attribute} is assigned convolutions of different groups")
     calls = find_calls(index, first.owner, first.attribute, [each.target for each in candidates])
     style = _style(options, first.groups)
-    names = _branch_names(index, first) if style == "explicit" else ()
+    names = _branch_names(index, first, given) if style == "explicit" else ()
     return SplitAttribute(tuple(candidates), calls, style, names)
 
 
@@ -118,20 +124,24 @@ def _style(options: Options, groups: int) -> WrittenStyle:
     return "explicit" if groups <= options.max_unroll else "loop"
 
 
-def _branch_names(index: ClassIndex, candidate: Candidate) -> tuple[str, ...]:
+def _branch_names(index: ClassIndex, candidate: Candidate, given: _Given) -> tuple[str, ...]:
     relatives = index.classes[candidate.owner].relatives()
 
     def is_taken(name: str) -> bool:
         return (
             name in index.accesses
-            or name in index.strings
-            or any(name in each.names for each in relatives)
-            or any(index.matching_patterns(name, relatives))
+            or name in index.mentions.quoted
+            or any(name in each.names or name in given[each.node] for each in relatives)
+            or any(index.mentions.computed(name))
         )
 
-    names = fresh_series(candidate.attribute, candidate.groups, is_taken)
+    stem = candidate.attribute
+    if stem.startswith("__"):  # the branches of what is private by its name are so by custom
+        stem = f"_{stem.strip('_') or 'conv'}"
+    names = fresh_series(stem, candidate.groups, is_taken)
     if names is None:
         raise Refusal("all names for its branches may be taken by other attributes")
+    given[candidate.owner].update(names)
     return names
 
 
@@ -168,6 +178,6 @@ def _done(source: Source, candidate: Candidate, attribute: SplitAttribute) -> Re
         detail,
         style=attribute.style,
         owner=candidate.owner.name,
-        attribute=candidate.attribute,
+        attribute=mangled(candidate.owner, candidate.attribute),
         branches=attribute.paths,
     )

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
 
 from ..classes import Access, Class, ClassIndex
+from ..names import meaning
+from ..naming import is_mangled, mangled
+from ..scopes import COMPREHENSIONS
 from .refusal import Refusal
+
+_REPARAMETRISING = re.compile(
+    r"torch\.nn\.utils\."
+    r"((parametrize|parametrizations|prune)\..*|(.*\.)?(remove_)?(weight|spectral)_norm)"
+)
 
 
 def find_calls(
@@ -21,15 +31,14 @@ def find_calls(
     obstacle = _unseen_use(index, own, relatives, name)
     if obstacle:
         raise Refusal(obstacle)
-    descendants = set(own.descendants())
     calls: list[ast.Call] = []
     for access in index.accesses[name]:
         if access.node in definitions:
             continue
         user = index.classes[access.owner] if access.owner is not None else None
-        if user is not None and user not in relatives:
-            continue  # an attribute of the same name of another class
-        obstacle = _obstacle_of(index, access, user, descendants, name)
+        if user is not None and _is_another(index, user, own, name):
+            continue
+        obstacle = _obstacle_of(index, access, user, own, name)
         if obstacle:
             raise Refusal(obstacle)
         call = index.source.parent(access.node)
@@ -40,6 +49,19 @@ def find_calls(
     return tuple(sorted(calls, key=lambda call: index.source.span(call)))
 
 
+def _is_another(index: ClassIndex, user: Class, own: Class, name: str) -> bool:
+    """Whether what a class calls ``self.name`` is certainly another attribute of that name."""
+    if user in own.relatives():
+        return is_mangled(name) and user is not own
+    around = list(user.ancestors())
+    if any(each.is_unclear for each in around):
+        return False
+    if any(each.outer_bases or name in each.names for each in around):
+        return True
+    stores = (each for each in index.accesses[name] if not isinstance(each.node.ctx, ast.Load))
+    return any(index.classes[each.owner] in around for each in stores if each.owner is not None)
+
+
 def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str) -> str:
     """Why an attribute may be reached by another way than ``self.name``."""
     outer = [base for each in own.ancestors() for base in each.outer_bases]
@@ -48,35 +70,55 @@ def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str
     declaring = [each for each in relatives if name in each.names]
     if declaring:
         return f"{name} is also declared in the body of class {declaring[0].node.name}"
-    private = f"_{own.node.name.lstrip('_')}{name}"
-    if name.startswith("__") and (index.accesses[private] or private in index.strings):
+    private = mangled(own.node, name)
+    if private != name and (index.accesses[private] or private in index.mentions.quoted):
         return f"it is also reached as {private}"
-    if name in index.strings:
-        return f"{name!r} is also named in a string ({_line(index.strings[name][0])})"
-    for node in index.matching_patterns(name, relatives):
+    for node in index.mentions.naming(name):
+        return f"{name!r} is also named in a string ({_line(node)})"
+    for node in index.mentions.computed(name):
         return f"it may be reached by a computed name ({_line(node)})"
     for node in (*(walk for each in relatives for walk in each.walks), *index.foreign_walks):
         return f"it may be reached by going through all modules or attributes ({_line(node)})"
+    for node in _reparametrisations(index):
+        return f"it may be given another parametrization with all modules ({_line(node)})"
     return ""
 
 
+def _reparametrisations(index: ClassIndex) -> Iterator[ast.Call]:
+    """Calls such as ``spectral_norm(m)`` of a module that may be any."""
+    for node in index.source.nodes:
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Name):
+            function = meaning(index.source, node.func).path
+            if _REPARAMETRISING.fullmatch(function):
+                found = index.source.scope(node).lookup(node.args[0].id)
+                if found is None or any(each.kind != "assign" for each in found[1]):
+                    yield node
+
+
 def _obstacle_of(
-    index: ClassIndex, access: Access, user: Class | None, descendants: set[Class], name: str
+    index: ClassIndex, access: Access, user: Class | None, own: Class, name: str
 ) -> str:
     """Why one use of an attribute is not a call that can be rewritten."""
     node = access.node
     where = _line(node)
     if user is None:
         return f"{index.source.code(node)} may be the same attribute ({where})"
+    if user not in own.relatives():
+        return f"{user.node.name} uses self.{name} too, and may get it from here ({where})"
     if not isinstance(node.ctx, ast.Load):
         return f"self.{name} is also assigned or deleted elsewhere ({where})"
-    if user not in descendants:
+    if user not in own.descendants():
         return f"{user.node.name}, from which its class inherits, uses self.{name} too ({where})"
     call = index.source.parent(node)
     if not isinstance(call, ast.Call) or call.func is not node:
         return f"self.{name} is not only called ({where})"
     if any(isinstance(parent, ast.JoinedStr) for parent in index.source.ancestors(node)):
         return f"it is called inside an f-string ({where})"
+    scope = index.source.scope(call)
+    while isinstance(scope.node, COMPREHENSIONS) and scope.parent is not None:
+        scope = scope.parent
+    if isinstance(scope.node, ast.ClassDef):
+        return f"it is called in the body of a class ({where})"
     keywords = [keyword.arg for keyword in call.keywords]
     positional = [argument for argument in call.args if not isinstance(argument, ast.Starred)]
     if len(positional) != len(call.args) or None in keywords:

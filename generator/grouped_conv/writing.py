@@ -18,7 +18,6 @@ from .refusal import Refusal
 
 _REPLACED = frozenset(("in_channels", "out_channels", "groups"))
 _CALL_PARAMETERS = ("input", "output_size")
-_FRAME_READERS = frozenset(("locals", "eval", "exec"))
 
 
 class Writing:
@@ -73,7 +72,7 @@ class Writing:
             module_list=""
             if attribute.names
             else self.spell("torch.nn.ModuleList", site.call, attribute),
-            counter=fresh("_", taken),
+            counter=fresh("_", _names_read(site.call)),
         )
 
     def spell(self, path: str, place: ast.expr, attribute: SplitAttribute) -> str:
@@ -107,8 +106,10 @@ class _StatementWriting:
         return [self._use(call, attribute) for call, attribute in calls]
 
     def _use(self, call: ast.Call, attribute: SplitAttribute) -> Use:
-        frame_is_read = bool(_FRAME_READERS & self.taken)
-        hoisted = not frame_is_read and can_be_hoisted(self.statement, call, self.hoisted)
+        frame_is_read = self._reads_frame()
+        hoisted = not frame_is_read and can_be_hoisted(
+            self.source, self.statement, call, self.hoisted
+        )
         if hoisted:
             self.hoisted.add(call)
         arguments = tuple(
@@ -152,10 +153,25 @@ class _StatementWriting:
                 )
         forbidden = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
         for each in arguments:
-            if any(isinstance(node, forbidden) for node in ast.walk(each.argument.value)):
-                raise Refusal(
-                    f"{_line(call)} calls it on an expression that binds or waits", attribute
-                )
+            for node in ast.walk(each.argument.value):
+                if isinstance(node, forbidden) or _is_super(node):
+                    raise Refusal(
+                        f"{_line(call)} calls it on an expression that binds, waits or calls super",
+                        attribute,
+                    )
+        if arguments[0].parameter != "input" and sum(bool(each.variable) for each in arguments) > 1:
+            raise Refusal(f"{_line(call)} calls it with its input not first", attribute)
+
+    def _reads_frame(self) -> bool:
+        """Whether the function of the statement sees its own local names as data."""
+        function = self.source.scope(self.statement).node
+        return any(
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("locals", "vars", "dir")
+            and not node.args
+            for node in ast.walk(function)
+        )
 
     def _fresh(self, name: str) -> str:
         found = fresh(name, self.taken)
@@ -164,6 +180,14 @@ class _StatementWriting:
 
     def _one_of(self, *names: str) -> str:
         return next((name for name in names if name not in self.taken), fresh(names[0], self.taken))
+
+
+def _names_read(call: ast.Call) -> set[str]:
+    return {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
+
+
+def _is_super(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "super"
 
 
 def _line(node: ast.expr) -> str:

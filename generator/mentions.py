@@ -1,0 +1,154 @@
+"""Where a source names attributes in strings, or computes strings that may name them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from .source import Source
+
+_ANYTHING = ".*"
+_PERCENT_FIELD = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
+_BRACE_FIELD = re.compile(r"\{[^{}]*\}")
+_ACCESS_FUNCTIONS = frozenset(("getattr", "setattr", "hasattr", "delattr"))
+_ACCESS_METHODS = frozenset(
+    (
+        *("add_module", "register_module", "register_buffer", "register_parameter"),
+        *("__getattr__", "__getattribute__", "__setattr__", "__delattr__"),
+    )
+)
+
+
+class Mentions:
+    """The strings of a source, as names of attributes."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @cached_property
+    def quoted(self) -> Mapping[str, list[ast.AST]]:
+        """The names in all strings but docstrings, and in patterns of ``match``."""
+        found: dict[str, list[ast.AST]] = defaultdict(list)
+        for node in self.source.nodes:
+            if isinstance(node, ast.MatchClass):
+                for name in node.kwd_attrs:
+                    found[name].append(node)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for name in self._names_in(node, node.value):
+                    found[name].append(node)
+        return found
+
+    def _names_in(self, node: ast.Constant, text: str) -> list[str]:
+        parent = self.source.parent(node)
+        if isinstance(parent, ast.Expr):
+            return []  # a docstring
+        if isinstance(parent, ast.Attribute):  # such as "conv1 conv2".split()
+            return re.findall(r"\w+", text)
+        return text.split(".") if re.fullmatch(r"[\w.]+", text) else []
+
+    def naming(self, name: str) -> Iterator[ast.AST]:
+        """The strings by which an attribute of this name may be reached."""
+        for node in self.quoted.get(name, []):
+            if not self._is_mere_text(node):
+                yield node
+
+    def _is_mere_text(self, node: ast.AST) -> bool:
+        """Whether a string is printed, or is a key where no key names a module."""
+        parent = self.source.parent(node)
+        if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
+            return parent.func.id == "print"
+        if not isinstance(node, ast.Constant) or "." in str(node.value) or self._keys_name_modules:
+            return False
+        is_key = isinstance(parent, ast.Dict) and any(key is node for key in parent.keys)
+        return is_key or isinstance(parent, ast.Subscript)
+
+    @cached_property
+    def _keys_name_modules(self) -> bool:
+        return any(
+            isinstance(node, ast.Attribute) and node.attr in ("named_modules", "state_dict")
+            for node in self.source.nodes
+        ) or any(is_anything(name) for _, name, _ in self.accesses)
+
+    @cached_property
+    def accesses(self) -> list[tuple[ast.expr, ast.expr, ast.Call]]:
+        """The object, the name, and the call of each access to an attribute by its name."""
+        found = []
+        for node in self.source.nodes:
+            match node:
+                case ast.Call(func=ast.Name(id=function), args=[instance, name, *_]) if (
+                    function in _ACCESS_FUNCTIONS
+                ):
+                    found.append((instance, name, node))
+                case ast.Call(
+                    func=ast.Attribute(value=instance, attr=function), args=[name, *_]
+                ) if function in _ACCESS_METHODS:
+                    found.append((instance, name, node))
+        return found
+
+    @property
+    def has_computed_store(self) -> bool:
+        """Whether an attribute of a wholly computed name is set or deleted."""
+        return any(
+            is_anything(name) and not _is_reading(call.func) for _, name, call in self.accesses
+        )
+
+    def computed(self, name: str) -> Iterator[ast.AST]:
+        """The expressions that may compute a string with this name."""
+        for pattern, node in self._patterns:
+            if pattern.fullmatch(name):
+                yield node
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], ast.AST]]:
+        accessed = [(_expression_for(name), name) for _, name, _ in self.accesses]
+        found = [(pattern, node) for pattern, node in accessed if pattern != _ANYTHING]
+        for node in self.source.nodes:
+            if isinstance(node, ast.expr) and self._is_whole_computed_string(node):
+                for part in _expression_for(node).split(r"\."):
+                    fixed = part.replace(_ANYTHING, "").replace("\\", "")
+                    if re.fullmatch(r"\w*[^\W\d_]\w*", fixed):
+                        found.append((part, node))
+        return [(re.compile(pattern, re.DOTALL), node) for pattern, node in found]
+
+    def _is_whole_computed_string(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.BinOp):
+            parent = self.source.parent(node)
+            return not isinstance(parent, ast.BinOp) and not is_anything(node)
+        return isinstance(node, (ast.JoinedStr, ast.Call)) and not is_anything(node)
+
+
+def _is_reading(function: ast.expr) -> bool:
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    return name.strip("_") in ("getattr", "getattribute", "hasattr")
+
+
+def is_anything(name: ast.expr) -> bool:
+    """Whether nothing is known of the string that an expression evaluates to."""
+    return _expression_for(name) == _ANYTHING
+
+
+def _expression_for(name: ast.expr) -> str:
+    """A regular expression that matches every string that ``name`` may evaluate to."""
+    match name:
+        case ast.Constant(value=str(text)):
+            return re.escape(text)
+        case ast.JoinedStr(values=parts):
+            return "".join(map(_expression_for, parts))
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _joined(_expression_for(left), _expression_for(right))
+        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod()):
+            return _between(_PERCENT_FIELD, text)
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
+            return _between(_BRACE_FIELD, text)
+    return _ANYTHING
+
+
+def _joined(left: str, right: str) -> str:
+    return _ANYTHING if left == right == _ANYTHING else left + right
+
+
+def _between(fields: re.Pattern[str], text: str) -> str:
+    return _ANYTHING.join(map(re.escape, fields.split(text)))
