@@ -11,6 +11,7 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 BindingKind = Literal["import", "assign", "parameter", "class", "function", "other"]
@@ -98,7 +99,8 @@ class _Builder:
 
     def later(self, nodes: Iterable[ast.AST], parent: ast.AST, scope: Scope) -> None:
         """Have some nodes visited next, in their order, in a scope."""
-        self.pending += [(node, parent, scope) for node in reversed(list(nodes))]
+        pending = [(node, parent, scope) for node in nodes if not isinstance(node, _MARKS)]
+        self.pending += reversed(pending)
 
     def _visit_children(self, node: ast.AST) -> None:
         if isinstance(node, (*FUNCTIONS, ast.Lambda)):

@@ -170,12 +170,10 @@ def _mentioned_in_statement(source: Source, target: ast.AST) -> Iterator[str]:
 def _mentioned(source: Source, value: ast.expr, called: bool = True) -> Iterator[str]:
     """The convolution classes in an expression; unless ``called``, only those not called there."""
     for node in ast.walk(value):
-        parent = source.parent(node)
-        if not called and isinstance(parent, ast.Call) and parent.func is node:
-            continue
         if isinstance(node, (ast.Name, ast.Attribute)):
-            path = meaning(source, node).path
-            if conv_class(path) is not None:
+            path, parent = meaning(source, node).path, source.parent(node)
+            is_called = isinstance(parent, ast.Call) and parent.func is node
+            if conv_class(path) is not None and (called or not is_called):
                 yield path
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
             if node.func.id == "getattr" and "Conv" in source.code(node):
