@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .mentions import Mentions, is_anything
 from .names import meaning
-from .scopes import FUNCTIONS, statements_of_scope
+from .scopes import FUNCTIONS, Scope, statements_of_scope
 from .source import Source
 
 # Bases from outside the source that reach for no attribute by the name that a subclass gives it.
@@ -45,6 +44,7 @@ class Class:
 
     Attributes:
         node: its definition.
+        scope: that of its body.
         bases: those of its bases that the source defines.
         outer_bases: its other bases, as the source spells them, unless known to be neutral.
         is_unclear: whether some base is neither a class of the source nor imported, so that any
@@ -55,6 +55,7 @@ class Class:
     """
 
     node: ast.ClassDef
+    scope: Scope
     bases: list[Class] = field(default_factory=list)
     outer_bases: list[str] = field(default_factory=list)
     is_unclear: bool = False
@@ -87,7 +88,7 @@ class ClassIndex:
         source: the source.
         mentions: its strings.
         classes: by their definitions.
-        accesses: by the attribute.
+        by_attribute: the accesses to each attribute.
         foreign_walks: what goes through the modules or attributes of any object.
     """
 
@@ -95,12 +96,13 @@ class ClassIndex:
         self.source = source
         self.mentions = Mentions(source)
         self.classes: dict[ast.ClassDef, Class] = {}
-        self.accesses: dict[str, list[Access]] = defaultdict(list)
+        self.by_attribute: dict[str, list[Access]] = {}
         self.foreign_walks: list[ast.AST] = []
         for node in source.nodes:
             if isinstance(node, ast.ClassDef):
-                names = set(source.scope(node.body[0]).bindings)
-                self.classes[node] = Class(node, names=names | set(_annotated_in_body(node)))
+                scope = source.scope(node.body[0])
+                names = {*scope.bindings, *_annotated_in_body(node)}
+                self.classes[node] = Class(node, scope, names=names)
         for each in self.classes.values():
             self._add_bases(each)
         for node in source.nodes:
@@ -112,6 +114,10 @@ class ClassIndex:
             owner = self.self_class(instance)
             if owner is not None and is_anything(name):
                 self.classes[owner].walks.append(call)
+
+    def accesses(self, name: str) -> list[Access]:
+        """The accesses to the attribute of a name, of whatever object."""
+        return self.by_attribute.get(name, [])
 
     def self_class(self, expression: ast.expr) -> ast.ClassDef | None:
         """The class whose instance a name is, being the first parameter of one of its methods."""
@@ -156,11 +162,24 @@ class ClassIndex:
 
     def _add_access(self, node: ast.Attribute) -> None:
         owner = self.self_class(node.value)
-        if owner is None and meaning(self.source, node.value).kind == "import":
-            return  # something of a module, such as F.conv2d
-        self.accesses[node.attr].append(Access(node, owner))
+        if owner is None and self._is_from_outside(node.value):
+            return  # such as F.conv2d, or models.resnet18().conv1
+        self.by_attribute.setdefault(node.attr, []).append(Access(node, owner))
         if node.attr in _MODULE_WALKS:
             self._add_walk(node, owner)
+
+    def _is_from_outside(self, expression: ast.expr) -> bool:
+        """Whether an object is imported, or made by something imported from no object of ours."""
+        if isinstance(expression, ast.Name):
+            found = self.source.scope(expression).lookup(expression.id)
+            bindings = found[1] if found is not None else []
+            if len(bindings) == 1 and bindings[0].kind == "assign":
+                expression = bindings[0].value or expression
+        if isinstance(expression, ast.Call):
+            is_given_objects = not all(isinstance(each, ast.Constant) for each in expression.args)
+            path = meaning(self.source, expression.func).path
+            return bool(path) and not path.startswith("torch.") and not is_given_objects
+        return meaning(self.source, expression).kind == "import"
 
     def _add_walk(self, node: ast.AST, owner: ast.ClassDef | None) -> None:
         (self.classes[owner].walks if owner is not None else self.foreign_walks).append(node)

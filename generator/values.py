@@ -157,14 +157,13 @@ class _Evaluator:
         ):
             raise Unknown
         stores: list[ast.expr | None] = []
-        for access in index.accesses[name]:
+        for access in index.accesses(name):
             if not isinstance(access.node.ctx, ast.Load):
                 user = index.classes[access.owner] if access.owner is not None else None
                 if user is None or user in relatives or user in unclear:
                     stores.append(self._value_given_by(access.node))
         for each in {*relatives, *unclear}:
-            scope = self.source.scope_of[each.node.body[0]]
-            bindings = scope.bindings.get(name, [])
+            bindings = each.scope.bindings.get(name, [])
             stores += [None if self._is_field(each, one) else one.value for one in bindings]
         if len(stores) != 1 or stores[0] is None:
             raise Unknown

@@ -43,6 +43,8 @@ from gencode import Options, split_source
         ("self._modules\nself.conv(x)", "going through all modules or attributes"),
         ("vars(self)\nself.conv(x)", "going through all modules or attributes"),
         ("list(net.children())\nself.conv(x)", "going through all modules or attributes"),
+        ("torch.compile(Net()).conv", "Net()).conv may be the same attribute"),
+        ("net = copied(Net())\nnet.conv", "net.conv may be the same attribute"),
         ("return f'{self.conv(x)}'", "it is called inside an f-string"),
         ("return self.conv(*x)", "called with arguments behind * or **"),
         ("return self.conv(**x)", "called with arguments behind * or **"),
@@ -83,7 +85,7 @@ from gencode import Options, split_source
     ],
 )
 def test_other_uses(forward: str, words: str) -> None:
-    assert words in reason(model(CONV, forward))
+    assert words in reason(model(CONV, forward, top="from copy import deepcopy as copied"))
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,8 @@ def test_other_uses(forward: str, words: str) -> None:
         "getattr(self, f'layer{n}')",
         "getattr(F, name)",
         "for m in self.modules(): ...",
+        "resnet().conv",
+        "net = resnet(pretrained=True)\nlist(net.children()), net.conv.weight",
         "getattr(self)",
         "eval = f; eval(x)",
         "nn.utils.clip_grad_norm_(x)",
@@ -109,7 +113,8 @@ def test_other_uses(forward: str, words: str) -> None:
     ],
 )
 def test_what_is_no_use(forward: str) -> None:
-    (record,) = split_source(model(CONV, f"{forward}\nreturn self.conv(x)")).records
+    source = model(CONV, f"{forward}\nreturn self.conv(x)", top="from models import resnet")
+    (record,) = split_source(source).records
     assert record.status == "split", record.detail
 
 
@@ -255,6 +260,8 @@ def test_a_plain_convolution_under_the_same_name() -> None:
     ("taken", "stem"),
     [
         ("self.conv_0 = 1", "conv_group"),
+        ("x.conv_0(groups=2)", "conv_group"),
+        ("x.other(groups=2)", "conv"),
         ("self.conv_1 = 1\nself.conv_group_1 = 1", "conv_branch"),
         ("self.conv_0 = self.conv_group_0 = self.conv_branch_0 = 1", "grouped_conv"),
         ("f('conv_1')", "conv_group"),

@@ -137,12 +137,11 @@ def _held_classes(index: ClassIndex, function: ast.expr) -> Iterator[str]:
             for binding in found[1] if found is not None else ():
                 yield from _given(source, binding)
         elif isinstance(node, ast.Attribute):
-            for access in index.accesses[node.attr]:
+            for access in index.accesses(node.attr):
                 if isinstance(access.node.ctx, ast.Store):
                     yield from _mentioned_in_statement(source, access.node)
             for each in index.classes.values():
-                scope = source.scope_of[each.node.body[0]]
-                for binding in scope.bindings.get(node.attr, []):
+                for binding in each.scope.bindings.get(node.attr, []):
                     yield from _given(source, binding)
 
 

@@ -85,14 +85,13 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
             assert refusal.attribute is not None
             attributes.remove(refusal.attribute)
             records += _refused(source, refusal.attribute.candidates, refusal)
-    warnings: list[Warning] = []
-    for each in attributes:
-        records += [_done(source, candidate, each) for candidate in each.candidates]
-        warnings += [
-            Warning(*source.place(candidate.site.call), _TRANSPOSED)
-            for candidate in each.candidates
-            if candidate.conv.transposed
-        ]
+    split = [(candidate, each) for each in attributes for candidate in each.candidates]
+    records += [_done(source, candidate, attribute) for candidate, attribute in split]
+    warnings = [
+        Warning(*source.place(candidate.site.call), _TRANSPOSED)
+        for candidate, _ in split
+        if candidate.conv.transposed
+    ]
     return Plan(
         tuple(sorted(records, key=_place)),
         tuple(sorted(warnings, key=_place)),
@@ -129,7 +128,7 @@ def _branch_names(index: ClassIndex, candidate: Candidate, given: _Given) -> tup
 
     def is_taken(name: str) -> bool:
         return (
-            name in index.accesses
+            bool(index.accesses(name))
             or name in index.mentions.quoted
             or any(name in each.names or name in given[each.node] for each in relatives)
             or any(index.mentions.computed(name))

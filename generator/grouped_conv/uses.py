@@ -32,7 +32,7 @@ def find_calls(
     if obstacle:
         raise Refusal(obstacle)
     calls: list[ast.Call] = []
-    for access in index.accesses[name]:
+    for access in index.accesses(name):
         if access.node in definitions:
             continue
         user = index.classes[access.owner] if access.owner is not None else None
@@ -58,7 +58,7 @@ def _is_another(index: ClassIndex, user: Class, own: Class, name: str) -> bool:
         return False
     if any(each.outer_bases or name in each.names for each in around):
         return True
-    stores = (each for each in index.accesses[name] if not isinstance(each.node.ctx, ast.Load))
+    stores = (each for each in index.accesses(name) if not isinstance(each.node.ctx, ast.Load))
     return any(index.classes[each.owner] in around for each in stores if each.owner is not None)
 
 
@@ -71,7 +71,7 @@ def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str
     if declaring:
         return f"{name} is also declared in the body of class {declaring[0].node.name}"
     private = mangled(own.node, name)
-    if private != name and (index.accesses[private] or private in index.mentions.quoted):
+    if private != name and (index.accesses(private) or private in index.mentions.quoted):
         return f"it is also reached as {private}"
     for node in index.mentions.naming(name):
         return f"{name!r} is also named in a string ({_line(node)})"
