@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias, Union
+from typing import Final, TypeAlias
 
 from .classes import Class, ClassIndex
 from .names import is_unknown_star, meaning
 from .scopes import Binding, Scope
 
-Value: TypeAlias = Union[bool, int, float, str, tuple["Value", ...], None]  # noqa: UP007
+Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
 
 
 class Unknown(Exception):
