@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import Literal
 
 from .convolutions import is_functional_convolution
+from .meaning import Meaning
 from .scopes import Binding, Scope
 from .source import Source
-
-Kind = Literal["import", "class", "function", "parameter", "value", "unknown"]
 
 # Star imports that bring no convolution and no ``nn``.
 _HARMLESS_STARS = (
@@ -18,25 +15,6 @@ _HARMLESS_STARS = (
     *("collections", "functools", "itertools", "math", "numpy", "os", "typing"),
 )
 _CLASS_STARS = ("torch.nn", "torch.nn.modules", "torch.nn.modules.conv")
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What an expression refers to.
-
-    Attributes:
-        kind: ``"import"`` for something outside the source; ``"class"``, ``"function"`` or
-            ``"parameter"`` for one definition in it; ``"value"`` for anything else that it binds;
-            ``"unknown"`` where a reader of this source alone cannot tell.
-        path: the dotted path of an import.
-        node: the definition in the source.
-        default: the default of a parameter.
-    """
-
-    kind: Kind
-    path: str = ""
-    node: ast.AST | None = None
-    default: ast.expr | None = None
 
 
 _VALUE = Meaning("value")

@@ -7,13 +7,11 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from .meaning import Meaning
 from .outcome import SourceError
 from .scopes import FUNCTIONS, Scope, build_scopes
-
-if TYPE_CHECKING:
-    from .names import Meaning
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 """What ends a line for Python; ``str.splitlines`` knows more."""
