@@ -90,6 +90,7 @@ class ClassIndex:
         classes: by their definitions.
         by_attribute: the accesses to each attribute.
         foreign_walks: what goes through the modules or attributes of any object.
+        code_runners: calls of eval and exec.
     """
 
     def __init__(self, source: Source) -> None:
@@ -98,6 +99,7 @@ class ClassIndex:
         self.classes: dict[ast.ClassDef, Class] = {}
         self.by_attribute: dict[str, list[Access]] = {}
         self.foreign_walks: list[ast.AST] = []
+        self.code_runners: list[ast.AST] = []
         for node in source.nodes:
             if isinstance(node, ast.ClassDef):
                 scope = source.scope(node.body[0])
@@ -186,7 +188,7 @@ class ClassIndex:
 
     def _add_call(self, call: ast.Call, function: ast.Name) -> None:
         if function.id in _CODE_RUNNERS and self.source.scope(call).lookup(function.id) is None:
-            self.foreign_walks.append(call)
+            self.code_runners.append(call)
         elif function.id in ("vars", "dir") and call.args:
             self._add_walk(call, self.self_class(call.args[0]))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import __version__
 from .files import (
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("source", metavar="MODEL", help="the source to read; - for standard input")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write there, not to standard output"
+        "-o", "--output", metavar="FILE", help="write there; - for standard output, the default"
     )
     parser.add_argument(
         "--style",
@@ -98,10 +99,11 @@ def _parser() -> argparse.ArgumentParser:
 def _run(parsed: argparse.Namespace, report: Report) -> Status:
     path: str = parsed.source
     shown = "<stdin>" if path == STDIN else path or "''"
-    output = "<stdout>" if parsed.output is None else parsed.output
+    to_stdout = parsed.output in (None, STDIN)
+    output = "<stdout>" if to_stdout else parsed.output or "''"
     try:
         source = read_source(path)
-        options = Options(parsed.style, parsed.max_unroll, parsed.templates, black_config(path))
+        options = _options(parsed, black_config(path))
         result = split_source(source.text, options)
         data = source.encoded(result.text)
     except FileError as error:
@@ -109,13 +111,20 @@ def _run(parsed: argparse.Namespace, report: Report) -> Status:
     except SourceError as error:
         return report.source_error(shown, error)
     try:
-        if parsed.output is None:
+        if to_stdout:
             write_to_stdout(data)
         else:
             write_atomically(Path(parsed.output), data)
     except FileError as error:
         return report.failure(output, str(error))
     return report.result(shown, result)
+
+
+def _options(parsed: argparse.Namespace, black: Mapping[str, Any]) -> Options:
+    try:
+        return Options(parsed.style, parsed.max_unroll, parsed.templates, black)
+    except ValueError as error:
+        raise ConfigError(f"pyproject.toml: {error}") from error
 
 
 def _positive(text: str) -> int:

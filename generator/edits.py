@@ -19,14 +19,12 @@ class Replacement:
     Attributes:
         value: the expression.
         before: statements to stand before the call's own; empty for none.
-        short_before: likewise, where ``value`` would make a line too long.
-        short_value: the expression that goes with ``short_before``.
+        short: what to take instead where ``value`` would make a line too long, if there is such.
     """
 
     value: str
     before: str = ""
-    short_before: str = ""
-    short_value: str = ""
+    short: Replacement | None = None
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,17 @@ class SourceFile:
     encoding: str
 
     def encoded(self, text: str) -> bytes:
-        """The bytes of a new text in the file's own encoding."""
-        return text.encode(self.encoding)
+        """The bytes of a new text in the file's own encoding.
+
+        Raises:
+            FileError: that encoding cannot hold it.
+        """
+        try:
+            return text.encode(self.encoding)
+        except UnicodeEncodeError as error:
+            character = error.object[error.start]
+            reason = f"its encoding, {self.encoding}, has no {character!r}"
+            raise FileError(f"cannot be written: {reason}") from error
 
 
 def read_source(path: str) -> SourceFile:
@@ -105,7 +114,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     What is no regular file, such as ``/dev/stdout``, is written to in place.
 
     Raises:
-        FileError: it cannot be written; what was there before is still there.
+        FileError: it cannot be written; a regular file that was there before still is.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -138,15 +147,19 @@ def black_config(path: str) -> Mapping[str, Any]:
     """The ``[tool.black]`` table of the nearest pyproject.toml at or above a source's directory.
 
     Raises:
-        ConfigError: that file is no TOML, or has a line length that is no number.
+        ConfigError: that file cannot be read, or is not TOML.
     """
     directory = Path.cwd() if path == STDIN else Path(path).resolve().parent
     for each in (directory, *directory.parents):
         file = each / "pyproject.toml"
         try:
             text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
+        except (FileNotFoundError, NotADirectoryError):
             continue
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read: {_reason(error)}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{file}: is not UTF-8") from error
         if "black" not in text:
             return {}
         try:
@@ -161,9 +174,6 @@ def _black_table(document: Mapping[str, Any]) -> Mapping[str, Any]:
     table = tool.get("black", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         raise ConfigError("tool.black is not a table")
-    length = table.get("line-length", table.get("line_length", 1))
-    if type(length) is not int or length < 1:
-        raise ConfigError(f"tool.black: line-length is a number of columns, not {length!r}")
     return table
 
 

@@ -44,7 +44,7 @@ class Formatter:
         """The lines of some statements that are to stand at an indent, without it and line ends.
 
         Raises:
-            TemplateError: the code is no Python.
+            TemplateError: the code is not Python.
         """
         return self._format(code, self.line_length - len(indent.expandtabs(4))).split("\n")
 
@@ -52,7 +52,7 @@ class Formatter:
         """An expression on one line, as far as its strings let it.
 
         Raises:
-            TemplateError: the code is no Python.
+            TemplateError: the code is not Python.
         """
         mode = self._mode(_ENDLESS)
         mode.magic_trailing_comma = False
@@ -82,7 +82,7 @@ class Formatter:
         try:
             formatted = black.format_str(code, mode=mode or self._mode(max(width, 1)))
         except InvalidInput as error:
-            raise TemplateError(f"a template emits what is no Python: {code.strip()!r}") from error
+            raise TemplateError(f"a template emits what is not Python: {code.strip()!r}") from error
         return formatted.removesuffix("\n")
 
     def _mode(self, line_length: int) -> black.Mode:

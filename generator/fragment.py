@@ -11,6 +11,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from .edits import CallEdit, StatementEdit
 from .formatting import Formatter
+from .outcome import SourceError
 from .source import LINE_END, Source, Span
 
 
@@ -37,10 +38,13 @@ class Fragment:
         span: Span,
         edits: Iterable[CallEdit | StatementEdit],
         formatter: Formatter,
+        is_expression: bool = False,
     ) -> None:
         self.formatter = formatter
         self.text = LINE_END.sub("\n", source.text[span.start : span.end])
-        self.module = cst.parse_module(self.text)
+        # An expression may go over lines for the parentheses that it stands in.
+        shift = 1 if is_expression else 0
+        self.module = _parsed(f"({self.text})" if is_expression else self.text, source, span)
         ranges = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
         places = {}
         for edit in edits:
@@ -51,10 +55,16 @@ class Fragment:
         for node, range_ in ranges.items():
             if isinstance(node, cst.Call):
                 start, end = range_.start, range_.end
-                edit_here = places.get((start.line, start.column, end.line, end.column))
+                edit_here = places.get(
+                    (
+                        *(start.line, start.column - (shift if start.line == 1 else 0)),
+                        *(end.line, end.column - (shift if end.line == 1 else 0)),
+                    )
+                )
                 if edit_here is not None:
                     self.edit_of[node] = edit_here
-        assert len(self.edit_of) == len(places), "libcst and ast agree on where calls stand"
+        if len(self.edit_of) != len(places):
+            raise _misread(source, span)
 
     def run(self, short: bool = False) -> Outcome:
         """Make the edits; ``short`` takes the replacements for lines that are too long."""
@@ -77,6 +87,21 @@ class Fragment:
         return place[0], place[1], place[2], place[3]
 
 
+def _parsed(text: str, source: Source, span: Span) -> cst.Module:
+    try:
+        return cst.parse_module(text)
+    except cst.ParserSyntaxError as error:
+        raise _misread(source, span) from error
+
+
+def _misread(source: Source, span: Span) -> SourceError:
+    """What to say where libcst does not see what ``ast`` does, such as syntax newer than it."""
+    line = source.line_of(span.start)
+    number = len(LINE_END.findall(source.text, 0, span.start)) + 1
+    shown = source.text[line.start : line.end]
+    return SourceError("libcst misreads this", number, span.start - line.start + 1, shown)
+
+
 class _Transformer(cst.CSTTransformer):
     def __init__(self, fragment: Fragment, short: bool) -> None:
         super().__init__()
@@ -94,11 +119,11 @@ class _Transformer(cst.CSTTransformer):
             self.codes[edit.call] = codes
             return updated_node
         replacement = edit.emit(codes)
-        use_short = self.short and bool(replacement.short_before)
-        before = replacement.short_before if use_short else replacement.before
-        self.before += [before] if before else []
-        value = replacement.short_value if use_short else replacement.value
-        expression = cst.parse_expression(self.fragment.formatter.expression(value))
+        if self.short and replacement.short is not None:
+            replacement = replacement.short
+        self.before += [replacement.before] if replacement.before else []
+        value = self.fragment.formatter.expression(replacement.value)
+        expression = cst.parse_expression(value)
         if isinstance(expression, (cst.Call, cst.Name, cst.Attribute, cst.Subscript)):
             return expression
         return expression.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
@@ -137,4 +162,8 @@ class _OnOneLine(cst.CSTTransformer):
 def _code(expression: cst.BaseExpression) -> str:
     changed = expression.visit(_OnOneLine())
     assert isinstance(changed, cst.BaseExpression)
+    if isinstance(changed, cst.Name):
+        changed = changed.with_changes(lpar=[], rpar=[])
+    elif isinstance(changed, cst.GeneratorExp):  # the only argument of a call goes without
+        changed = changed.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     return cst.Module([]).code_for_node(changed)

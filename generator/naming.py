@@ -5,17 +5,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterator
 
+from .scopes import FUNCTIONS
 from .source import Source
 
 
-def names_in(source: Source, node: ast.AST) -> set[str]:
-    """Every name that the outermost function around a node, or else the module, speaks of."""
-    around: ast.AST = source.tree
-    for each in source.ancestors(node):
-        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            around = each
+def outermost_function(source: Source, node: ast.AST) -> ast.AST:
+    """The outermost function that a node stands in, or else the module."""
+    functions = [each for each in source.ancestors(node) if isinstance(each, FUNCTIONS)]
+    return functions[-1] if functions else source.tree
+
+
+def names_in(function: ast.AST) -> set[str]:
+    """Every name that a function, or what is inside it, speaks of."""
     found: set[str] = set()
-    for each in ast.walk(around):
+    for each in ast.walk(function):
         match each:
             case ast.Name(id=name) | ast.arg(arg=name):
                 found.add(name)
@@ -46,7 +49,7 @@ def mangled(owner: ast.ClassDef, name: str) -> str:
 
 def fresh(name: str, taken: Collection[str]) -> str:
     """``name``, or with an underscore and the first number from 2 that makes it new."""
-    return next(each for each in _numbered(name) if each not in taken)
+    return next(each for each in numbered(name) if each not in taken)
 
 
 def fresh_series(stem: str, count: int, is_taken: Callable[[str], bool]) -> tuple[str, ...] | None:
@@ -59,7 +62,8 @@ def fresh_series(stem: str, count: int, is_taken: Callable[[str], bool]) -> tupl
     return None
 
 
-def _numbered(name: str) -> Iterator[str]:
+def numbered(name: str) -> Iterator[str]:
+    """``name``, ``name_2``, ``name_3`` and so on."""
     yield name
     number = 2
     while True:

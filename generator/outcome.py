@@ -26,7 +26,8 @@ class Options:
         black: the ``[tool.black]`` table of the project that the source belongs to.
 
     Raises:
-        ValueError: ``style`` is not one of ``STYLES``, or ``max_unroll`` is below 1.
+        ValueError: ``style`` is not one of ``STYLES``, ``max_unroll`` is below 1, or black's line
+            length is not a number of columns.
     """
 
     style: Style = "auto"
@@ -39,6 +40,9 @@ class Options:
             raise ValueError(f"style is one of {', '.join(STYLES)}, not {self.style!r}")
         if self.max_unroll < 1:
             raise ValueError(f"max_unroll is at least 1, not {self.max_unroll}")
+        length = self.black.get("line-length", self.black.get("line_length", 1))
+        if type(length) is not int or length < 1:
+            raise ValueError(f"black's line-length is a number of columns, not {length!r}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Warning:
-    """Something that the split source does not keep, and where."""
+    """Something that the user should know besides, and where."""
 
     line: int
     column: int
@@ -88,7 +92,7 @@ class Result:
     Attributes:
         text: the new source; the very string that was given when nothing is split.
         records: one for each convolution that is or may be grouped, in the order of the source.
-        warnings: what is not kept, in the order of the source.
+        warnings: what the user should know besides, in the order of the source.
     """
 
     text: str

@@ -17,7 +17,8 @@ _DEFAULTS = Options()
 def split_source(text: str, options: Options = _DEFAULTS) -> Result:
     """Split the grouped convolutions of a model's source.
 
-    A pure function: nothing is read, written, printed, imported or run.
+    The model is neither imported nor run; nothing is written or printed, and nothing but templates
+    is read.
 
     Args:
         text: Python source with any line ends, without a byte order mark.
@@ -29,7 +30,7 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
 
     Raises:
         SourceError: the text is not Python of this interpreter's version.
-        TemplateError: a template of ``options.templates`` is faulty.
+        TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
     try:
         tree = parse(text)

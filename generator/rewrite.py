@@ -34,7 +34,7 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     """The text of a source after some edits.
 
     Raises:
-        TemplateError: the code of an edit, or the source after it, is no Python.
+        TemplateError: the code of an edit, or the source after it, is not Python.
     """
     by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
     splices: list[_Splice] = []
@@ -61,7 +61,7 @@ def _check(before: str, after: str) -> None:
             _compile(before)
         except SyntaxError:
             return  # it parses, but was no valid module to begin with
-        raise TemplateError(f"the templates emit what is no Python: {error}") from error
+        raise TemplateError(f"the templates emit what is not Python: {error}") from error
 
 
 def _compile(text: str) -> None:
@@ -114,9 +114,11 @@ class _StatementRewrite:
         trailing = self._trailing_comment(span)
         if trailing:
             span = Span(span.start, span.end + len(trailing))
-            commented = f"{lines[0]}  {trailing.strip()}"
-            if lines[0].endswith(")") and len(indent + commented) <= self.formatter.line_length:
-                lines[0] = commented
+            function = ast.unparse(edit.call.func)
+            at = next((at for at, line in enumerate(lines) if f"{function}(" in line), 0)
+            commented = f"{lines[at]}  {trailing.strip()}"
+            if lines[at].endswith(")") and len(indent + commented) <= self.formatter.line_length:
+                lines[at] = commented
             else:
                 comments.append(trailing.strip())
         return self._placed(span, self.formatter.joined([*comments, *lines], indent), indent)
@@ -153,7 +155,7 @@ class _StatementRewrite:
             if any(edit.call in ast.walk(other.call) for other in self.edits if other is not edit):
                 continue
             span = self.source.span(edit.call)
-            fragment = Fragment(self.source, span, self.edits, self.formatter)
+            fragment = Fragment(self.source, span, self.edits, self.formatter, is_expression=True)
             code = fragment.run().code
             comments += fragment.comments()
             first, last = self.source.line_of(span.start), self.source.line_of(span.end)

@@ -28,7 +28,7 @@ class Plan(Protocol):
 
     @property
     def warnings(self) -> tuple[Warning, ...]:
-        """What the rewritten source does not keep."""
+        """What the user should know besides."""
 
     @property
     def changes(self) -> bool:

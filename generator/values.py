@@ -19,7 +19,6 @@ class Unknown(Exception):
 
 
 _LITERALS: Final = (bool, int, float, str)
-_MAX_DEPTH: Final = 50
 _MAX_MAGNITUDE: Final = 2**63
 
 _BINARY: Mapping[type[ast.operator], Callable[..., Value]] = {
@@ -53,66 +52,68 @@ _CALLS: Mapping[str, Callable[..., Value]] = {
 }
 
 
-def evaluate(index: ClassIndex, expression: ast.expr) -> Value:
-    """The value of an expression of literals, constants, and locals assigned once.
+class Values:
+    """The values of expressions of one source, as far as a reader knows them for certain."""
 
-    Raises:
-        Unknown: it depends on something that is known only when the model runs.
-    """
-    try:
-        return _Evaluator(index).value(expression, 0)
-    except (ArithmeticError, TypeError, ValueError, LookupError) as error:
-        raise Unknown(str(error)) from error
-
-
-def known_int(index: ClassIndex, expression: ast.expr) -> int | None:
-    """The value of an expression that is known to be an int; else None."""
-    try:
-        value = evaluate(index, expression)
-    except Unknown:
-        return None
-    return int(value) if isinstance(value, int) else None
-
-
-class _Evaluator:
     def __init__(self, index: ClassIndex) -> None:
         self.index = index
         self.source = index.source
+        self._known: dict[ast.expr, Value | Unknown] = {}
 
-    def value(self, node: ast.expr, depth: int) -> Value:
-        if depth > _MAX_DEPTH:  # constants that are defined by each other
-            raise Unknown
-        deeper = depth + 1
+    def known_int(self, expression: ast.expr) -> int | None:
+        """The value of an expression that is known to be an int; else None."""
+        try:
+            value = self.evaluate(expression)
+        except Unknown:
+            return None
+        return int(value) if isinstance(value, int) else None
+
+    def evaluate(self, expression: ast.expr) -> Value:
+        """The value of an expression of literals, constants, and names assigned once.
+
+        Raises:
+            Unknown: it depends on something that is known only when the model runs.
+        """
+        if expression not in self._known:
+            self._known[expression] = Unknown()  # for what is defined by itself
+            try:
+                self._known[expression] = self._value(expression)
+            except (Unknown, ArithmeticError, TypeError, ValueError, LookupError) as error:
+                self._known[expression] = Unknown(str(error))
+        known = self._known[expression]
+        if isinstance(known, Unknown):
+            raise known
+        return known
+
+    def _value(self, node: ast.expr) -> Value:
         match node:
             case ast.Constant(value=value) if value is None or isinstance(value, _LITERALS):
                 return value
             case ast.Tuple():
-                return tuple(self.value(each, deeper) for each in node.elts)
+                return tuple(self.evaluate(each) for each in node.elts)
             case ast.Name():
-                return self._name(node, deeper)
+                return self._name(node)
             case ast.Attribute():
-                return self._attribute(node, deeper)
+                return self._attribute(node)
             case ast.UnaryOp() if type(node.op) in _UNARY:
-                return _UNARY[type(node.op)](self.value(node.operand, deeper))
+                return _UNARY[type(node.op)](self.evaluate(node.operand))
             case ast.BinOp() if type(node.op) in _BINARY:
-                return self._binary(node, deeper)
+                return self._binary(node)
             case ast.Compare(ops=[operation], comparators=[right]) if type(operation) in _COMPARE:
-                return _COMPARE[type(operation)](
-                    self.value(node.left, deeper), self.value(right, deeper)
-                )
+                return _COMPARE[type(operation)](self.evaluate(node.left), self.evaluate(right))
             case ast.IfExp():
-                chosen = node.body if self.value(node.test, deeper) else node.orelse
-                return self.value(chosen, deeper)
+                chosen = node.body if self.evaluate(node.test) else node.orelse
+                return self.evaluate(chosen)
             case ast.BoolOp():
-                return self._boolean(node, deeper)
+                return self._boolean(node)
             case ast.Subscript():
-                return self._subscript(node, deeper)
+                return self._subscript(node)
             case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _CALLS:
                 if self.source.scope(node).lookup(name) is None:
-                    return _CALLS[name](*(self.value(each, deeper) for each in node.args))
+                    return _CALLS[name](*(self.evaluate(each) for each in node.args))
         raise Unknown
 
-    def _name(self, node: ast.Name, depth: int) -> Value:
+    def _name(self, node: ast.Name) -> Value:
         found = self.source.scope(node).lookup(node.id)
         if found is None:
             raise Unknown
@@ -121,27 +122,27 @@ class _Evaluator:
             raise Unknown
         if node.id in scope.module.nonlocals or self._may_be_rebound(scope, bindings[0].value):
             raise Unknown
-        return self.value(bindings[0].value, depth)
+        return self.evaluate(bindings[0].value)
 
     def _may_be_rebound(self, scope: Scope, value: ast.expr) -> bool:
         """Whether a name of the module may be given a value without being named."""
         if scope.parent is not None:
             return False
-        if self.index.foreign_walks or "globals" in self.source.free_names:
+        if self.index.code_runners or "globals" in self.source.free_names:
             return True
         return any(
             is_unknown_star(star.path) and self.source.is_before(value, star.node)
             for star in scope.star_imports
         )
 
-    def _attribute(self, node: ast.Attribute, depth: int) -> Value:
+    def _attribute(self, node: ast.Attribute) -> Value:
         owner = self.index.self_class(node.value)
         if owner is None:
             found = meaning(self.source, node.value)
             if found.kind != "class" or not isinstance(found.node, ast.ClassDef):
                 raise Unknown
             owner = found.node
-        return self.value(self._stored(self.index.classes[owner], node.attr), depth)
+        return self.evaluate(self._stored(self.index.classes[owner], node.attr))
 
     def _stored(self, owner: Class, name: str) -> ast.expr:
         """What the only place that gives an attribute its value gives it."""
@@ -151,6 +152,7 @@ class _Evaluator:
             any(each.outer_bases for each in owner.ancestors())
             or any(each.walks for each in relatives)
             or index.foreign_walks
+            or index.code_runners
             or name in index.mentions.quoted
             or any(index.mentions.computed(name))
             or index.mentions.has_computed_store
@@ -178,8 +180,8 @@ class _Evaluator:
         parent = self.source.parent(target)
         return parent.value if isinstance(parent, (ast.Assign, ast.AnnAssign)) else None
 
-    def _binary(self, node: ast.BinOp, depth: int) -> Value:
-        left, right = self.value(node.left, depth), self.value(node.right, depth)
+    def _binary(self, node: ast.BinOp) -> Value:
+        left, right = self.evaluate(node.left), self.evaluate(node.right)
         if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
             raise Unknown
         if isinstance(node.op, (ast.Pow, ast.LShift)) and right > 64:
@@ -189,17 +191,17 @@ class _Evaluator:
             raise Unknown
         return result
 
-    def _boolean(self, node: ast.BoolOp, depth: int) -> Value:
+    def _boolean(self, node: ast.BoolOp) -> Value:
         stops_at = isinstance(node.op, ast.Or)
         result: Value = None
         for each in node.values:
-            result = self.value(each, depth)
+            result = self.evaluate(each)
             if bool(result) is stops_at:
                 break
         return result
 
-    def _subscript(self, node: ast.Subscript, depth: int) -> Value:
-        value, position = self.value(node.value, depth), self.value(node.slice, depth)
+    def _subscript(self, node: ast.Subscript) -> Value:
+        value, position = self.evaluate(node.value), self.evaluate(node.slice)
         if not isinstance(value, tuple) or not isinstance(position, int):
             raise Unknown
         return value[position]

@@ -253,14 +253,20 @@ def test_the_project_s_configuration_of_black(capsys) -> None:
     for faulty, message in [
         ("[tool.black\n", "Expected"),
         ("tool.black = 3\n", "tool.black is not a table"),
+        (b"# black \xff\n", "is not UTF-8"),
         ("[tool.black]\nline-length = true\n", "line-length is a number of columns, not True"),
         ("[tool.black]\nline-length = 'a'\n", "line-length is a number of columns, not 'a'"),
         ("[tool.black]\nline_length = 0\n", "line-length is a number of columns, not 0"),
     ]:
-        Path("deep/pyproject.toml").write_text(faulty)
+        data = faulty if isinstance(faulty, bytes) else faulty.encode()
+        Path("deep/pyproject.toml").write_bytes(data)
         assert main(["deep/model.py", "-o", "out.py"]) == 2
         err = capsys.readouterr().err
         assert err.startswith("gencode: ") and "pyproject.toml: " in err and message in err
+    Path("deep/pyproject.toml").unlink()
+    Path("deep/pyproject.toml").mkdir()
+    assert main(["deep/model.py"]) == 2
+    assert "pyproject.toml: cannot be read: Is a directory" in capsys.readouterr().err
     assert not Path("out.py").exists()
 
 
@@ -296,6 +302,27 @@ def test_a_reader_that_goes_away() -> None:
     assert (done.returncode, done.stdout) == (0, b"import torch\n")
     assert "Traceback" not in Path("messages").read_text(encoding="utf-8")
     assert "Exception" not in Path("messages").read_text(encoding="utf-8")
+
+
+def test_an_output_of_no_name_and_standard_output_by_name(capsys) -> None:
+    assert main([write(GROUPED), "-o", ""]) == 123
+    assert capsys.readouterr().err == "'': cannot be written: Is a directory\n"
+    assert main([""]) == 123
+    assert capsys.readouterr().err == "'': cannot be read: Is a directory\n"
+    assert main(["model.py", "-o", "-"]) == 0
+    assert "self.conv_0" in capsys.readouterr().out
+    assert not Path("-").exists()
+
+
+def test_a_template_that_the_encoding_of_the_source_cannot_hold(capsys) -> None:
+    built_in = Path(gencode.__file__).parents[1] / "templates" / "explicit.py.jinja"
+    macro = "{% macro statements(call) %}"
+    text = built_in.read_text(encoding="utf-8").replace(macro, f"{macro}\n# \u2713")
+    Path("explicit.py.jinja").write_text(text, encoding="utf-8")
+    Path("model.py").write_bytes(b"# coding: latin-1\n" + GROUPED.encode())
+    assert main(["model.py", "--templates", ".", "-o", "out.py"]) == 123
+    assert "its encoding, iso-8859-1, has no '\u2713'" in capsys.readouterr().err
+    assert not Path("out.py").exists()
 
 
 class Closed:

@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from cases import CONV, assert_becomes, model
-from gencode import Options, split_source
+from gencode import Options, SourceError, split_source
 
 NET = dedent(
     """\
@@ -424,3 +424,42 @@ def test_a_header_of_several_lines_that_becomes_one_too_long() -> None:
     text = split_source(model(CONV, "if (self.conv(  # one\n  x).mean() < 5): x = x * 2")).text
     assert "        # one\n        if (torch.cat(\n" in text
     assert max(map(len, text.splitlines())) <= 88
+
+
+def test_a_header_whose_call_goes_over_lines_for_outer_parentheses() -> None:
+    for statement in (
+        "if (self\n    .conv(x)).sum() > 0: pass",
+        "while (self.conv\n    (x)): pass",
+        "for y in [1, (self\n  .conv)(F.relu\n(x))]: pass",
+    ):
+        text = split_source(model(CONV, statement)).text
+        assert "self.conv_1(" in text
+        compile(text, "net", "exec")
+
+
+def test_a_generator_and_a_name_in_parentheses() -> None:
+    text = split_source(model(CONV, "y = x and self.conv(t for t in y)")).text
+    assert "(conv_input := (t for t in y))[:, 0:8]" in text
+    text = split_source(model(CONV, "y = self.conv((x))")).text
+    assert "self.conv_0(x[:, 0:8])" in text
+
+
+def test_a_trailing_comment_stays_with_the_convolution() -> None:
+    text = split_source(model("self.conv = nn.Conv2d(4, 4, pick(), groups=2)  # a")).text
+    assert "self.conv_0 = nn.Conv2d(2, 2, conv_kernel_size)  # a\n" in text
+
+
+@pytest.mark.parametrize("fault", ["refuses", "misplaces"])
+def test_what_libcst_misreads(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import libcst
+
+    def parse(text: str) -> libcst.Module:
+        if fault == "refuses":
+            raise libcst.ParserSyntaxError("no", lines=[""], raw_line=1, raw_column=0)
+        return libcst.Module([])
+
+    monkeypatch.setattr("libcst.parse_module", parse)
+    with pytest.raises(SourceError, match="libcst misreads this") as caught:
+        split_source(model(CONV))
+    assert (caught.value.line, caught.value.column) == (9, 9)
+    assert caught.value.source_line.strip() == CONV

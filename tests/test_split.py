@@ -264,9 +264,9 @@ def test_calls_inside_calls_and_beside_each_other() -> None:
     _, forward = split(init, "return self.a(self.a(x))")
     assert forward[2:] == [
         "a_input = torch.cat((a_0, a_1), dim=1)",
-        "a_0_2 = self.a_0(a_input[:, 0:8])",
-        "a_1_2 = self.a_1(a_input[:, 8:16])",
-        "return torch.cat((a_0_2, a_1_2), dim=1)",
+        "a_2_0 = self.a_0(a_input[:, 0:8])",
+        "a_2_1 = self.a_1(a_input[:, 8:16])",
+        "return torch.cat((a_2_0, a_2_1), dim=1)",
     ]
 
 

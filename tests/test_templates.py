@@ -37,13 +37,13 @@ def test_the_import_is_a_template_too(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("{% macro definition(conv) %}", "template explicit.py.jinja line 1:"),
-        ("{% macro definition(conv) %}{{ conv.unknown }}{% endmacro %}", "has no attribute"),
+        ("\n{% macro definition(conv) %}{{ conv.unknown }}{% endmacro %}", "line 2: "),
         ("{% macro definition(conv) %}{{ conv.names.x.y }}{% endmacro %}", "has no attribute"),
-        ("{{ 1 // 0 }}", "template explicit.py.jinja: "),
-        ("{% macro definition(conv) %}{{ 1 // 0 }}{% endmacro %}", "template explicit.py.jinja: "),
+        ("{{ 1 // 0 }}", "template explicit.py.jinja line 1: integer division"),
+        ("\n\n{% macro definition(conv) %}{{ 1 // 0 }}{% endmacro %}", "line 3: integer division"),
         ("", "template explicit.py.jinja: it has no macro definition"),
-        ("{% macro definition(conv) %}self.( = 1{% endmacro %}", "emits what is no Python"),
-        ("{% extends 'other' %}", "template explicit.py.jinja: "),
+        ("{% macro definition(conv) %}self.( = 1{% endmacro %}", "emits what is not Python"),
+        ("{% extends 'other' %}", "template explicit.py.jinja line 1: other"),
     ],
 )
 def test_a_faulty_template(tmp_path: Path, text: str, words: str) -> None:
@@ -66,7 +66,7 @@ def test_what_black_takes_but_python_does_not(
     tmp_path: Path, old: str, new: str, name: str
 ) -> None:
     options = replaced(tmp_path, old, new, name)
-    with pytest.raises(TemplateError, match="the templates emit what is no Python: "):
+    with pytest.raises(TemplateError, match="the templates emit what is not Python: "):
         split_source(model(CONV).replace("import torch\n", ""), options)
 
 
@@ -96,7 +96,7 @@ def test_a_template_that_emits_no_python(tmp_path: Path, part: str) -> None:
         forward = f"return self.{'n' * 70}(self.conv(x))"
     macro = "{% macro " + part + "(call) %}"
     options = replaced(tmp_path, macro, f"{macro}) ")
-    with pytest.raises(TemplateError, match="emits what is no Python"):
+    with pytest.raises(TemplateError, match="emits what is not Python"):
         split_source(model(CONV, forward), options)
 
 
@@ -104,3 +104,10 @@ def test_a_template_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / EXPLICIT).write_bytes(b"\xff")
     with pytest.raises(TemplateError, match=r"template explicit\.py\.jinja: "):
         split_source(model(CONV), Options(templates=tmp_path))
+
+
+def test_a_directory_without_a_template(tmp_path: Path) -> None:
+    (tmp_path / "explicit.jinja").write_text("", encoding="utf-8")
+    for directory in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(TemplateError, match=r"has none of the templates explicit\.py\.jinja, "):
+            split_source(model(CONV), Options(templates=directory))

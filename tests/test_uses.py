@@ -66,7 +66,7 @@ from gencode import Options, split_source
         ("return f(), self.conv(output_size=f(x), input=f(x))", "with its input not first"),
         ("class Inner:\n    y = self.conv(x)", "it is called in the body of a class"),
         ("class Inner:\n    y = [self.conv(z) for z in x]", "it is called in the body of a class"),
-        ("eval('self.conv(x)')\nself.conv(x)", "going through all modules or attributes"),
+        ("eval('self.conv(x)')\nself.conv(x)", "it may be reached by code in a string"),
         ("self.__getattr__('co%s' % n)\nself.conv(x)", "it may be reached by a computed name"),
         ("d[f'co{n}.weight']\nself.conv(x)", "it may be reached by a computed name"),
         ("for n in 'conv bn'.split(): ...\nself.conv(x)", "'conv' is also named in a string"),
@@ -247,7 +247,7 @@ def test_different_convolutions_under_one_name() -> None:
     init = f"if F:\n    {CONV}\nelse:\n    {CONV.replace('=2', '=4')}"
     result = split_source(model(init))
     assert [record.detail for record in result.records] == [
-        "self.conv is assigned convolutions of different groups"
+        "self.conv is assigned convolutions that differ in class, in_channels or groups"
     ] * 2
 
 
@@ -287,9 +287,9 @@ def test_names_of_locals_that_are_taken() -> None:
     forward = "conv_0, conv_input = x\nreturn self.conv(f(conv_0))"
     assert split_source(model(CONV, forward)).text.endswith(
         "        conv_input_2 = f(conv_0)\n"
-        "        conv_0_2 = self.conv_0(conv_input_2[:, 0:8])\n"
-        "        conv_1 = self.conv_1(conv_input_2[:, 8:16])\n"
-        "        return torch.cat((conv_0_2, conv_1), dim=1)\n"
+        "        conv_2_0 = self.conv_0(conv_input_2[:, 0:8])\n"
+        "        conv_2_1 = self.conv_1(conv_input_2[:, 8:16])\n"
+        "        return torch.cat((conv_2_0, conv_2_1), dim=1)\n"
     )
 
 
@@ -313,14 +313,14 @@ def test_names_of_locals_that_are_taken() -> None:
 )
 def test_every_way_to_have_a_local_name(binding: str) -> None:
     text = split_source(model(CONV, f"{binding}\nreturn self.conv(x)")).text
-    assert "conv_0_2 = self.conv_0(x[:, 0:8])" in text
+    assert "conv_2_0 = self.conv_0(x[:, 0:8])" in text
 
 
 def test_two_attributes_whose_locals_would_be_the_same() -> None:
     init = CONV + "\n" + CONV.replace("self.conv", "self._conv")
     text = split_source(model(init, "return self.conv(x) + self._conv(x)")).text
     assert "conv_0 = self.conv_0(x[:, 0:8])" in text
-    assert "conv_0_2 = self._conv_0(x[:, 0:8])" in text
+    assert "conv_2_0 = self._conv_0(x[:, 0:8])" in text
     assert text.endswith("return conv + conv_2\n")
 
 

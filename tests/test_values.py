@@ -83,7 +83,6 @@ UNKNOWN = {
     "a function": ("def g(): ...", "g()", ""),
     "a builtin of another meaning": ("def max(*a): ...", "max(2, 4)", ""),
     "constants in a circle": ("G = H\nH = G", "G", ""),
-    "a float": ("", "4.0", ""),
     "a class constant of a subclass": ("", "self.GROUPS", "class Sub(Net):\n    GROUPS = 2\n"),
     "a class constant set elsewhere": ("", "self.GROUPS", "\nNet.GROUPS = 2\n"),
     "a class constant set by name": ("", "self.GROUPS", "\nsetattr(Net, 'GROUPS', 2)\n"),
@@ -141,6 +140,23 @@ UNKNOWN = {
 def test_unknown(top: str, groups: str, more: str) -> None:
     (record,) = split_source(source(top, groups, more)).records
     assert record.detail == f"groups={groups} is known only at run time"
+
+
+def test_what_is_no_int() -> None:
+    for value in ("4.0", "'4'", "None", "(4,)"):
+        (record,) = split_source(source(f"G = {value}", "G")).records
+        assert record.detail == "groups=G is not an int"
+
+
+def test_a_chain_of_constants_is_followed_once() -> None:
+    chain = "".join(f"A{n + 1} = A{n} + A{n}\n" for n in range(60))
+    (record,) = split_source(source(f"A0 = 4\n{chain}", "A0 if A60 else 1")).records
+    assert len(record.branches) == 4
+
+
+def test_a_walk_over_modules_changes_no_constant_of_the_module() -> None:
+    text = source("G = 4", "G") + "\ndef main(net):\n    net.other.children()\n"
+    assert "going through all modules" in split_source(text).records[0].detail
 
 
 def test_a_local_of_a_function_that_another_changes() -> None:

@@ -8,8 +8,7 @@ from typing import Literal
 
 from ..classes import ClassIndex
 from ..convolutions import ConvClass, kind_of
-from ..source import Source
-from ..values import known_int
+from ..values import Unknown, Values
 from .find import Site
 
 
@@ -47,57 +46,69 @@ class Verdict:
 
 
 _DEPTHWISE = Verdict("kept", "depthwise, which PLiNIO takes as it is")
+_DEPTHWISE_TRANSPOSED = Verdict("kept", "depthwise")
 
 
-def classify(index: ClassIndex, site: Site) -> Candidate | Verdict | None:
+def classify(values: Values, site: Site) -> Candidate | Verdict | None:
     """Say what a site is; None for a plain convolution, of which nothing is to be said."""
-    source, conv = index.source, site.conv
-    groups = _known(index, site, "groups", default=1)
+    conv = site.conv
+    groups = _known(values, site, "groups", default=1)
     if groups == 1:
         return None
     if conv is None:
         return _unsplit(site.obstacle)
-    if groups is None and _is_depthwise_by_name(source, site, conv):
-        return _DEPTHWISE
-    in_channels, out_channels = (
-        _known(index, site, "in_channels"),
-        _known(index, site, "out_channels"),
-    )
+    depthwise = _DEPTHWISE_TRANSPOSED if conv.transposed else _DEPTHWISE
+    if groups is None and _is_depthwise_by_name(site, conv):
+        return depthwise
     if conv.lazy:
         return _unsplit("a lazy convolution learns its in_channels only when it is called")
+    in_channels = _known(values, site, "in_channels")
+    out_channels = _known(values, site, "out_channels")
     if groups is None:
-        return _unsplit(_unknown(source, site, "groups"))
+        return _unsplit(_unknown(values, site, "groups"))
     if in_channels is None:
-        return _unsplit(_unknown(source, site, "in_channels"))
+        return _unsplit(_unknown(values, site, "in_channels"))
     if out_channels is None:
-        return _unsplit(_unknown(source, site, "out_channels"))
-    kind = kind_of(conv, in_channels, out_channels, groups)
-    if kind == "depthwise":
-        return _DEPTHWISE
-    if kind == "invalid":
-        return _unsplit(
+        return _unsplit(_unknown(values, site, "out_channels"))
+    numbers = in_channels, out_channels, groups
+    if kind_of(conv, *numbers) == "depthwise":
+        return depthwise
+    obstacle = _invalid(conv, site, *numbers) or _unreadable(site)
+    return _unsplit(obstacle) if obstacle else _candidate(values.index, site, conv, numbers)
+
+
+def _invalid(conv: ConvClass, site: Site, in_channels: int, out_channels: int, groups: int) -> str:
+    """Why torch does not construct it, if so."""
+    if min(in_channels, out_channels, groups) < 1:
+        return f"torch refuses it: {groups} groups, {in_channels} to {out_channels} channels"
+    if kind_of(conv, in_channels, out_channels, groups) == "invalid":
+        return (
             f"torch refuses it: groups={groups} does not divide"
             f" in_channels={in_channels} and out_channels={out_channels}"
         )
-    if site.arguments.starred:
-        return _unsplit("what *args passes to it is known only at run time")
     if len(site.call.args) > len(conv.parameters):
-        return _unsplit("torch refuses it: it takes fewer arguments")
+        return "torch refuses it: it takes fewer arguments"
+    return ""
+
+
+def _unreadable(site: Site) -> str:
+    """Why its arguments cannot be written for each group, if so."""
+    if site.arguments.starred:
+        return "what *args passes to it is known only at run time"
     if any(isinstance(node, ast.NamedExpr) for node in ast.walk(site.call)):
-        return _unsplit("one of its arguments binds a name")
-    return _candidate(index, site, conv, (in_channels, out_channels, groups))
+        return "one of its arguments binds a name"
+    return ""
 
 
 def _candidate(
     index: ClassIndex, site: Site, conv: ConvClass, numbers: tuple[int, int, int]
 ) -> Candidate | Verdict:
     statement = index.source.parent(site.call)
-    target = single_target(statement)
-    owner = index.self_class(target.value) if isinstance(target, ast.Attribute) else None
-    if owner is None or not isinstance(target, ast.Attribute):
+    target = self_target(index, statement)
+    if target is None or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
         return _unsplit("it is not assigned to an attribute of self in a statement of its own")
-    assert isinstance(statement, (ast.Assign, ast.AnnAssign))
-    return Candidate(site, statement, target, owner, target.attr, conv, *numbers)
+    owner, attribute = target
+    return Candidate(site, statement, attribute, owner, attribute.attr, conv, *numbers)
 
 
 def single_target(statement: ast.AST) -> ast.expr | None:
@@ -109,26 +120,40 @@ def single_target(statement: ast.AST) -> ast.expr | None:
     return None
 
 
-def _known(index: ClassIndex, site: Site, name: str, default: int | None = None) -> int | None:
+def self_target(index: ClassIndex, statement: ast.AST) -> tuple[ast.ClassDef, ast.Attribute] | None:
+    """The class, and the attribute of ``self`` that a statement assigns to and nothing else."""
+    target = single_target(statement)
+    owner = index.self_class(target.value) if isinstance(target, ast.Attribute) else None
+    if owner is None or not isinstance(target, ast.Attribute):
+        return None
+    return owner, target
+
+
+def _known(values: Values, site: Site, name: str, default: int | None = None) -> int | None:
     expression = site.arguments.by_name.get(name)
     if expression is None:
         hidden = site.arguments.starred or site.arguments.double_starred
         return None if hidden else default
-    return known_int(index, expression)
+    return values.known_int(expression)
 
 
 def _unsplit(reason: str) -> Verdict:
     return Verdict("unsplit", reason)
 
 
-def _unknown(source: Source, site: Site, name: str) -> str:
+def _unknown(values: Values, site: Site, name: str) -> str:
     expression = site.arguments.by_name.get(name)
     if expression is None:
         return f"{name} may be among the *args or **kwargs, known only at run time"
-    return f"{name}={' '.join(source.code(expression).split())} is known only at run time"
+    shown = f"{name}={' '.join(values.index.source.code(expression).split())}"
+    try:
+        values.evaluate(expression)
+    except Unknown:
+        return f"{shown} is known only at run time"
+    return f"{shown} is not an int"
 
 
-def _is_depthwise_by_name(source: Source, site: Site, conv: ConvClass) -> bool:
+def _is_depthwise_by_name(site: Site, conv: ConvClass) -> bool:
     """Whether groups, in_channels and out_channels are one and the same name."""
     if conv.dimensions == 3 or conv.lazy:
         return False

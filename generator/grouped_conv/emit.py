@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..edits import CallEdit, Codes, Edit, Insertion, Replacement, StatementEdit
+from ..outcome import WrittenStyle
 from ..source import Source
 from ..spelling import place_for_torch_import
 from .model import Definition, NamedArgument, Use
@@ -148,7 +149,7 @@ def _use_edit(source: Source, use: Use, templates: Templates) -> CallEdit:
         if not templates.has(template, "binding"):
             return Replacement(value, before)
         binding = templates.render(template, "binding", context)
-        return Replacement(value, before, f"{before}\n{binding}", use.output)
+        return Replacement(value, before, Replacement(use.output, f"{before}\n{binding}"))
 
     return CallEdit(use.call, emit)
 
@@ -243,5 +244,5 @@ def _variables(arguments: tuple[NamedArgument, ...], codes: Codes) -> tuple[Vari
     )
 
 
-def _template(style: str) -> str:
+def _template(style: WrittenStyle) -> str:
     return f"{style}.py.jinja"

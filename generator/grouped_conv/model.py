@@ -51,8 +51,10 @@ class SplitAttribute:
     @property
     def paths(self) -> tuple[str, ...]:
         """The attribute path of each group's convolution below the owner."""
+        if self.style == "explicit":
+            return self.names
         name = mangled(self.candidates[0].owner, self.attribute)
-        return self.names or tuple(f"{name}.{i}" for i in range(self.groups))
+        return tuple(f"{name}.{i}" for i in range(self.groups))
 
 
 @dataclass(frozen=True)

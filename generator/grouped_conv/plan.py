@@ -13,7 +13,8 @@ from ..edits import Edit
 from ..naming import fresh_series, mangled
 from ..outcome import Options, Record, Warning, WrittenStyle
 from ..source import Source
-from .classify import Candidate, Verdict, classify, single_target
+from ..values import Values
+from .classify import Candidate, Verdict, classify, self_target, single_target
 from .emit import make_edits
 from .find import Site, find_sites
 from .model import Definition, SplitAttribute, Use
@@ -36,7 +37,7 @@ class Plan:
 
     Attributes:
         records: one for each site, in the order of the source.
-        warnings: what the split source does not keep.
+        warnings: what the user should know besides.
         definitions: the assignments to replace.
         uses: the calls to replace.
         needs_torch: whether ``import torch`` must be added.
@@ -64,8 +65,12 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
     records: list[Record] = []
     attributes: list[SplitAttribute] = []
     by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
+    warnings: list[Warning] = []
+    values = Values(index)
     for site in find_sites(index):
-        found = classify(index, site)
+        found = classify(values, site)
+        if found is not None and site.conv is not None and site.conv.transposed:
+            warnings.append(Warning(*source.place(site.call), _TRANSPOSED))
         if isinstance(found, Verdict):
             records.append(_record(source, site, _name(index, site), found))
         elif found is not None:
@@ -75,7 +80,7 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
         try:
             attributes.append(_split(index, candidates, options, given))
         except Refusal as refusal:
-            records += _refused(source, candidates, refusal)
+            records += _refused(index, candidates, refusal)
     while True:
         writing = Writing(index)
         try:
@@ -84,24 +89,19 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
         except Refusal as refusal:
             assert refusal.attribute is not None
             attributes.remove(refusal.attribute)
-            records += _refused(source, refusal.attribute.candidates, refusal)
-    split = [(candidate, each) for each in attributes for candidate in each.candidates]
-    records += [_done(source, candidate, attribute) for candidate, attribute in split]
-    warnings = [
-        Warning(*source.place(candidate.site.call), _TRANSPOSED)
-        for candidate, _ in split
-        if candidate.conv.transposed
-    ]
+            records += _refused(index, refusal.attribute.candidates, refusal)
+    for each in attributes:
+        records += [_done(index, candidate, each) for candidate in each.candidates]
     return Plan(
         tuple(sorted(records, key=_place)),
-        tuple(sorted(warnings, key=_place)),
+        tuple(warnings),
         tuple(definitions),
         tuple(uses),
         writing.needs_torch,
     )
 
 
-def _place(each: Record | Warning) -> tuple[int, int]:
+def _place(each: Record) -> tuple[int, int]:
     return each.line, each.column
 
 
@@ -110,7 +110,10 @@ def _split(
 ) -> SplitAttribute:
     first = candidates[0]
     if len({(each.conv, each.in_channels, each.groups) for each in candidates}) > 1:
-        raise Refusal(f"self.{first.attribute} is assigned convolutions of different groups")
+        raise Refusal(
+            f"self.{first.attribute} is assigned convolutions that differ in class,"
+            " in_channels or groups"
+        )
     calls = find_calls(index, first.owner, first.attribute, [each.target for each in candidates])
     style = _style(options, first.groups)
     names = _branch_names(index, first, given) if style == "explicit" else ()
@@ -146,11 +149,11 @@ def _branch_names(index: ClassIndex, candidate: Candidate, given: _Given) -> tup
 
 def _name(index: ClassIndex, site: Site) -> str:
     """What a person would call a convolution: its attribute, or else the class that is called."""
-    target = single_target(index.source.parent(site.call))
-    owner = index.self_class(target.value) if isinstance(target, ast.Attribute) else None
-    if owner is not None and isinstance(target, ast.Attribute):
-        return f"{owner.name}.{target.attr}"
-    return " ".join(index.source.code(target or site.call.func).split())
+    statement = index.source.parent(site.call)
+    target = self_target(index, statement)
+    if target is not None:
+        return f"{target[0].name}.{target[1].attr}"
+    return " ".join(index.source.code(single_target(statement) or site.call.func).split())
 
 
 def _record(source: Source, site: Site, name: str, verdict: Verdict) -> Record:
@@ -158,21 +161,23 @@ def _record(source: Source, site: Site, name: str, verdict: Verdict) -> Record:
     return Record(line, column, name, verdict.status, verdict.reason)
 
 
-def _refused(source: Source, candidates: Iterable[Candidate], refusal: Refusal) -> Iterable[Record]:
+def _refused(
+    index: ClassIndex, candidates: Iterable[Candidate], refusal: Refusal
+) -> Iterable[Record]:
     verdict = Verdict("unsplit", str(refusal))
     for each in candidates:
-        yield _record(source, each.site, f"{each.owner.name}.{each.attribute}", verdict)
+        yield _record(index.source, each.site, _name(index, each.site), verdict)
 
 
-def _done(source: Source, candidate: Candidate, attribute: SplitAttribute) -> Record:
-    line, column = source.place(candidate.site.call)
+def _done(index: ClassIndex, candidate: Candidate, attribute: SplitAttribute) -> Record:
+    line, column = index.source.place(candidate.site.call)
     conv, groups = candidate.conv, candidate.groups
     size = f"{candidate.in_channels // groups} -> {candidate.out_channels // groups}"
     detail = f"{groups} {conv.name} of {size} channels ({attribute.style})"
     return Record(
         line,
         column,
-        f"{candidate.owner.name}.{candidate.attribute}",
+        _name(index, candidate.site),
         "split",
         detail,
         style=attribute.style,

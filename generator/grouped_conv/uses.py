@@ -79,6 +79,8 @@ def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str
         return f"it may be reached by a computed name ({_line(node)})"
     for node in (*(walk for each in relatives for walk in each.walks), *index.foreign_walks):
         return f"it may be reached by going through all modules or attributes ({_line(node)})"
+    for node in index.code_runners:
+        return f"it may be reached by code in a string ({_line(node)})"
     for node in _reparametrisations(index):
         return f"it may be given another parametrization with all modules ({_line(node)})"
     return ""

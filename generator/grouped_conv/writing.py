@@ -10,7 +10,7 @@ from itertools import pairwise
 from ..calls import Argument, arguments_of, is_plain, is_repeatable
 from ..classes import ClassIndex
 from ..evaluation import can_be_hoisted
-from ..naming import fresh, names_in
+from ..naming import fresh, names_in, numbered, outermost_function
 from ..spelling import can_import_torch, spell
 from .classify import Candidate
 from .model import Definition, NamedArgument, SplitAttribute, Use
@@ -31,6 +31,8 @@ class Writing:
         self.index = index
         self.source = index.source
         self.needs_torch = False
+        self._names: dict[ast.AST, frozenset[str]] = {}
+        self._reads_frame: dict[ast.AST, bool] = {}
 
     def write(self, attributes: Iterable[SplitAttribute]) -> tuple[list[Definition], list[Use]]:
         """Write all definitions and calls of some attributes.
@@ -54,7 +56,7 @@ class Writing:
 
     def _definition(self, attribute: SplitAttribute, candidate: Candidate) -> Definition:
         site = candidate.site
-        taken = names_in(self.source, site.call)
+        taken = self.names_around(site.call)
         arguments = []
         for position, argument in enumerate(arguments_of(site.call)):
             parameter = argument.keyword or ""
@@ -69,11 +71,25 @@ class Writing:
             candidate,
             attribute,
             tuple(arguments),
-            module_list=""
-            if attribute.names
-            else self.spell("torch.nn.ModuleList", site.call, attribute),
+            module_list=self.spell("torch.nn.ModuleList", site.call, attribute)
+            if attribute.style == "loop"
+            else "",
             counter=fresh("_", _names_read(site.call)),
         )
+
+    def names_around(self, node: ast.expr) -> set[str]:
+        """The names that are taken where a node stands; to be added to at will."""
+        function = outermost_function(self.source, node)
+        if function not in self._names:
+            self._names[function] = frozenset(names_in(function))
+        return set(self._names[function])
+
+    def reads_frame(self, statement: ast.stmt) -> bool:
+        """Whether the function of a statement sees its own local names as data."""
+        function = self.source.scope(statement).node
+        if function not in self._reads_frame:
+            self._reads_frame[function] = any(map(_is_frame_reader, ast.walk(function)))
+        return self._reads_frame[function]
 
     def spell(self, path: str, place: ast.expr, attribute: SplitAttribute) -> str:
         """How something of torch is called at a place.
@@ -102,11 +118,11 @@ class _StatementWriting:
         self.taken: set[str] = set()
 
     def write(self, calls: list[tuple[ast.Call, SplitAttribute]]) -> list[Use]:
-        self.taken = names_in(self.source, calls[0][0])
+        self.taken = self.writing.names_around(calls[0][0])
         return [self._use(call, attribute) for call, attribute in calls]
 
     def _use(self, call: ast.Call, attribute: SplitAttribute) -> Use:
-        frame_is_read = self._reads_frame()
+        frame_is_read = self.writing.reads_frame(self.statement)
         hoisted = not frame_is_read and can_be_hoisted(
             self.source, self.statement, call, self.hoisted
         )
@@ -120,7 +136,6 @@ class _StatementWriting:
             if frame_is_read:
                 raise Refusal(f"the function of {_line(call)} reads its own local names", attribute)
             self._check_expression(call, attribute, arguments)
-        outputs = tuple(self._fresh(f"{attribute.stem}_{i}") for i in range(attribute.groups))
         return Use(
             call,
             attribute,
@@ -128,7 +143,7 @@ class _StatementWriting:
             hoisted,
             cat=self.writing.spell("torch.cat", call, attribute),
             output=self._fresh(attribute.stem),
-            outputs=outputs if attribute.names else (),
+            outputs=self._outputs(attribute) if attribute.style == "explicit" else (),
             item=self._one_of("conv", "branch", "layer"),
             counter=self._one_of("i", "j", "k", "index"),
         )
@@ -162,24 +177,29 @@ class _StatementWriting:
         if arguments[0].parameter != "input" and sum(bool(each.variable) for each in arguments) > 1:
             raise Refusal(f"{_line(call)} calls it with its input not first", attribute)
 
-    def _reads_frame(self) -> bool:
-        """Whether the function of the statement sees its own local names as data."""
-        function = self.source.scope(self.statement).node
-        return any(
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("locals", "vars", "dir")
-            and not node.args
-            for node in ast.walk(function)
-        )
-
     def _fresh(self, name: str) -> str:
         found = fresh(name, self.taken)
         self.taken.add(found)
         return found
 
+    def _outputs(self, attribute: SplitAttribute) -> tuple[str, ...]:
+        """A variable for each group: ``conv_0``, ``conv_1``, or with another stem for all."""
+        numbers = range(attribute.groups)
+        stem = next(
+            stem
+            for stem in numbered(attribute.stem)
+            if not any(f"{stem}_{i}" in self.taken for i in numbers)
+        )
+        return tuple(self._fresh(f"{stem}_{i}") for i in numbers)
+
     def _one_of(self, *names: str) -> str:
         return next((name for name in names if name not in self.taken), fresh(names[0], self.taken))
+
+
+def _is_frame_reader(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
+        return False
+    return node.func.id in ("locals", "vars", "dir")
 
 
 def _names_read(call: ast.Call) -> set[str]:
