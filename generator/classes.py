@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .mentions import Mentions, is_anything
 from .names import meaning
@@ -22,6 +24,10 @@ _NEUTRAL_BASES = frozenset(
     )
 )
 _MODULE_WALKS = frozenset(("children", "named_children", "_modules", "__dict__", "get_submodule"))
+_REPARAMETRISING = re.compile(
+    r"torch\.nn\.utils\."
+    r"((parametrize|parametrizations|prune)\..*|(.*\.)?(remove_)?(weight|spectral)_norm)"
+)
 _CODE_RUNNERS = frozenset(("eval", "exec"))
 
 
@@ -136,6 +142,24 @@ class ClassIndex:
             return None
         positional = [*function.args.posonlyargs, *function.args.args]
         return owner if positional and positional[0] is found[1][0].node else None
+
+    @cached_property
+    def reparametrisations(self) -> list[ast.Call]:
+        """Calls such as ``spectral_norm(m)`` of a module that may be any."""
+        return [
+            node
+            for node in self.source.nodes
+            if isinstance(node, ast.Call)
+            and node.args
+            and isinstance(node.args[0], ast.Name)
+            and _REPARAMETRISING.fullmatch(meaning(self.source, node.func).path)
+            and self._may_be_any(node.args[0])
+        ]
+
+    def _may_be_any(self, name: ast.Name) -> bool:
+        """Whether a name is not just assigned to, but a parameter, a loop's or unknown."""
+        found = self.source.scope(name).lookup(name.id)
+        return found is None or any(each.kind != "assign" for each in found[1])
 
     def _add_bases(self, each: Class) -> None:
         for expression in each.node.bases:

@@ -88,7 +88,7 @@ class Mentions:
                     found.append((instance, name, node))
         return found
 
-    @property
+    @cached_property
     def has_computed_store(self) -> bool:
         """Whether an attribute of a wholly computed name is set or deleted."""
         return any(

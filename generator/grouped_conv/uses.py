@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator
 
 from ..classes import Access, Class, ClassIndex
-from ..names import meaning
 from ..naming import is_mangled, mangled
 from ..scopes import COMPREHENSIONS
 from .refusal import Refusal
-
-_REPARAMETRISING = re.compile(
-    r"torch\.nn\.utils\."
-    r"((parametrize|parametrizations|prune)\..*|(.*\.)?(remove_)?(weight|spectral)_norm)"
-)
 
 
 def find_calls(
@@ -81,20 +73,9 @@ def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str
         return f"it may be reached by going through all modules or attributes ({_line(node)})"
     for node in index.code_runners:
         return f"it may be reached by code in a string ({_line(node)})"
-    for node in _reparametrisations(index):
+    for node in index.reparametrisations:
         return f"it may be given another parametrization with all modules ({_line(node)})"
     return ""
-
-
-def _reparametrisations(index: ClassIndex) -> Iterator[ast.Call]:
-    """Calls such as ``spectral_norm(m)`` of a module that may be any."""
-    for node in index.source.nodes:
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Name):
-            function = meaning(index.source, node.func).path
-            if _REPARAMETRISING.fullmatch(function):
-                found = index.source.scope(node).lookup(node.args[0].id)
-                if found is None or any(each.kind != "assign" for each in found[1]):
-                    yield node
 
 
 def _obstacle_of(
