@@ -10,7 +10,7 @@ from functools import cached_property
 
 from .mentions import Mentions, is_anything
 from .names import meaning
-from .scopes import FUNCTIONS, Scope, statements_of_scope
+from .scopes import FUNCTIONS, Scope, assigned_value, statements_of_scope
 from .source import Source
 
 # Bases from outside the source that reach for no attribute by the name that a subclass gives it.
@@ -20,10 +20,14 @@ _NEUTRAL_BASES = frozenset(
         *("torch.jit.ScriptModule", "abc.ABC", "typing.Generic", "typing.Protocol"),
         *("lightning.LightningModule", "lightning.pytorch.LightningModule"),
         *("pytorch_lightning.LightningModule", "pytorch_lightning.core.LightningModule"),
+        "pytorch_lightning.core.lightning.LightningModule",
+        "pytorch_lightning.core.module.LightningModule",
         *("huggingface_hub.PyTorchModelHubMixin", "transformers.PreTrainedModel"),
     )
 )
-_MODULE_WALKS = frozenset(("children", "named_children", "_modules", "__dict__", "get_submodule"))
+_MODULE_WALKS = frozenset(("children", "named_children", "_modules", "get_submodule"))
+_LISTINGS = frozenset(("modules", "named_modules", "parameters", "named_parameters"))
+_MODEL_LIBRARIES = ("torchvision.", "argparse.", "json.", "yaml.")
 _REPARAMETRISING = re.compile(
     r"torch\.nn\.utils\."
     r"((parametrize|parametrizations|prune)\..*|(.*\.)?(remove_)?(weight|spectral)_norm)"
@@ -97,6 +101,7 @@ class ClassIndex:
         by_attribute: the accesses to each attribute.
         foreign_walks: what goes through the modules or attributes of any object.
         code_runners: calls of eval and exec.
+        makes_classes: whether ``type`` makes classes, whose bodies are not seen.
     """
 
     def __init__(self, source: Source) -> None:
@@ -106,6 +111,7 @@ class ClassIndex:
         self.by_attribute: dict[str, list[Access]] = {}
         self.foreign_walks: list[ast.AST] = []
         self.code_runners: list[ast.AST] = []
+        self.makes_classes = False
         for node in source.nodes:
             if isinstance(node, ast.ClassDef):
                 scope = source.scope(node.body[0])
@@ -190,21 +196,74 @@ class ClassIndex:
         owner = self.self_class(node.value)
         if owner is None and self._is_from_outside(node.value):
             return  # such as F.conv2d, or models.resnet18().conv1
-        self.by_attribute.setdefault(node.attr, []).append(Access(node, owner))
-        if node.attr in _MODULE_WALKS:
+        if owner is not None or not self._is_no_call_of_a_module(node):
+            self.by_attribute.setdefault(node.attr, []).append(Access(node, owner))
+        if node.attr in _MODULE_WALKS or (node.attr == "__dict__" and owner is not None):
+            self._add_walk(node, owner)
+        elif node.attr in _LISTINGS and self._is_listing_taken_apart(node):
             self._add_walk(node, owner)
 
+    def _is_no_call_of_a_module(self, node: ast.Attribute) -> bool:
+        """Whether an attribute is called with what no convolution takes, as in x.squeeze(-1)."""
+        call = self.source.parent(node)
+        if not isinstance(call, ast.Call) or call.func is not node:
+            return False
+        only_constants = all(isinstance(each, (ast.Constant, ast.UnaryOp)) for each in call.args)
+        return not call.keywords and (only_constants or len(call.args) > 2)
+
+    def _is_listing_taken_apart(self, node: ast.Attribute) -> bool:
+        """Whether of ``self.modules()`` or the like more is done than to go through it.
+
+        To go through it is what an initialisation does. More is to call one, to keep some, or to
+        take one by its number: that sees how many there are, and in which order.
+        """
+        call = self.source.parent(node)
+        parent = self.source.parent(call)
+        if isinstance(parent, ast.comprehension):
+            return node.attr in ("modules", "named_modules")
+        if isinstance(parent, ast.Call):
+            outer = self.source.parent(parent)
+            if isinstance(outer, ast.Subscript) and outer.value is parent:
+                return True
+            parent = outer if isinstance(outer, ast.For) else parent  # enumerate(self.modules())
+        return isinstance(parent, ast.For) and self._keeps_or_calls(parent)
+
+    def _keeps_or_calls(self, loop: ast.For) -> bool:
+        names = {each.id for each in ast.walk(loop.target) if isinstance(each, ast.Name)}
+        for node in (inner for statement in loop.body for inner in ast.walk(statement)):
+            if not isinstance(node, ast.Call):
+                continue
+            function = node.func
+            if isinstance(function, ast.Name) and function.id in names:
+                return True
+            if isinstance(function, ast.Attribute):
+                method, holder = function.attr, function.value
+                if "hook" in method and isinstance(holder, ast.Name) and holder.id in names:
+                    return True
+                kept = [each.id for each in node.args if isinstance(each, ast.Name)]
+                if method in ("append", "add", "insert") and names.intersection(kept):
+                    return True
+        return False
+
     def _is_from_outside(self, expression: ast.expr) -> bool:
-        """Whether an object is imported, or made by something imported from no object of ours."""
+        """Whether an object is imported, or made by a library that knows no class of the source."""
+        if isinstance(expression, ast.Attribute):  # self.resnet, given a value once
+            stores = [
+                access.node
+                for access in self.accesses(expression.attr)
+                if not isinstance(access.node.ctx, ast.Load)
+            ]
+            owner = self.self_class(expression.value)
+            if owner is not None and len(stores) == 1:
+                given = assigned_value(self.source.parent_of, stores[0])
+                return isinstance(given, ast.Call) and self._is_from_outside(given)
         if isinstance(expression, ast.Name):
             found = self.source.scope(expression).lookup(expression.id)
             bindings = found[1] if found is not None else []
             if len(bindings) == 1 and bindings[0].kind == "assign":
                 expression = bindings[0].value or expression
         if isinstance(expression, ast.Call):
-            is_given_objects = not all(isinstance(each, ast.Constant) for each in expression.args)
-            path = meaning(self.source, expression.func).path
-            return bool(path) and not path.startswith("torch.") and not is_given_objects
+            return meaning(self.source, expression.func).path.startswith(_MODEL_LIBRARIES)
         return meaning(self.source, expression).kind == "import"
 
     def _add_walk(self, node: ast.AST, owner: ast.ClassDef | None) -> None:
@@ -214,7 +273,11 @@ class ClassIndex:
         if function.id in _CODE_RUNNERS and self.source.scope(call).lookup(function.id) is None:
             self.code_runners.append(call)
         elif function.id in ("vars", "dir") and call.args:
-            self._add_walk(call, self.self_class(call.args[0]))
+            owner = self.self_class(call.args[0])
+            if owner is not None:
+                self._add_walk(call, owner)
+        elif function.id == "type" and len(call.args) > 1:
+            self.makes_classes = True
 
 
 def _annotated_in_body(node: ast.ClassDef) -> Iterator[str]:

@@ -47,6 +47,11 @@ def _is_settled(source: Source, name: ast.Name) -> bool:
     return name.id not in scope.module.nonlocals
 
 
+def _is_plain_item(node: ast.expr) -> bool:
+    """Whether an expression is an item by its number, such as ``self.norms[0]``."""
+    return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
+
+
 class _Walk:
     """Go through an expression in the order of its evaluation, until the call or an obstacle."""
 
@@ -87,8 +92,9 @@ class _Walk:
         return "blocked"
 
     def _callee(self, node: ast.expr) -> _Step:
-        """A function to be called: to look it up, by name and by name in it, changes nothing."""
-        while isinstance(node, ast.Attribute):
+        """A function to be called: to look it up, by names and numbers, changes nothing."""
+        while isinstance(node, ast.Attribute) or _is_plain_item(node):
+            assert isinstance(node, (ast.Attribute, ast.Subscript))
             node = node.value
         if meaning(self.source, node).kind == "import":
             return "harmless"

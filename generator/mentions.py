@@ -20,6 +20,27 @@ _ACCESS_METHODS = frozenset(
         *("__getattr__", "__getattribute__", "__setattr__", "__delattr__"),
     )
 )
+_NAMED_LISTINGS = frozenset(
+    ("named_modules", "named_children", "named_parameters", "named_buffers")
+)
+_MESSAGES = frozenset(
+    (
+        *("debug", "info", "warning", "warn", "error", "critical", "exception", "log"),
+        *("add_scalar", "add_histogram", "range_push", "record_function"),
+    )
+)
+_MODE_KEYWORDS = frozenset(
+    (
+        *("mode", "padding_mode", "kind", "variant", "block", "shortcut", "activation"),
+        *("label", "title", "desc", "msg", "help", "default", "choices", "suffix", "prefix"),
+    )
+)
+_MATCHING = frozenset(
+    (
+        *("match", "search", "fullmatch", "compile", "sub", "findall", "replace"),
+        *("startswith", "endswith", "split"),
+    )
+)
 
 
 class Mentions:
@@ -33,7 +54,10 @@ class Mentions:
         """The names in all strings but docstrings, and in patterns of ``match``."""
         found: dict[str, list[ast.AST]] = defaultdict(list)
         for node in self.source.nodes:
-            if isinstance(node, ast.MatchClass):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                for keyword in node.keywords if node.func.id == "dict" else ():
+                    found[str(keyword.arg)].append(node)
+            elif isinstance(node, ast.MatchClass):
                 for name in node.kwd_attrs:
                     found[name].append(node)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -45,8 +69,8 @@ class Mentions:
         parent = self.source.parent(node)
         if isinstance(parent, ast.Expr):
             return []  # a docstring
-        if isinstance(parent, ast.Attribute):  # such as "conv1 conv2".split()
-            return re.findall(r"\w+", text)
+        if isinstance(parent, ast.Attribute) or _is_matching(parent):
+            return re.findall(r"\w+", text)  # "conv1 conv2".split(), re.match("(conv1|bn)", ...)
         return text.split(".") if re.fullmatch(r"[\w.]+", text) else []
 
     def naming(self, name: str) -> Iterator[ast.AST]:
@@ -56,19 +80,32 @@ class Mentions:
                 yield node
 
     def _is_mere_text(self, node: ast.AST) -> bool:
-        """Whether a string is printed, or is a key where no key names a module."""
+        """Whether a string is text for people, or a key or a mode that names no module."""
         parent = self.source.parent(node)
-        if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
-            return parent.func.id == "print"
-        if not isinstance(node, ast.Constant) or "." in str(node.value) or self._keys_name_modules:
+        if _is_message(parent) or any(
+            isinstance(each, (ast.Raise, ast.Assert)) for each in self.source.ancestors(node)
+        ):
+            return True
+        if self._keys_name_modules or "." in str(getattr(node, "value", "")):
             return False
-        is_key = isinstance(parent, ast.Dict) and any(key is node for key in parent.keys)
-        return is_key or isinstance(parent, ast.Subscript)
+        if isinstance(parent, ast.Dict):
+            outer = self.source.parent(parent)
+            is_argument = isinstance(outer, ast.keyword) and str(outer.arg).startswith("return_")
+            return any(key is node for key in parent.keys) and not is_argument
+        if isinstance(parent, ast.keyword):
+            return parent.arg in _MODE_KEYWORDS
+        if isinstance(node, ast.Call):
+            return True  # dict(conv=...)
+        if isinstance(parent, ast.Tuple):  # Literal["a", "b"]
+            parent = self.source.parent(parent)
+            return isinstance(parent, ast.Subscript)
+        return isinstance(parent, (ast.Subscript, ast.Compare, ast.arguments))
 
     @cached_property
     def _keys_name_modules(self) -> bool:
+        """Whether names are taken from modules or computed, so that any string may be one."""
         return any(
-            isinstance(node, ast.Attribute) and node.attr in ("named_modules", "state_dict")
+            isinstance(node, ast.Attribute) and node.attr in _NAMED_LISTINGS
             for node in self.source.nodes
         ) or any(is_anything(name) for _, name, _ in self.accesses)
 
@@ -98,7 +135,7 @@ class Mentions:
     def computed(self, name: str) -> Iterator[ast.AST]:
         """The expressions that may compute a string with this name."""
         for pattern, node in self._patterns:
-            if pattern.fullmatch(name):
+            if pattern.fullmatch(name) and not _is_message(self.source.parent(node)):
                 yield node
 
     @cached_property
@@ -109,7 +146,7 @@ class Mentions:
             if isinstance(node, ast.expr) and self._is_whole_computed_string(node):
                 for part in _expression_for(node).split(r"\."):
                     fixed = part.replace(_ANYTHING, "").replace("\\", "")
-                    if re.fullmatch(r"\w*[^\W\d_]\w*", fixed):
+                    if re.fullmatch(r"\w*", fixed) and len(re.findall(r"[^\W\d_]", fixed)) > 1:
                         found.append((part, node))
         return [(re.compile(pattern, re.DOTALL), node) for pattern, node in found]
 
@@ -118,6 +155,21 @@ class Mentions:
             parent = self.source.parent(node)
             return not isinstance(parent, ast.BinOp) and not is_anything(node)
         return isinstance(node, (ast.JoinedStr, ast.Call)) and not is_anything(node)
+
+
+def _is_message(parent: ast.AST) -> bool:
+    """Whether a string in a call is printed or logged."""
+    if not isinstance(parent, ast.Call):
+        return False
+    if isinstance(parent.func, ast.Name):
+        return parent.func.id in ("print", *_MESSAGES)
+    return isinstance(parent.func, ast.Attribute) and parent.func.attr in _MESSAGES
+
+
+def _is_matching(parent: ast.AST) -> bool:
+    """Whether a string in a call is a pattern, or is looked for in another."""
+    function = parent.func if isinstance(parent, ast.Call) else None
+    return isinstance(function, ast.Attribute) and function.attr in _MATCHING
 
 
 def _is_reading(function: ast.expr) -> bool:

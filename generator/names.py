@@ -14,6 +14,7 @@ _HARMLESS_STARS = (
     *("torch", "torch.nn.functional", "torch.nn.init", "torch.nn.parameter"),
     *("collections", "functools", "itertools", "math", "numpy", "os", "typing"),
 )
+_SUBMODULES = ("functional", "init", "modules", "parallel", "parameter", "quantized", "utils")
 _CLASS_STARS = ("torch.nn", "torch.nn.modules", "torch.nn.modules.conv")
 
 
@@ -40,14 +41,16 @@ def meaning(source: Source, expression: ast.expr) -> Meaning:
     return source.meanings[key]
 
 
-def telling(bindings: list[Binding]) -> list[Binding]:
-    """Those of a name's bindings that count: after ``except ImportError: nn = None`` none runs."""
-    others = [each for each in bindings if each.kind == "parameter" or not _is_none(each.value)]
-    return others or bindings
+def bindings_to_none(bindings: list[Binding]) -> list[Binding]:
+    """Those of a name's bindings that give it None, but for defaults of parameters."""
+    return [each for each in bindings if each.kind != "parameter" and _is_none(each.value)]
 
 
 def _from_bindings(source: Source, bindings: list[Binding]) -> Meaning:
-    meanings = {_from_binding(source, each) for each in telling(bindings)}
+    # After ``except ImportError: nn = None`` no model runs.
+    empty = bindings_to_none(bindings)
+    telling = [each for each in bindings if each not in empty] or bindings
+    meanings = {_from_binding(source, each) for each in telling}
     if len(meanings) == 1:
         return meanings.pop()
     return _UNKNOWN if any(each.kind in ("import", "unknown") for each in meanings) else _VALUE
@@ -70,7 +73,7 @@ def _from_binding(source: Source, binding: Binding) -> Meaning:
 def _from_star_import(scope: Scope, name: str) -> Meaning:
     stars = [star.path for each in scope.visible() for star in each.star_imports]
     for star in reversed(stars):
-        if star in _CLASS_STARS and name[0].isupper():  # its classes, without a list of them
+        if star in _CLASS_STARS and (name[0].isupper() or name in _SUBMODULES):
             return Meaning("import", f"{star}.{name}")
         if is_functional_convolution(f"{star}.{name}"):
             return Meaning("import", f"{star}.{name}")

@@ -115,7 +115,8 @@ class _StatementRewrite:
         if trailing:
             span = Span(span.start, span.end + len(trailing))
             function = ast.unparse(edit.call.func)
-            at = next((at for at, line in enumerate(lines) if f"{function}(" in line), 0)
+            starts = [at for at, line in enumerate(lines) if not line.startswith((" ", ")", "]"))]
+            at = next((at for at in starts if f"{function}(" in lines[at]), 0)
             commented = f"{lines[at]}  {trailing.strip()}"
             if lines[at].endswith(")") and len(indent + commented) <= self.formatter.line_length:
                 lines[at] = commented

@@ -53,8 +53,9 @@ class Scope:
     def lookup(self, name: str) -> tuple[Scope, list[Binding]] | None:
         """The scope that a use of ``name`` here refers to, and all its bindings there."""
         for scope in self.visible():
-            if bindings := scope.bindings.get(name):
-                return scope, bindings
+            where = self.module if name in scope.globals else scope
+            if bindings := where.bindings.get(name):
+                return where, bindings
         return None
 
     def visible(self) -> Iterator[Scope]:
@@ -114,6 +115,11 @@ class _Builder:
             self.later(ast.iter_child_nodes(node), node, self.scope)
 
     def _visit_body(self, scope: Scope, node: Function | ast.ClassDef) -> None:
+        type_parameters: list[ast.AST] = getattr(node, "type_params", [])  # from Python 3.12
+        scope.bindings |= {
+            str(getattr(each, "name", "")): [Binding("other", each)] for each in type_parameters
+        }
+        self.later(type_parameters, node, self.scope)
         for statement in statements_of_scope(node.body):
             if isinstance(statement, ast.Global):
                 scope.globals.update(statement.names)
@@ -185,24 +191,26 @@ class _Builder:
         if isinstance(self.parent_of[target], ast.NamedExpr):
             while isinstance(scope.node, COMPREHENSIONS) and scope.parent is not None:
                 scope = scope.parent
-        value = self._assigned_value(target)
+        value = assigned_value(self.parent_of, target)
         kind: BindingKind = "other" if value is None else "assign"
         scope.bind(target.id, Binding(kind, target, value=value))
 
-    def _assigned_value(self, target: ast.Name) -> ast.expr | None:
-        parent = self.parent_of[target]
-        if isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
-            return parent.value
-        assignment = self.parent_of.get(parent)
-        if not (isinstance(parent, ast.Tuple) and isinstance(assignment, ast.Assign)):
-            return None
-        if not isinstance(assignment.value, ast.Tuple):
-            return None
-        targets, values = parent.elts, assignment.value.elts
-        starred = any(isinstance(each, ast.Starred) for each in (*targets, *values))
-        if starred or len(targets) != len(values):
-            return None
-        return values[targets.index(target)]
+
+def assigned_value(parent_of: Mapping[ast.AST, ast.AST], target: ast.expr) -> ast.expr | None:
+    """What a target is given by an assignment, alone or as one of as many; else None."""
+    parent = parent_of[target]
+    if isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+        return parent.value
+    assignment = parent_of.get(parent)
+    if not (isinstance(parent, ast.Tuple) and isinstance(assignment, ast.Assign)):
+        return None
+    if not isinstance(assignment.value, ast.Tuple):
+        return None
+    targets, values = parent.elts, assignment.value.elts
+    starred = any(isinstance(each, ast.Starred) for each in (*targets, *values))
+    if starred or len(targets) != len(values):
+        return None
+    return values[targets.index(target)]
 
 
 def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:

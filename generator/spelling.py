@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from itertools import takewhile
 
-from .names import telling
+from .names import bindings_to_none
 from .scopes import Binding, Scope
 from .source import Source
 
@@ -36,7 +36,8 @@ def can_import_torch(source: Source, place: ast.expr) -> bool:
     if found is None:
         return True
     scope, bindings = found
-    return scope.parent is None and all(each.path == "torch" for each in telling(bindings))
+    counting = _counting(source, bindings)
+    return scope.parent is None and all(each.path == "torch" for each in counting)
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,18 @@ def _means(source: Source, name: str, path: str, place: ast.expr) -> bool:
         binding.path == path
         and _is_unconditional(source, scope, binding)
         and (scope.parent is None or _line(binding.node) < place.lineno)
-        for binding in telling(bindings)
+        for binding in _counting(source, bindings)
     )
+
+
+def _counting(source: Source, bindings: list[Binding]) -> list[Binding]:
+    """The bindings of a name but for those of handlers, as in ``except ImportError: nn = None``."""
+    return [
+        each
+        for each in bindings
+        if each not in bindings_to_none(bindings)
+        or not any(isinstance(one, ast.ExceptHandler) for one in source.ancestors(each.node))
+    ]
 
 
 def _is_unconditional(source: Source, scope: Scope, binding: Binding) -> bool:

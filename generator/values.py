@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from .classes import Class, ClassIndex
-from .names import is_unknown_star, meaning
-from .scopes import Binding, Scope
+from .names import meaning
+from .scopes import Binding, Scope, assigned_value
 
 Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
 
@@ -48,7 +48,7 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[..., bool]] = {
     ast.IsNot: operator.is_not,
 }
 _CALLS: Mapping[str, Callable[..., Value]] = {
-    each.__name__: each for each in (int, float, bool, abs, max, min, round)
+    each.__name__: each for each in (int, float, bool, abs, len, max, min, round, sum)
 }
 
 
@@ -122,6 +122,8 @@ class Values:
             raise Unknown
         if node.id in scope.module.nonlocals or self._may_be_rebound(scope, bindings[0].value):
             raise Unknown
+        if isinstance(scope.node, ast.ClassDef) and self.source.is_before(node, bindings[0].value):
+            raise Unknown  # a class body that reads a name before it binds it reads that outside
         return self.evaluate(bindings[0].value)
 
     def _may_be_rebound(self, scope: Scope, value: ast.expr) -> bool:
@@ -130,10 +132,7 @@ class Values:
             return False
         if self.index.code_runners or "globals" in self.source.free_names:
             return True
-        return any(
-            is_unknown_star(star.path) and self.source.is_before(value, star.node)
-            for star in scope.star_imports
-        )
+        return any(self.source.is_before(value, star.node) for star in scope.star_imports)
 
     def _attribute(self, node: ast.Attribute) -> Value:
         owner = self.index.self_class(node.value)
@@ -141,10 +140,10 @@ class Values:
             found = meaning(self.source, node.value)
             if found.kind != "class" or not isinstance(found.node, ast.ClassDef):
                 raise Unknown
-            owner = found.node
-        return self.evaluate(self._stored(self.index.classes[owner], node.attr))
+            return self.evaluate(self._stored(self.index.classes[found.node], node.attr, True))
+        return self.evaluate(self._stored(self.index.classes[owner], node.attr, False))
 
-    def _stored(self, owner: Class, name: str) -> ast.expr:
+    def _stored(self, owner: Class, name: str, by_class: bool) -> ast.expr:
         """What the only place that gives an attribute its value gives it."""
         index, relatives = self.index, owner.relatives()
         unclear = [each for each in index.classes.values() if each.is_unclear]
@@ -153,7 +152,8 @@ class Values:
             or any(each.walks for each in relatives)
             or index.foreign_walks
             or index.code_runners
-            or name in index.mentions.quoted
+            or any(index.mentions.naming(name))
+            or index.makes_classes
             or any(index.mentions.computed(name))
             or index.mentions.has_computed_store
         ):
@@ -163,10 +163,13 @@ class Values:
             if not isinstance(access.node.ctx, ast.Load):
                 user = index.classes[access.owner] if access.owner is not None else None
                 if user is None or user in relatives or user in unclear:
-                    stores.append(self._value_given_by(access.node))
+                    stores.append(assigned_value(self.source.parent_of, access.node))
         for each in {*relatives, *unclear}:
             bindings = each.scope.bindings.get(name, [])
-            stores += [None if self._is_field(each, one) else one.value for one in bindings]
+            stores += [
+                None if self._is_field(each, one) and not by_class else one.value
+                for one in bindings
+            ]
         if len(stores) != 1 or stores[0] is None:
             raise Unknown
         return stores[0]
@@ -175,10 +178,6 @@ class Values:
         """Whether a decorator, such as dataclass, may make a field of what a class body binds."""
         annotated = isinstance(self.source.parent(binding.node), ast.AnnAssign)
         return annotated and bool(owner.node.decorator_list)
-
-    def _value_given_by(self, target: ast.Attribute) -> ast.expr | None:
-        parent = self.source.parent(target)
-        return parent.value if isinstance(parent, (ast.Assign, ast.AnnAssign)) else None
 
     def _binary(self, node: ast.BinOp) -> Value:
         left, right = self.evaluate(node.left), self.evaluate(node.right)

@@ -315,7 +315,7 @@ def test_an_output_of_no_name_and_standard_output_by_name(capsys) -> None:
 
 
 def test_a_template_that_the_encoding_of_the_source_cannot_hold(capsys) -> None:
-    built_in = Path(gencode.__file__).parents[1] / "templates" / "explicit.py.jinja"
+    built_in = Path(__file__).parents[1] / "templates" / "explicit.py.jinja"
     macro = "{% macro statements(call) %}"
     text = built_in.read_text(encoding="utf-8").replace(macro, f"{macro}\n# \u2713")
     Path("explicit.py.jinja").write_text(text, encoding="utf-8")

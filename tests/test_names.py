@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from textwrap import dedent
 
 import pytest
@@ -260,3 +261,19 @@ def test_torch_is_not_imported_where_the_name_is_taken(text: str) -> None:
 def test_names_that_are_defined_by_each_other(swaps: str) -> None:
     text = "from torch import nn\ndef conv(x, y):\n" + swaps + "    return x.conv2d(y, groups=2)\n"
     assert assert_unchanged(text).records == ()
+
+
+def test_torch_that_is_imported_late() -> None:
+    text = "from torch import nn\ntorch = None\ndef lazy():\n    global torch\n    import torch\n"
+    text += MODEL.format(module="nn.Module", conv="nn.Conv2d")
+    assert "the name torch means something else" in assert_unchanged(text).records[0].detail
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax is of Python 3.12")
+def test_type_parameters() -> None:
+    text = (
+        "import torch.nn as nn\nkw = dict(bias=False)\n"
+        "def f[T: (kw, int)](x): return nn.Conv2d(8, 8, 3, **kw)\n"
+        "class C[kw]:\n    def f(self): return nn.Conv2d(8, 8, 3, **kw)\n"
+    )
+    assert len(assert_unchanged(text).records) == 2

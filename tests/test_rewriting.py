@@ -463,3 +463,16 @@ def test_what_libcst_misreads(fault: str, monkeypatch: pytest.MonkeyPatch) -> No
         split_source(model(CONV))
     assert (caught.value.line, caught.value.column) == (9, 9)
     assert caught.value.source_line.strip() == CONV
+
+
+def test_an_annotated_target_in_parentheses_is_left() -> None:
+    source = model("(self.conv): nn.Module = nn.Conv2d(4, 4, 1, groups=2)")
+    result = split_source(source)
+    assert result.text is source
+    assert "not assigned to an attribute of self" in result.records[0].detail
+
+
+def test_a_trailing_comment_of_a_loop_that_is_broken_goes_above() -> None:
+    init = "self.conv = nn.Conv2d(8, 8, 3, padding_mode='circular', bias=False, groups=8)  # a"
+    text = split_source(model(init.replace("2d", "3d"))).text
+    assert "        # a\n        self.conv = nn.ModuleList(\n" in text

@@ -20,7 +20,6 @@ from gencode.convolutions import CONV_CLASSES, kind_of
         "class Conv2d: ...\nConv2d(16, 16, 3, groups=2)\n",
         "from keras.layers import Conv2D\nConv2D(16, 3, groups=2)\n",
         "import flax.linen as nn\nnn.Conv2d(16, 16, 3, groups=2)\n",
-        "from .nn import Conv2d\nConv2d(16, 16, 3, groups=2)\n",
         "from torch.nn import Linear as Conv2d\nConv2d(16, 16, groups=2)\n",
         "import torch.nn as nn\nnn.Conv2d(16, 16, 3, 1, 1, 1)\n",
         "import torch.nn as nn\nnn.Conv2d(16, 16, 3, groups=1)\n",
@@ -43,6 +42,8 @@ from gencode.convolutions import CONV_CLASSES, kind_of
         "import torch.nn as nn\nC = getattr(nn, 'x')\nD = getattr(x, 'Conv2d')\n"
         "C(8, 8, 3, groups=2)\nD(8, 8, 3, groups=2)\n",
         "def conv(f):\n    with f as g: g(8, groups=2)\n    import f as h; f(h)(8, groups=2)\n",
+        "import torch.nn.functional as F\nF.conv2d(x, w, **dict(bias=1))\n",
+        "a = b\nb = a\na.convert(8, groups=2)\n",
         "nn = N\nN = nn\nN.GroupNorm(groups=2)  # no Conv2d\n",
     ],
 )
@@ -103,6 +104,12 @@ def test_depthwise_is_kept_and_said_to_be(call: str) -> None:
         ("getattr(nn, 'Conv%dd' % width)(16, 16, 3, groups=2)", "holds a class"),
         ("Ops.conv(16, 16, 3, groups=2)", "Ops.conv holds a class"),
         ("x.conv_type(16, 16, 3, groups=2)", "x.conv_type holds a class"),
+        ("later(16, 16, 3, groups=2)", "later holds a class"),
+        ("x.kept_type(16, 16, 3, groups=2)", "x.kept_type holds a class"),
+        ("compat.Conv2d(16, 16, 3, groups=2)", "tells for certain what compat.Conv2d is"),
+        ("CompatConv(16, 16, 3, groups=2)", "tells for certain what CompatConv is"),
+        ("F.conv2d(x, w, **dict(groups=2))", "F.conv2d is a function"),
+        ("Raw(16, 16, 3, groups=2)", "Raw is a subclass of _ConvNd"),
         ("looped(16, 16, 3, groups=2)", "looped holds a class"),
         ("noted(16, 16, 3, groups=2)", "noted holds a class"),
         ("first(16, 16, 3, groups=2)", "first holds a class"),
@@ -125,11 +132,19 @@ if torch.cuda.is_available():
 else:
     import flax.linen as either
 
+from . import compat
+from .compat import Conv2d as CompatConv
+
+later = convs[0]
+
+class Raw(nn.modules.conv._ConvNd): ...
+
 class Ops:
     conv = nn.Conv2d
 
-    def __init__(self):
+    def __init__(self, conv_type=nn.Conv2d):
         self.conv_type = nn.Conv1d
+        self.kept_type = conv_type
 
 for looped in (nn.Conv1d, nn.Conv2d): ...
 noted: type = [nn.Conv2d][0]
@@ -154,6 +169,37 @@ def test_a_dict_that_may_come_to_hold_groups() -> None:
     for change in ("kw['groups'] = 2", "kw.update(groups=2)", "fill(kw)", "kw |= other"):
         source = f"import torch.nn as nn\nkw = dict(bias=False)\n{change}\nnn.Conv2d(8, 8, 3, **kw)"
         assert "groups may be among" in reason(source)
+
+
+def test_a_class_that_is_passed_to_a_function() -> None:
+    for call in ("block(nn.Conv2d, 2)", "block(conv=nn.Conv2d, groups=2)"):
+        source = f"""
+        import torch.nn as nn
+
+        def block(conv, groups):
+            return conv(16, 16, 3, groups=groups)
+
+        {call}
+        """
+        assert "conv holds a class" in reason(source)
+
+
+def test_a_class_that_is_passed_to_a_class() -> None:
+    source = """
+    import torch.nn as nn
+
+    class Block(nn.Module):
+        def __init__(self, conv):
+            self.conv = conv(16, 16, 3, groups=2)
+
+    Block(nn.Conv2d)
+    """
+    assert "conv holds a class" in reason(source)
+
+
+def test_functions_of_a_submodule_by_a_star_import() -> None:
+    source = "from torch.nn import *\nfunctional.conv2d(x, w, groups=2)\n"
+    assert "functional.conv2d is a function" in reason(source)
 
 
 def test_a_function_by_a_star_import() -> None:

@@ -28,7 +28,27 @@ from gencode import Options, split_source
         ("hasattr(self, 'conv')\nself.conv(x)", "'conv' is also named in a string (line 12)"),
         ("f('net.conv.weight')\nself.conv(x)", "'conv' is also named in a string"),
         ("d = {'conv.weight': 1}\nself.conv(x)", "'conv' is also named in a string"),
-        ("if name == 'conv': ...\nself.conv(x)", "'conv' is also named in a string"),
+        ("f('conv')\nself.conv(x)", "'conv' is also named in a string"),
+        ("dict(name='conv')\nself.conv(x)", "'conv' is also named in a string"),
+        ("f(['conv'])\nself.conv(x)", "'conv' is also named in a string"),
+        ("f(x, return_nodes={'conv': 1})\nself.conv(x)", "'conv' is also named in a string"),
+        ("re.match('(conv|bn).w', n)\nself.conv(x)", "'conv' is also named in a string"),
+        ("vars(self)\nself.conv(x)", "going through all modules or attributes"),
+        ("self.__dict__\nself.conv(x)", "going through all modules or attributes"),
+        ("[m for m in self.modules()]\nself.conv(x)", "going through all modules"),
+        ("sum(1 for m in self.modules())\nself.conv(x)", "going through all modules"),
+        ("list(self.modules())[2](self.conv(x))", "going through all modules"),
+        ("list(self.parameters())[2] + self.conv(x)", "going through all modules"),
+        ("for m in self.modules(): m(x)\nself.conv(x)", "going through all modules"),
+        (
+            "for i, m in enumerate(self.modules()): m.register_forward_hook(x)\nself.conv(x)",
+            "going through all modules",
+        ),
+        (
+            "for n, m in self.named_modules():\n    if n: y.append(m)\nself.conv(x)",
+            "going through all modules",
+        ),
+        ("deepcopy(x=self).conv", "deepcopy(x=self).conv may be the same attribute"),
         (
             "getattr(self, name)(x)\nself.conv(x)",
             "it may be reached by going through all modules or attributes (line 12)",
@@ -91,7 +111,23 @@ def test_other_uses(forward: str, words: str) -> None:
 @pytest.mark.parametrize(
     "forward",
     [
-        "print('conv', x.shape)",
+        "print('conv', x.shape), log.info('conv'), record_function('conv')",
+        "raise ValueError('conv')",
+        "assert x, 'conv'",
+        "print('con%s' % x), f'c{x}.pth', f'{x}x{x}'",
+        "if x == 'conv': ...",
+        "def f(mode='conv'): ...",
+        "f(mode='conv'), p.add_argument(default='conv')",
+        "y: Literal['conv', 'pool'] = x",
+        "return {'conv': x}, dict(conv=x), net.state_dict()",
+        "vars(args), args.__dict__, dir(args)",
+        "x.mean(1).conv(-1), x.conv(), x.conv(1, 2, y)",
+        "for m in self.modules():\n    if isinstance(m, nn.Linear): nn.init.zeros_(m.weight)",
+        "for i, p in enumerate(self.parameters()): p.requires_grad = i > f(1)",
+        "sum(p.numel() for p in self.parameters())",
+        "next(self.parameters()).device, list(self.modules())",
+        "self.resnet = resnet(); self.resnet.conv.weight, self.resnet.children()",
+        "json.load(f).conv",
         "out = {'conv': x}",
         "out['conv'] = x",
         "'''conv'''",
@@ -102,7 +138,7 @@ def test_other_uses(forward: str, words: str) -> None:
         "getattr(F, name)",
         "for m in self.modules(): ...",
         "resnet().conv",
-        "net = resnet(pretrained=True)\nlist(net.children()), net.conv.weight",
+        "net = resnet(pretrained)\nlist(net.children()), net.conv.weight",
         "getattr(self)",
         "eval = f; eval(x)",
         "nn.utils.clip_grad_norm_(x)",
@@ -113,14 +149,24 @@ def test_other_uses(forward: str, words: str) -> None:
     ],
 )
 def test_what_is_no_use(forward: str) -> None:
-    source = model(CONV, f"{forward}\nreturn self.conv(x)", top="from models import resnet")
+    source = model(
+        CONV,
+        f"{forward}\nreturn self.conv(x)",
+        top="from torchvision.models import resnet\nimport json",
+    )
     (record,) = split_source(source).records
     assert record.status == "split", record.detail
 
 
-@pytest.mark.parametrize("access", ["getattr(x, name)", "dict(x.named_modules())"])
-def test_a_key_may_name_a_module_where_names_are_computed(access: str) -> None:
-    forward = f"{access}\nout['conv'] = x\nreturn self.conv(x)"
+@pytest.mark.parametrize(
+    "access",
+    ["getattr(x, name)", "dict(x.named_modules())", "for n, p in x.named_parameters(): f(n)"],
+)
+@pytest.mark.parametrize(
+    "use", ["out['conv'] = x", "y = {'conv': 1}", "if n == 'conv': ...", "y = dict(conv=1)"]
+)
+def test_a_key_may_name_a_module_where_names_are_computed(access: str, use: str) -> None:
+    forward = f"{access}\n{use}\nreturn self.conv(x)"
     assert "named in a string" in reason(model(CONV, forward))
 
 

@@ -30,7 +30,12 @@ KNOWN = {
     "an attribute assigned once": ("", "self.groups"),
     "an inherited constant": ("", "self.BASE"),
     "a constant after a star import": ("from .config import *\nG = 4", "G"),
-    "a constant after a harmless star import": ("G = 4\nfrom math import *", "G"),
+    "a constant after a star import of math": ("from math import *\nG = 4", "G"),
+    "a field of a dataclass by its class": (
+        "import dataclasses\n@dataclasses.dataclass\nclass Cfg:\n    groups: int = 4",
+        "Cfg.groups",
+    ),
+    "a length and a sum": ("S = (1, 1, 1, 1)", "len(S) if sum(S) > 3 else 1"),
     "a constant beside a computed read": (
         "class Cfg:\n    groups = 4\ngetattr(F, n)",
         "Cfg.groups",
@@ -99,8 +104,14 @@ UNKNOWN = {
         "\n    def g(self, k):\n        setattr(self, k, 2)\n",
     ),
     "an attribute of an object": ("cfg = F", "cfg.groups", ""),
-    "a field of a dataclass": (
-        "import dataclasses\n@dataclasses.dataclass\nclass Cfg:\n    groups: int = 4",
+    "a name that a star import of math may bring": ("G = 4\nfrom math import *", "G", ""),
+    "a name that a class reads before it binds it": (
+        "G = 2\nclass Cfg:\n    H = G\n    G = 4",
+        "Cfg.H",
+        "",
+    ),
+    "a constant of a class that is made": (
+        "class Cfg:\n    groups = 4\ntype('C', (Cfg,), dict(groups=2))",
         "Cfg.groups",
         "",
     ),
@@ -156,7 +167,37 @@ def test_a_chain_of_constants_is_followed_once() -> None:
 
 def test_a_walk_over_modules_changes_no_constant_of_the_module() -> None:
     text = source("G = 4", "G") + "\ndef main(net):\n    net.other.children()\n"
-    assert "going through all modules" in split_source(text).records[0].detail
+    assert "going through all modules" in split_source(text).records[0].detail  # not: unknown
+
+
+def test_attributes_that_are_assigned_together() -> None:
+    text = model("self.w, self.g = 8, 2\nself.conv = nn.Conv2d(self.w, 8, 1, groups=self.g)")
+    assert len(split_source(text).records[0].branches) == 2
+
+
+def test_a_field_of_a_dataclass() -> None:
+    text = model("self.conv = nn.Conv2d(16, 16, 1, groups=self.groups)")
+    head = "@F.dataclass\nclass Net(nn.Module):\n    groups: int = 2\n\n"
+    (record,) = split_source(text.replace("class Net(nn.Module):\n", head)).records
+    assert "known only at run time" in record.detail
+
+
+def test_a_global_beside_a_local_of_the_same_name() -> None:
+    text = """
+import torch
+from torch import nn
+G = 4
+def make():
+    G = 2
+    class Net(nn.Module):
+        def __init__(self):
+            global G
+            super().__init__()
+            self.conv = nn.Conv2d(8, 8, 3, groups=G)
+        def forward(self, x):
+            return self.conv(x)
+"""
+    assert len(split_source(text).records[0].branches) == 4
 
 
 def test_a_local_of_a_function_that_another_changes() -> None:

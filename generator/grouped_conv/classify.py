@@ -114,7 +114,8 @@ def _candidate(
 def single_target(statement: ast.AST) -> ast.expr | None:
     """What a statement assigns to, where it is an assignment to one target."""
     if isinstance(statement, ast.AnnAssign):
-        return statement.target
+        is_bare = statement.target.col_offset == statement.col_offset  # not ``(self.a): T = b``
+        return statement.target if is_bare else None
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         return statement.targets[0]
     return None

@@ -21,6 +21,9 @@ from ..scopes import FUNCTIONS, Binding
 from ..source import Source
 from .gate import can_carry_groups
 
+# Those with classes of the same names that are not torch's.
+_OTHER_FRAMEWORKS = frozenset(("flax", "jittor", "mindspore", "mlx", "paddle", "tinygrad"))
+
 
 @dataclass(frozen=True)
 class Site:
@@ -60,12 +63,15 @@ def _site(index: ClassIndex, call: ast.Call) -> Site | None:
     obstacle = _obstacle(index, call)
     if obstacle is None:
         return None
-    arguments = bind_arguments(call, ())
+    hidden = tuple(each.value for each in call.keywords if each.arg is None)
     groups = [keyword.value for keyword in call.keywords if keyword.arg == "groups"]
     groups += call.args[GROUPS_POSITION : GROUPS_POSITION + 1]
-    if not groups:
-        return None  # what **kwargs may carry here was passed by a caller, who is a site
-    return Site(call, None, Arguments({"groups": groups[0]}, arguments.starred, ()), obstacle)
+    if groups:
+        return Site(call, None, Arguments({"groups": groups[0]}, False, ()), obstacle)
+    if is_functional_convolution(callee.path):
+        if not all(_lacks_groups(source, each) for each in hidden):
+            return Site(call, None, Arguments({}, False, hidden), obstacle)
+    return None  # what **kwargs may carry to a class was passed by a caller, who is a site
 
 
 def _direct_site(source: Source, call: ast.Call, conv: ConvClass) -> Site | None:
@@ -84,7 +90,7 @@ def _obstacle(index: ClassIndex, call: ast.Call) -> str | None:
         return _obstacle_of_import(source, call, callee.path, shown)
     if callee.kind == "class" and isinstance(callee.node, ast.ClassDef):
         base = _conv_base(index, callee.node)
-        return f"{shown} is a subclass of {base.name}" if base is not None else None
+        return f"{shown} is a subclass of {base}" if base is not None else None
     if isinstance(function, ast.Attribute):
         if function.attr == "__init__":
             return _obstacle_of_initialiser(index, call)
@@ -92,18 +98,21 @@ def _obstacle(index: ClassIndex, call: ast.Call) -> str | None:
             return f"nothing in this file tells for certain what {shown} is"
     elif callee.kind == "unknown" and shown in CONV_CLASSES:
         return f"nothing in this file tells for certain what {shown} is"
-    if any(_held_classes(index, function)):
+    if callee.kind != "function" and _holds_class(index, function):
         return f"{shown} holds a class that is known only at run time"
     return None
 
 
 def _obstacle_of_import(source: Source, call: ast.Call, path: str, shown: str) -> str | None:
+    module, _, name = path.rpartition(".")
     if is_functional_convolution(path):
         return f"{shown} is a function: there is no module to split, and PLiNIO takes none"
     if path == "functools.partial" and any(_mentioned(source, call)):
         return "a partial of a convolution class is split where it is called, not here"
     if conv_class(path.removesuffix(".__init__")) is not None:
         return f"{shown} is called for an object that is there already"
+    if name in CONV_CLASSES and module.partition(".")[0] not in _OTHER_FRAMEWORKS:
+        return f"nothing in this file tells for certain what {shown} is"
     return None
 
 
@@ -113,66 +122,88 @@ def _obstacle_of_initialiser(index: ClassIndex, call: ast.Call) -> str | None:
     base = _conv_base(index, owner) if owner is not None else None
     if owner is None or base is None:
         return None
-    return f"{owner.name} is itself a subclass of {base.name}"
+    return f"{owner.name} is itself a subclass of {base}"
 
 
-def _conv_base(index: ClassIndex, node: ast.ClassDef) -> ConvClass | None:
-    """The convolution class of torch that a class of the source inherits from."""
+def _conv_base(index: ClassIndex, node: ast.ClassDef) -> str | None:
+    """The name of the convolution class of torch that a class of the source inherits from."""
     for each in index.classes[node].ancestors():
         for base in each.node.bases:
-            found = meaning(index.source, base)
-            conv = conv_class(found.path) if found.kind == "import" else None
-            if conv is not None:
-                return conv
+            path = meaning(index.source, base).path
+            if conv_class(path) is not None or path == "torch.nn.modules.conv._ConvNd":
+                return path.rpartition(".")[2]
     return None
 
 
-def _held_classes(index: ClassIndex, function: ast.expr) -> Iterator[str]:
-    """The convolution classes that an expression, or what it is bound to, mentions."""
+def _holds_class(index: ClassIndex, expression: ast.expr, depth: int = 3) -> bool:
+    """Whether an expression, or what it is bound to, mentions a convolution class."""
     source = index.source
-    yield from _mentioned(source, function)
-    for node in ast.walk(function):
-        if isinstance(node, ast.Name):
-            found = source.scope(node).lookup(node.id)
-            for binding in found[1] if found is not None else ():
-                yield from _given(source, binding)
-        elif isinstance(node, ast.Attribute):
-            for access in index.accesses(node.attr):
-                if isinstance(access.node.ctx, ast.Store):
-                    yield from _mentioned_in_statement(source, access.node)
-            for each in index.classes.values():
-                for binding in each.scope.bindings.get(node.attr, []):
-                    yield from _given(source, binding)
+    if any(_mentioned(source, expression)):
+        return True
+    if depth == 0:
+        return False
+    return any(
+        _holds_class(index, given, depth - 1)
+        for node in ast.walk(expression)
+        for given in _given(index, node)
+    )
 
 
-def _given(source: Source, binding: Binding) -> Iterator[str]:
-    """The convolution classes that a binding may give to its name."""
+def _given(index: ClassIndex, node: ast.AST) -> Iterator[ast.expr]:
+    """The expressions that a name or an attribute may get its value from."""
+    source = index.source
+    if isinstance(node, ast.Name):
+        found = source.scope(node).lookup(node.id)
+        for binding in found[1] if found is not None else ():
+            yield from _given_by(index, binding)
+    elif isinstance(node, ast.Attribute):
+        for access in index.accesses(node.attr):
+            if isinstance(access.node.ctx, ast.Store):
+                yield from _assigned_in(source.statement(access.node))
+        for each in index.classes.values():
+            for binding in each.scope.bindings.get(node.attr, []):
+                yield from _given_by(index, binding)
+
+
+def _given_by(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
     if binding.kind == "parameter":
         if binding.value is not None:
-            yield from _mentioned(source, binding.value)
+            yield binding.value
+        yield from _passed_to(index, binding)
     elif isinstance(binding.node, FUNCTIONS):
         for node in ast.walk(binding.node):
             if isinstance(node, ast.Return) and node.value is not None:
-                yield from _mentioned(source, node.value, called=False)
+                yield node.value
     elif binding.kind in ("assign", "other"):
-        yield from _mentioned_in_statement(source, binding.node)
+        yield from _assigned_in(index.source.statement(binding.node))
 
 
-def _mentioned_in_statement(source: Source, target: ast.AST) -> Iterator[str]:
-    statement = source.statement(target)
+def _passed_to(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
+    """What the calls in the source pass to the function that a parameter is of."""
+    source = index.source
+    function = source.parent(source.parent(binding.node))
+    names = {getattr(function, "name", "")}
+    names |= {each.name for each in source.ancestors(function) if isinstance(each, ast.ClassDef)}
+    for node in source.nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            yield from node.args
+            yield from (keyword.value for keyword in node.keywords)
+
+
+def _assigned_in(statement: ast.stmt) -> Iterator[ast.expr]:
     if isinstance(statement, (ast.For, ast.AsyncFor)):
-        yield from _mentioned(source, statement.iter, called=False)
+        yield statement.iter
     elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
-        yield from _mentioned(source, statement.value, called=False)
+        yield statement.value
 
 
-def _mentioned(source: Source, value: ast.expr, called: bool = True) -> Iterator[str]:
-    """The convolution classes in an expression; unless ``called``, only those not called there."""
+def _mentioned(source: Source, value: ast.expr) -> Iterator[str]:
+    """The convolution classes that an expression mentions without calling them."""
     for node in ast.walk(value):
         if isinstance(node, (ast.Name, ast.Attribute)):
             path, parent = meaning(source, node).path, source.parent(node)
             is_called = isinstance(parent, ast.Call) and parent.func is node
-            if conv_class(path) is not None and (called or not is_called):
+            if conv_class(path) is not None and not is_called:
                 yield path
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
             if node.func.id == "getattr" and "Conv" in source.code(node):
