@@ -44,6 +44,7 @@ from gencode.convolutions import CONV_CLASSES, kind_of
         "def conv(f):\n    with f as g: g(8, groups=2)\n    import f as h; f(h)(8, groups=2)\n",
         "import torch.nn.functional as F\nF.conv2d(x, w, **dict(bias=1))\n",
         "a = b\nb = a\na.convert(8, groups=2)\n",
+        "def pick():\n    return convert\npick()(8, groups=2)\n",
         "nn = N\nN = nn\nN.GroupNorm(groups=2)  # no Conv2d\n",
     ],
 )

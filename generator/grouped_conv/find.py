@@ -60,18 +60,18 @@ def _site(index: ClassIndex, call: ast.Call) -> Site | None:
         conv = conv_class(callee.path)
         if conv is not None:
             return _direct_site(source, call, conv)
+    groups = [keyword.value for keyword in call.keywords if keyword.arg == "groups"]
+    groups += call.args[GROUPS_POSITION : GROUPS_POSITION + 1]
+    hidden = tuple(each.value for each in call.keywords if each.arg is None)
+    if not groups and not is_functional_convolution(callee.path):
+        return None  # what **kwargs may carry to a class was passed by a caller, who is a site
+    if not groups and all(_lacks_groups(source, each) for each in hidden):
+        return None
     obstacle = _obstacle(index, call)
     if obstacle is None:
         return None
-    hidden = tuple(each.value for each in call.keywords if each.arg is None)
-    groups = [keyword.value for keyword in call.keywords if keyword.arg == "groups"]
-    groups += call.args[GROUPS_POSITION : GROUPS_POSITION + 1]
-    if groups:
-        return Site(call, None, Arguments({"groups": groups[0]}, False, ()), obstacle)
-    if is_functional_convolution(callee.path):
-        if not all(_lacks_groups(source, each) for each in hidden):
-            return Site(call, None, Arguments({}, False, hidden), obstacle)
-    return None  # what **kwargs may carry to a class was passed by a caller, who is a site
+    named = {"groups": groups[0]} if groups else {}
+    return Site(call, None, Arguments(named, False, hidden), obstacle)
 
 
 def _direct_site(source: Source, call: ast.Call, conv: ConvClass) -> Site | None:
@@ -184,10 +184,9 @@ def _passed_to(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
     function = source.parent(source.parent(binding.node))
     names = {getattr(function, "name", "")}
     names |= {each.name for each in source.ancestors(function) if isinstance(each, ast.ClassDef)}
-    for node in source.nodes:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-            yield from node.args
-            yield from (keyword.value for keyword in node.keywords)
+    for call in (call for name in names for call in index.calls_of.get(name, [])):
+        yield from call.args
+        yield from (keyword.value for keyword in call.keywords)
 
 
 def _assigned_in(statement: ast.stmt) -> Iterator[ast.expr]:
