@@ -60,9 +60,13 @@ class Record:
         owner: the name of the class that holds it; None where it was not found to be an attribute.
         attribute: the attribute that held it; None likewise.
         branches: the attribute path of each group's convolution below the owner, in the order of
-            the groups: ``("conv1_0", "conv1_1")`` or ``("conv1.0", "conv1.1")``. Group ``g`` holds
-            the ``g``-th equal part of the original weight along dimension 0 (for Conv and for
-            ConvTranspose) and of the original bias.
+            the groups: ``("conv1_0", "conv1_1")`` or ``("conv1.0", "conv1.1")``. Group ``g`` of G
+            holds the ``g``-th equal part, along dimension 0, of the original's weight: of shape
+            ``(out / G, in / G, *kernel)`` of ``(out, in / G, *kernel)``, transposed
+            ``(in / G, out / G, *kernel)`` of ``(in, out / G, *kernel)``; and of its bias, of shape
+            ``(out / G,)`` of ``(out,)``. It is given the channels ``g * in / G`` up to
+            ``(g + 1) * in / G`` of an input of shape ``(N, in, ...)``. (torch 2.13, Conv2d and
+            ConvTranspose2d; that of groups, in ``_ConvNd.__init__``.)
     """
 
     line: int

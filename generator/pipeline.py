@@ -20,6 +20,10 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
     The model is neither imported nor run; nothing is written or printed, and nothing but templates
     is read.
 
+    A grouped convolution of an input of shape ``(N, C, ...)`` becomes plain ones of its slices
+    ``[:, a:b]``, concatenated along dimension 1: the function stays the same for every batched
+    input. An input without a batch dimension, which torch takes too, is refused by the branches.
+
     Args:
         text: Python source with any line ends, without a byte order mark.
         options: how to split.

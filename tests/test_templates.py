@@ -27,6 +27,12 @@ def test_a_template_of_the_user_s(tmp_path: Path) -> None:
     assert "nn.ModuleList(" in split_source(model(CONV), loop).text  # the built-in one
 
 
+def test_how_a_variable_is_bound_is_in_the_template(tmp_path: Path) -> None:
+    options = replaced(tmp_path, " := {{", " := +{{")
+    source = model(CONV, "return f(), self.conv(f(x))")
+    assert "(conv_input := +f(x))[:, 0:8]" in split_source(source, options).text
+
+
 def test_the_import_is_a_template_too(tmp_path: Path) -> None:
     options = replaced(tmp_path, "import {{", "import  {{", "import.py.jinja")
     source = model(CONV).replace("import torch\n", "")
@@ -57,7 +63,7 @@ def test_a_faulty_template(tmp_path: Path, text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "name"),
     [
-        ("{{ conv.self }}.{{ name }}{{ conv.annotation }} =", "1 =", EXPLICIT),
+        ("{{ conv.self }}.{{ name }}{%", "1{%", EXPLICIT),
         ('join(", ") }})\n{% endfor', 'join(", ") }}, bias=1, bias=1)\n{% endfor', EXPLICIT),
         ("import {{ module }}", "imporrt {{ module }}(", "import.py.jinja"),
     ],

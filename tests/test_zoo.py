@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gencode import split_source
+from gencode import Options, split_source
 
 ROOT = Path(__file__).parents[1]
 ZOO = sorted((ROOT / "tests" / "zoo").glob("*.py"))
@@ -68,14 +68,19 @@ def test_equivalence(path: Path) -> None:
     assert_equivalent(source(path), build, torch.randn(2, *shape))
 
 
-@pytest.mark.parametrize("dimensions", [1, 2])
-def test_the_notebook_s_model_comes_out_like_the_one_made_by_hand(dimensions: int) -> None:
+@pytest.mark.parametrize("style", ["auto", "explicit"])
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_the_notebook_s_model_comes_out_like_the_one_made_by_hand(
+    dimensions: int, style: str
+) -> None:
     torch = pytest.importorskip("torch")
     from equivalence import randomise, run_source
 
-    path = ROOT / "generated" / f"grouped_{dimensions}d.py"
-    generated = getattr(run_source(source(path)), f"GroupedConv{dimensions}d")()
-    shape = generated.input_shape
+    shape = (16, *(2, 6, 5)[:dimensions])
+    original = source(ROOT / "tests" / "zoo" / "grouped_1d.py")
+    original = original.replace("1d", f"{dimensions}d").replace("(16, 2)", str(shape))
+    result = split_source(original, Options(style=style))
+    generated = getattr(run_source(result.text), f"GroupedConv{dimensions}d")()
     head = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
     text = HAND_MADE.replace("Nd", f"{dimensions}d").replace("SHAPE", str(shape))
     by_hand = run_source(head + text).ByHand()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class DefinitionContext:
         self: the name of ``self``.
         attribute: the attribute that held the grouped convolution.
         names: the attribute of each group's convolution; in explicit style.
-        annotation: the attribute's annotation with its colon, or nothing.
+        annotation: the attribute's annotation, or nothing.
         constructor: the convolution class as the source spells it.
         arguments: the code of each argument for the convolution of one group.
         variables: the local variables that the arguments need.
@@ -140,8 +140,11 @@ def _definition_edit(source: Source, definition: Definition, templates: Template
 def _use_edit(source: Source, use: Use, templates: Templates) -> CallEdit:
     template = _template(use.attribute.style)
 
+    def bound(variable: Variable) -> str:
+        return templates.render(template, "bound", variable)
+
     def emit(codes: Codes) -> Replacement:
-        context = _call_context(source, use, codes)
+        context = _call_context(source, use, codes, bound)
         if not use.hoisted:
             return Replacement(templates.render(template, "expression", context))
         before = templates.render(template, "statements", context)
@@ -162,7 +165,7 @@ def _definition_context(source: Source, definition: Definition, codes: Codes) ->
         self=source.code(candidate.target.value),
         attribute=attribute.attribute,
         names=attribute.names,
-        annotation=f": {ast.unparse(annotation)}" if annotation is not None else "",
+        annotation=ast.unparse(annotation) if annotation is not None else "",
         constructor=ast.unparse(candidate.site.call.func),
         arguments=tuple(_constructor_arguments(definition, codes)),
         variables=_variables(definition.arguments, codes),
@@ -191,7 +194,9 @@ def _constructor_arguments(definition: Definition, codes: Codes) -> Iterator[str
         yield f"{keyword}={value}" if keyword else f"{named.argument.stars}{value}"
 
 
-def _call_context(source: Source, use: Use, codes: Codes) -> CallContext:
+def _call_context(
+    source: Source, use: Use, codes: Codes, bound: Callable[[Variable], str]
+) -> CallContext:
     attribute = use.attribute
     assert isinstance(use.call.func, ast.Attribute)
     names = attribute.names
@@ -202,7 +207,7 @@ def _call_context(source: Source, use: Use, codes: Codes) -> CallContext:
     binding = _passed_on(
         use.arguments,
         [
-            f"({each.variable} := {code})" if each.variable else code
+            bound(Variable(each.variable, code)) if each.variable else code
             for each, code in zip(use.arguments, codes, strict=True)
         ],
     )
