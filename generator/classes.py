@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from .listings import is_listing_taken_apart
 from .mentions import Mentions, is_anything
 from .names import meaning
 from .scopes import FUNCTIONS, Scope, assigned_value, statements_of_scope
@@ -26,7 +27,6 @@ _NEUTRAL_BASES = frozenset(
     )
 )
 _MODULE_WALKS = frozenset(("children", "named_children", "_modules", "get_submodule"))
-_LISTINGS = frozenset(("modules", "named_modules", "parameters", "named_parameters"))
 _MODEL_LIBRARIES = ("torchvision.", "argparse.", "json.", "yaml.")
 _REPARAMETRISING = re.compile(
     r"torch\.nn\.utils\."
@@ -112,11 +112,14 @@ class ClassIndex:
         self.foreign_walks: list[ast.AST] = []
         self.code_runners: list[ast.AST] = []
         self.makes_classes = False
+        self._stores: dict[str, list[ast.Attribute]] = {}
         for node in source.nodes:
             if isinstance(node, ast.ClassDef):
                 scope = source.scope(node.body[0])
                 names = {*scope.bindings, *_annotated_in_body(node)}
                 self.classes[node] = Class(node, scope, names=names)
+            elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+                self._stores.setdefault(node.attr, []).append(node)
         for each in self.classes.values():
             self._add_bases(each)
         for node in source.nodes:
@@ -209,59 +212,21 @@ class ClassIndex:
             self.by_attribute.setdefault(node.attr, []).append(Access(node, owner))
         if node.attr in _MODULE_WALKS or (node.attr == "__dict__" and owner is not None):
             self._add_walk(node, owner)
-        elif node.attr in _LISTINGS and self._is_listing_taken_apart(node):
+        elif is_listing_taken_apart(self.source, node):
             self._add_walk(node, owner)
 
     def _is_no_call_of_a_module(self, node: ast.Attribute) -> bool:
         """Whether an attribute is called with what no convolution takes, as in x.squeeze(-1)."""
         call = self.source.parent(node)
-        if not isinstance(call, ast.Call) or call.func is not node:
+        if not isinstance(call, ast.Call) or call.func is not node or call.keywords:
             return False
-        only_constants = all(isinstance(each, (ast.Constant, ast.UnaryOp)) for each in call.args)
-        return not call.keywords and (only_constants or len(call.args) > 2)
-
-    def _is_listing_taken_apart(self, node: ast.Attribute) -> bool:
-        """Whether of ``self.modules()`` or the like more is done than to go through it.
-
-        To go through it is what an initialisation does. More is to call one, to keep some, or to
-        take one by its number: that sees how many there are, and in which order.
-        """
-        call = self.source.parent(node)
-        parent = self.source.parent(call)
-        if isinstance(parent, ast.comprehension):
-            return node.attr in ("modules", "named_modules")
-        if isinstance(parent, ast.Call):
-            outer = self.source.parent(parent)
-            if isinstance(outer, ast.Subscript) and outer.value is parent:
-                return True
-            parent = outer if isinstance(outer, ast.For) else parent  # enumerate(self.modules())
-        return isinstance(parent, ast.For) and self._keeps_or_calls(parent)
-
-    def _keeps_or_calls(self, loop: ast.For) -> bool:
-        names = {each.id for each in ast.walk(loop.target) if isinstance(each, ast.Name)}
-        for node in (inner for statement in loop.body for inner in ast.walk(statement)):
-            if not isinstance(node, ast.Call):
-                continue
-            function = node.func
-            if isinstance(function, ast.Name) and function.id in names:
-                return True
-            if isinstance(function, ast.Attribute):
-                method, holder = function.attr, function.value
-                if "hook" in method and isinstance(holder, ast.Name) and holder.id in names:
-                    return True
-                kept = [each.id for each in node.args if isinstance(each, ast.Name)]
-                if method in ("append", "add", "insert") and names.intersection(kept):
-                    return True
-        return False
+        values = [each.operand if isinstance(each, ast.UnaryOp) else each for each in call.args]
+        return len(values) > 2 or all(isinstance(each, ast.Constant) for each in values)
 
     def _is_from_outside(self, expression: ast.expr) -> bool:
         """Whether an object is imported, or made by a library that knows no class of the source."""
         if isinstance(expression, ast.Attribute):  # self.resnet, given a value once
-            stores = [
-                access.node
-                for access in self.accesses(expression.attr)
-                if not isinstance(access.node.ctx, ast.Load)
-            ]
+            stores = self._stores.get(expression.attr, [])
             owner = self.self_class(expression.value)
             if owner is not None and len(stores) == 1:
                 given = assigned_value(self.source.parent_of, stores[0])

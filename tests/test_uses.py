@@ -48,6 +48,11 @@ from gencode import Options, split_source
             "for n, m in self.named_modules():\n    if n: y.append(m)\nself.conv(x)",
             "going through all modules",
         ),
+        ("x.conv(-x)", "x.conv may be the same attribute"),
+        (
+            "self.net = torchvision.resnet18()\nself.net.conv\nself.net = Net()\nself.conv(x)",
+            "self.net.conv may be the same attribute",
+        ),
         ("deepcopy(x=self).conv", "deepcopy(x=self).conv may be the same attribute"),
         (
             "getattr(self, name)(x)\nself.conv(x)",
@@ -105,7 +110,9 @@ from gencode import Options, split_source
     ],
 )
 def test_other_uses(forward: str, words: str) -> None:
-    assert words in reason(model(CONV, forward, top="from copy import deepcopy as copied"))
+    assert words in reason(
+        model(CONV, forward, top="from copy import deepcopy as copied; import torchvision")
+    )
 
 
 @pytest.mark.parametrize(

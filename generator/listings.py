@@ -1,0 +1,50 @@
+"""Whether a source sees how many modules or parameters a model has, and in which order."""
+
+from __future__ import annotations
+
+import ast
+
+from .source import Source
+
+_MODULES = frozenset(("modules", "named_modules"))
+_LISTINGS = frozenset((*_MODULES, "parameters", "named_parameters"))
+_KEEPING_METHODS = frozenset(("append", "add", "insert"))
+
+
+def is_listing_taken_apart(source: Source, node: ast.Attribute) -> bool:
+    """Whether of ``self.modules()`` or the like more is done than to go through it.
+
+    To go through it is what an initialisation does. More is to call one, to hook or to keep some,
+    or to take one by its number.
+    """
+    if node.attr not in _LISTINGS:
+        return False
+    parent = source.parent(source.parent(node))
+    if isinstance(parent, ast.comprehension):
+        return node.attr in _MODULES
+    if isinstance(parent, ast.Call):
+        outer = source.parent(parent)
+        if isinstance(outer, ast.Subscript) and outer.value is parent:
+            return True  # list(self.modules())[2]
+        parent = outer  # enumerate(self.modules())
+    return isinstance(parent, ast.For) and any(
+        _keeps_or_calls(inner, _names(parent.target))
+        for statement in parent.body
+        for inner in ast.walk(statement)
+    )
+
+
+def _keeps_or_calls(node: ast.AST, names: set[str]) -> bool:
+    """Whether a call is of one of some names, hooks one, or puts one into something."""
+    if not isinstance(node, ast.Call):
+        return False
+    if not isinstance(node.func, ast.Attribute):
+        return bool(_names(node.func) & names)
+    if "hook" in node.func.attr:
+        return bool(_names(node.func.value) & names)
+    kept = {each.id for each in node.args if isinstance(each, ast.Name)}
+    return node.func.attr in _KEEPING_METHODS and bool(kept & names)
+
+
+def _names(expression: ast.expr) -> set[str]:
+    return {each.id for each in ast.walk(expression) if isinstance(each, ast.Name)}
