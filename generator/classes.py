@@ -212,7 +212,7 @@ class ClassIndex:
             self.by_attribute.setdefault(node.attr, []).append(Access(node, owner))
         if node.attr in _MODULE_WALKS or (node.attr == "__dict__" and owner is not None):
             self._add_walk(node, owner)
-        elif is_listing_taken_apart(self.source, node):
+        elif is_listing_taken_apart(self.source, node, by_model=owner is not None):
             self._add_walk(node, owner)
 
     def _is_no_call_of_a_module(self, node: ast.Attribute) -> bool:

@@ -11,11 +11,11 @@ _LISTINGS = frozenset((*_MODULES, "parameters", "named_parameters"))
 _KEEPING_METHODS = frozenset(("append", "add", "insert"))
 
 
-def is_listing_taken_apart(source: Source, node: ast.Attribute) -> bool:
+def is_listing_taken_apart(source: Source, node: ast.Attribute, by_model: bool) -> bool:
     """Whether of ``self.modules()`` or the like more is done than to go through it.
 
-    To go through it is what an initialisation does. More is to call one, to hook or to keep some,
-    or to take one by its number.
+    To go through it is what an initialisation does. More is to call one, to keep some, to take one
+    by its number; and, where the model does it itself, to hook one: others only watch it so.
     """
     if node.attr not in _LISTINGS:
         return False
@@ -28,20 +28,20 @@ def is_listing_taken_apart(source: Source, node: ast.Attribute) -> bool:
             return True  # list(self.modules())[2]
         parent = outer  # enumerate(self.modules())
     return isinstance(parent, ast.For) and any(
-        _keeps_or_calls(inner, _names(parent.target))
+        _keeps_or_calls(inner, _names(parent.target), by_model)
         for statement in parent.body
         for inner in ast.walk(statement)
     )
 
 
-def _keeps_or_calls(node: ast.AST, names: set[str]) -> bool:
+def _keeps_or_calls(node: ast.AST, names: set[str], by_model: bool) -> bool:
     """Whether a call is of one of some names, hooks one, or puts one into something."""
     if not isinstance(node, ast.Call):
         return False
     if not isinstance(node.func, ast.Attribute):
         return bool(_names(node.func) & names)
     if "hook" in node.func.attr:
-        return bool(_names(node.func.value) & names)
+        return by_model and bool(_names(node.func.value) & names)
     kept = {each.id for each in node.args if isinstance(each, ast.Name)}
     return node.func.attr in _KEEPING_METHODS and bool(kept & names)
 

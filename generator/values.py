@@ -52,6 +52,11 @@ _CALLS: Mapping[str, Callable[..., Value]] = {
 }
 
 
+def _gives_all(walk: ast.AST) -> bool:
+    """Whether by what goes through an object's insides any attribute may be set."""
+    return isinstance(walk, ast.Call) or getattr(walk, "attr", "") == "__dict__"
+
+
 class Values:
     """The values of expressions of one source, as far as a reader knows them for certain."""
 
@@ -149,8 +154,7 @@ class Values:
         unclear = [each for each in index.classes.values() if each.is_unclear]
         if (
             any(each.outer_bases for each in owner.ancestors())
-            or any(each.walks for each in relatives)
-            or index.foreign_walks
+            or any(map(_gives_all, (walk for each in relatives for walk in each.walks)))
             or index.code_runners
             or any(index.mentions.naming(name))
             or index.makes_classes

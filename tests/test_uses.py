@@ -135,6 +135,7 @@ def test_other_uses(forward: str, words: str) -> None:
         "next(self.parameters()).device, list(self.modules())",
         "self.resnet = resnet(); self.resnet.conv.weight, self.resnet.children()",
         "json.load(f).conv",
+        "for n, m in net.named_modules(): m.register_forward_hook(x)",
         "out = {'conv': x}",
         "out['conv'] = x",
         "'''conv'''",
