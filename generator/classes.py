@@ -232,10 +232,8 @@ class ClassIndex:
                 given = assigned_value(self.source.parent_of, stores[0])
                 return isinstance(given, ast.Call) and self._is_from_outside(given)
         if isinstance(expression, ast.Name):
-            found = self.source.scope(expression).lookup(expression.id)
-            bindings = found[1] if found is not None else []
-            if len(bindings) == 1 and bindings[0].kind == "assign":
-                expression = bindings[0].value or expression
+            given_once = self.source.scope(expression).only_value(expression.id)
+            expression = given_once[1] if given_once is not None else expression
         if isinstance(expression, ast.Call):
             return meaning(self.source, expression.func).path.startswith(_MODEL_LIBRARIES)
         return meaning(self.source, expression).kind == "import"

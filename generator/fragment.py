@@ -30,7 +30,11 @@ class Outcome(NamedTuple):
 
 
 class Fragment:
-    """A statement or an expression, taken out of the source to be edited."""
+    """A statement or an expression, taken out of the source to be edited.
+
+    Raises:
+        SourceError: libcst does not see in it what ``ast`` does.
+    """
 
     def __init__(
         self,
@@ -43,24 +47,19 @@ class Fragment:
         self.formatter = formatter
         self.text = LINE_END.sub("\n", source.text[span.start : span.end])
         # An expression may go over lines for the parentheses that it stands in.
-        shift = 1 if is_expression else 0
-        self.module = _parsed(f"({self.text})" if is_expression else self.text, source, span)
+        opening, closing = ("(", ")") if is_expression else ("", "")
+        self.module = _parsed(opening + self.text + closing, source, span)
         ranges = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
         places = {}
         for edit in edits:
             call = source.span(edit.call)
             if span.start <= call.start and call.end <= span.end:
-                places[self._place(source, span, call)] = edit
+                places[self._place(source, span, call, opening)] = edit
         self.edit_of: dict[cst.CSTNode, CallEdit | StatementEdit] = {}
         for node, range_ in ranges.items():
             if isinstance(node, cst.Call):
                 start, end = range_.start, range_.end
-                edit_here = places.get(
-                    (
-                        *(start.line, start.column - (shift if start.line == 1 else 0)),
-                        *(end.line, end.column - (shift if end.line == 1 else 0)),
-                    )
-                )
+                edit_here = places.get((start.line, start.column, end.line, end.column))
                 if edit_here is not None:
                     self.edit_of[node] = edit_here
         if len(self.edit_of) != len(places):
@@ -79,10 +78,10 @@ class Fragment:
         return collector.found
 
     @staticmethod
-    def _place(source: Source, span: Span, call: Span) -> tuple[int, int, int, int]:
+    def _place(source: Source, span: Span, call: Span, opening: str) -> tuple[int, int, int, int]:
         place: list[int] = []
         for offset in call:
-            before = LINE_END.sub("\n", source.text[span.start : offset])
+            before = opening + LINE_END.sub("\n", source.text[span.start : offset])
             place += [before.count("\n") + 1, len(before) - before.rfind("\n") - 1]
         return place[0], place[1], place[2], place[3]
 

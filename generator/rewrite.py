@@ -35,6 +35,7 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
 
     Raises:
         TemplateError: the code of an edit, or the source after it, is not Python.
+        SourceError: libcst does not see in a statement what ``ast`` does.
     """
     by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
     splices: list[_Splice] = []

@@ -58,6 +58,16 @@ class Scope:
                 return where, bindings
         return None
 
+    def only_value(self, name: str) -> tuple[Scope, ast.expr] | None:
+        """Where ``name`` is bound and to what, if one assignment is all that ever binds it."""
+        found = self.lookup(name)
+        if found is None or name in self.module.nonlocals:
+            return None
+        scope, bindings = found
+        if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].value is None:
+            return None
+        return scope, bindings[0].value
+
     def visible(self) -> Iterator[Scope]:
         """This scope and those around it; classes are seen only from directly inside."""
         yield self

@@ -119,17 +119,15 @@ class Values:
         raise Unknown
 
     def _name(self, node: ast.Name) -> Value:
-        found = self.source.scope(node).lookup(node.id)
+        found = self.source.scope(node).only_value(node.id)
         if found is None:
             raise Unknown
-        scope, bindings = found
-        if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].value is None:
+        scope, value = found
+        if self._may_be_rebound(scope, value):
             raise Unknown
-        if node.id in scope.module.nonlocals or self._may_be_rebound(scope, bindings[0].value):
-            raise Unknown
-        if isinstance(scope.node, ast.ClassDef) and self.source.is_before(node, bindings[0].value):
+        if isinstance(scope.node, ast.ClassDef) and self.source.is_before(node, value):
             raise Unknown  # a class body that reads a name before it binds it reads that outside
-        return self.evaluate(bindings[0].value)
+        return self.evaluate(value)
 
     def _may_be_rebound(self, scope: Scope, value: ast.expr) -> bool:
         """Whether a name of the module may be given a value without being named."""

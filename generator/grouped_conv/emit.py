@@ -207,7 +207,7 @@ def _call_context(
     binding = _passed_on(
         use.arguments,
         [
-            bound(Variable(each.variable, code)) if each.variable else code
+            bound(Variable(each.variable, code)) if each.variable and not use.hoisted else code
             for each, code in zip(use.arguments, codes, strict=True)
         ],
     )

@@ -214,17 +214,12 @@ def _lacks_groups(source: Source, mapping: ast.expr) -> bool:
     """Whether what stands behind ``**`` is a dict whose literal keys are known not to be groups."""
     if not isinstance(mapping, ast.Name):
         return _is_literal_without_groups(mapping)
-    found = source.scope(mapping).lookup(mapping.id)
-    if found is None:
-        return False
-    scope, bindings = found
-    if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].value is None:
-        return False
-    if mapping.id in scope.module.nonlocals or not _is_literal_without_groups(bindings[0].value):
+    found = source.scope(mapping).only_value(mapping.id)
+    if found is None or not _is_literal_without_groups(found[1]):
         return False
     return all(
         _only_reads(source, node)
-        for node in ast.walk(scope.node)
+        for node in ast.walk(found[0].node)
         if isinstance(node, ast.Name) and node.id == mapping.id and isinstance(node.ctx, ast.Load)
     )
 

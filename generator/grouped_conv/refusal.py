@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+
 from .model import SplitAttribute
+
+
+def line_of(node: ast.AST) -> str:
+    """How a reason names the line of a node."""
+    return f"line {getattr(node, 'lineno', 0)}"
 
 
 class Refusal(Exception):

@@ -7,7 +7,7 @@ import ast
 from ..classes import Access, Class, ClassIndex
 from ..naming import is_mangled, mangled
 from ..scopes import COMPREHENSIONS
-from .refusal import Refusal
+from .refusal import Refusal, line_of
 
 
 def find_calls(
@@ -66,15 +66,15 @@ def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str
     if private != name and (index.accesses(private) or private in index.mentions.quoted):
         return f"it is also reached as {private}"
     for node in index.mentions.naming(name):
-        return f"{name!r} is also named in a string ({_line(node)})"
+        return f"{name!r} is also named in a string ({line_of(node)})"
     for node in index.mentions.computed(name):
-        return f"it may be reached by a computed name ({_line(node)})"
+        return f"it may be reached by a computed name ({line_of(node)})"
     for node in (*(walk for each in relatives for walk in each.walks), *index.foreign_walks):
-        return f"it may be reached by going through all modules or attributes ({_line(node)})"
+        return f"it may be reached by going through all modules or attributes ({line_of(node)})"
     for node in index.code_runners:
-        return f"it may be reached by code in a string ({_line(node)})"
+        return f"it may be reached by code in a string ({line_of(node)})"
     for node in index.reparametrisations:
-        return f"it may be given another parametrization with all modules ({_line(node)})"
+        return f"it may be given another parametrization with all modules ({line_of(node)})"
     return ""
 
 
@@ -83,7 +83,7 @@ def _obstacle_of(
 ) -> str:
     """Why one use of an attribute is not a call that can be rewritten."""
     node = access.node
-    where = _line(node)
+    where = line_of(node)
     if user is None:
         return f"{index.source.code(node)} may be the same attribute ({where})"
     if user not in own.relatives():
@@ -109,7 +109,3 @@ def _obstacle_of(
     if not positional and "input" not in keywords:
         return f"it is called without an input ({where})"
     return ""
-
-
-def _line(node: ast.AST) -> str:
-    return f"line {getattr(node, 'lineno', 0)}"

@@ -14,7 +14,7 @@ from ..naming import fresh, names_in, numbered, outermost_function
 from ..spelling import can_import_torch, spell
 from .classify import Candidate
 from .model import Definition, NamedArgument, SplitAttribute, Use
-from .refusal import Refusal
+from .refusal import Refusal, line_of
 
 _REPLACED = frozenset(("in_channels", "out_channels", "groups"))
 _CALL_PARAMETERS = ("input", "output_size")
@@ -134,7 +134,9 @@ class _StatementWriting:
         )
         if not hoisted and any(each.variable for each in arguments):
             if frame_is_read:
-                raise Refusal(f"the function of {_line(call)} reads its own local names", attribute)
+                raise Refusal(
+                    f"the function of {line_of(call)} reads its own local names", attribute
+                )
             self._check_expression(call, attribute, arguments)
         return Use(
             call,
@@ -163,7 +165,7 @@ class _StatementWriting:
         for inner, outer in pairwise(parents):
             if isinstance(outer, ast.comprehension) and outer.iter is inner:
                 raise Refusal(
-                    f"{_line(call)} calls it on an expression in what a comprehension goes over",
+                    f"{line_of(call)} calls it on an expression in what a comprehension goes over",
                     attribute,
                 )
         forbidden = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
@@ -171,11 +173,12 @@ class _StatementWriting:
             for node in ast.walk(each.argument.value):
                 if isinstance(node, forbidden) or _is_super(node):
                     raise Refusal(
-                        f"{_line(call)} calls it on an expression that binds, waits or calls super",
+                        f"{line_of(call)} calls it on an expression that binds, waits or calls"
+                        " super",
                         attribute,
                     )
         if arguments[0].parameter != "input" and sum(bool(each.variable) for each in arguments) > 1:
-            raise Refusal(f"{_line(call)} calls it with its input not first", attribute)
+            raise Refusal(f"{line_of(call)} calls it with its input not first", attribute)
 
     def _fresh(self, name: str) -> str:
         found = fresh(name, self.taken)
@@ -208,7 +211,3 @@ def _names_read(call: ast.Call) -> set[str]:
 
 def _is_super(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "super"
-
-
-def _line(node: ast.expr) -> str:
-    return f"line {node.lineno}"
