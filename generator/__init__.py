@@ -4,7 +4,7 @@
 """
 
 from .outcome import Options, Record, Result, SourceError, TemplateError, Warning
-from .pipeline import split_source
+from .pipeline import helper_source, split_source
 
 __version__ = "0.1.0"
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "TemplateError",
     "Warning",
     "__version__",
+    "helper_source",
     "split_source",
 ]

@@ -24,6 +24,8 @@ class Options:
         max_unroll: the largest group count that ``"auto"`` writes out; at least 1.
         templates: a directory whose templates replace the built-in ones of the same name.
         black: the ``[tool.black]`` table of the project that the source belongs to.
+        helper_module: the module to import the helper of the module style from, as it stands after
+            ``from``, such as ``..splitting``; empty to emit the helper in the source itself.
 
     Raises:
         ValueError: ``style`` is not one of ``STYLES``, ``max_unroll`` is below 1, or black's line
@@ -34,6 +36,7 @@ class Options:
     max_unroll: int = 4
     templates: Path | None = None
     black: Mapping[str, object] = field(default_factory=dict)
+    helper_module: str = ""
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
@@ -97,11 +100,13 @@ class Result:
         text: the new source; the very string that was given when nothing is split.
         records: one for each convolution that is or may be grouped, in the order of the source.
         warnings: what the user should know besides, in the order of the source.
+        imports_helper: whether the text imports what ``helper_source`` gives.
     """
 
     text: str
     records: tuple[Record, ...] = ()
     warnings: tuple[Warning, ...] = ()
+    imports_helper: bool = False
 
 
 class SourceError(ValueError):

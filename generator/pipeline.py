@@ -53,6 +53,11 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
         raise SourceError("it is nested too deeply") from error
 
 
+def helper_source(options: Options = _DEFAULTS) -> str:
+    """The text of the module that ``options.helper_module`` names."""
+    return ""
+
+
 def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:
     # Slow to import, and so only for a source that changes.
     from .formatting import Formatter
