@@ -28,7 +28,7 @@ _NEUTRAL_BASES = frozenset(
 )
 _MODULE_WALKS = frozenset(("children", "named_children", "_modules", "get_submodule"))
 _MODEL_LIBRARIES = ("torchvision.", "argparse.", "json.", "yaml.")
-_REPARAMETRISING = re.compile(
+REPARAMETRISING = re.compile(
     r"torch\.nn\.utils\."
     r"((parametrize|parametrizations|prune)\..*|(.*\.)?(remove_)?(weight|spectral)_norm)"
 )
@@ -170,7 +170,7 @@ class ClassIndex:
             if isinstance(node, ast.Call)
             and node.args
             and isinstance(node.args[0], ast.Name)
-            and _REPARAMETRISING.fullmatch(meaning(self.source, node.func).path)
+            and REPARAMETRISING.fullmatch(meaning(self.source, node.func).path)
             and self._may_be_any(node.args[0])
         ]
 

@@ -45,12 +45,50 @@ class StatementEdit:
 
 
 @dataclass(frozen=True)
-class Insertion:
-    """Put a statement on a line of its own before another that begins its line."""
+class TextEdit:
+    """Replace an expression by another that holds the text of a part of it as it stands.
 
-    before: ast.stmt
+    Attributes:
+        node: the expression.
+        part: the part of it, or itself.
+        emit: makes the new text of the text of the part, in which other edits are made already.
+    """
+
+    node: ast.expr
+    part: ast.expr
+    emit: Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class RepeatEdit:
+    """Replace a simple statement on lines of its own by one that repeats it for another object.
+
+    Attributes:
+        statement: the statement.
+        parts: the expressions in it that stand for the object.
+        variable: what is to stand in their place.
+        emit: makes the new statement of the text of the old one.
+    """
+
+    statement: ast.stmt
+    parts: tuple[ast.expr, ...]
+    variable: str
+    emit: Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """Put statements on lines of their own.
+
+    Attributes:
+        offset: where the line begins that they stand before.
+        code: the statements.
+        blank_lines: how many empty lines follow them.
+    """
+
+    offset: int
     code: str
     blank_lines: int = 0
 
 
-Edit: TypeAlias = CallEdit | StatementEdit | Insertion
+Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | RepeatEdit | Insertion

@@ -64,6 +64,12 @@ class Formatter:
         lines = self._format(f"_ = ({code})", width).split("\n")
         return [lines[0].removeprefix("_ = "), *lines[1:]]
 
+    def fitted_expression(self, code: str, indent: str) -> list[str]:
+        """The lines of an expression that stands at an indent with a comma after it, without it."""
+        width = self.line_length - len(indent.expandtabs(4)) + len("_ = ") - len(",")
+        lines = self._format(f"_ = ({code})", width).split("\n")
+        return [lines[0].removeprefix("_ = "), *lines[1:]]
+
     def joined(self, lines: list[str], indent: str) -> str:
         """Lines as a text whose first line stands at an indent already."""
         inside_string = _lines_inside_strings("\n".join(lines))

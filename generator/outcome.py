@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Style = Literal["auto", "explicit", "loop"]
-STYLES: tuple[Style, ...] = ("auto", "explicit", "loop")
+Style = Literal["auto", "explicit", "loop", "module"]
+STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "module")
 
-WrittenStyle = Literal["explicit", "loop"]
+WrittenStyle = Literal["explicit", "loop", "module"]
 Status = Literal["split", "kept", "unsplit"]
 
 
@@ -19,8 +19,10 @@ class Options:
     """How a source is to be split.
 
     Attributes:
-        style: ``"explicit"`` writes one attribute a group, ``"loop"`` an ``nn.ModuleList``;
-            ``"auto"`` takes explicit up to ``max_unroll`` groups and loop above.
+        style: ``"explicit"`` writes one attribute a group, ``"loop"`` an ``nn.ModuleList``,
+            ``"module"`` a call of a helper around the construction; ``"auto"`` takes explicit up
+            to ``max_unroll`` groups and loop above. What the first two cannot write is written in
+            module style, whichever is asked for.
         max_unroll: the largest group count that ``"auto"`` writes out; at least 1.
         templates: a directory whose templates replace the built-in ones of the same name.
         black: the ``[tool.black]`` table of the project that the source belongs to.

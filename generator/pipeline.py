@@ -48,6 +48,7 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
             _rewritten(index.source, plans, options) if changes else text,
             tuple(record for plan in plans for record in plan.records),
             tuple(warning for plan in plans for warning in plan.warnings),
+            any(plan.imports_helper for plan in plans),
         )
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error

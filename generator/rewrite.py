@@ -9,25 +9,20 @@ import ast
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from .edits import CallEdit, Edit, Insertion, StatementEdit
+from .edits import CallEdit, Edit, Insertion, RepeatEdit, StatementEdit, TextEdit
 from .formatting import Formatter
 from .fragment import Fragment
 from .outcome import TemplateError
 from .scopes import FUNCTIONS
 from .source import LINE_END, Source, Span
+from .splicing import Splice, TextRewrite, repeated, spliced
 
 _COMPOUND = (
     *(*FUNCTIONS, ast.ClassDef, ast.If, ast.For, ast.AsyncFor, ast.While),
     *(ast.With, ast.AsyncWith, ast.Try, ast.Match),
 )
 _COMPOUND += (ast.TryStar,) if hasattr(ast, "TryStar") else ()  # from Python 3.11
-
-
-class _Splice(NamedTuple):
-    span: Span
-    text: str
 
 
 def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
@@ -38,17 +33,22 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
         SourceError: libcst does not see in a statement what ``ast`` does.
     """
     by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
-    splices: list[_Splice] = []
+    texts: dict[ast.stmt, list[TextEdit]] = defaultdict(list)
+    splices: list[Splice] = []
     for edit in edits:
         if isinstance(edit, Insertion):
-            splices.append(_insert(source, edit))
+            splices.append(_insert(source, edit, formatter))
+        elif isinstance(edit, RepeatEdit):
+            splices.append(repeated(source, edit, formatter))
+        elif isinstance(edit, TextEdit):
+            texts[source.statement(edit.node)].append(edit)
         else:
             by_statement[source.statement(edit.call)].append(edit)
     for statement, group in by_statement.items():
         splices += _StatementRewrite(source, statement, group, formatter).splices()
-    text = source.text
-    for splice in sorted(set(splices), reverse=True):
-        text = text[: splice.span.start] + splice.text + text[splice.span.end :]
+    for statement, group_of_texts in texts.items():
+        splices += TextRewrite(source, statement, group_of_texts, formatter).splices()
+    text = spliced(source, Span(0, len(source.text)), dict.fromkeys(splices))
     _check(source.text, text)
     return text
 
@@ -71,13 +71,11 @@ def _compile(text: str) -> None:
         compile(text, "<source>", "exec", dont_inherit=True)
 
 
-def _insert(source: Source, insertion: Insertion) -> _Splice:
-    decorators: list[ast.expr] = getattr(insertion.before, "decorator_list", [])
-    at = source.span(decorators[0] if decorators else insertion.before).start
-    start = source.line_of(at).start
-    indent = source.indent_of_line(at)
-    code = "".join(indent + line + source.line_end for line in insertion.code.splitlines())
-    return _Splice(Span(start, start), code + source.line_end * insertion.blank_lines)
+def _insert(source: Source, insertion: Insertion, formatter: Formatter) -> Splice:
+    indent = source.indent_of_line(insertion.offset)
+    code = formatter.joined(formatter.statements(insertion.code, indent), indent)
+    span = Span(insertion.offset, insertion.offset)
+    return Splice(span, indent + code + source.line_end * (1 + insertion.blank_lines))
 
 
 class _StatementRewrite:
@@ -96,7 +94,7 @@ class _StatementRewrite:
         self.formatter = formatter
         self.line_end = source.line_end
 
-    def splices(self) -> list[_Splice]:
+    def splices(self) -> list[Splice]:
         """What to put where in the text."""
         if isinstance(self.statement, _COMPOUND):
             return self._header_splices()
@@ -105,7 +103,7 @@ class _StatementRewrite:
                 return self._replaced_statement(edit)
         return self._edited_statement()
 
-    def _replaced_statement(self, edit: StatementEdit) -> list[_Splice]:
+    def _replaced_statement(self, edit: StatementEdit) -> list[Splice]:
         span, indent = self.source.span(edit.statement), self._indent()
         fragment = Fragment(self.source, span, self.edits, self.formatter)
         outcome = fragment.run()
@@ -125,7 +123,7 @@ class _StatementRewrite:
                 comments.append(trailing.strip())
         return self._placed(span, self.formatter.joined([*comments, *lines], indent), indent)
 
-    def _edited_statement(self) -> list[_Splice]:
+    def _edited_statement(self) -> list[Splice]:
         span, indent = self.source.span(self.statement), self._indent()
         fragment = Fragment(self.source, span, self.edits, self.formatter)
         trailing = self._trailing_comment(span)
@@ -149,7 +147,7 @@ class _StatementRewrite:
         rest = self.source.text[span.end : self.source.line_of(span.end).end]
         return rest if rest.lstrip().startswith("#") else ""
 
-    def _header_splices(self) -> list[_Splice]:
+    def _header_splices(self) -> list[Splice]:
         splices = []
         comments: list[str] = []
         indent = self.source.indent_of_line(self.source.span(self.statement).start)
@@ -164,21 +162,21 @@ class _StatementRewrite:
             length = span.start - first.start + len(code) + last.end - span.end
             if length > max(self.formatter.line_length, first.end - first.start):
                 code = self.formatter.joined(self.formatter.broken_expression(code, indent), indent)
-            splices.append(_Splice(span, code))
+            splices.append(Splice(span, code))
         start = self.source.line_of(self.source.span(self.statement).start).start
         if comments:
             text = "".join(indent + comment + self.line_end for comment in comments)
-            splices.append(_Splice(Span(start, start), text))
+            splices.append(Splice(Span(start, start), text))
         return splices
 
-    def _placed(self, span: Span, code: str, indent: str) -> list[_Splice]:
+    def _placed(self, span: Span, code: str, indent: str) -> list[Splice]:
         """Code in place of a span that begins with the statement."""
-        splice = _Splice(span, code)
+        splice = Splice(span, code)
         if LINE_END.search(code) and not self.source.is_first_on_line(self.statement):
             return [*self._broken_line(indent), splice]
         return [splice]
 
-    def _broken_line(self, indent: str) -> list[_Splice]:
+    def _broken_line(self, indent: str) -> list[Splice]:
         """Line breaks in place of the colon's space or the semicolons before the statement."""
         block = _block_of(self.source, self.statement)
         position = block.index(self.statement)
@@ -186,11 +184,11 @@ class _StatementRewrite:
         if not self.source.is_first_on_line(block[0]):
             first = self.source.span(block[0]).start
             colon = self.source.text.rindex(":", 0, first) + 1
-            found.append(_Splice(Span(colon, first), self.line_end + indent))
+            found.append(Splice(Span(colon, first), self.line_end + indent))
         if position > 0:
             previous = self.source.span(block[position - 1]).end
             start = self.source.span(self.statement).start
-            found.append(_Splice(Span(previous, start), self.line_end + indent))
+            found.append(Splice(Span(previous, start), self.line_end + indent))
         return found
 
     def _indent(self) -> str:

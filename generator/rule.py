@@ -34,6 +34,10 @@ class Plan(Protocol):
     def changes(self) -> bool:
         """Whether there is anything to rewrite."""
 
+    @property
+    def imports_helper(self) -> bool:
+        """Whether the new source imports a helper module."""
+
     def edits(self, source: Source, templates: Templates) -> Iterable[Edit]:
         """The edits that carry the plan out."""
 

@@ -27,10 +27,13 @@ def assert_becomes(before: str, after: str, options: Options = Options()) -> Res
 
 
 def reason(source: str, options: Options = Options()) -> str:
-    """Why the only site of a source is left unsplit."""
-    (record,) = assert_unchanged(source, options).records
-    assert record.status == "unsplit"
-    return record.detail
+    """Why the only site of a source is not written out: left as it is, or split by the helper."""
+    (record,) = split_source(dedent(source), options).records
+    if record.status == "unsplit":
+        assert_unchanged(source, options)
+        return record.detail
+    assert record.style == "module"
+    return record.detail.partition(" (module); ")[2]
 
 
 def model(init: str = "", forward: str = "return self.conv(x)", top: str = "") -> str:

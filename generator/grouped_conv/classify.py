@@ -45,18 +45,33 @@ class Verdict:
     reason: str
 
 
+@dataclass(frozen=True)
+class Deferred:
+    """A convolution to be split where it is built, since it cannot be written out.
+
+    Attributes:
+        site: where it is built.
+        reason: why it cannot be written out.
+        numbers: its in_channels, out_channels and groups, where they are known.
+    """
+
+    site: Site
+    reason: str
+    numbers: tuple[int, int, int] | None = None
+
+
 _DEPTHWISE = Verdict("kept", "depthwise, which PLiNIO takes as it is")
 _DEPTHWISE_TRANSPOSED = Verdict("kept", "depthwise")
 
 
-def classify(values: Values, site: Site) -> Candidate | Verdict | None:
+def classify(values: Values, site: Site) -> Candidate | Deferred | Verdict | None:
     """Say what a site is; None for a plain convolution, of which nothing is to be said."""
     conv = site.conv
+    if conv is None:
+        return _classify_indirect(values, site)
     groups = _known(values, site, "groups", default=1)
     if groups == 1:
         return None
-    if conv is None:
-        return _unsplit(site.obstacle)
     depthwise = _DEPTHWISE_TRANSPOSED if conv.transposed else _DEPTHWISE
     if groups is None and _is_depthwise_by_name(site, conv):
         return depthwise
@@ -64,20 +79,39 @@ def classify(values: Values, site: Site) -> Candidate | Verdict | None:
         return _unsplit("a lazy convolution learns its in_channels only when it is called")
     in_channels = _known(values, site, "in_channels")
     out_channels = _known(values, site, "out_channels")
+    if len(site.call.args) > len(conv.parameters):
+        return _unsplit("torch refuses it: it takes fewer arguments")
     if groups is None:
-        return _unsplit(_unknown(values, site, "groups"))
+        return Deferred(site, _unknown(values, site, "groups"))
     if in_channels is None:
-        return _unsplit(_unknown(values, site, "in_channels"))
+        return Deferred(site, _unknown(values, site, "in_channels"))
     if out_channels is None:
-        return _unsplit(_unknown(values, site, "out_channels"))
+        return Deferred(site, _unknown(values, site, "out_channels"))
     numbers = in_channels, out_channels, groups
     if kind_of(conv, *numbers) == "depthwise":
         return depthwise
-    obstacle = _invalid(conv, site, *numbers) or _unreadable(site)
-    return _unsplit(obstacle) if obstacle else _candidate(values.index, site, conv, numbers)
+    obstacle = _invalid(conv, *numbers)
+    if obstacle:
+        return _unsplit(obstacle)
+    return _candidate(values.index, site, conv, numbers)
 
 
-def _invalid(conv: ConvClass, site: Site, in_channels: int, out_channels: int, groups: int) -> str:
+def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
+    indirect = site.indirect
+    assert indirect is not None, "every site has a class or is indirect"
+    if _known(values, site, "groups") == 1:
+        return None
+    if indirect.kind == "refused":
+        return _unsplit(indirect.reason)
+    shown = " ".join(values.index.source.code(site.call.func).split())
+    if indirect.subclass is not None:
+        return Deferred(site, f"{shown} is a subclass of {indirect.subclass.base}")
+    if indirect.kind == "partial":
+        return Deferred(site, "a partial builds it only when it is called")
+    return Deferred(site, f"what {shown} is, is known only at run time")
+
+
+def _invalid(conv: ConvClass, in_channels: int, out_channels: int, groups: int) -> str:
     """Why torch does not construct it, if so."""
     if min(in_channels, out_channels, groups) < 1:
         return f"torch refuses it: {groups} groups, {in_channels} to {out_channels} channels"
@@ -86,29 +120,24 @@ def _invalid(conv: ConvClass, site: Site, in_channels: int, out_channels: int, g
             f"torch refuses it: groups={groups} does not divide"
             f" in_channels={in_channels} and out_channels={out_channels}"
         )
-    if len(site.call.args) > len(conv.parameters):
-        return "torch refuses it: it takes fewer arguments"
-    return ""
-
-
-def _unreadable(site: Site) -> str:
-    """Why its arguments cannot be written for each group, if so."""
-    if site.arguments.starred:
-        return "what *args passes to it is known only at run time"
-    if any(isinstance(node, ast.NamedExpr) for node in ast.walk(site.call)):
-        return "one of its arguments binds a name"
     return ""
 
 
 def _candidate(
     index: ClassIndex, site: Site, conv: ConvClass, numbers: tuple[int, int, int]
-) -> Candidate | Verdict:
+) -> Candidate | Deferred:
     statement = index.source.parent(site.call)
     target = self_target(index, statement)
     if target is None or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
-        return _unsplit("it is not assigned to an attribute of self in a statement of its own")
-    owner, attribute = target
-    return Candidate(site, statement, attribute, owner, attribute.attr, conv, *numbers)
+        reason = "it is not assigned to an attribute of self in a statement of its own"
+    elif site.arguments.starred:
+        reason = "what *args passes to it is known only at run time"
+    elif any(isinstance(node, ast.NamedExpr) for node in ast.walk(site.call)):
+        reason = "one of its arguments binds a name"
+    else:
+        owner, attribute = target
+        return Candidate(site, statement, attribute, owner, attribute.attr, conv, *numbers)
+    return Deferred(site, reason, numbers)
 
 
 def single_target(statement: ast.AST) -> ast.expr | None:

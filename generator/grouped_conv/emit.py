@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..edits import CallEdit, Codes, Edit, Insertion, Replacement, StatementEdit
+from ..edits import CallEdit, Codes, Edit, Replacement, StatementEdit
 from ..outcome import WrittenStyle
 from ..source import Source
-from ..spelling import place_for_torch_import
 from .model import Definition, NamedArgument, Use
 
 if TYPE_CHECKING:
@@ -106,11 +105,7 @@ class CallContext:
 
 
 def make_edits(
-    source: Source,
-    definitions: Iterable[Definition],
-    uses: Iterable[Use],
-    needs_torch: bool,
-    templates: Templates,
+    source: Source, definitions: Iterable[Definition], uses: Iterable[Use], templates: Templates
 ) -> Iterator[Edit]:
     """The edits that replace some definitions and calls.
 
@@ -121,10 +116,6 @@ def make_edits(
         yield _definition_edit(source, definition, templates)
     for use in uses:
         yield _use_edit(source, use, templates)
-    if needs_torch:
-        place = place_for_torch_import(source)
-        code = templates.render("import.py.jinja", "statement", "torch")
-        yield Insertion(place.before, code, blank_lines=0 if place.among_imports else 2)
 
 
 def _definition_edit(source: Source, definition: Definition, templates: Templates) -> StatementEdit:

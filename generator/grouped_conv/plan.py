@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,10 +14,14 @@ from ..naming import fresh_series, mangled
 from ..outcome import Options, Record, Warning, WrittenStyle
 from ..source import Source
 from ..values import Values
-from .classify import Candidate, Verdict, classify, self_target, single_target
+from .classify import Candidate, Deferred, Verdict, classify, self_target, single_target
 from .emit import make_edits
+from .emit_module import make_module_edits
 from .find import Site, find_sites
+from .helper import insert_helper, insert_imports
+from .initialisation import warn_of_initialisation
 from .model import Definition, SplitAttribute, Use
+from .modules import ModulePlan, ModuleStyle, is_by_filter
 from .refusal import Refusal
 from .uses import find_calls
 from .writing import Writing
@@ -37,71 +41,166 @@ class Plan:
 
     Attributes:
         records: one for each site, in the order of the source.
-        warnings: what the user should know besides.
+        warnings: what the user should know besides, in the order of the source.
         definitions: the assignments to replace.
         uses: the calls to replace.
-        needs_torch: whether ``import torch`` must be added.
+        modules: what is split where it is built; None for nothing.
+        missing: the modules that the source must import, with ``as`` where under another name.
     """
 
     records: tuple[Record, ...]
     warnings: tuple[Warning, ...]
     definitions: tuple[Definition, ...]
     uses: tuple[Use, ...]
-    needs_torch: bool
+    modules: ModulePlan | None
+    missing: tuple[str, ...]
 
     @property
     def changes(self) -> bool:
         """Whether there is anything to rewrite."""
-        return bool(self.definitions)
+        return bool(self.definitions or self.modules)
 
-    def edits(self, source: Source, templates: Templates) -> Iterable[Edit]:
+    @property
+    def imports_helper(self) -> bool:
+        """Whether the new source imports the helper of the module style."""
+        return self.modules is not None and bool(self.modules.helper.path)
+
+    def edits(self, source: Source, templates: Templates) -> Iterator[Edit]:
         """The edits that carry the plan out."""
-        return make_edits(source, self.definitions, self.uses, self.needs_torch, templates)
+        users = [each.site.call for each in self.modules.sites] if self.modules else []
+        yield from insert_imports(source, self.missing, users, templates)
+        if self.modules is not None:
+            yield from insert_helper(source, self.modules.helper, users, templates)
+            yield from make_module_edits(source, self.modules, templates)
+        yield from make_edits(source, self.definitions, self.uses, templates)
 
 
 def make_plan(index: ClassIndex, options: Options) -> Plan:
     """Plan all sites of a source. An attribute is split in all its places, or in none."""
-    source = index.source
-    records: list[Record] = []
-    attributes: list[SplitAttribute] = []
-    by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
-    warnings: list[Warning] = []
-    values = Values(index)
+    planning = _Planning(index, options)
     for site in find_sites(index):
-        found = classify(values, site)
+        planning.add(site)
+    return planning.finish()
+
+
+class _Planning:
+    """Sorts the sites of one source by what becomes of them."""
+
+    def __init__(self, index: ClassIndex, options: Options) -> None:
+        self.index = index
+        self.options = options
+        self.values = Values(index)
+        self.style = ModuleStyle(index)
+        self.records: list[Record] = []
+        self.warnings: list[Warning] = []
+        self.deferred: list[Deferred] = []
+        self.by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
+
+    def add(self, site: Site) -> None:
+        """Take a site in."""
+        found = classify(self.values, site)
         if found is not None and site.conv is not None and site.conv.transposed:
-            warnings.append(Warning(*source.place(site.call), _TRANSPOSED))
+            self.warnings.append(Warning(*self.index.source.place(site.call), _TRANSPOSED))
         if isinstance(found, Verdict):
-            records.append(_record(source, site, _name(index, site), found))
+            self.records.append(self._record(site, found))
+        elif isinstance(found, Deferred):
+            self._defer(found)
         elif found is not None:
-            by_attribute[found.owner, found.attribute].append(found)
-    given: _Given = defaultdict(set)
-    for candidates in by_attribute.values():
-        try:
-            attributes.append(_split(index, candidates, options, given))
-        except Refusal as refusal:
-            records += _refused(index, candidates, refusal)
-    while True:
-        writing = Writing(index)
-        try:
-            definitions, uses = writing.write(attributes)
-            break
-        except Refusal as refusal:
-            assert refusal.attribute is not None
-            attributes.remove(refusal.attribute)
-            records += _refused(index, refusal.attribute.candidates, refusal)
-    for each in attributes:
-        records += [_done(index, candidate, each) for candidate in each.candidates]
-    return Plan(
-        tuple(sorted(records, key=_place)),
-        tuple(warnings),
-        tuple(definitions),
-        tuple(uses),
-        writing.needs_torch,
-    )
+            self.by_attribute[found.owner, found.attribute].append(found)
+
+    def finish(self) -> Plan:
+        """Decide about all that was taken in."""
+        attributes: list[SplitAttribute] = []
+        given: _Given = defaultdict(set)
+        for candidates in self.by_attribute.values():
+            try:
+                attributes.append(_split(self.index, candidates, self.options, given))
+            except Refusal as refusal:
+                self._defer_all(candidates, str(refusal))
+        while True:
+            modules = self._modules()
+            try:
+                self._check_apart(attributes, modules)
+                writing = Writing(self.index)
+                definitions, uses = writing.write(attributes)
+                break
+            except Refusal as refusal:
+                assert refusal.attribute is not None
+                attributes.remove(refusal.attribute)
+                self._defer_all(refusal.attribute.candidates, str(refusal))
+        for attribute in attributes:
+            self.records += [_done(self.index, each, attribute) for each in attribute.candidates]
+        if modules is not None:
+            self.records += [self._split_by_helper(each, modules) for each in modules.sites]
+        if attributes or modules:
+            self.warnings += warn_of_initialisation(self.index.source)
+        missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
+        missing += modules.helper.missing if modules else ()
+        return Plan(
+            tuple(sorted(self.records, key=_place)),
+            tuple(sorted(self.warnings, key=_place)),
+            tuple(definitions),
+            tuple(uses),
+            modules,
+            tuple(dict.fromkeys(missing)),
+        )
+
+    def _defer(self, deferred: Deferred) -> None:
+        """Have a convolution split where it is built, or say why it stays as it is."""
+        refusal = self.style.refusal(deferred)
+        if refusal is None:
+            self.deferred.append(deferred)
+        else:
+            self.records.append(self._record(deferred.site, Verdict("unsplit", str(refusal))))
+
+    def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
+        for each in candidates:
+            numbers = each.in_channels, each.out_channels, each.groups
+            self._defer(Deferred(each.site, reason, numbers))
+
+    def _modules(self) -> ModulePlan | None:
+        if not self.deferred:
+            return None
+        return self.style.plan(self.deferred, self.options.helper_module)
+
+    def _check_apart(self, attributes: list[SplitAttribute], modules: ModulePlan | None) -> None:
+        """See that no statement changes in both ways."""
+        statement = self.index.source.statement
+        changed = {statement(each) for each in modules.users()} if modules else set()
+        for attribute in attributes:
+            for call in attribute.calls:
+                if statement(call) in changed:
+                    raise Refusal("it is called where another one is built", attribute)
+
+    def _record(self, site: Site, verdict: Verdict) -> Record:
+        line, column = self.index.source.place(site.call)
+        return Record(line, column, _name(self.index, site), verdict.status, verdict.reason)
+
+    def _split_by_helper(self, deferred: Deferred, modules: ModulePlan) -> Record:
+        site, numbers = deferred.site, deferred.numbers
+        if numbers is not None and site.conv is not None:
+            inputs, outputs, groups = numbers
+            size = f"{inputs // groups} -> {outputs // groups}"
+            detail = f"{groups} {site.conv.name} of {size} channels (module)"
+        else:
+            detail = "plain ones when it is built (module)"
+        reasons = [deferred.reason] if deferred.reason else []
+        if site.call in modules.normalised:
+            reasons.append("PLiNIO takes no convolution under weight_norm")
+        if is_by_filter(deferred):
+            reasons.append("PLiNIO takes no subclass")
+        line, column = self.index.source.place(site.call)
+        return Record(
+            line,
+            column,
+            _name(self.index, site),
+            "split",
+            "; ".join([detail, *reasons]),
+            style="module",
+        )
 
 
-def _place(each: Record) -> tuple[int, int]:
+def _place(each: Record | Warning) -> tuple[int, int]:
     return each.line, each.column
 
 
@@ -109,6 +208,8 @@ def _split(
     index: ClassIndex, candidates: list[Candidate], options: Options, given: _Given
 ) -> SplitAttribute:
     first = candidates[0]
+    if options.style == "module":
+        raise Refusal("")
     if len({(each.conv, each.in_channels, each.groups) for each in candidates}) > 1:
         raise Refusal(
             f"self.{first.attribute} is assigned convolutions that differ in class,"
@@ -154,19 +255,6 @@ def _name(index: ClassIndex, site: Site) -> str:
     if target is not None:
         return f"{target[0].name}.{target[1].attr}"
     return " ".join(index.source.code(single_target(statement) or site.call.func).split())
-
-
-def _record(source: Source, site: Site, name: str, verdict: Verdict) -> Record:
-    line, column = source.place(site.call)
-    return Record(line, column, name, verdict.status, verdict.reason)
-
-
-def _refused(
-    index: ClassIndex, candidates: Iterable[Candidate], refusal: Refusal
-) -> Iterable[Record]:
-    verdict = Verdict("unsplit", str(refusal))
-    for each in candidates:
-        yield _record(index.source, each.site, _name(index, each.site), verdict)
 
 
 def _done(index: ClassIndex, candidate: Candidate, attribute: SplitAttribute) -> Record:

@@ -1,0 +1,262 @@
+"""Follow an object through a source: which expressions may be it, or a container that holds it."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Final
+
+from .classes import ClassIndex
+from .names import meaning
+from .scopes import COMPREHENSIONS, FUNCTIONS, Scope
+from .source import Source
+
+_KEEPING_METHODS: Final = frozenset(
+    (
+        *("append", "insert", "extend", "add", "update", "setdefault", "register"),
+        *("add_module", "register_module", "__setitem__", "__setattr__"),
+    )
+)
+_GIVING_METHODS: Final = frozenset(
+    (
+        *("values", "items", "children", "named_children", "pop", "get", "copy"),
+        *("to", "cpu", "cuda", "float", "double", "half", "eval", "train", "requires_grad_"),
+    )
+)
+_TRANSPARENT: Final = frozenset(
+    (
+        *("list", "tuple", "dict", "set", "zip", "enumerate", "reversed", "iter", "next"),
+        *("collections.OrderedDict", "collections.deque", "copy.copy", "copy.deepcopy"),
+        *("itertools.chain", "typing.cast"),
+        *(f"torch.nn.{each}" for each in ("Sequential", "ModuleList", "ModuleDict")),
+        *(f"torch.nn.utils.{each}" for each in ("weight_norm", "spectral_norm")),
+        *(f"torch.nn.utils.parametrizations.{each}" for each in ("weight_norm", "spectral_norm")),
+    )
+)
+_CHILDREN: Final = frozenset(("children", "named_children", "_modules"))
+
+
+class Flow:
+    """Where objects may get to within one source.
+
+    A container counts as what it holds, and what is handed to code outside of the source is lost
+    sight of.
+    """
+
+    def __init__(self, index: ClassIndex) -> None:
+        self.index = index
+        self.source = index.source
+
+    def reached(self, start: ast.expr) -> set[ast.expr]:
+        """All expressions that may be the object that one builds, itself included."""
+        return _Search(self).run([start])
+
+    def returned(self, function: ast.expr) -> set[ast.expr]:
+        """All expressions that may be what a function returns that an expression makes."""
+        return _Search(self).run(_calls(self.source, self.reached(function)))
+
+    @cached_property
+    def loads(self) -> dict[tuple[Scope, str], list[ast.Name]]:
+        """Where a name is read, by the scope that binds it."""
+        found = defaultdict(list)
+        for node in self.source.nodes:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                bound = self.source.scope(node).lookup(node.id)
+                if bound is not None:
+                    found[bound[0], node.id].append(node)
+        return found
+
+
+class _Search:
+    """One search, forwards from an expression."""
+
+    def __init__(self, flow: Flow, lambdas: set[ast.Lambda] | None = None) -> None:
+        self.flow = flow
+        self.index = flow.index
+        self.source = flow.source
+        self.found: set[ast.expr] = set()
+        self.pending: list[ast.expr] = []
+        self.lambdas: set[ast.Lambda] = set() if lambdas is None else lambdas
+
+    def run(self, start: Iterable[ast.expr]) -> set[ast.expr]:
+        self._reach(start)
+        while self.pending:
+            expression = self.pending.pop()
+            self._follow(expression, self.source.parent(expression))
+        return self.found
+
+    def _reach(self, expressions: Iterable[ast.expr]) -> None:
+        for each in expressions:
+            if each not in self.found:
+                self.found.add(each)
+                self.pending.append(each)
+
+    def _follow(self, node: ast.expr, parent: ast.AST) -> None:
+        match parent:
+            case ast.Assign(value=value) if value is node:
+                for target in parent.targets:
+                    self._store(target)
+            case ast.AnnAssign() | ast.AugAssign():
+                self._store(parent.target)
+            case ast.NamedExpr():
+                self._store(parent.target)
+                self._reach([parent])
+            case ast.Return() | ast.Yield() | ast.YieldFrom():
+                self._reach(self._calls_of_function(self._function_around(parent)))
+            case ast.Lambda():
+                if parent not in self.lambdas:
+                    self.lambdas.add(parent)
+                    made = _Search(self.flow, self.lambdas).run([parent])
+                    self._reach(_calls(self.source, made))
+            case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is node:
+                self._store(parent.target)
+            case ast.Call() if parent.func is not node:
+                self._pass(node, parent)
+            case ast.keyword():
+                call = self.source.parent(parent)
+                if isinstance(call, ast.Call):
+                    self._pass(node, call, parent.arg)
+            case ast.Subscript(value=value) if value is node:
+                self._reach([parent])
+            case ast.Attribute():
+                self._reach(self._given_by_method(parent))
+            case ast.IfExp(test=test) if test is node:
+                pass
+            case (
+                ast.Starred()
+                | ast.List()
+                | ast.Tuple()
+                | ast.Set()
+                | ast.Dict()
+                | ast.IfExp()
+                | ast.BoolOp()
+                | ast.BinOp()
+            ):
+                self._reach([parent])
+            case _ if isinstance(parent, COMPREHENSIONS):
+                self._reach([parent])
+
+    def _store(self, target: ast.expr) -> None:
+        match target:
+            case ast.Name():
+                bound = self.source.scope(target).lookup(target.id)
+                if bound is not None:
+                    self._reach(self.flow.loads.get((bound[0], target.id), []))
+            case ast.Attribute():
+                self._reach(self._loads_of_attribute(target.attr, target.value))
+            case ast.Subscript() | ast.Starred():
+                self._store(target.value)
+            case ast.Tuple() | ast.List():
+                for each in target.elts:
+                    self._store(each)
+
+    def _loads_of_attribute(self, name: str, instance: ast.expr) -> Iterator[ast.expr]:
+        owner = self.index.self_class(instance)
+        relatives = self.index.classes[owner].relatives() if owner is not None else []
+        for access in self.index.accesses(name):
+            user = self.index.classes[access.owner] if access.owner is not None else None
+            if owner is None or user is None or user in relatives:
+                if isinstance(access.node.ctx, ast.Load):
+                    yield access.node
+        for each in relatives:
+            for walk in each.walks:
+                if isinstance(walk, ast.Attribute) and walk.attr in _CHILDREN:
+                    call = self.source.parent(walk)
+                    yield call if isinstance(call, ast.Call) and call.func is walk else walk
+
+    def _pass(self, node: ast.expr, call: ast.Call, keyword: str | None = None) -> None:
+        function = call.func
+        if isinstance(function, ast.Attribute) and function.attr in _KEEPING_METHODS:
+            self._store(function.value)
+            self._store_named(call.args, function.value)
+        callee = meaning(self.source, function)
+        path = callee.path
+        if callee.kind == "unknown" and isinstance(function, ast.Name):
+            path = function.id
+        if path == "setattr" and len(call.args) == 3:
+            self._store_named(call.args[1:], call.args[0])
+        if path in _TRANSPARENT:
+            self._reach([call])
+        self._pass_to(self._functions_called(function), node, call, keyword)
+
+    def _store_named(self, arguments: list[ast.expr], instance: ast.expr) -> None:
+        match arguments:
+            case [ast.Constant(value=str(name)), _]:
+                self._reach(self._loads_of_attribute(name, instance))
+
+    def _pass_to(
+        self, functions: Iterable[ast.AST], node: ast.expr, call: ast.Call, keyword: str | None
+    ) -> None:
+        """Reach what functions of the source do with an argument."""
+        for function in functions:
+            if isinstance(function, FUNCTIONS):
+                is_method = isinstance(self.source.scope(function).node, ast.ClassDef)
+                scope = self.source.scope(function.body[0])
+                for name in _parameters(function, node, call, keyword, skipped=int(is_method)):
+                    self._reach(self.flow.loads.get((scope, name), []))
+
+    def _functions_called(self, function: ast.expr) -> Iterator[ast.AST]:
+        """The functions of the source that a call may run."""
+        callee = meaning(self.source, function)
+        if isinstance(callee.node, FUNCTIONS):
+            yield callee.node
+        elif isinstance(callee.node, ast.ClassDef):
+            for each in self.index.classes[callee.node].ancestors():
+                yield from _functions(each.scope, "__init__")
+        elif isinstance(function, ast.Attribute) and callee.kind != "import":
+            for each in self.index.classes.values():
+                yield from _functions(each.scope, function.attr)
+
+    def _given_by_method(self, attribute: ast.Attribute) -> Iterator[ast.expr]:
+        call = self.source.parent(attribute)
+        if attribute.attr in _GIVING_METHODS and isinstance(call, ast.Call):
+            if call.func is attribute:
+                yield call
+        elif attribute.attr == "_modules":
+            yield attribute
+
+    def _function_around(self, node: ast.AST) -> ast.AST:
+        return next(each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS))
+
+    def _calls_of_function(self, function: ast.AST) -> Iterator[ast.expr]:
+        name = str(getattr(function, "name", ""))
+        yield from self.index.calls_of.get(name, [])
+        yield from _calls(self.source, (each.node for each in self.index.accesses(name)))
+
+
+def _calls(source: Source, functions: Iterable[ast.expr]) -> Iterator[ast.Call]:
+    """The calls of some expressions."""
+    for each in functions:
+        call = source.parent(each)
+        if isinstance(call, ast.Call) and call.func is each:
+            yield call
+
+
+def _functions(scope: Scope, name: str) -> Iterator[ast.AST]:
+    for binding in scope.bindings.get(name, []):
+        if binding.kind == "function":
+            yield binding.node
+
+
+def _parameters(
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    node: ast.expr,
+    call: ast.Call,
+    keyword: str | None,
+    skipped: int,
+) -> Iterator[str]:
+    """The parameters of a function that an argument of a call may go to."""
+    arguments = function.args
+    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)][skipped:]
+    if keyword is not None:
+        yield keyword
+    elif node in call.args:
+        position = call.args.index(node)
+        starred = any(isinstance(each, ast.Starred) for each in call.args[: position + 1])
+        yield from positional if starred else positional[position : position + 1]
+        if arguments.vararg is not None and (starred or position >= len(positional)):
+            yield arguments.vararg.arg
+    if keyword is not None and arguments.kwarg is not None:
+        yield arguments.kwarg.arg

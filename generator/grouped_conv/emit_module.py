@@ -1,0 +1,81 @@
+"""Fill the template of the module style, and hand the code to the rewriter as edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..edits import Edit, RepeatEdit, TextEdit
+from ..naming import fresh, names_in, outermost_function
+from ..source import Source
+from .helper import TEMPLATE, Helper
+from .modules import ModulePlan, is_by_filter, is_partial
+from .objects import Repeat
+
+if TYPE_CHECKING:
+    from ..templating import Templates
+
+
+@dataclass(frozen=True)
+class SiteContext:
+    """What the macros are given as ``site``.
+
+    Attributes:
+        helper: the helper.
+        code: of the convolution.
+        by_filter: whether its class adds something to its forward for each filter.
+        function: the code of the function that is applied to it.
+        variable: a loop variable.
+        statement: the code of a statement about that variable.
+    """
+
+    helper: Helper
+    code: str
+    by_filter: bool = False
+    function: str = ""
+    variable: str = ""
+    statement: str = ""
+
+
+def make_module_edits(source: Source, plan: ModulePlan, templates: Templates) -> Iterator[Edit]:
+    """The edits that carry the plan out, but for those that put the helper into the source.
+
+    Raises:
+        TemplateError: a template is faulty; raised when the edit's code is emitted.
+    """
+    helper = plan.helper
+
+    def rendered(macro: str, **context: object) -> Callable[[str], str]:
+        def emit(code: str) -> str:
+            return templates.render(TEMPLATE, macro, SiteContext(helper, code, **context))  # type: ignore[arg-type]
+
+        return emit
+
+    for each in plan.sites:
+        call = each.site.call
+        if is_partial(each):
+            yield TextEdit(call.args[0], call.args[0], rendered("built"))
+        else:
+            yield TextEdit(call, call, rendered("wrapped", by_filter=is_by_filter(each)))
+    for call in plan.uses.applications:
+        function = source.code(call.func)
+        yield TextEdit(call, call.args[0], rendered("applied", function=function))
+    for node in plan.uses.firsts:
+        yield TextEdit(node, node, rendered("first"))
+    for repeat in plan.uses.repeats.values():
+        yield _repeat_edit(source, helper, repeat, templates)
+
+
+def _repeat_edit(
+    source: Source, helper: Helper, repeat: Repeat, templates: Templates
+) -> RepeatEdit:
+    taken = names_in(outermost_function(source, repeat.statement))
+    variable = next((each for each in ("conv", "part") if each not in taken), fresh("conv", taken))
+    code = source.code(repeat.parts[0])
+
+    def emit(statement: str) -> str:
+        context = SiteContext(helper, code, variable=variable, statement=statement)
+        return templates.render(TEMPLATE, "each", context)
+
+    return RepeatEdit(repeat.statement, repeat.parts, variable, emit)

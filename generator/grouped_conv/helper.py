@@ -1,0 +1,179 @@
+"""The helper of the module style: what of it a source needs, and under which names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+from ..edits import Insertion
+from ..naming import fresh, names_in
+from ..places import (
+    line_above_comments,
+    line_of,
+    place_after_imports,
+    place_for_definition,
+    place_for_import,
+)
+from ..scopes import Binding
+from ..source import Source
+from ..spelling import spell_in_module
+
+if TYPE_CHECKING:
+    from ..templating import Templates
+
+TEMPLATE: Final = "module.py.jinja"
+FEATURES: Final = frozenset(("split", "transposed", "held", "by_filter", "build", "apply", "parts"))
+_FUNCTIONS: Final = ("split", "by_filter", "build", "apply", "parts")
+_SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|build_split)(_\d+)?")
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the classes and functions of the helper are called in a source."""
+
+    module: str = "SplitGroups"
+    transposed: str = "SplitGroupsTransposed"
+    grouped: str = "is_grouped"
+    split: str = "split_groups"
+    by_filter: str = "split_by_filter"
+    build: str = "build_split"
+    apply: str = "apply_to_parts"
+    parts: str = "parts_of"
+
+
+@dataclass(frozen=True)
+class Modules:
+    """How a source calls the modules that the helper makes use of."""
+
+    torch: str = "torch"
+    nn: str = "nn"
+    copy: str = "copy"
+    warnings: str = "warnings"
+
+
+@dataclass(frozen=True)
+class Helper:
+    """The helper as the templates are given it.
+
+    Attributes:
+        names: of its classes and functions.
+        modules: what it calls torch and others.
+        features: what of it is needed.
+        path: the module to import it from; empty where it is emitted in the source.
+        imports: what to import from there, with ``as`` where it has another name here.
+        missing: the modules that the source must import for it, with ``as`` likewise.
+        is_there: whether the source has it already.
+    """
+
+    names: Names
+    features: frozenset[str]
+    modules: Modules = Modules()
+    path: str = ""
+    imports: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    is_there: bool = False
+
+
+def is_split_already(source: Source, call: ast.Call) -> bool:
+    """Whether a call that builds a convolution is an argument of a helper's function."""
+    parent = source.parent(call)
+    around = parent.func if isinstance(parent, ast.Call) and call in parent.args else None
+    return any(_is_helper(source, each) for each in (around, *call.args[:1]))
+
+
+def _is_helper(source: Source, function: ast.expr | None) -> bool:
+    if not isinstance(function, ast.Name) or not _SPLITTING.fullmatch(function.id):
+        return False
+    found = source.scope(function).lookup(function.id)
+    return found is not None and all(each.kind in ("function", "import") for each in found[1])
+
+
+def make_helper(
+    source: Source, features: frozenset[str], users: Iterable[ast.expr], path: str
+) -> Helper:
+    """Name the helper, and what it needs, so that nothing else in the source has these names."""
+    if path:
+        return _imported(source, features, path)
+    if _is_there(source, features):
+        return Helper(Names(), features, is_there=True)
+    taken = names_in(source.tree)
+    names = {}
+    for each in fields(Names):
+        names[each.name] = fresh(str(each.default), taken)
+        taken.add(names[each.name])
+    before = place_for_definition(source, users).lineno
+    missing: list[str] = []
+
+    def spelled(path: str) -> str:
+        found = spell_in_module(source, path, before)
+        if found is None:
+            found = fresh(path, source.scope(source.tree).bindings)
+            missing.append(path if found == path else f"{path} as {found}")
+        return found
+
+    torch = spelled("torch")
+    modules = Modules(
+        torch,
+        spell_in_module(source, "torch.nn", before) or f"{torch}.nn",
+        spelled("copy"),
+        spelled("warnings") if "held" in features else "",
+    )
+    return Helper(Names(**names), features, modules, missing=tuple(missing))
+
+
+def _imported(source: Source, features: frozenset[str], path: str) -> Helper:
+    """The helper, of which the source imports what it has not imported yet."""
+    bindings = source.scope(source.tree).bindings
+    taken = names_in(source.tree)
+    names, imports = {}, []
+    for key in _FUNCTIONS:
+        name = names[key] = getattr(Names(), key)
+        if key in features and not _is_imported(bindings.get(name, []), name):
+            names[key] = fresh(name, taken)
+            imports.append(name if names[key] == name else f"{name} as {names[key]}")
+    imported = tuple(imports)
+    return Helper(Names(**names), features, path=path, imports=imported, is_there=not imports)
+
+
+def _is_imported(bindings: list[Binding], name: str) -> bool:
+    return bool(bindings) and all(each.path.endswith(f".{name}") for each in bindings)
+
+
+def _is_there(source: Source, features: frozenset[str]) -> bool:
+    """Whether the source holds what is needed of the helper already."""
+    bindings = source.scope(source.tree).bindings
+    needed = [each for each in fields(Names) if each.name in features]
+    found = [each for one in needed for each in bindings.get(str(one.default), [])]
+    if len(found) != len(needed) or any(each.kind not in ("function", "class") for each in found):
+        return False
+    names = {node.id for one in found for node in ast.walk(one.node) if isinstance(node, ast.Name)}
+    return "held" not in features or "isinstance" in names
+
+
+def insert_imports(
+    source: Source, missing: Iterable[str], users: Iterable[ast.expr], templates: Templates
+) -> Iterator[Insertion]:
+    """What puts the imports of some modules into the source, before all that needs them."""
+    users = list(users)
+    last = line_of(source, place_for_definition(source, users)) if users else len(source.text)
+    for module in missing:
+        code = templates.render("import.py.jinja", "statement", module)
+        offset, blank_lines = place_for_import(source, module.partition(" ")[0])
+        yield Insertion(min(offset, last), code, blank_lines)
+
+
+def insert_helper(
+    source: Source, helper: Helper, users: Iterable[ast.expr], templates: Templates
+) -> Iterator[Insertion]:
+    """What puts the helper, or its import, into the source."""
+    if helper.is_there:
+        return
+    if helper.path:
+        code = templates.render(TEMPLATE, "imported", helper)
+        yield Insertion(place_after_imports(source), code)
+        return
+    code = templates.render(TEMPLATE, "helper", helper)
+    yield Insertion(line_above_comments(source, place_for_definition(source, users)), code, 2)

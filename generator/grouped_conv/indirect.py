@@ -1,0 +1,166 @@
+"""Tell what a call builds that does not name a convolution class of torch itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..classes import ClassIndex
+from ..convolutions import CONV_CLASSES, conv_class, is_functional_convolution
+from ..names import meaning
+from ..scopes import FUNCTIONS, Binding
+from ..source import Source
+from .subclasses import Subclass, find_subclass
+
+# Those with classes of the same names that are not torch's.
+_OTHER_FRAMEWORKS = frozenset(("flax", "jittor", "mindspore", "mlx", "paddle", "tinygrad"))
+_CONV_NAME = re.compile(r"[A-Z]\w*Conv(Transpose)?[123]d|Conv(Transpose)?[123]d\w*")
+
+
+@dataclass(frozen=True)
+class Indirect:
+    """What a call may build that gets a convolution class in another way than by its own name.
+
+    Attributes:
+        kind: ``"held"`` where the class is known only at run time, if it is one; ``"subclass"``
+            where it is defined in the source; ``"partial"`` for a ``functools.partial`` of a
+            convolution class; ``"refused"`` where there is nothing that could be split.
+        reason: why it cannot be split; empty unless refused.
+        subclass: what is known of it.
+    """
+
+    kind: Literal["held", "subclass", "partial", "refused"]
+    reason: str = ""
+    subclass: Subclass | None = None
+
+
+def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
+    """What a call may build; None where it is no convolution as far as the source tells."""
+    source, function = index.source, call.func
+    callee = meaning(source, function)
+    if callee.kind == "import":
+        return _imported(index, call, callee.path)
+    if callee.kind == "class" and isinstance(callee.node, ast.ClassDef):
+        subclass = find_subclass(index, callee.node)
+        if subclass is None:
+            return None
+        if subclass.refusal:
+            return Indirect(
+                "refused",
+                f"{subclass.node.name} is a subclass of {subclass.base}: {subclass.refusal}",
+            )
+        return Indirect("subclass", subclass=subclass)
+    if isinstance(function, ast.Attribute):
+        if function.attr == "__init__":
+            return None  # of a subclass, which is split where it is called
+        if function.attr in CONV_CLASSES:
+            return Indirect("held")
+    if callee.kind == "function":
+        return None
+    if callee.kind == "unknown" and _CONV_NAME.fullmatch(source.code(function)):
+        return Indirect("held")
+    is_named_so = "conv" in _last_name(function).lower() and callee.kind in ("parameter", "value")
+    return Indirect("held") if is_named_so or holds_class(index, function) else None
+
+
+def _last_name(function: ast.expr) -> str:
+    return getattr(function, "attr", "") or getattr(function, "id", "")
+
+
+def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
+    module, _, name = path.rpartition(".")
+    if is_functional_convolution(path):
+        shown = _shown(index.source.code(call.func))
+        return Indirect(
+            "refused", f"{shown} is a function: there is no module to split, and PLiNIO takes none"
+        )
+    if path == "functools.partial":
+        makes_conv = bool(call.args) and holds_class(index, call.args[0])
+        return Indirect("partial") if makes_conv else None
+    if module.partition(".")[0] in _OTHER_FRAMEWORKS or name == "__init__":
+        return None
+    return Indirect("held") if _CONV_NAME.fullmatch(name) else None
+
+
+def holds_class(index: ClassIndex, expression: ast.expr, depth: int = 3) -> bool:
+    """Whether an expression, or what it is bound to, mentions a convolution class."""
+    source = index.source
+    if any(_mentioned(source, expression)):
+        return True
+    if depth == 0:
+        return False
+    return any(
+        holds_class(index, given, depth - 1)
+        for node in ast.walk(expression)
+        for given in _given(index, node)
+    )
+
+
+def _given(index: ClassIndex, node: ast.AST) -> Iterator[ast.expr]:
+    """The expressions that a name or an attribute may get its value from."""
+    source = index.source
+    if isinstance(node, ast.Name):
+        found = source.scope(node).lookup(node.id)
+        for binding in found[1] if found is not None else ():
+            yield from _given_by(index, binding)
+    elif isinstance(node, ast.Attribute):
+        for access in index.accesses(node.attr):
+            if isinstance(access.node.ctx, ast.Store):
+                yield from _assigned_in(source.statement(access.node))
+        for each in index.classes.values():
+            for binding in each.scope.bindings.get(node.attr, []):
+                yield from _given_by(index, binding)
+
+
+def _given_by(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
+    if binding.kind == "parameter":
+        if binding.value is not None:
+            yield binding.value
+        yield from _passed_to(index, binding)
+    elif isinstance(binding.node, FUNCTIONS):
+        for node in ast.walk(binding.node):
+            if isinstance(node, ast.Return) and node.value is not None:
+                yield node.value
+    elif binding.kind in ("assign", "other"):
+        yield from _assigned_in(index.source.statement(binding.node))
+
+
+def _passed_to(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
+    """What the calls in the source pass to the function that a parameter is of."""
+    source = index.source
+    function = source.parent(source.parent(binding.node))
+    names = {getattr(function, "name", "")}
+    names |= {each.name for each in source.ancestors(function) if isinstance(each, ast.ClassDef)}
+    for call in (call for name in names for call in index.calls_of.get(name, [])):
+        yield from call.args
+        yield from (keyword.value for keyword in call.keywords)
+
+
+def _assigned_in(statement: ast.stmt) -> Iterator[ast.expr]:
+    if isinstance(statement, (ast.For, ast.AsyncFor)):
+        yield statement.iter
+    elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
+        yield statement.value
+
+
+def _mentioned(source: Source, value: ast.expr) -> Iterator[str]:
+    """The convolution classes that an expression mentions without calling them."""
+    for node in ast.walk(value):
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            path, parent = meaning(source, node).path, source.parent(node)
+            is_called = isinstance(parent, ast.Call) and parent.func is node
+            if conv_class(path) is not None and not is_called:
+                yield path
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+            if node.func.id == "getattr" and "Conv" in source.code(node):
+                if meaning(source, node.args[0]).path.startswith("torch.nn"):
+                    yield source.code(node)
+
+
+def _shown(code: str) -> str:
+    """Code on one line, cut where it is long."""
+    line = " ".join(code.split())
+    return line if len(line) <= 40 else f"{line[:37]}..."

@@ -1,0 +1,165 @@
+"""Which initialisations give a branch what they gave the whole, and where they do not.
+
+A branch has the fan_in of the whole, since that counts the channels of one group already; its
+fan_out is that of the whole divided by the groups. (torch 2.13, ``_calculate_fan_in_and_fan_out``.)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from ..calls import is_repeatable
+from ..convolutions import conv_class
+from ..names import meaning
+from ..outcome import Warning
+from ..scopes import FUNCTIONS
+from ..source import Source
+
+# By element, or by fan_in.
+_BY_ELEMENT: Final = frozenset(
+    ("normal_", "uniform_", "trunc_normal_", "constant_", "zeros_", "ones_", "fill_", "zero_")
+)
+_BY_FAN: Final = frozenset(("kaiming_normal_", "kaiming_uniform_"))
+_BY_SHAPE: Final = frozenset(
+    (
+        *("xavier_normal_", "xavier_uniform_", "orthogonal_", "dirac_", "eye_", "sparse_"),
+        *("xavier_normal", "xavier_uniform", "orthogonal"),
+    )
+)
+_FANS: Final = frozenset(("_calculate_correct_fan", "_calculate_fan_in_and_fan_out"))
+
+
+def is_exact_by_branch(source: Source, weight: ast.Attribute) -> bool:
+    """Whether ``conv.weight`` or ``conv.bias`` is only initialised, by a whole statement.
+
+    And in such a way that to do it for each branch gives the same, or the same distribution.
+    """
+    place: ast.expr = weight
+    parent = source.parent(weight)
+    if isinstance(parent, ast.Attribute) and parent.attr == "data":
+        place, parent = parent, source.parent(parent)
+    if isinstance(parent, ast.Attribute) and parent.attr in _BY_ELEMENT:
+        call, others = source.parent(parent), 0  # conv.weight.data.normal_(0, 0.01)
+    elif isinstance(parent, ast.Call) and place in parent.args[:1]:
+        call, others = parent, 1  # nn.init.normal_(conv.weight, 0, 0.01)
+        if not _is_initialiser(source, parent):
+            return False
+    else:
+        return False
+    return (
+        isinstance(call, ast.Call)
+        and isinstance(source.parent(call), ast.Expr)
+        and all(is_repeatable(source, each) for each in call.args[others:])
+        and all(is_repeatable(source, each.value) for each in call.keywords)
+    )
+
+
+def _is_initialiser(source: Source, call: ast.Call) -> bool:
+    name = _function(source, call)
+    if name in _BY_ELEMENT:
+        return True
+    return name in _BY_FAN and not _is_by_fan_out(call)
+
+
+def _function(source: Source, call: ast.Call) -> str:
+    """The name of the initialiser that is called, where it is one of torch or named like one."""
+    path = meaning(source, call.func).path
+    name = path.rpartition(".")[2] or getattr(call.func, "id", "")
+    return name if path.startswith("torch.nn.init.") or name.endswith("_") else ""
+
+
+def _is_by_fan_out(call: ast.Call) -> bool:
+    """Whether the mode is, or may be, another than fan_in."""
+    modes = [each.value for each in call.keywords if each.arg in ("mode", None)] + call.args[2:3]
+    return not all(isinstance(each, ast.Constant) and each.value == "fan_in" for each in modes)
+
+
+def warn_of_initialisation(source: Source) -> Iterator[Warning]:
+    """Where the convolutions of a model are initialised by what a branch has less of."""
+    for node in source.nodes:
+        if isinstance(node, ast.Call):
+            what = _differing(source, node)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            what = _reading(source, node)
+        else:
+            continue
+        if what and _is_about_convolutions(source, node):
+            yield Warning(
+                *source.place(node),
+                f"{what}: each branch is initialised on its own, so that a fresh model"
+                " starts from another scale",
+            )
+
+
+def _differing(source: Source, call: ast.Call) -> str:
+    name = _function(source, call)
+    if name in _BY_SHAPE:
+        return f"{name} depends on all filters of a convolution"
+    if name in _BY_FAN and _is_by_fan_out(call):
+        return f"{name} by fan_out depends on the number of groups"
+    return f"{name} depends on the number of groups" if name in _FANS else ""
+
+
+def _reading(source: Source, attribute: ast.Attribute) -> str:
+    """What ``m.out_channels`` in an initialisation is, unless it is divided by ``m.groups``."""
+    if attribute.attr != "out_channels" or not isinstance(attribute.value, ast.Name):
+        return ""
+    function = _function_around(source, attribute)
+    reads_groups = any(
+        isinstance(each, ast.Attribute) and each.attr == "groups" for each in ast.walk(function)
+    )
+    draws = any(
+        isinstance(each, ast.Attribute) and each.attr in _BY_ELEMENT for each in ast.walk(function)
+    )
+    return "out_channels of a branch is that of one group" if draws and not reads_groups else ""
+
+
+def _is_about_convolutions(source: Source, node: ast.AST) -> bool:
+    """Whether a node stands in a function that goes over modules, for those that may be ones."""
+    function = _function_around(source, node)
+    if not isinstance(function, FUNCTIONS):
+        return False
+    tests = [
+        each.test
+        for each in source.ancestors(node)
+        if isinstance(each, ast.If) and not _is_in_else(source, node, each)
+    ]
+    asked = [each for test in tests for each in ast.walk(test) if _asks_class(each)]
+    if asked:
+        return any(_names_convolution(source, each) for test in tests for each in ast.walk(test))
+    return _goes_over_modules(function)
+
+
+def _asks_class(node: ast.AST) -> bool:
+    return (isinstance(node, ast.Name) and node.id == "isinstance") or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+def _names_convolution(source: Source, node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str) and "conv" in node.value.lower()
+    if not isinstance(node, (ast.Name, ast.Attribute)):
+        return False
+    path = meaning(source, node).path
+    return conv_class(path) is not None or path.endswith("._ConvNd")
+
+
+def _is_in_else(source: Source, node: ast.AST, test: ast.If) -> bool:
+    around = {id(each) for each in (node, *source.ancestors(node))}
+    return any(id(each) in around for each in test.orelse)
+
+
+def _goes_over_modules(function: ast.AST) -> bool:
+    return any(
+        isinstance(each, ast.Attribute) and each.attr in ("modules", "named_modules", "parameters")
+        for each in ast.walk(function)
+    )
+
+
+def _function_around(source: Source, node: ast.AST) -> ast.AST:
+    return next(
+        (each for each in source.ancestors(node) if isinstance(each, FUNCTIONS)), source.tree
+    )

@@ -1,0 +1,130 @@
+"""The module style: a convolution is split where it is built, by a call of the helper."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..classes import ClassIndex
+from ..convolutions import ConvClass, conv_class
+from ..flow import Flow
+from ..names import meaning
+from .classify import Deferred
+from .helper import Helper, make_helper
+from .objects import Uses, find_uses, is_weight_norm
+from .refusal import Refusal, line_of
+
+
+@dataclass(frozen=True)
+class ModulePlan:
+    """What is to be done in one source to split convolutions where they are built.
+
+    Attributes:
+        sites: the constructions.
+        uses: what must change besides.
+        helper: what of the helper is needed.
+        normalised: the sites that weight_norm is applied to.
+    """
+
+    sites: tuple[Deferred, ...]
+    uses: Uses
+    helper: Helper
+    normalised: frozenset[ast.Call]
+
+    def users(self) -> list[ast.expr]:
+        """The expressions and, for statements, the objects in them that need the helper."""
+        repeated = [each.parts[0] for each in self.uses.repeats.values()]
+        calls = [each.site.call for each in self.sites]
+        return [*calls, *self.uses.applications, *self.uses.firsts, *repeated]
+
+
+class ModuleStyle:
+    """Splits convolutions where they are built, and follows the object from there."""
+
+    def __init__(self, index: ClassIndex) -> None:
+        self.index = index
+        self.flow = Flow(index)
+        self._uses: dict[ast.Call, Uses | Refusal] = {}
+
+    def refusal(self, deferred: Deferred) -> Refusal | None:
+        """Why a convolution cannot be split where it is built; None where it can."""
+        found = self._found(deferred)
+        return found if isinstance(found, Refusal) else None
+
+    def plan(self, sites: Iterable[Deferred], path: str) -> ModulePlan:
+        """Plan some sites, none of which is refused; ``path`` is the module of the helper."""
+        sites = tuple(sites)
+        uses = Uses()
+        normalised = set()
+        for each in sites:
+            found = self._found(each)
+            assert isinstance(found, Uses), "those that are refused are not planned"
+            uses.add(found)
+            if found.applications:
+                normalised.add(each.site.call)
+        users = [each.site.call for each in sites]
+        helper = make_helper(self.index.source, self._features(sites, uses), users, path)
+        return ModulePlan(sites, uses, helper, frozenset(normalised))
+
+    def _found(self, deferred: Deferred) -> Uses | Refusal:
+        call = deferred.site.call
+        if call not in self._uses:
+            try:
+                self._uses[call] = self._find(deferred)
+            except Refusal as refusal:
+                self._uses[call] = refusal
+        return self._uses[call]
+
+    def _find(self, deferred: Deferred) -> Uses:
+        for call in self.index.reparametrisations:
+            if not is_weight_norm(self.index.source, call):
+                raise Refusal(
+                    f"it may be given another parametrization with all modules ({line_of(call)})"
+                )
+        call = deferred.site.call
+        follow = self.flow.returned if is_partial(deferred) else self.flow.reached
+        objects = follow(call)
+        return find_uses(self.index, objects)
+
+    def _features(self, sites: tuple[Deferred, ...], uses: Uses) -> frozenset[str]:
+        found = {_feature(each) for each in sites}
+        if "build" in found:
+            found.add("split")
+        if any(self._conv(each) is None and not is_by_filter(each) for each in sites):
+            found.add("held")
+        if any(map(self._may_be_transposed, sites)):
+            found.add("transposed")
+        if uses.applications:
+            found.add("apply")
+        if uses.repeats or uses.firsts:
+            found.add("parts")
+        return frozenset(found)
+
+    def _conv(self, deferred: Deferred) -> ConvClass | None:
+        """The class of torch that a site builds an instance of, where it names one."""
+        if is_partial(deferred):
+            return conv_class(meaning(self.index.source, deferred.site.call.args[0]).path)
+        return deferred.site.conv
+
+    def _may_be_transposed(self, deferred: Deferred) -> bool:
+        conv = self._conv(deferred)
+        return conv.transposed if conv is not None else "ConvTranspose" in self.index.source.text
+
+
+def is_by_filter(deferred: Deferred) -> bool:
+    """Whether a site calls a subclass whose forward adds something for each filter."""
+    indirect = deferred.site.indirect
+    return bool(indirect and indirect.subclass and indirect.subclass.has_forward)
+
+
+def is_partial(deferred: Deferred) -> bool:
+    """Whether a site is a partial of a convolution class."""
+    indirect = deferred.site.indirect
+    return indirect is not None and indirect.kind == "partial"
+
+
+def _feature(deferred: Deferred) -> str:
+    if is_by_filter(deferred):
+        return "by_filter"
+    return "build" if is_partial(deferred) else "split"

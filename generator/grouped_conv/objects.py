@@ -1,0 +1,208 @@
+"""What a source does with the object that a convolution is, besides calling it.
+
+A module that holds the branches can take the place of a convolution wherever it is called, kept,
+listed or handed on. It has no weight and no bias of its own, it is no ``nn.Conv2d`` to isinstance,
+and to set its stride has no effect. So each such use is carried over to the branches where that is
+exact, and is else a reason to leave the convolution as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..calls import is_repeatable
+from ..classes import REPARAMETRISING, ClassIndex
+from ..convolutions import conv_class
+from ..names import meaning
+from ..source import Source
+from .initialisation import is_exact_by_branch
+from .refusal import Refusal, line_of
+
+_WEIGHTS: Final = ("weight", "bias")
+_SETTINGS: Final = frozenset(
+    (
+        *("in_channels", "out_channels", "groups", "kernel_size", "stride", "padding"),
+        *("dilation", "padding_mode", "output_padding", "transposed"),
+    )
+)
+_ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
+_WEIGHT_NORMS: Final = frozenset(
+    (
+        *("torch.nn.utils.weight_norm", "torch.nn.utils.remove_weight_norm"),
+        *(
+            "torch.nn.utils.weight_norm.weight_norm",
+            "torch.nn.utils.weight_norm.remove_weight_norm",
+        ),
+        "torch.nn.utils.parametrizations.weight_norm",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A statement to be repeated for each branch; ``parts`` are where the object stands in it."""
+
+    statement: ast.stmt
+    parts: tuple[ast.expr, ...]
+
+
+@dataclass
+class Uses:
+    """What must change besides the construction where some objects are split.
+
+    Attributes:
+        repeats: the statements to be repeated for each branch.
+        firsts: expressions for an object of which any branch tells what is asked.
+        applications: the calls of weight_norm, to be made for each branch.
+    """
+
+    repeats: dict[ast.stmt, Repeat] = field(default_factory=dict)
+    firsts: dict[ast.expr, None] = field(default_factory=dict)
+    applications: dict[ast.Call, None] = field(default_factory=dict)
+
+    def add(self, other: Uses) -> None:
+        """Take in what other objects need."""
+        self.repeats |= other.repeats
+        self.firsts |= other.firsts
+        self.applications |= other.applications
+
+
+def find_uses(index: ClassIndex, objects: Iterable[ast.expr]) -> Uses:
+    """What is done with objects that are to be split.
+
+    ``objects`` are all expressions that may be one of them.
+
+    Raises:
+        Refusal: something that cannot be carried over to the branches.
+    """
+    search = _Search(index)
+    for each in sorted(objects, key=lambda each: index.source.span(each)):
+        search.look_at(each)
+    return search.uses
+
+
+class _Search:
+    def __init__(self, index: ClassIndex) -> None:
+        self.index = index
+        self.source = index.source
+        self.uses = Uses()
+
+    def look_at(self, node: ast.expr) -> None:
+        """Note what is done with one expression that may be the object."""
+        parent = self.source.parent(node)
+        if isinstance(parent, ast.Attribute):
+            self._attribute(node, parent)
+        elif isinstance(parent, ast.Call) and node in parent.args:
+            self._argument(node, parent)
+        elif isinstance(parent, ast.keyword):
+            call = self.source.parent(parent)
+            if isinstance(call, ast.Call):
+                self._argument(node, call)
+
+    def _attribute(self, node: ast.expr, attribute: ast.Attribute) -> None:
+        name = attribute.attr
+        if name in _WEIGHTS:
+            self._weight(node, attribute)
+        elif name in _SETTINGS and not isinstance(attribute.ctx, ast.Load):
+            raise Refusal(f"its {name} is set ({line_of(attribute)})")
+        elif name in ("__class__", "_parameters", "_conv_forward", "register_parameter"):
+            raise Refusal(f"its {name} is used ({line_of(attribute)})")
+        elif name == "reset_parameters":
+            self._repeat(node, attribute)
+
+    def _argument(self, node: ast.expr, call: ast.Call) -> None:
+        function = call.func
+        path = meaning(self.source, function).path
+        name = function.id if isinstance(function, ast.Name) else ""
+        where = line_of(call)
+        if name == "isinstance" and len(call.args) == 2 and node is call.args[0]:
+            if any(_is_conv(self.source, each) for each in ast.walk(call.args[1])):
+                raise Refusal(f"its class is asked for ({where})")
+        elif name == "type" and len(call.args) == 1:
+            raise Refusal(f"its class is asked for ({where})")
+        elif name in ("getattr", "setattr", "hasattr", "delattr") and len(call.args) > 1:
+            if getattr(call.args[1], "value", "") in _WEIGHTS:
+                raise Refusal(f"its weight is reached by name ({where})")
+        elif REPARAMETRISING.fullmatch(path):
+            self._reparametrisation(node, call, path)
+
+    def _reparametrisation(self, node: ast.expr, call: ast.Call, path: str) -> None:
+        name = path.rpartition(".")[2]
+        if path not in _WEIGHT_NORMS:
+            raise Refusal(f"{name} takes its weight as a whole ({line_of(call)})")
+        if not is_weight_norm(self.source, call) or node is not call.args[0]:
+            raise Refusal(f"{name} with another dim than 0 couples its groups ({line_of(call)})")
+        self.uses.applications[call] = None
+
+    def _weight(self, node: ast.expr, weight: ast.Attribute) -> None:
+        parent = self.source.parent(weight)
+        if isinstance(parent, ast.Compare) and _is_none_test(parent, weight):
+            self._first(node)
+        elif isinstance(parent, ast.Attribute) and parent.attr in _ALIKE:
+            if isinstance(parent.ctx, ast.Load):
+                self._first(node)
+            else:
+                self._repeat(node, weight)
+        elif is_exact_by_branch(self.source, weight):
+            self._repeat(node, weight)
+        else:
+            raise Refusal(f"its {weight.attr} is used by itself ({line_of(weight)})")
+
+    def _first(self, node: ast.expr) -> None:
+        self.uses.firsts[node] = None
+
+    def _repeat(self, node: ast.expr, place: ast.expr) -> None:
+        """Repeat the statement that a place is in, if it is about this object only."""
+        statement = self.source.statement(place)
+        known = self.uses.repeats.get(statement)
+        parts = (*(known.parts if known else ()), node)
+        if not _stands_alone(self.source, statement) or not is_repeatable(self.source, node):
+            raise Refusal(
+                f"its {getattr(place, 'attr', 'weight')} is used by itself ({line_of(place)})"
+            )
+        if len({self.source.code(each) for each in parts}) > 1:
+            raise Refusal(f"{line_of(place)} is about the weights of several convolutions")
+        self.uses.repeats[statement] = Repeat(statement, parts)
+
+
+def _is_conv(source: Source, node: ast.AST) -> bool:
+    if not isinstance(node, (ast.Name, ast.Attribute)):
+        return False
+    found = meaning(source, node)
+    return conv_class(found.path) is not None or found.path.endswith("._ConvNd")
+
+
+def _is_none_test(test: ast.Compare, weight: ast.expr) -> bool:
+    right = test.comparators[0]
+    is_none = isinstance(right, ast.Constant) and right.value is None
+    return test.left is weight and len(test.ops) == 1 and is_none
+
+
+def is_weight_norm(source: Source, call: ast.Call) -> bool:
+    """Whether a call is of weight_norm along dimension 0, or takes that away."""
+    return meaning(source, call.func).path in _WEIGHT_NORMS and _has_defaults(call)
+
+
+def _has_defaults(call: ast.Call) -> bool:
+    """Whether weight_norm is called for the weight, along dimension 0."""
+    if not call.args or any(isinstance(each, ast.Starred) for each in call.args):
+        return False
+    expected: dict[str, object] = {"name": "weight", "dim": 0}
+    given: dict[str, ast.expr] = dict(zip(expected, call.args[1:], strict=False))
+    given |= {str(each.arg): each.value for each in call.keywords}
+    return all(
+        isinstance(value, ast.Constant) and name in expected and value.value == expected[name]
+        for name, value in given.items()
+    )
+
+
+def _stands_alone(source: Source, statement: ast.stmt) -> bool:
+    """Whether a simple statement has its lines to itself."""
+    if not isinstance(statement, (ast.Expr, ast.Assign)) or not source.is_first_on_line(statement):
+        return False
+    end = source.span(statement).end
+    rest = source.text[end : source.line_of(end).end].strip()
+    return not rest or rest.startswith("#")

@@ -1,0 +1,136 @@
+"""Where in a module new imports and new definitions go, and how torch is called up there."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable
+from itertools import takewhile
+
+from .scopes import FUNCTIONS
+from .source import Source
+
+Import = (ast.Import, ast.ImportFrom)
+
+
+def place_for_import(source: Source, module: str) -> tuple[int, int]:
+    """Where ``import module`` goes, and how many empty lines after it.
+
+    torch goes before the first import of something of torch, another module among those of the
+    standard library, in the order of the alphabet; where there is no import, both go after the
+    docstring.
+    """
+    is_torch = module == "torch"
+    imports = list(filter(_imports_torch, _imports(source))) if is_torch else []
+    if imports:
+        outside = [each for each in imports if isinstance(source.parent(each), ast.Module)]
+        return line_of(source, min(outside or imports, key=lambda each: each.lineno)), 0
+    if not is_torch:
+        return _place_among_standard(source, module)
+    first = _first_to_follow(source)
+    return line_of(source, first), 0 if isinstance(first, Import) else 2
+
+
+def place_after_imports(source: Source) -> int:
+    """Where one more import goes: on the line after the last that stands at the top."""
+    first = _first_to_follow(source)
+    rest = source.tree.body[source.tree.body.index(first) :]
+    imports = list(takewhile(lambda each: isinstance(each, Import), rest))
+    return _next_line(source, imports[-1]) if imports else line_of(source, first)
+
+
+def place_for_definition(source: Source, users: Iterable[ast.AST]) -> ast.stmt:
+    """The statement of the module before which a definition goes that some nodes make use of.
+
+    It is the first function or class, or what stands before that and makes use of it.
+    """
+    using = {id(_outermost(source, each)) for each in users}
+    return next(
+        each
+        for each in source.tree.body
+        if isinstance(each, (*FUNCTIONS, ast.ClassDef)) or id(each) in using
+    )
+
+
+def line_of(source: Source, statement: ast.stmt) -> int:
+    """Where the line begins that a statement begins on, or its first decorator."""
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    at = source.span(decorators[0] if decorators else statement).start
+    return source.line_of(at).start
+
+
+def line_above_comments(source: Source, statement: ast.stmt) -> int:
+    """The same, but above the comments that stand directly over it."""
+    start = line_of(source, statement)
+    while start > 0:
+        line = source.line_of(start - 1 if source.text[start - 1] == "\r" else max(start - 2, 0))
+        above = source.line_of(line.start)
+        if not source.text[above.start : above.end].startswith("#"):
+            break
+        start = above.start
+    return start
+
+
+def _imports(source: Source) -> list[ast.Import | ast.ImportFrom]:
+    """The imports of the module that stand at the start of a line, or in a try there."""
+    return [
+        node
+        for node in source.nodes
+        if isinstance(node, Import)
+        and source.scope(node).parent is None
+        and all(isinstance(each, (ast.Module, ast.Try)) for each in source.ancestors(node))
+        and source.is_first_on_line(node)
+    ]
+
+
+def _imports_torch(node: ast.Import | ast.ImportFrom) -> bool:
+    return _root(node) == "torch"
+
+
+def _root(node: ast.Import | ast.ImportFrom) -> str:
+    """The top module that an import is of; empty for a relative one."""
+    if isinstance(node, ast.ImportFrom):
+        return "" if node.level else (node.module or "").partition(".")[0]
+    return node.names[0].name.partition(".")[0]
+
+
+def _place_among_standard(source: Source, module: str) -> tuple[int, int]:
+    """In the first section of the imports, where those of the standard library stand."""
+    first = _first_to_follow(source)
+    rest = source.tree.body[source.tree.body.index(first) :]
+    standard = [each for each in takewhile(_is_standard_import, rest) if isinstance(each, Import)]
+    for each in standard:
+        if isinstance(each, ast.ImportFrom) or _root(each) > module:
+            return line_of(source, each), 0
+    if standard:
+        return _next_line(source, standard[-1]), 0
+    return line_of(source, first), 1 if isinstance(first, Import) else 2
+
+
+def _is_standard_import(statement: ast.stmt) -> bool:
+    return isinstance(statement, Import) and _root(statement) in sys.stdlib_module_names
+
+
+def _first_to_follow(source: Source) -> ast.stmt:
+    """The first statement of the module that an import may stand before."""
+    body = source.tree.body
+    start = next(at for at, each in enumerate(body) if not _must_come_first(each))
+    return next((each for each in body[start:] if source.is_first_on_line(each)), body[start])
+
+
+def _must_come_first(statement: ast.stmt) -> bool:
+    """Whether no import may stand before a statement: a docstring, or an import of a feature."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _next_line(source: Source, statement: ast.stmt) -> int:
+    line = source.line_of(source.span(statement).end)
+    ends = source.text[line.end : line.end + 2]
+    return line.end + (2 if ends == "\r\n" else len(ends[:1]))
+
+
+def _outermost(source: Source, node: ast.AST) -> ast.AST:
+    around = [node, *source.ancestors(node)]
+    return around[-2] if len(around) > 1 else node
