@@ -61,6 +61,8 @@ class Record:
         status: ``"split"``; ``"kept"`` (depthwise, which PLiNIO takes as it is); or
             ``"unsplit"`` (left as it was, for the stated reason).
         detail: what it was split into, or why it was not.
+        note: why it was not written out in the style that was asked for, and what else there is
+            to know of it.
         style: the style it is written in; None unless it was split.
         owner: the name of the class that holds it; None where it was not found to be an attribute.
         attribute: the attribute that held it; None likewise.
@@ -83,6 +85,7 @@ class Record:
     owner: str | None = None
     attribute: str | None = None
     branches: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -93,4 +93,5 @@ class Report:
 
 
 def _sentence(record: Record) -> str:
-    return f"{record.name} {_VERBS[record.status]} {record.detail}"
+    sentence = f"{record.name} {_VERBS[record.status]} {record.detail}"
+    return f"{sentence}; {record.note}" if record.note else sentence

@@ -33,7 +33,7 @@ def reason(source: str, options: Options = Options()) -> str:
         assert_unchanged(source, options)
         return record.detail
     assert record.style == "module"
-    return record.detail.partition(" (module); ")[2]
+    return record.note
 
 
 def model(init: str = "", forward: str = "return self.conv(x)", top: str = "") -> str:

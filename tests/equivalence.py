@@ -32,22 +32,28 @@ def randomise(model: nn.Module) -> None:
 
 
 def carried_over(
-    original: nn.Module, records: tuple[Record, ...], values: dict[str, Tensor]
+    original: nn.Module, split: nn.Module, records: tuple[Record, ...], values: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """What belongs to the original's weights, under the names that the split model gives them."""
     carried = dict(values)
     for prefix, owner in original.named_modules():
-        start = f"{prefix}." if prefix else ""
         classes = [each.__name__ for each in type(owner).__mro__]
         for record in records:
-            if record.status == "split" and record.owner in classes:
-                for key in ("weight", "bias"):
-                    whole = carried.pop(f"{start}{record.attribute}.{key}", None)
-                    if whole is not None:
-                        parts = whole.chunk(len(record.branches))
-                        for path, part in zip(record.branches, parts, strict=True):
-                            carried[f"{start}{path}.{key}"] = part.clone()
+            if record.style in ("explicit", "loop") and record.owner in classes:
+                paths = [f"{prefix}.{path}".lstrip(".") for path in record.branches]
+                _take_apart(carried, f"{prefix}.{record.attribute}".lstrip("."), paths)
+    for name, each in split.named_modules():
+        if type(each).__name__.startswith("SplitGroups"):
+            _take_apart(carried, name, [f"{name}.convs.{i}" for i in range(len(each.convs))])
     return carried
+
+
+def _take_apart(values: dict[str, Tensor], name: str, branches: list[str]) -> None:
+    """Give the branches their parts of what belongs to a convolution."""
+    for key in [each for each in values if each.startswith(f"{name}.")]:
+        whole = values.pop(key)
+        for path, part in zip(branches, whole.chunk(len(branches)), strict=True):
+            values[path + key.removeprefix(name)] = part.clone()
 
 
 def grouped_left(model: nn.Module) -> list[str]:
@@ -75,7 +81,7 @@ def assert_equivalent(
     original = build(run_source(source)).double()
     randomise(original)
     split = build(run_source(result.text.replace(*edit))).double()
-    split.load_state_dict(carried_over(original, result.records, original.state_dict()))
+    split.load_state_dict(carried_over(original, split, result.records, original.state_dict()))
     unsplit = [record for record in result.records if record.status == "unsplit"]
     assert len(grouped_left(split)) == len(unsplit)
     assert grouped_left(original)
@@ -93,7 +99,7 @@ def _assert_same(
     for one, other in zip(expected, found, strict=True):
         assert one.std() > 0, "a constant proves nothing"
         torch.testing.assert_close(other, one, rtol=1e-9, atol=1e-9)
-    gradients = carried_over(original, records, _gradients(original))
+    gradients = carried_over(original, split, records, _gradients(original))
     assert gradients.keys() == _gradients(split).keys()
     for name, gradient in _gradients(split).items():
         torch.testing.assert_close(gradient, gradients[name], rtol=1e-8, atol=1e-8)

@@ -184,19 +184,20 @@ class _Planning:
             detail = f"{groups} {site.conv.name} of {size} channels (module)"
         else:
             detail = "plain ones when it is built (module)"
-        reasons = [deferred.reason] if deferred.reason else []
+        notes = [deferred.reason] if deferred.reason else []
         if site.call in modules.normalised:
-            reasons.append("PLiNIO takes no convolution under weight_norm")
+            notes.append("PLiNIO takes no convolution under weight_norm")
         if is_by_filter(deferred):
-            reasons.append("PLiNIO takes no subclass")
+            notes.append("PLiNIO takes no subclass")
         line, column = self.index.source.place(site.call)
         return Record(
             line,
             column,
             _name(self.index, site),
             "split",
-            "; ".join([detail, *reasons]),
+            detail,
             style="module",
+            note="; ".join(notes),
         )
 
 
