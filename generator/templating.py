@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -23,14 +24,7 @@ class Templates:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        built_in = jinja2.FunctionLoader(_built_in)
-        own = [jinja2.FileSystemLoader(directory)] if directory is not None else []
-        self._environment = jinja2.Environment(
-            loader=jinja2.ChoiceLoader([*own, built_in]),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = _environment(directory)
         if directory is not None:
             _check_names(directory)
 
@@ -72,6 +66,19 @@ class Templates:
         if not lines or lines[-1] is None:
             return None
         return self._environment.get_template(template).get_corresponding_lineno(lines[-1])
+
+
+@lru_cache(maxsize=8)
+def _environment(directory: Path | None) -> jinja2.Environment:
+    """Templates once compiled, which takes longer than most of all else, stay so."""
+    built_in = jinja2.FunctionLoader(_built_in)
+    own = [jinja2.FileSystemLoader(directory)] if directory is not None else []
+    return jinja2.Environment(
+        loader=jinja2.ChoiceLoader([*own, built_in]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _check_names(directory: Path) -> None:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from gencode import Options, Record, Result, split_source
 
+torch.set_num_threads(1)  # small tensors: more threads only wait for each other
+
 Build = Callable[[ModuleType], nn.Module]
 _numbers = itertools.count()
 

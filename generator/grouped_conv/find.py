@@ -55,12 +55,10 @@ def _site(index: ClassIndex, call: ast.Call) -> Site | None:
     groups = [keyword.value for keyword in call.keywords if keyword.arg == "groups"]
     groups += call.args[GROUPS_POSITION : GROUPS_POSITION + 1]
     hidden = tuple(each.value for each in call.keywords if each.arg is None)
-    if not groups:
-        # What **kwargs may carry to a class was passed by a caller, who is a site.
-        if not callee.path or all(_lacks_groups(source, each) for each in hidden):
-            return None
+    if not groups and all(_lacks_groups(source, each) for each in hidden):
+        return None
     indirect = find_indirect(index, call)
-    if indirect is None or (not groups and indirect.kind == "held"):
+    if indirect is None:
         return None
     named = {"groups": groups[0]} if groups else {}
     return Site(call, None, Arguments(named, False, hidden), indirect)

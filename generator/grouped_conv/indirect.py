@@ -62,8 +62,16 @@ def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
         return None
     if callee.kind == "unknown" and _CONV_NAME.fullmatch(source.code(function)):
         return Indirect("held")
-    is_named_so = "conv" in _last_name(function).lower() and callee.kind in ("parameter", "value")
-    return Indirect("held") if is_named_so or holds_class(index, function) else None
+    if any(keyword.arg == "groups" for keyword in call.keywords):
+        if "conv" in _last_name(function).lower() and callee.kind in ("parameter", "value"):
+            return Indirect("held")
+    elif _is_in_forward(source, call):
+        return None  # of a module that was built with a class: self.block(x, **kwargs)
+    return Indirect("held") if holds_class(index, function) else None
+
+
+def _is_in_forward(source: Source, call: ast.Call) -> bool:
+    return any(getattr(each, "name", "") == "forward" for each in source.ancestors(call))
 
 
 def _last_name(function: ast.expr) -> str:
