@@ -55,8 +55,17 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
 
 
 def helper_source(options: Options = _DEFAULTS) -> str:
-    """The text of the module that ``options.helper_module`` names."""
-    return ""
+    """The module that sources import their helper from, where ``options.helper_module`` is given.
+
+    Raises:
+        TemplateError: a template of ``options.templates`` is faulty, or it has none.
+    """
+    from .formatting import Formatter
+    from .templating import Templates
+
+    code = grouped_conv.helper_source(Templates(options.templates))
+    lines = Formatter(options.black, indentation="    ", line_end="\n").statements(code, "")
+    return "\n".join([*lines, ""])
 
 
 def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:

@@ -153,6 +153,11 @@ def _is_there(source: Source, features: frozenset[str]) -> bool:
     return "held" not in features or "isinstance" in names
 
 
+def helper_source(templates: Templates) -> str:
+    """The module that holds all of the helper, for sources that import it; not formatted."""
+    return templates.render(TEMPLATE, "module", Helper(Names(), FEATURES))
+
+
 def insert_imports(
     source: Source, missing: Iterable[str], users: Iterable[ast.expr], templates: Templates
 ) -> Iterator[Insertion]:
@@ -175,5 +180,5 @@ def insert_helper(
         code = templates.render(TEMPLATE, "imported", helper)
         yield Insertion(place_after_imports(source), code)
         return
-    code = templates.render(TEMPLATE, "helper", helper)
+    code = templates.render(TEMPLATE, "definitions", helper)
     yield Insertion(line_above_comments(source, place_for_definition(source, users)), code, 2)
