@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -65,15 +65,13 @@ class RepeatEdit:
 
     Attributes:
         statement: the statement.
-        parts: the expressions in it that stand for the object.
-        variable: what is to stand in their place.
-        emit: makes the new statement of the text of the old one.
+        parts: what is to stand in place of some expressions in it.
+        emit: makes the new statement of the text of the old one and that of these expressions.
     """
 
     statement: ast.stmt
-    parts: tuple[ast.expr, ...]
-    variable: str
-    emit: Callable[[str], str]
+    parts: Mapping[ast.expr, str]
+    emit: Callable[[str, Codes], str]
 
 
 @dataclass(frozen=True)

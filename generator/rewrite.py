@@ -34,18 +34,22 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     """
     by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
     texts: dict[ast.stmt, list[TextEdit]] = defaultdict(list)
+    repeats: list[RepeatEdit] = []
     splices: list[Splice] = []
     for edit in edits:
         if isinstance(edit, Insertion):
             splices.append(_insert(source, edit, formatter))
         elif isinstance(edit, RepeatEdit):
-            splices.append(repeated(source, edit, formatter))
+            repeats.append(edit)
         elif isinstance(edit, TextEdit):
             texts[source.statement(edit.node)].append(edit)
         else:
             by_statement[source.statement(edit.call)].append(edit)
     for statement, group in by_statement.items():
         splices += _StatementRewrite(source, statement, group, formatter).splices()
+    for repeat in repeats:
+        inside = texts.pop(repeat.statement, [])
+        splices.append(repeated(source, repeat, inside, formatter))
     for statement, group_of_texts in texts.items():
         splices += TextRewrite(source, statement, group_of_texts, formatter).splices()
     text = spliced(source, Span(0, len(source.text)), dict.fromkeys(splices))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .edits import RepeatEdit, TextEdit
@@ -44,8 +44,7 @@ class TextRewrite:
 
     def splices(self) -> list[Splice]:
         """What to put where in the text."""
-        outermost = [edit for edit in self.edits if not self._around(edit)]
-        raw = [Splice(self.source.span(edit.node), self._emitted(edit)) for edit in outermost]
+        raw = list(_splices(self.source, self.span, self.edits))
         if self._fits(raw):
             return raw
         formatted = [self._formatted(each) for each in raw]
@@ -58,22 +57,6 @@ class TextRewrite:
         code = LINE_END.sub("\n", spliced(self.source, self.span, raw))
         lines = self.formatter.statements(code, indent)
         return [Splice(self.span, self.formatter.joined(lines, indent))]
-
-    def _around(self, edit: TextEdit) -> list[TextEdit]:
-        """The edits of expressions that another one stands in."""
-        span = self.source.span(edit.node)
-        others = ((each, self.source.span(each.node)) for each in self.edits if each is not edit)
-        return [
-            each for each, other in others if other.start <= span.start and span.end <= other.end
-        ]
-
-    def _emitted(self, edit: TextEdit) -> str:
-        """The new text of an expression, with the edits inside it made."""
-        span = self.source.span(edit.part)
-        inside = [each for each in self.edits if each is not edit and edit in self._around(each)]
-        direct = [each for each in inside if not any(one in inside for one in self._around(each))]
-        inner = [Splice(self.source.span(each.node), self._emitted(each)) for each in direct]
-        return edit.emit(spliced(self.source, span, inner))
 
     def _outside(self, splices: Iterable[Splice]) -> Iterable[str]:
         """The text of the statement that stands around some splices."""
@@ -105,13 +88,43 @@ class TextRewrite:
         return Splice(splice.span, self.formatter.joined(lines, indent))
 
 
-def repeated(source: Source, edit: RepeatEdit, formatter: Formatter) -> Splice:
-    """The splice that makes a statement one that is repeated."""
+def repeated(
+    source: Source, edit: RepeatEdit, edits: Sequence[TextEdit], formatter: Formatter
+) -> Splice:
+    """The splice that makes a statement, with some edits in it, one that is repeated."""
     span = source.span(edit.statement)
-    parts = [Splice(source.span(part), edit.variable) for part in edit.parts]
-    code = edit.emit(LINE_END.sub("\n", spliced(source, span, parts)))
+    parts = [Splice(source.span(part), code) for part, code in edit.parts.items()]
+    codes = [edited(source, part.span, edits) for part in parts]
+    others = [
+        each
+        for each in _splices(source, span, edits)
+        if not any(_is_inside(each.span, part.span) for part in parts)
+    ]
+    code = edit.emit(LINE_END.sub("\n", spliced(source, span, [*parts, *others])), codes)
     indent = source.indent_of_line(span.start)
     return Splice(span, formatter.joined(formatter.statements(code, indent), indent))
+
+
+def edited(source: Source, span: Span, edits: Sequence[TextEdit]) -> str:
+    """The text of a stretch of the source with the edits made that are of expressions in it."""
+    return spliced(source, span, _splices(source, span, edits))
+
+
+def _splices(source: Source, span: Span, edits: Sequence[TextEdit]) -> Iterator[Splice]:
+    """The outermost edits in a stretch, with those inside them made."""
+    spans = {id(each): source.span(each.node) for each in edits}
+    inside = [each for each in edits if _is_inside(spans[id(each)], span)]
+    for edit in inside:
+        others = [each for each in edits if each is not edit]
+        if not any(
+            _is_inside(spans[id(edit)], spans[id(each)]) for each in inside if each is not edit
+        ):
+            code = edited(source, source.span(edit.part), others)
+            yield Splice(spans[id(edit)], edit.emit(code))
+
+
+def _is_inside(span: Span, other: Span) -> bool:
+    return other.start <= span.start and span.end <= other.end
 
 
 def spliced(source: Source, span: Span, splices: Iterable[Splice]) -> str:

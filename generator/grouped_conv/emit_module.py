@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..edits import Edit, RepeatEdit, TextEdit
+from ..edits import Codes, Edit, RepeatEdit, TextEdit
 from ..naming import fresh, names_in, outermost_function
 from ..source import Source
 from .helper import TEMPLATE, Helper
 from .modules import ModulePlan, is_by_filter, is_partial
-from .objects import Repeat
+from .objects import Assignment, Repeat
 
 if TYPE_CHECKING:
     from ..templating import Templates
@@ -28,6 +28,9 @@ class SiteContext:
         function: the code of the function that is applied to it.
         variable: a loop variable.
         statement: the code of a statement about that variable.
+        name: ``"weight"`` or ``"bias"``.
+        value: the code of what that is given.
+        value_variable: a loop variable for a part of it.
     """
 
     helper: Helper
@@ -36,6 +39,9 @@ class SiteContext:
     function: str = ""
     variable: str = ""
     statement: str = ""
+    name: str = ""
+    value: str = ""
+    value_variable: str = ""
 
 
 def make_module_edits(source: Source, plan: ModulePlan, templates: Templates) -> Iterator[Edit]:
@@ -63,8 +69,35 @@ def make_module_edits(source: Source, plan: ModulePlan, templates: Templates) ->
         yield TextEdit(call, call.args[0], rendered("applied", function=function))
     for node in plan.uses.firsts:
         yield TextEdit(node, node, rendered("first"))
+    for weight, node in plan.uses.readings.items():
+        yield TextEdit(weight, node, rendered("whole", name=weight.attr))
+    for assignment in plan.uses.assignments.values():
+        yield _assignment_edit(source, helper, assignment, templates)
     for repeat in plan.uses.repeats.values():
         yield _repeat_edit(source, helper, repeat, templates)
+
+
+def _assignment_edit(
+    source: Source, helper: Helper, assignment: Assignment, templates: Templates
+) -> RepeatEdit:
+    taken = names_in(outermost_function(source, assignment.statement))
+    variable, value_variable = fresh("part", taken), fresh("value", taken)
+
+    def emit(statement: str, codes: Codes) -> str:
+        code, value = codes
+        context = SiteContext(
+            helper,
+            code,
+            variable=variable,
+            statement=statement,
+            name=assignment.weight.attr,
+            value=value,
+            value_variable=value_variable,
+        )
+        return templates.render(TEMPLATE, "assigned", context)
+
+    parts = {assignment.object: variable, assignment.value: value_variable}
+    return RepeatEdit(assignment.statement, parts, emit)
 
 
 def _repeat_edit(
@@ -72,10 +105,9 @@ def _repeat_edit(
 ) -> RepeatEdit:
     taken = names_in(outermost_function(source, repeat.statement))
     variable = next((each for each in ("conv", "part") if each not in taken), fresh("conv", taken))
-    code = source.code(repeat.parts[0])
 
-    def emit(statement: str) -> str:
-        context = SiteContext(helper, code, variable=variable, statement=statement)
+    def emit(statement: str, codes: Codes) -> str:
+        context = SiteContext(helper, codes[0], variable=variable, statement=statement)
         return templates.render(TEMPLATE, "each", context)
 
-    return RepeatEdit(repeat.statement, repeat.parts, variable, emit)
+    return RepeatEdit(repeat.statement, dict.fromkeys(repeat.parts, variable), emit)

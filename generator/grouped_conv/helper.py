@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from ..templating import Templates
 
 TEMPLATE: Final = "module.py.jinja"
-FEATURES: Final = frozenset(("split", "transposed", "held", "by_filter", "build", "apply", "parts"))
-_FUNCTIONS: Final = ("split", "by_filter", "build", "apply", "parts")
+FEATURES: Final = frozenset(
+    ("split", "transposed", "held", "by_filter", "build", "apply", "parts", "whole", "assign")
+)
+_FUNCTIONS: Final = ("split", "by_filter", "build", "apply", "parts", "whole", "assign")
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|build_split)(_\d+)?")
 
 
@@ -42,6 +44,8 @@ class Names:
     build: str = "build_split"
     apply: str = "apply_to_parts"
     parts: str = "parts_of"
+    whole: str = "whole"
+    assign: str = "parts_with"
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,11 @@ class ModulePlan:
 
     def users(self) -> list[ast.expr]:
         """The expressions and, for statements, the objects in them that need the helper."""
-        repeated = [each.parts[0] for each in self.uses.repeats.values()]
+        uses = self.uses
+        repeated = [each.parts[0] for each in uses.repeats.values()]
+        assigned = [each.object for each in uses.assignments.values()]
         calls = [each.site.call for each in self.sites]
-        return [*calls, *self.uses.applications, *self.uses.firsts, *repeated]
+        return [*calls, *uses.applications, *uses.firsts, *uses.readings, *repeated, *assigned]
 
 
 class ModuleStyle:
@@ -97,7 +99,11 @@ class ModuleStyle:
             found.add("transposed")
         if uses.applications:
             found.add("apply")
-        if uses.repeats or uses.firsts:
+        if uses.assignments:
+            found |= {"assign", "whole"}
+        if uses.readings:
+            found.add("whole")
+        if uses.repeats or uses.firsts or "whole" in found:
             found.add("parts")
         return frozenset(found)
 

@@ -19,6 +19,7 @@ from ..convolutions import conv_class
 from ..names import meaning
 from ..source import Source
 from .initialisation import is_exact_by_branch
+from .reading import is_only_read
 from .refusal import Refusal, line_of
 
 _WEIGHTS: Final = ("weight", "bias")
@@ -49,6 +50,23 @@ class Repeat:
     parts: tuple[ast.expr, ...]
 
 
+@dataclass(frozen=True)
+class Assignment:
+    """A statement that gives the weight or the bias of an object its values.
+
+    Attributes:
+        statement: the statement.
+        object: the object.
+        weight: its weight or bias, in the statement.
+        value: what it is given.
+    """
+
+    statement: ast.stmt
+    object: ast.expr
+    weight: ast.Attribute
+    value: ast.expr
+
+
 @dataclass
 class Uses:
     """What must change besides the construction where some objects are split.
@@ -57,17 +75,23 @@ class Uses:
         repeats: the statements to be repeated for each branch.
         firsts: expressions for an object of which any branch tells what is asked.
         applications: the calls of weight_norm, to be made for each branch.
+        readings: the weights and biases that are read, and nothing else, by the objects.
+        assignments: the statements that give them their values.
     """
 
     repeats: dict[ast.stmt, Repeat] = field(default_factory=dict)
     firsts: dict[ast.expr, None] = field(default_factory=dict)
     applications: dict[ast.Call, None] = field(default_factory=dict)
+    readings: dict[ast.Attribute, ast.expr] = field(default_factory=dict)
+    assignments: dict[ast.stmt, Assignment] = field(default_factory=dict)
 
     def add(self, other: Uses) -> None:
         """Take in what other objects need."""
         self.repeats |= other.repeats
         self.firsts |= other.firsts
         self.applications |= other.applications
+        self.readings |= other.readings
+        self.assignments |= other.assignments
 
 
 def find_uses(index: ClassIndex, objects: Iterable[ast.expr]) -> Uses:
@@ -148,8 +172,21 @@ class _Search:
                 self._repeat(node, weight)
         elif is_exact_by_branch(self.source, weight):
             self._repeat(node, weight)
-        else:
+        elif is_only_read(self.source, weight):
+            self.uses.readings[weight] = node
+        elif not self._assign(node, weight):
             raise Refusal(f"its {weight.attr} is used by itself ({line_of(weight)})")
+
+    def _assign(self, node: ast.expr, weight: ast.Attribute) -> bool:
+        """Note that a statement gives a weight its values; False where it does not."""
+        statement = self.source.statement(weight)
+        value = _assigned_value(statement, weight)
+        if value is None or not _stands_alone(self.source, statement):
+            return False
+        if not is_repeatable(self.source, node):
+            return False
+        self.uses.assignments[statement] = Assignment(statement, node, weight, value)
+        return True
 
     def _first(self, node: ast.expr) -> None:
         self.uses.firsts[node] = None
@@ -197,6 +234,22 @@ def _has_defaults(call: ast.Call) -> bool:
         isinstance(value, ast.Constant) and name in expected and value.value == expected[name]
         for name, value in given.items()
     )
+
+
+def _assigned_value(statement: ast.stmt, weight: ast.Attribute) -> ast.expr | None:
+    """What ``conv.weight.data = value`` or ``conv.weight.data.copy_(value)`` gives a weight."""
+    match statement:
+        case ast.Assign(targets=[ast.Attribute(value=target, attr="data")], value=value):
+            return value if target is weight else None
+        case ast.Expr(
+            value=ast.Call(
+                func=ast.Attribute(value=target, attr="copy_"), args=[value], keywords=[]
+            )
+        ):
+            if isinstance(target, ast.Attribute) and target.attr == "data":
+                target = target.value
+            return value if target is weight else None
+    return None
 
 
 def _stands_alone(source: Source, statement: ast.stmt) -> bool:
