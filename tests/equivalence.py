@@ -42,6 +42,8 @@ def carried_over(
         classes = [each.__name__ for each in type(owner).__mro__]
         for record in records:
             if record.style in ("explicit", "loop") and record.owner in classes:
+                if not record.branches:  # their number is known only at run time
+                    continue
                 paths = [f"{prefix}.{path}".lstrip(".") for path in record.branches]
                 _take_apart(carried, f"{prefix}.{record.attribute}".lstrip("."), paths)
     for name, each in split.named_modules():

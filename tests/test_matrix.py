@@ -8,8 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from equivalence import assert_equivalent  # noqa: E402
-from gencode import Options  # noqa: E402
+from torch import nn  # noqa: E402
+
+from equivalence import assert_equivalent, grouped_left, run_source  # noqa: E402
+from gencode import Options, split_source  # noqa: E402
+from gencode.outcome import Style  # noqa: E402
 
 CLASSES = [f"Conv{kind}{d}d" for kind in ("", "Transpose") for d in (1, 2, 3)]
 
@@ -239,13 +242,65 @@ def test_every_context(kind: str, way: str) -> None:
     assert {record.status for record in result.records} <= {"split", "kept"}
 
 
+@pytest.mark.parametrize("way", ["a literal", "an attribute", "a place"])
+@pytest.mark.parametrize("style", ["module", "loop"])
 @pytest.mark.parametrize("kind", CLASSES)
-def test_every_context_in_module_style(kind: str) -> None:
+def test_every_context_in_a_style(kind: str, style: Style, way: str) -> None:
     sizes = {"1": (9,), "2": (6, 5), "3": (4, 3, 4)}[kind[-2]]
     result = assert_equivalent(
-        source(kind, "a literal"),
+        source(kind, way),
         lambda module: module.Net(),
         torch.randn(2, 8, *sizes),
-        options=Options(style="module"),
+        options=Options(style=style),
     )
-    assert {record.style for record in result.records} <= {"module", None}
+    styles = {record.style for record in result.records if record.status == "split"}
+    assert styles == ({"module"} if style == "module" else {"loop", "module"})
+
+
+SIZES = [(8, 8, 8), (8, 8, 4), (8, 16, 8), (8, 8, 1), (8, 4, 2), (1, 1, 1)]
+
+
+@pytest.mark.parametrize("numbers", SIZES)
+@pytest.mark.parametrize("style", ["auto", "loop"])
+@pytest.mark.parametrize("kind", CLASSES)
+def test_what_turns_out_plain_or_depthwise(
+    kind: str, style: Style, numbers: tuple[int, int, int]
+) -> None:
+    text = f"""\
+import torch
+import torch.nn as nn
+
+
+class Net(nn.Module):
+    def __init__(self, width, outputs, groups):
+        super().__init__()
+        self.conv = nn.{kind}(width, outputs, 1, groups=groups)
+
+    def forward(self, x):
+        return self.conv(x) * 2
+"""
+    result = split_source(text, Options(style=style))
+    assert [record.status for record in result.records] == ["split"]
+    torch.manual_seed(0)
+    original = run_source(text).Net(*numbers)
+    torch.manual_seed(0)
+    split = run_source(result.text).Net(*numbers)
+    split.load_state_dict(renamed(original, split))
+    x = torch.randn(2, numbers[0], *[3] * int(kind[-2]))
+    torch.testing.assert_close(split(x), original(x))
+    convs = [each for each in split.modules() if isinstance(each, nn.modules.conv._ConvNd)]
+    width, outputs, groups = numbers
+    depthwise = width == outputs == groups and "3" not in kind
+    assert len(convs) == (1 if depthwise else groups)
+    assert grouped_left(split) == []
+
+
+def renamed(original: nn.Module, split: nn.Module) -> dict[str, torch.Tensor]:
+    """The weight and bias of the one convolution, in as many parts as the split model has."""
+    names = list(split.state_dict())
+    found = {}
+    for key in ("weight", "bias"):
+        own = [name for name in names if name.endswith(key)]
+        parts = original.state_dict()[f"conv.{key}"].chunk(len(own))
+        found |= dict(zip(own, parts, strict=True))
+    return found

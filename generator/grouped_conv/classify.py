@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..classes import ClassIndex
 from ..convolutions import ConvClass, kind_of
+from ..outcome import Style
 from ..values import Unknown, Values
 from .find import Site
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A grouped convolution with known channels, assigned to an attribute of ``self``.
+    """A grouped convolution that is assigned to an attribute of ``self``.
 
     Attributes:
         site: where it is built.
@@ -23,7 +24,8 @@ class Candidate:
         owner: the class.
         attribute: the name.
         conv: the class of torch.
-        in_channels, out_channels, groups: as passed to it.
+        in_channels, out_channels, groups: as passed to it; None where known only at run time.
+        may_be_depthwise: whether it may turn out so when it is built.
     """
 
     site: Site
@@ -32,9 +34,21 @@ class Candidate:
     owner: ast.ClassDef
     attribute: str
     conv: ConvClass
-    in_channels: int
-    out_channels: int
-    groups: int
+    in_channels: int | None
+    out_channels: int | None
+    groups: int | None
+    may_be_depthwise: bool = False
+
+    @property
+    def numbers(self) -> tuple[int, int, int] | None:
+        """in_channels, out_channels and groups, where all are known."""
+        known = self.in_channels, self.out_channels, self.groups
+        return None if None in known else known  # type: ignore[return-value]
+
+    @property
+    def may_be_plain(self) -> bool:
+        """Whether it may turn out plain, or depthwise, when it is built."""
+        return self.groups is None or self.may_be_depthwise
 
 
 @dataclass(frozen=True)
@@ -60,11 +74,12 @@ class Deferred:
     numbers: tuple[int, int, int] | None = None
 
 
+SIZES = ("in_channels", "out_channels", "groups")
 _DEPTHWISE = Verdict("kept", "depthwise, which PLiNIO takes as it is")
 _DEPTHWISE_TRANSPOSED = Verdict("kept", "depthwise")
 
 
-def classify(values: Values, site: Site) -> Candidate | Deferred | Verdict | None:
+def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred | Verdict | None:
     """Say what a site is; None for a plain convolution, of which nothing is to be said."""
     conv = site.conv
     if conv is None:
@@ -81,12 +96,8 @@ def classify(values: Values, site: Site) -> Candidate | Deferred | Verdict | Non
     out_channels = _known(values, site, "out_channels")
     if len(site.call.args) > len(conv.parameters):
         return _unsplit("torch refuses it: it takes fewer arguments")
-    if groups is None:
-        return Deferred(site, _unknown(values, site, "groups"))
-    if in_channels is None:
-        return Deferred(site, _unknown(values, site, "in_channels"))
-    if out_channels is None:
-        return Deferred(site, _unknown(values, site, "out_channels"))
+    if groups is None or in_channels is None or out_channels is None:
+        return _symbolic(values, site, conv, (in_channels, out_channels, groups), style)
     numbers = in_channels, out_channels, groups
     if kind_of(conv, *numbers) == "depthwise":
         return depthwise
@@ -94,6 +105,59 @@ def classify(values: Values, site: Site) -> Candidate | Deferred | Verdict | Non
     if obstacle:
         return _unsplit(obstacle)
     return _candidate(values.index, site, conv, numbers)
+
+
+def _symbolic(
+    values: Values,
+    site: Site,
+    conv: ConvClass,
+    known: tuple[int | None, int | None, int | None],
+    style: Style,
+) -> Candidate | Deferred:
+    """A convolution of which some number is known only at run time.
+
+    It is written as a loop where its source says that it is grouped, so that the loop says all
+    there is to say; or where loops are asked for.
+    """
+    name = next(each for each, number in zip(SIZES, known, strict=True) if number is None)
+    reason = _unknown(values, site, name)
+    may_be_depthwise = not _is_never_depthwise(site, conv, known)
+    is_certain = known[2] is not None and not may_be_depthwise
+    if style != "loop" and not (style == "auto" and is_certain):
+        return Deferred(site, reason)
+    if any(each not in site.arguments.by_name for each in SIZES):
+        return Deferred(site, reason)
+    found = _candidate(values.index, site, conv, known)
+    return (
+        replace(found, may_be_depthwise=may_be_depthwise)
+        if isinstance(found, Candidate)
+        else Deferred(site, reason)
+    )
+
+
+def _is_never_depthwise(
+    site: Site, conv: ConvClass, known: tuple[int | None, int | None, int | None]
+) -> bool:
+    """Whether in_channels, out_channels and groups can never be the same."""
+    if conv.dimensions == 3:
+        return True  # PLiNIO takes none, so that it is split too
+    if len({each for each in known if each is not None}) > 1:
+        return True
+    codes = [site.arguments.by_name.get(each) for each in SIZES]
+    return any(_is_multiple(one, other) for one in codes for other in codes)
+
+
+def _is_multiple(one: ast.expr | None, other: ast.expr | None) -> bool:
+    """Whether an expression is another one times a number above 1."""
+    match one:
+        case ast.BinOp(left=ast.Constant(value=int(factor)), op=ast.Mult(), right=value):
+            pass
+        case ast.BinOp(left=value, op=ast.Mult(), right=ast.Constant(value=int(factor))):
+            pass
+        case _:
+            return False
+    dotted = _dotted(value)
+    return factor > 1 and dotted is not None and dotted == _dotted(other)
 
 
 def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
@@ -124,7 +188,10 @@ def _invalid(conv: ConvClass, in_channels: int, out_channels: int, groups: int) 
 
 
 def _candidate(
-    index: ClassIndex, site: Site, conv: ConvClass, numbers: tuple[int, int, int]
+    index: ClassIndex,
+    site: Site,
+    conv: ConvClass,
+    numbers: tuple[int | None, int | None, int | None],
 ) -> Candidate | Deferred:
     statement = index.source.parent(site.call)
     target = self_target(index, statement)
@@ -137,7 +204,7 @@ def _candidate(
     else:
         owner, attribute = target
         return Candidate(site, statement, attribute, owner, attribute.attr, conv, *numbers)
-    return Deferred(site, reason, numbers)
+    return Deferred(site, reason, None if None in numbers else numbers)  # type: ignore[arg-type]
 
 
 def single_target(statement: ast.AST) -> ast.expr | None:
@@ -187,8 +254,7 @@ def _is_depthwise_by_name(site: Site, conv: ConvClass) -> bool:
     """Whether groups, in_channels and out_channels are one and the same name."""
     if conv.dimensions == 3 or conv.lazy:
         return False
-    names = ("groups", "in_channels", "out_channels")
-    dotted = {_dotted(site.arguments.by_name.get(name)) for name in names}
+    dotted = {_dotted(site.arguments.by_name.get(name)) for name in SIZES}
     return len(dotted) == 1 and None not in dotted
 
 

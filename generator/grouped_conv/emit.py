@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..edits import CallEdit, Codes, Edit, Replacement, StatementEdit
 from ..outcome import WrittenStyle
 from ..source import Source
+from .classify import SIZES
 from .model import Definition, NamedArgument, Use
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class DefinitionContext:
         constructor: the convolution class as the source spells it.
         arguments: the code of each argument for the convolution of one group.
         variables: the local variables that the arguments need.
-        groups: the number of groups.
+        groups: the number of groups, or its code where it is known only at run time.
+        count: a variable for the number of convolutions, where it may turn out depthwise.
+        is_depthwise: the code of the question whether it is; likewise.
         module_list: ``nn.ModuleList`` as the source spells it; in loop style.
         counter: a loop variable; in loop style.
     """
@@ -48,7 +51,9 @@ class DefinitionContext:
     constructor: str
     arguments: tuple[str, ...]
     variables: tuple[Variable, ...]
-    groups: int
+    groups: str
+    count: str
+    is_depthwise: str
     module_list: str
     counter: str
 
@@ -83,7 +88,8 @@ class CallContext:
         binding: the same two, with ``:=`` where a variable is to be bound by the expression.
         variables: the local variables that the arguments need.
         branches: the convolution of each group; in explicit style.
-        width: the input channels of one group.
+        width: the input channels of one group; None where they are known only at run time.
+        may_be_plain: whether it may turn out a single one, which takes the input as a whole.
         cat: ``torch.cat`` as the source spells it.
         output: a local variable for the result; in loop style for the list of results.
         item: a loop variable for a group's convolution; in loop style.
@@ -97,7 +103,8 @@ class CallContext:
     binding: InputContext
     variables: tuple[Variable, ...]
     branches: tuple[BranchContext, ...]
-    width: int
+    width: int | None
+    may_be_plain: bool
     cat: str
     output: str
     item: str
@@ -152,27 +159,53 @@ def _definition_context(source: Source, definition: Definition, codes: Codes) ->
     candidate, attribute = definition.candidate, definition.attribute
     statement = candidate.statement
     annotation = getattr(statement, "annotation", None)
+    sizes = _sizes(definition, codes)
     return DefinitionContext(
         self=source.code(candidate.target.value),
         attribute=attribute.attribute,
         names=attribute.names,
         annotation=ast.unparse(annotation) if annotation is not None else "",
         constructor=ast.unparse(candidate.site.call.func),
-        arguments=tuple(_constructor_arguments(definition, codes)),
+        arguments=tuple(_constructor_arguments(definition, codes, sizes)),
         variables=_variables(definition.arguments, codes),
-        groups=attribute.groups,
+        groups=sizes["groups"],
+        count=definition.count,
+        is_depthwise=" == ".join(dict.fromkeys(sizes[each] for each in reversed(SIZES))),
         module_list=definition.module_list,
         counter=definition.counter,
     )
 
 
-def _constructor_arguments(definition: Definition, codes: Codes) -> Iterator[str]:
-    """The arguments for one group: without groups, and so by name what was placed after it."""
-    candidate, groups = definition.candidate, definition.attribute.groups
-    values = {
-        "in_channels": str(candidate.in_channels // groups),
-        "out_channels": str(candidate.out_channels // groups),
+def _sizes(definition: Definition, codes: Codes) -> dict[str, str]:
+    """The code of in_channels, out_channels and groups; a number where all are known."""
+    candidate = definition.candidate
+    if candidate.numbers is not None:
+        return dict(zip(SIZES, map(str, candidate.numbers), strict=True))
+    return {
+        named.parameter: named.variable or _operand(named.argument.value, code)
+        for named, code in zip(definition.arguments, codes, strict=True)
+        if named.parameter in SIZES
     }
+
+
+def _operand(value: ast.expr, code: str) -> str:
+    """The code of an expression as an operand of any operator."""
+    is_atom = isinstance(value, (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.Subscript))
+    return code if is_atom else f"({code})"
+
+
+def _constructor_arguments(
+    definition: Definition, codes: Codes, sizes: dict[str, str]
+) -> Iterator[str]:
+    """The arguments for one group: without groups, and so by name what was placed after it."""
+    numbers = definition.candidate.numbers
+    count = definition.count or sizes["groups"]
+    values = {each: f"{sizes[each]} // {count}" for each in SIZES[:2]}
+    if numbers is not None:
+        values = {
+            each: str(number // numbers[2])
+            for each, number in zip(SIZES, numbers[:2], strict=False)
+        }
     groups_seen = False
     for named, code in zip(definition.arguments, codes, strict=True):
         if named.parameter == "groups":
@@ -183,6 +216,8 @@ def _constructor_arguments(definition: Definition, codes: Codes) -> Iterator[str
             named.parameter if groups_seen and not named.argument.stars else named.argument.keyword
         )
         yield f"{keyword}={value}" if keyword else f"{named.argument.stars}{value}"
+    if definition.count:
+        yield f"groups={sizes['groups']} // {count}"
 
 
 def _call_context(
@@ -213,8 +248,10 @@ def _call_context(
         branches=tuple(
             BranchContext(name, width * i, width * (i + 1), output)
             for i, (name, output) in enumerate(zip(names, use.outputs, strict=True))
+            if width is not None
         ),
         width=width,
+        may_be_plain=attribute.may_be_plain,
         cat=use.cat,
         output=use.output,
         item=use.item,

@@ -39,22 +39,28 @@ class SplitAttribute:
         return self.attribute.strip("_") or "conv"
 
     @property
-    def groups(self) -> int:
-        """The number of groups."""
+    def groups(self) -> int | None:
+        """The number of groups, where it is known."""
         return self.candidates[0].groups
 
     @property
-    def width(self) -> int:
-        """The input channels of one group."""
-        return self.candidates[0].in_channels // self.groups
+    def width(self) -> int | None:
+        """The input channels of one group, where they are known."""
+        in_channels, groups = self.candidates[0].in_channels, self.groups
+        return None if in_channels is None or groups is None else in_channels // groups
+
+    @property
+    def may_be_plain(self) -> bool:
+        """Whether it may turn out plain, or depthwise, when it is built."""
+        return any(each.may_be_plain for each in self.candidates)
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The attribute path of each group's convolution below the owner."""
+        """The attribute path of each group's convolution below the owner, where it is known."""
         if self.style == "explicit":
             return self.names
         name = mangled(self.candidates[0].owner, self.attribute)
-        return tuple(f"{name}.{i}" for i in range(self.groups))
+        return tuple(f"{name}.{i}" for i in range(self.groups or 0))
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,7 @@ class Definition:
         arguments: of the constructor, in the order of the text.
         module_list: how the source spells ``torch.nn.ModuleList``; in loop style.
         counter: the loop variable, which is not used; in loop style.
+        count: a variable for the number of convolutions, where it may turn out depthwise.
     """
 
     candidate: Candidate
@@ -90,6 +97,7 @@ class Definition:
     arguments: tuple[NamedArgument, ...]
     module_list: str = ""
     counter: str = ""
+    count: str = ""
 
 
 @dataclass(frozen=True)

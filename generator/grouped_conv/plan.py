@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..classes import ClassIndex
+from ..convolutions import ConvClass
 from ..edits import Edit
 from ..naming import fresh_series, mangled
 from ..outcome import Options, Record, Warning, WrittenStyle
@@ -98,7 +99,7 @@ class _Planning:
 
     def add(self, site: Site) -> None:
         """Take a site in."""
-        found = classify(self.values, site)
+        found = classify(self.values, site, self.options.style)
         if found is not None and site.conv is not None and site.conv.transposed:
             self.warnings.append(Warning(*self.index.source.place(site.call), _TRANSPOSED))
         if isinstance(found, Verdict):
@@ -155,8 +156,7 @@ class _Planning:
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         for each in candidates:
-            numbers = each.in_channels, each.out_channels, each.groups
-            self._defer(Deferred(each.site, reason, numbers))
+            self._defer(Deferred(each.site, reason, each.numbers))
 
     def _modules(self) -> ModulePlan | None:
         if not self.deferred:
@@ -178,12 +178,7 @@ class _Planning:
 
     def _split_by_helper(self, deferred: Deferred, modules: ModulePlan) -> Record:
         site, numbers = deferred.site, deferred.numbers
-        if numbers is not None and site.conv is not None:
-            inputs, outputs, groups = numbers
-            size = f"{inputs // groups} -> {outputs // groups}"
-            detail = f"{groups} {site.conv.name} of {size} channels (module)"
-        else:
-            detail = "plain ones when it is built (module)"
+        detail = f"{_size(site.conv, numbers)} (module)"
         notes = [deferred.reason] if deferred.reason else []
         if site.call in modules.normalised:
             notes.append("PLiNIO takes no convolution under weight_norm")
@@ -211,21 +206,25 @@ def _split(
     first = candidates[0]
     if options.style == "module":
         raise Refusal("")
-    if len({(each.conv, each.in_channels, each.groups) for each in candidates}) > 1:
+    known = {each.numbers is not None for each in candidates}
+    sizes = {(each.conv, each.in_channels, each.groups) for each in candidates}
+    if len(known) > 1 or (len(sizes) > 1 and True in known):
         raise Refusal(
             f"self.{first.attribute} is assigned convolutions that differ in class,"
             " in_channels or groups"
         )
     calls = find_calls(index, first.owner, first.attribute, [each.target for each in candidates])
-    style = _style(options, first.groups)
+    style = _style(options, first)
     names = _branch_names(index, first, given) if style == "explicit" else ()
     return SplitAttribute(tuple(candidates), calls, style, names)
 
 
-def _style(options: Options, groups: int) -> WrittenStyle:
+def _style(options: Options, candidate: Candidate) -> WrittenStyle:
+    if candidate.numbers is None:
+        return "loop"
     if options.style != "auto":
         return options.style
-    return "explicit" if groups <= options.max_unroll else "loop"
+    return "explicit" if candidate.numbers[2] <= options.max_unroll else "loop"
 
 
 def _branch_names(index: ClassIndex, candidate: Candidate, given: _Given) -> tuple[str, ...]:
@@ -242,7 +241,7 @@ def _branch_names(index: ClassIndex, candidate: Candidate, given: _Given) -> tup
     stem = candidate.attribute
     if stem.startswith("__"):  # the branches of what is private by its name are so by custom
         stem = f"_{stem.strip('_') or 'conv'}"
-    names = fresh_series(stem, candidate.groups, is_taken)
+    names = fresh_series(stem, candidate.groups or 0, is_taken)
     if names is None:
         raise Refusal("all names for its branches may be taken by other attributes")
     given[candidate.owner].update(names)
@@ -258,11 +257,17 @@ def _name(index: ClassIndex, site: Site) -> str:
     return " ".join(index.source.code(single_target(statement) or site.call.func).split())
 
 
+def _size(conv: ConvClass | None, numbers: tuple[int, int, int] | None) -> str:
+    """What a convolution is split into, as far as that is known."""
+    if conv is None or numbers is None:
+        return "plain ones when it is built"
+    inputs, outputs, groups = numbers
+    return f"{groups} {conv.name} of {inputs // groups} -> {outputs // groups} channels"
+
+
 def _done(index: ClassIndex, candidate: Candidate, attribute: SplitAttribute) -> Record:
     line, column = index.source.place(candidate.site.call)
-    conv, groups = candidate.conv, candidate.groups
-    size = f"{candidate.in_channels // groups} -> {candidate.out_channels // groups}"
-    detail = f"{groups} {conv.name} of {size} channels ({attribute.style})"
+    detail = f"{_size(candidate.conv, candidate.numbers)} ({attribute.style})"
     return Record(
         line,
         column,

@@ -63,7 +63,8 @@ class Writing:
             if not argument.keyword and not argument.stars:
                 parameter = candidate.conv.parameters[position]
             variable = ""
-            if parameter not in _REPLACED and not is_repeatable(self.source, argument.value):
+            is_known = parameter in _REPLACED and candidate.numbers is not None
+            if not is_known and not is_repeatable(self.source, argument.value):
                 variable = fresh(f"{attribute.stem}_{parameter or 'options'}", taken)
                 taken.add(variable)
             arguments.append(NamedArgument(argument, parameter, variable))
@@ -75,6 +76,7 @@ class Writing:
             if attribute.style == "loop"
             else "",
             counter=fresh("_", _names_read(site.call)),
+            count=fresh(f"{attribute.stem}_count", taken) if candidate.may_be_depthwise else "",
         )
 
     def names_around(self, node: ast.expr) -> set[str]:
@@ -133,6 +135,8 @@ class _StatementWriting:
             for position, argument in enumerate(arguments_of(call))
         )
         if not hoisted and any(each.variable for each in arguments):
+            if attribute.may_be_plain:
+                raise Refusal(f"{line_of(call)} calls it on an expression", attribute)
             if frame_is_read:
                 raise Refusal(
                     f"the function of {line_of(call)} reads its own local names", attribute
@@ -187,7 +191,7 @@ class _StatementWriting:
 
     def _outputs(self, attribute: SplitAttribute) -> tuple[str, ...]:
         """A variable for each group: ``conv_0``, ``conv_1``, or with another stem for all."""
-        numbers = range(attribute.groups)
+        numbers = range(attribute.groups or 0)
         stem = next(
             stem
             for stem in numbered(attribute.stem)
