@@ -101,13 +101,19 @@ def _parser() -> argparse.ArgumentParser:
         type=_directory,
         help="take templates from this directory where it has them",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    _add_options_of_trees(parser)
+    return parser
+
+
+def _add_options_of_trees(parser: argparse.ArgumentParser) -> None:
     tree = parser.add_argument_group("for a directory")
     tree.add_argument(
         "--exclude",
         metavar="PATTERN",
         action="append",
         default=[],
-        help="copy the files unchanged that it matches, in gitignore's syntax; may be repeated",
+        help="copy what it matches unchanged; in gitignore's syntax, and may be repeated",
     )
     tree.add_argument(
         "--helper-module",
@@ -115,8 +121,6 @@ def _parser() -> argparse.ArgumentParser:
         help="write the helper that split sources need to this module, such as layers.splitting,"
         " and import it, instead of having it in each of them",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser
 
 
 def _run(parsed: argparse.Namespace, report: Report) -> Status:
@@ -160,7 +164,8 @@ def _run_tree(parsed: argparse.Namespace, report: Report) -> Status:
         helper = None if name is None else helper_module(name, tree.root)
         return Mirror(tree, partial(_options, parsed), report, helper).write()
     except OSError as error:
-        return report.failure(parsed.source, f"cannot be read: {error.strerror}")
+        path = str(error.filename or parsed.source)
+        return report.failure(path, f"cannot be read: {error.strerror}")
 
 
 def _options(parsed: argparse.Namespace, path: str) -> Options:
