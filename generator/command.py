@@ -78,8 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="FILE",
-        help="write there; - for standard output, the default;"
-        " for a directory, the one to write it to, which must be given",
+        help="write there; - for standard output, the default; a directory needs another one",
     )
     parser.add_argument(
         "--style",
