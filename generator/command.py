@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from . import __version__
 from .files import (
     STDIN,
     ConfigError,
     FileError,
+    UsageError,
     black_config,
+    is_directory,
     read_source,
     write_atomically,
     write_to_stdout,
@@ -34,6 +36,7 @@ examples:
   gencode model.py                       print the split source
   gencode model.py -o model_split.py     write it to a file
   gencode - < model.py > model_split.py  read standard input
+  gencode models/ -o split/              write a directory anew, with all that is in it
   gencode --style loop model.py          an nn.ModuleList and a loop for each
   gencode --templates mine/ model.py     with templates of your own
 
@@ -41,7 +44,7 @@ exit status:
   0    done, or nothing to do
   2    wrong usage: an unknown option, a faulty template or configuration file
   3    a grouped convolution was left unsplit, for the stated reason; all else is written
-  123  the file could not be read, parsed or written; nothing is written
+  123  a file could not be read, parsed or written, and is not split; others of a directory are
 """
 
 
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report(sys.stderr)
     try:
         return _run(parsed, report)
-    except (TemplateError, ConfigError) as error:
+    except (TemplateError, ConfigError, UsageError) as error:
         return report.wrong_usage(str(error))
     except KeyboardInterrupt:
         return 130  # what a shell says of a command that was interrupted
@@ -68,9 +71,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="MODEL", help="the source to read; - for standard input")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write there; - for standard output, the default"
+        "source", metavar="MODEL", help="the source to read, or a directory; - for standard input"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write there; - for standard output, the default; a directory needs another one",
     )
     parser.add_argument(
         "--style",
@@ -93,18 +101,39 @@ def _parser() -> argparse.ArgumentParser:
         help="take templates from this directory where it has them",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    _add_options_of_trees(parser)
     return parser
+
+
+def _add_options_of_trees(parser: argparse.ArgumentParser) -> None:
+    tree = parser.add_argument_group("for a directory")
+    tree.add_argument(
+        "--exclude",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="copy what it matches unchanged; in gitignore's syntax, and may be repeated",
+    )
+    tree.add_argument(
+        "--helper-module",
+        metavar="NAME",
+        help="write the helper that split sources need to this module, such as layers.splitting,"
+        " and import it, instead of having it in each of them",
+    )
 
 
 def _run(parsed: argparse.Namespace, report: Report) -> Status:
     path: str = parsed.source
+    if is_directory(path):
+        return _run_tree(parsed, report)
+    if parsed.exclude or parsed.helper_module is not None:
+        raise UsageError("--exclude and --helper-module are for a directory")
     shown = "<stdin>" if path == STDIN else path or "''"
     to_stdout = parsed.output in (None, STDIN)
     output = "<stdout>" if to_stdout else parsed.output or "''"
     try:
         source = read_source(path)
-        options = _options(parsed, black_config(path))
-        result = split_source(source.text, options)
+        result = split_source(source.text, _options(parsed, path))
         data = source.encoded(result.text)
     except FileError as error:
         return report.failure(shown, str(error))
@@ -120,7 +149,26 @@ def _run(parsed: argparse.Namespace, report: Report) -> Status:
     return report.result(shown, result)
 
 
-def _options(parsed: argparse.Namespace, black: Mapping[str, Any]) -> Options:
+def _run_tree(parsed: argparse.Namespace, report: Report) -> Status:
+    # Slow to import, and so only for a directory.
+    from .helper_module import helper_module
+    from .mirror import Mirror
+    from .tree import Tree
+
+    if parsed.output in (None, "", STDIN):
+        raise UsageError(f"{parsed.source} is a directory: name one to write it to, with -o")
+    name: str | None = parsed.helper_module
+    try:
+        tree = Tree(Path(parsed.source), Path(parsed.output), parsed.exclude)
+        helper = None if name is None else helper_module(name, tree.root)
+        return Mirror(tree, partial(_options, parsed), report, helper).write()
+    except OSError as error:
+        path = str(error.filename or parsed.source)
+        return report.failure(path, f"cannot be read: {error.strerror}")
+
+
+def _options(parsed: argparse.Namespace, path: str) -> Options:
+    black = black_config(path)
     try:
         return Options(parsed.style, parsed.max_unroll, parsed.templates, black)
     except ValueError as error:

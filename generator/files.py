@@ -1,17 +1,19 @@
-"""Read and write source files: to the byte, and whole or not at all."""
+"""Read and write files: to the byte, and whole or not at all."""
 
 from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import sys
 import tempfile
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,8 +27,20 @@ class FileError(Exception):
     """A file cannot be read, decoded or written; the message says why, in one line."""
 
 
+class UsageError(Exception):
+    """What the user asks for cannot be meant; the message says why, in one line."""
+
+
 class ConfigError(Exception):
     """A configuration file is faulty; the message names it and says how, in one line."""
+
+
+def is_directory(path: str) -> bool:
+    """Whether a path that a user typed is that of a directory, and not standard input."""
+    try:
+        return path not in ("", STDIN) and Path(path).is_dir()
+    except OSError:
+        return False  # what is wrong with it is said when it is read
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,15 @@ def read_source(path: str) -> SourceFile:
     Raises:
         FileError: it cannot be read, or is in no encoding that it says.
     """
-    data = _read(path)
+    return decoded(_read(path))
+
+
+def decoded(data: bytes) -> SourceFile:
+    """A Python source of its bytes.
+
+    Raises:
+        FileError: it is in no encoding that it says.
+    """
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         source = SourceFile(data.decode(encoding), encoding)
@@ -117,7 +139,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         FileError: it cannot be written; a regular file that was there before still is.
     """
     target = Path(os.path.realpath(path))
-    try:
+    with _writing():
         if target.is_dir():
             raise IsADirectoryError(None, "Is a directory")
         if target.exists() and not target.is_file():
@@ -125,22 +147,59 @@ def write_atomically(path: Path, data: bytes) -> None:
             return
         if target.exists() and not os.access(target, os.W_OK):
             raise PermissionError(None, "Permission denied")
-        _replace(target, data)
+        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+    put_file(target, io.BytesIO(data), mode)
+
+
+def put_file(target: Path, source: BinaryIO, mode: int) -> None:
+    """Put a file at a place, whole or not at all, instead of a file or link that is there.
+
+    Raises:
+        FileError: it cannot be written; what was there before still is.
+    """
+    prefix = f".{target.name[:40]}."  # the name may be as long as names can be
+    with _writing():
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                shutil.copyfileobj(source, file)
+            Path(name).chmod(stat.S_IMODE(mode))
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink()
+            raise
+
+
+def put_directory(target: Path) -> None:
+    """Make a directory where there is none, and those above it; a link gives way to it.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    with _writing():
+        if target.is_symlink():
+            target.unlink()
+        target.mkdir(parents=True, exist_ok=True)
+
+
+def put_link(target: Path, text: str) -> None:
+    """Make a symbolic link, instead of a file or link that is there.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    with _writing():
+        if os.path.lexists(target):
+            target.unlink()
+        target.symlink_to(text)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise FileError(f"cannot be written: {_reason(error)}") from error
-
-
-def _replace(target: Path, data: bytes) -> None:
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(mode)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink()
-        raise
 
 
 def black_config(path: str) -> Mapping[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from enum import IntEnum
-from typing import TextIO
+from typing import Literal, TextIO
 
 from .outcome import Record, Result, SourceError
 
 _LONGEST_SHOWN = 200
+PathOutcome = Literal["written", "copied", "ignored"]
 _VERBS = {"split": "split into", "kept": "kept:", "unsplit": "not split:"}
 
 
@@ -41,13 +42,33 @@ class Report:
         return Status.UNSPLIT if self._counts["unsplit"] else Status.DONE
 
     def result(self, path: str, result: Result) -> Status:
+        """Say what was done in a source, or why not, and how much in all."""
+        self.records(path, result)
+        self._say(f"{path}: {self._convolutions()}")
+        return self.status
+
+    def records(self, path: str, result: Result) -> None:
         """Say what was done in a source, or why not."""
         for record in result.records:
             self._counts[record.status] += 1
             self._say(f"{path}:{record.line}:{record.column}: {_sentence(record)}")
         for warning in result.warnings:
             self._say(f"{path}:{warning.line}:{warning.column}: warning: {warning.message}")
-        self._say(f"{path}: {self._summary()}")
+
+    def count(self, outcome: PathOutcome) -> None:
+        """Count what became of one path of a tree."""
+        self._counts[outcome] += 1
+
+    def skipped(self, path: str, reason: str) -> None:
+        """Say that something is left out, which is no failure."""
+        self._say(f"{path}: skipped: {reason}")
+
+    def tree(self, path: str) -> Status:
+        """Say how much was done in all of a tree."""
+        files = self._counted(written="split", copied="copied unchanged")
+        others = self._counted(failed="failed", ignored="ignored")
+        parts = [f"files: {files}" if files else "no files", *([others] if others else [])]
+        self._say(f"{path}: {'; '.join([*parts, self._convolutions()])}")
         return self.status
 
     def source_error(self, path: str, error: SourceError) -> Status:
@@ -74,15 +95,13 @@ class Report:
         self._say(f"gencode: {reason}")
         return Status.USAGE
 
-    def _summary(self) -> str:
-        counted = [
-            f"{self._counts[status]} {words}"
-            for status, words in (("split", "split"), ("unsplit", "not split"), ("kept", "kept"))
-            if self._counts[status]
-        ]
-        if not counted:
-            return "no grouped convolutions"
-        return f"grouped convolutions: {', '.join(counted)}"
+    def _convolutions(self) -> str:
+        counted = self._counted(split="split", unsplit="not split", kept="kept")
+        return f"grouped convolutions: {counted}" if counted else "no grouped convolutions"
+
+    def _counted(self, **words: str) -> str:
+        counts = ((self._counts[what], each) for what, each in words.items())
+        return ", ".join(f"{count} {each}" for count, each in counts if count)
 
     def _say(self, text: str) -> None:
         if self._stream is not None:

@@ -127,12 +127,9 @@ def test_a_source_that_cannot_be_read(
     assert Path("out.py").read_text(encoding="utf-8") == "before"
 
 
-def test_a_file_that_is_not_there_and_a_directory(capsys) -> None:
+def test_a_file_that_is_not_there(capsys) -> None:
     assert main(["missing.py"]) == 123
     assert capsys.readouterr().err == "missing.py: cannot be read: No such file or directory\n"
-    Path("package").mkdir()
-    assert main(["package"]) == 123
-    assert capsys.readouterr().err == "package: cannot be read: Is a directory\n"
 
 
 def test_an_output_that_cannot_be_written(capsys) -> None:

@@ -1,0 +1,63 @@
+"""The module that ``--helper-module`` names: where it is, and how a source imports it."""
+
+from __future__ import annotations
+
+import keyword
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from .files import UsageError, put_directory, write_atomically
+
+
+@dataclass(frozen=True)
+class HelperModule:
+    """One module of a tree that holds what several sources need.
+
+    Attributes:
+        name: dotted, from the directory of the tree.
+        is_relative: whether that directory is a package, in which imports are relative. If not, it
+            is taken for one of those in which Python looks for modules.
+    """
+
+    name: str
+    is_relative: bool
+
+    @property
+    def place(self) -> PurePath:
+        """Its file in the tree."""
+        return PurePath(*self.name.split(".")).with_suffix(".py")
+
+    def imported_by(self, place: PurePath) -> str:
+        """What stands after ``from`` in the source at that place of the tree."""
+        dots = "." * len(place.parts) if self.is_relative else ""
+        return dots + self.name
+
+    def write(self, output: Path, source: bytes) -> None:
+        """Write it to a tree, in packages that are made where they are missing.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        for package in reversed(self.place.parents[:-1]):
+            if not (output / package).exists():
+                put_directory(output / package)
+                write_atomically(output / package / "__init__.py", b"")
+        write_atomically(output / self.place, source)
+
+
+def helper_module(name: str, root: Path) -> HelperModule:
+    """The module of that name in a tree, which may be there already.
+
+    Raises:
+        UsageError: no module can have that name, or something else in the tree has it.
+    """
+    names = name.split(".")
+    if not all(each.isidentifier() and not keyword.iskeyword(each) for each in names):
+        raise UsageError(f"--helper-module: {name!r} is not the name of a module")
+    module = HelperModule(name, (root / "__init__.py").exists())
+    packages = [root / each for each in module.place.parents[:-1]]
+    for other in (*(each.with_suffix(".py") for each in packages), root.joinpath(*names)):
+        if os.path.lexists(other):
+            raise UsageError(f"--helper-module: {other} is in the way of {root / module.place}")
+    return module

@@ -1,0 +1,142 @@
+"""A directory of sources: what is in it, and what is to become of each path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Literal, TypeAlias
+
+from .files import UsageError
+from .ignore import Patterns, ignore_file, ignore_files_above, is_ignored
+
+Kind: TypeAlias = Literal["directory", "source", "file", "link", "special", "ignored", "unreadable"]
+_NEVER = {"__pycache__", ".git", ".hg", ".svn", ".tox", ".nox"}
+_NEVER |= {".mypy_cache", ".pytest_cache", ".ruff_cache"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One path of a tree.
+
+    Attributes:
+        kind: ``"source"`` is a file to split, ``"file"`` one to copy; ``"special"`` is neither a
+            file nor a directory.
+        path: where it is, as the user would type it.
+        place: where it belongs in the mirrored tree.
+        detail: of a link, what it is to point to; of what is unreadable, the reason.
+    """
+
+    kind: Kind
+    path: Path
+    place: PurePath
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class _Found:
+    path: Path
+    place: PurePath
+    levels: tuple[Patterns, ...]
+
+
+class Tree:
+    """The paths below a directory.
+
+    A link to what is in the tree is a link in the mirrored tree too. Any other is followed, the
+    first time that its target is met; from then on the target counts as part of the tree.
+
+    Args:
+        root: the directory.
+        output: the directory to mirror it in, which is no part of it.
+        exclude: patterns, in gitignore's syntax, of sources that are not to be split.
+
+    Raises:
+        UsageError: it cannot be mirrored there.
+    """
+
+    def __init__(self, root: Path, output: Path, exclude: Sequence[str] = ()) -> None:
+        self.root = root
+        self.output = output
+        real = Path(os.path.realpath(root))
+        self._output = Path(os.path.realpath(output))
+        if os.path.lexists(output) and not output.is_dir():
+            raise UsageError(f"{output} is not a directory")
+        if real.is_relative_to(self._output):
+            what = "is" if real == self._output else "holds"
+            raise UsageError(f"{output} {what} the directory that is read: name another with -o")
+        self._levels, self._above = ignore_files_above(real)
+        self._exclude = Patterns(exclude)
+        self._places: dict[Path, PurePath] = {real: PurePath()}
+
+    def entries(self) -> Iterator[Entry]:
+        """All paths, in order, a directory before what is in it; the first is the root's."""
+        waiting = [_Found(self.root, PurePath(), self._levels)]
+        while waiting:
+            found = waiting.pop()
+            try:
+                entry = self._entry(found)
+                is_directory = entry is not None and entry.kind == "directory"
+                inside = self._inside(found) if is_directory else []
+            except OSError as error:
+                entry, inside = _unreadable(found, error), []
+            if entry is not None:
+                yield entry
+            waiting += reversed(inside)
+
+    def _inside(self, directory: _Found) -> list[_Found]:
+        depth = len(self._above) + len(directory.place.parts)
+        levels = directory.levels + ignore_file(directory.path, depth)
+        return [
+            _Found(path, directory.place / path.name, levels)
+            for path in sorted(directory.path.iterdir())
+        ]
+
+    def _entry(self, found: _Found) -> Entry | None:
+        """What a path is; None of what is of no interest to anybody."""
+        path, place = found.path, found.place
+        if not place.parts:
+            return Entry("directory", path, place)
+        is_link = path.is_symlink()
+        names = (*self._above, *place.parts)
+        if path.name in _NEVER or path.name.endswith(".pyc"):
+            return None
+        if is_ignored(found.levels, names, path.is_dir() and not is_link):
+            return Entry("ignored", path, place)
+        if is_link and not path.exists():
+            return Entry("link", path, place, str(path.readlink()))
+        real = path.resolve()
+        if real.is_relative_to(self._output) or (path / "pyvenv.cfg").exists():
+            return None
+        first = self._first_place(real)
+        if first is None:
+            self._places[real] = place
+        elif first != place:
+            return Entry("link", path, place, os.path.relpath(first, place.parent))
+        return Entry(self._kind(path, place), path, place)
+
+    def _first_place(self, real: Path) -> PurePath | None:
+        """Where a path is in the tree, if it has been met there or is below what has been."""
+        for each in (real, *real.parents):
+            if each in self._places:
+                return self._places[each] / real.relative_to(each)
+        return None
+
+    def _kind(self, path: Path, place: PurePath) -> Kind:
+        if path.is_dir():
+            return "directory"
+        if not path.is_file():
+            return "special"
+        is_source = path.name.endswith(".py") and not self._is_excluded(place.parts)
+        return "source" if is_source else "file"
+
+    def _is_excluded(self, names: Sequence[str]) -> bool:
+        return any(
+            self._exclude.verdict(names[: count + 1], count + 1 < len(names))
+            for count in range(len(names))
+        )
+
+
+def _unreadable(found: _Found, error: OSError) -> Entry:
+    return Entry("unreadable", found.path, found.place, f"cannot be read: {error.strerror}")
