@@ -41,14 +41,16 @@ def carried_over(
     for prefix, owner in original.named_modules():
         classes = [each.__name__ for each in type(owner).__mro__]
         for record in records:
-            if record.style in ("explicit", "loop") and record.owner in classes:
-                if not record.branches:  # their number is known only at run time
-                    continue
+            if record.style == "explicit" and record.owner in classes:
                 paths = [f"{prefix}.{path}".lstrip(".") for path in record.branches]
                 _take_apart(carried, f"{prefix}.{record.attribute}".lstrip("."), paths)
-    for name, each in split.named_modules():
-        if type(each).__name__.startswith("SplitGroups"):
-            _take_apart(carried, name, [f"{name}.convs.{i}" for i in range(len(each.convs))])
+    modules = dict(split.named_modules())
+    for name, each in original.named_modules():
+        if isinstance(each, nn.modules.conv._ConvNd) and name in modules:
+            convs = getattr(modules[name], "convs", modules[name])
+            if isinstance(convs, nn.ModuleList):
+                inside = "" if convs is modules[name] else ".convs"
+                _take_apart(carried, name, [f"{name}{inside}.{i}" for i in range(len(convs))])
     return carried
 
 
