@@ -37,7 +37,8 @@ for dimensions, size in ((1, "(8, 12)"), (2, "(8, 6, 6)"), (3, "(8, 4, 6, 6)")):
 
 def build(text: str) -> torch.nn.Module:
     module = run_source(text)
-    (net,) = (each for each in vars(module).values() if isinstance(each, type))
+    own = (each for each in vars(module).values() if isinstance(each, type))
+    (net,) = (each for each in own if each.__name__ != "SplitGroups")
     return net()
 
 
@@ -46,7 +47,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(params=["explicit", "loop"])
+@pytest.fixture(params=["explicit", "loop", "module"])
 def style(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -150,7 +150,10 @@ class _StatementWriting:
             cat=self.writing.spell("torch.cat", call, attribute),
             output=self._fresh(attribute.stem),
             outputs=self._outputs(attribute) if attribute.style == "explicit" else (),
-            item=self._one_of("conv", "branch", "layer"),
+            # TorchScript wants a name of its own inside a conditional expression.
+            item=self._fresh(f"{attribute.stem}_part")
+            if attribute.may_be_plain
+            else self._one_of("conv", "branch", "layer"),
             counter=self._one_of("i", "j", "k", "index"),
         )
 
