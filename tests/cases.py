@@ -82,12 +82,6 @@ def _is_of_helper(statement: ast.stmt) -> bool:
     return getattr(statement, "name", "") in HELPER
 
 
-def reason(source: str, options: Options = Options()) -> str:
-    """Why the only site of a source is not written out: left as it is, or split by the helper."""
-    (record,) = split_source(dedent(source), options).records
-    return (left if record.status == "unsplit" else wrapped)(source, options)
-
-
 def model(init: str = "", forward: str = "return self.conv(x)", top: str = "") -> str:
     """A model with these lines in its methods and after its imports."""
     return (
