@@ -1,4 +1,4 @@
-"""The two assertions that most tests consist of, and a model around a few lines."""
+"""The assertions that most tests consist of, and a model around a few lines."""
 
 from __future__ import annotations
 
@@ -26,14 +26,60 @@ def assert_becomes(before: str, after: str, options: Options = Options()) -> Res
     return result
 
 
-def reason(source: str, options: Options = Options()) -> str:
-    """Why the only site of a source is not written out: left as it is, or split by the helper."""
-    (record,) = split_source(dedent(source), options).records
-    if record.status == "unsplit":
-        assert_unchanged(source, options)
-        return record.detail
-    assert record.style == "module"
+def left(source: str, options: Options = Options()) -> str:
+    """Why the only site of a source is left as it is."""
+    (record,) = assert_unchanged(source, options).records
+    assert record.status == "unsplit"
+    return record.detail
+
+
+def wrapped(source: str, options: Options = Options()) -> str:
+    """Why the only site of a source is split by the helper, with nothing else changed."""
+    (record,) = assert_wrapped(source, options).records
     return record.note
+
+
+def assert_wrapped(source: str, options: Options = Options()) -> Result:
+    """All that is split is handed to the helper where it is built, and nothing else changes."""
+    text = dedent(source)
+    result = split_source(text, options)
+    assert result.records
+    assert {record.status for record in result.records} == {"split"}, result.records
+    assert {record.style for record in result.records} == {"module"}
+    before, after = ast.parse(text), ast.parse(result.text)
+    unwrapping = _Unwrapping()
+    assert ast.dump(unwrapping.visit(after)) == ast.dump(_Unwrapping().visit(before))
+    assert unwrapping.count == len(result.records)
+    assert split_source(result.text, options).text is result.text
+    return result
+
+
+class _Unwrapping(ast.NodeTransformer):
+    """Takes the helper, its imports and the calls of it out of a source."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def visit_Module(self, module: ast.Module) -> ast.Module:
+        module.body = [each for each in module.body if not _is_of_helper(each)]
+        self.generic_visit(module)
+        return module
+
+    def visit_Call(self, call: ast.Call) -> ast.expr:
+        self.generic_visit(call)
+        if getattr(call.func, "id", "") == "split_groups":
+            self.count += 1
+            return call.args[0]
+        if call.args and getattr(call.args[0], "id", "") == "build_split":
+            self.count += 1
+            del call.args[0]
+        return call
+
+
+def _is_of_helper(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Import):
+        return statement.names[0].name in ("copy", "torch", "warnings")
+    return getattr(statement, "name", "") in HELPER
 
 
 def model(init: str = "", forward: str = "return self.conv(x)", top: str = "") -> str:
@@ -50,4 +96,5 @@ def model(init: str = "", forward: str = "return self.conv(x)", top: str = "") -
     )
 
 
+HELPER = ("SplitGroups", "SplitGroupsTransposed", "is_grouped", "split_groups", "build_split")
 CONV = "self.conv = nn.Conv2d(16, 32, 3, groups=2)"

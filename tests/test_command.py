@@ -16,7 +16,8 @@ from gencode.command import main
 
 GROUPED = model(CONV)
 PLAIN = "import torch\n"
-UNSPLIT = model(CONV + "\nself.other = nn.Conv2d(4, 4, 1, groups=g)")
+WRAPPED = model("self.convs = nn.Sequential(nn.Conv2d(4, 4, 1, groups=g))")
+UNSPLIT = model(CONV + "\nself.other = F.conv2d(x, w, groups=2)")
 BROKEN = "import torch.nn as nn\nclass Net(nn.Module:\n    pass\n"
 
 
@@ -52,6 +53,7 @@ def test_code_goes_to_standard_output_and_messages_to_standard_error(capfdbinary
         (PLAIN, 0, "model.py: no grouped convolutions"),
         ("", 0, "model.py: no grouped convolutions"),
         (GROUPED, 0, "model.py: grouped convolutions: 1 split"),
+        (WRAPPED, 0, "model.py: grouped convolutions: 1 split"),
         (UNSPLIT, 3, "model.py: grouped convolutions: 1 split, 1 not split"),
         (
             model(CONV + "\nself.a = nn.Conv2d(4, 4, 1, groups=4)"),
@@ -87,8 +89,16 @@ def test_status_and_summary(
 def test_what_is_not_split_is_named_with_its_place_and_reason(capsys) -> None:
     main([write(UNSPLIT)])
     assert (
-        "model.py:10:22: Net.other not split: groups=g is known only at run time"
-        in capsys.readouterr().err.splitlines()
+        "model.py:10:22: Net.other not split: F.conv2d is a function: there is no module to split,"
+        " and PLiNIO takes none" in capsys.readouterr().err.splitlines()
+    )
+
+
+def test_what_is_wrapped_is_named_with_its_place_and_the_reason(capsys) -> None:
+    main([write(WRAPPED)])
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "model.py:9:36: nn.Conv2d split into plain ones when it is built (module);"
+        " groups=g is known only at run time"
     )
 
 

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from cases import CONV, assert_becomes, model
+from cases import CONV, assert_becomes, assert_wrapped, model
 from gencode import Options, SourceError, split_source
 
 NET = dedent(
@@ -465,11 +465,12 @@ def test_what_libcst_misreads(fault: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert caught.value.source_line.strip() == CONV
 
 
-def test_an_annotated_target_in_parentheses_is_left() -> None:
-    source = model("(self.conv): nn.Module = nn.Conv2d(4, 4, 1, groups=2)")
-    result = split_source(source)
-    assert result.text is source
-    assert "not assigned to an attribute of self" in result.records[0].detail
+def test_an_annotated_target_in_parentheses_is_left_in_them() -> None:
+    result = assert_wrapped(model("(self.conv): nn.Module = nn.Conv2d(4, 4, 1, groups=2)"))
+    assert (
+        "        (self.conv): nn.Module = split_groups(nn.Conv2d(4, 4, 1, groups=2))" in result.text
+    )
+    assert "not assigned to an attribute of self" in result.records[0].note
 
 
 def test_a_trailing_comment_of_a_loop_that_is_broken_goes_above() -> None:

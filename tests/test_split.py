@@ -262,7 +262,7 @@ def test_calls_inside_calls_and_beside_each_other() -> None:
         "b_1 = self.b_1(x[:, 8:16])",
         "return torch.cat((a_0, a_1), dim=1) + torch.cat((b_0, b_1), dim=1)",
     ]
-    _, forward = split(init, "return self.a(self.a(x))")
+    _, forward = split(init.splitlines()[0], "return self.a(self.a(x))")
     assert forward[2:] == [
         "a_input = torch.cat((a_0, a_1), dim=1)",
         "a_2_0 = self.a_0(a_input[:, 0:8])",

@@ -34,9 +34,9 @@ def test_how_a_variable_is_bound_is_in_the_template(tmp_path: Path) -> None:
 
 
 def test_the_import_is_a_template_too(tmp_path: Path) -> None:
-    options = replaced(tmp_path, "import {{", "import  {{", "import.py.jinja")
+    options = replaced(tmp_path, "{{ module }}", "{{ module }}  # added", "import.py.jinja")
     source = model(CONV).replace("import torch\n", "")
-    assert split_source(source, options).text.startswith("import  torch\n")
+    assert split_source(source, options).text.startswith("import torch  # added\n")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_faulty_template(tmp_path: Path, text: str, words: str) -> None:
     [
         ("{{ conv.self }}.{{ name }}{%", "1{%", EXPLICIT),
         ('join(", ") }})\n{% endfor', 'join(", ") }}, bias=1, bias=1)\n{% endfor', EXPLICIT),
-        ("import {{ module }}", "imporrt {{ module }}(", "import.py.jinja"),
+        ("import {{ module }}", "return {{ module }}", "import.py.jinja"),
     ],
 )
 def test_what_black_takes_but_python_does_not(
@@ -73,6 +73,12 @@ def test_what_black_takes_but_python_does_not(
 ) -> None:
     options = replaced(tmp_path, old, new, name)
     with pytest.raises(TemplateError, match="the templates emit what is not Python: "):
+        split_source(model(CONV).replace("import torch\n", ""), options)
+
+
+def test_an_import_that_is_no_python(tmp_path: Path) -> None:
+    options = replaced(tmp_path, "import {{", "imporrt {{", "import.py.jinja")
+    with pytest.raises(TemplateError, match="emits what is not Python: 'imporrt torch'"):
         split_source(model(CONV).replace("import torch\n", ""), options)
 
 

@@ -1,18 +1,19 @@
-"""A convolution that is used in any way but by calling it is left as it is, with the reason."""
+"""One that is used in another way than by calling it is wrapped where it is built, or left."""
 
 from __future__ import annotations
 
 import pytest
 
-from cases import CONV, assert_becomes, model, reason
+from cases import CONV, assert_becomes, assert_wrapped, left, model, wrapped
 from gencode import Options, split_source
+
+USED = "from copy import deepcopy as copied; import torchvision"
 
 
 @pytest.mark.parametrize(
     ("forward", "words"),
     [
         ("return x", "self.conv is never called in Net: its user is not seen"),
-        ("return self.conv.weight", "self.conv is not only called (line 12)"),
         ("return self.conv.forward(x)", "self.conv is not only called"),
         ("return checkpoint(self.conv, x)", "self.conv is not only called"),
         ("if self.conv is not None:\n    x = self.conv(x)", "self.conv is not only called"),
@@ -24,30 +25,15 @@ from gencode import Options, split_source
         ("for self.conv in x: ...\nself.conv(x)", "also assigned or deleted elsewhere"),
         ("me = self\nme.conv(x)\nself.conv(x)", "me.conv may be the same attribute (line 13)"),
         ("super().conv(x)\nself.conv(x)", "super().conv may be the same attribute"),
-        ("self.inner.conv.weight\nself.conv(x)", "self.inner.conv may be the same attribute"),
         ("hasattr(self, 'conv')\nself.conv(x)", "'conv' is also named in a string (line 12)"),
-        ("f('net.conv.weight')\nself.conv(x)", "'conv' is also named in a string"),
-        ("d = {'conv.weight': 1}\nself.conv(x)", "'conv' is also named in a string"),
         ("f('conv')\nself.conv(x)", "'conv' is also named in a string"),
         ("dict(name='conv')\nself.conv(x)", "'conv' is also named in a string"),
         ("f(['conv'])\nself.conv(x)", "'conv' is also named in a string"),
         ("f(x, return_nodes={'conv': 1})\nself.conv(x)", "'conv' is also named in a string"),
-        ("re.match('(conv|bn).w', n)\nself.conv(x)", "'conv' is also named in a string"),
         ("vars(self)\nself.conv(x)", "going through all modules or attributes"),
         ("self.__dict__\nself.conv(x)", "going through all modules or attributes"),
         ("[m for m in self.modules()]\nself.conv(x)", "going through all modules"),
         ("sum(1 for m in self.modules())\nself.conv(x)", "going through all modules"),
-        ("list(self.modules())[2](self.conv(x))", "going through all modules"),
-        ("list(self.parameters())[2] + self.conv(x)", "going through all modules"),
-        ("for m in self.modules(): m(x)\nself.conv(x)", "going through all modules"),
-        (
-            "for i, m in enumerate(self.modules()): m.register_forward_hook(x)\nself.conv(x)",
-            "going through all modules",
-        ),
-        (
-            "for n, m in self.named_modules():\n    if n: y.append(m)\nself.conv(x)",
-            "going through all modules",
-        ),
         ("x.conv(-x)", "x.conv may be the same attribute"),
         (
             "self.net = torchvision.resnet18()\nself.net.conv\nself.net = Net()\nself.conv(x)",
@@ -93,14 +79,9 @@ from gencode import Options, split_source
         ("class Inner:\n    y = [self.conv(z) for z in x]", "it is called in the body of a class"),
         ("eval('self.conv(x)')\nself.conv(x)", "it may be reached by code in a string"),
         ("self.__getattr__('co%s' % n)\nself.conv(x)", "it may be reached by a computed name"),
-        ("d[f'co{n}.weight']\nself.conv(x)", "it may be reached by a computed name"),
         ("for n in 'conv bn'.split(): ...\nself.conv(x)", "'conv' is also named in a string"),
         ("call(self, f'co{n}', x)\nself.conv(x)", "it may be reached by a computed name"),
         ("match x:\n    case nn.Module(conv=c): self.conv(x)", "'conv' is also named in a string"),
-        (
-            "for m in self.modules():\n    nn.utils.spectral_norm(m)\nself.conv(x)",
-            "it may be given another parametrization with all modules (line 13)",
-        ),
         (
             "def f(m): nn.utils.parametrizations.weight_norm(m)\nself.conv(x)",
             "it may be given another parametrization",
@@ -109,10 +90,38 @@ from gencode import Options, split_source
         ("return locals(), self.conv(f(x))", "reads its own local names"),
     ],
 )
-def test_other_uses(forward: str, words: str) -> None:
-    assert words in reason(
-        model(CONV, forward, top="from copy import deepcopy as copied; import torchvision")
-    )
+def test_a_use_that_a_module_in_its_place_allows(forward: str, words: str) -> None:
+    assert words in wrapped(model(CONV, forward, top=USED))
+
+
+@pytest.mark.parametrize(
+    ("forward", "words"),
+    [
+        ("return self.conv.weight", "its weight is used by itself (line 12)"),
+        ("self.inner.conv.weight\nself.conv(x)", "its weight is used by itself (line 12)"),
+        ("f('net.conv.weight')\nself.conv(x)", "'conv' is also named in a string"),
+        ("d = {'conv.weight': 1}\nself.conv(x)", "'conv' is also named in a string"),
+        ("re.match('(conv|bn).w', n)\nself.conv(x)", "'conv' is also named in a string"),
+        ("list(self.modules())[2](self.conv(x))", "going through all modules"),
+        ("list(self.parameters())[2] + self.conv(x)", "going through all modules"),
+        ("for m in self.modules(): m(x)\nself.conv(x)", "going through all modules"),
+        (
+            "for i, m in enumerate(self.modules()): m.register_forward_hook(x)\nself.conv(x)",
+            "going through all modules",
+        ),
+        (
+            "for n, m in self.named_modules():\n    if n: y.append(m)\nself.conv(x)",
+            "going through all modules",
+        ),
+        ("d[f'co{n}.weight']\nself.conv(x)", "it may be reached by a computed name"),
+        (
+            "for m in self.modules():\n    nn.utils.spectral_norm(m)\nself.conv(x)",
+            "it may be given another parametrization with all modules (line 13)",
+        ),
+    ],
+)
+def test_a_use_that_no_module_in_its_place_allows(forward: str, words: str) -> None:
+    assert words in left(model(CONV, forward, top=USED))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +172,7 @@ def test_what_is_no_use(forward: str) -> None:
         top="from torchvision.models import resnet\nimport json",
     )
     (record,) = split_source(source).records
-    assert record.status == "split", record.detail
+    assert record.style == "explicit", record
 
 
 @pytest.mark.parametrize(
@@ -175,7 +184,7 @@ def test_what_is_no_use(forward: str) -> None:
 )
 def test_a_key_may_name_a_module_where_names_are_computed(access: str, use: str) -> None:
     forward = f"{access}\n{use}\nreturn self.conv(x)"
-    assert "named in a string" in reason(model(CONV, forward))
+    assert "named in a string" in wrapped(model(CONV, forward))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +192,7 @@ def test_a_key_may_name_a_module_where_names_are_computed(access: str, use: str)
 )
 def test_a_base_class_that_is_not_seen_may_use_it(base: str) -> None:
     source = model(CONV).replace("(nn.Module)", f"({base})")
-    assert f"the base class {base.split(', ')[-1]} may use self.conv" == reason(source)
+    assert f"the base class {base.split(', ')[-1]} may use self.conv" == wrapped(source)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +202,7 @@ def test_a_base_class_that_is_not_seen_may_use_it(base: str) -> None:
 def test_a_base_class_that_uses_no_such_attribute(base: str) -> None:
     top = "import pytorch_lightning as pl\nfrom typing import Generic\nclass Base(nn.Module): ..."
     source = model(CONV, top=top).replace("class Net(nn.Module)", f"class Net({base})")
-    assert split_source(source).records[0].status == "split"
+    assert split_source(source).records[0].style == "explicit"
 
 
 RELATIVES = {
@@ -217,11 +226,6 @@ RELATIVES = {
         "",
         "conv is also declared in the body of class Base",
     ),
-    "a subclass that reads it": (
-        "class Base(nn.Module): ...",
-        "class Sub(Net):\n    def weight(self):\n        return self.conv.weight",
-        "self.conv is not only called",
-    ),
     "a subclass that replaces it": (
         "class Base(nn.Module): ...",
         "class Sub(Net):\n    def cut(self):\n        self.conv = nn.Identity()",
@@ -238,7 +242,13 @@ RELATIVES = {
 @pytest.mark.parametrize(("base", "more", "words"), RELATIVES.values(), ids=RELATIVES)
 def test_relatives(base: str, more: str, words: str) -> None:
     source = model(CONV, top=base).replace("class Net(nn.Module)", "class Net(Base)")
-    assert words in reason(f"{source}\n\n{more}\n")
+    assert words in wrapped(f"{source}\n\n{more}\n")
+
+
+def test_a_subclass_that_reads_it() -> None:
+    sub = "\n\nclass Sub(Net):\n    def get(self):\n        return self.conv"
+    assert "self.conv is not only called" in wrapped(f"{model(CONV)}{sub}\n")
+    assert "its weight is used by itself" in left(f"{model(CONV)}{sub}.weight\n")
 
 
 def test_calls_in_a_subclass_are_rewritten() -> None:
@@ -276,7 +286,7 @@ def test_an_attribute_of_another_class(stranger: str) -> None:
 )
 def test_a_class_that_may_be_related(stranger: str, words: str) -> None:
     body = "" if "\n    a" in stranger else "\n    def f(self, x):\n        return self.conv(x)\n"
-    assert words in reason(model(CONV) + f"\n{stranger}{body}\n")
+    assert words in wrapped(model(CONV) + f"\n{stranger}{body}\n")
 
 
 def test_a_base_class_behind_an_expression_is_found() -> None:
@@ -299,15 +309,19 @@ def test_names_that_are_given_to_the_branches_of_another() -> None:
 
 def test_different_convolutions_under_one_name() -> None:
     init = f"if F:\n    {CONV}\nelse:\n    {CONV.replace('=2', '=4')}"
-    result = split_source(model(init))
-    assert [record.detail for record in result.records] == [
+    result = assert_wrapped(model(init))
+    assert [record.note for record in result.records] == [
         "self.conv is assigned convolutions that differ in class, in_channels or groups"
     ] * 2
+    assert [record.detail for record in result.records] == [
+        "2 Conv2d of 8 -> 16 channels (module)",
+        "4 Conv2d of 4 -> 8 channels (module)",
+    ]
 
 
 def test_a_plain_convolution_under_the_same_name() -> None:
     init = f"if F:\n    {CONV}\nelse:\n    self.conv = nn.Conv2d(16, 32, 3)"
-    assert "also assigned or deleted elsewhere" in reason(model(init))
+    assert "also assigned or deleted elsewhere" in wrapped(model(init))
 
 
 @pytest.mark.parametrize(
@@ -334,7 +348,7 @@ def test_names_of_branches_declared_in_the_class() -> None:
 
 def test_no_name_for_the_branches_is_free() -> None:
     source = model(f"setattr(self, f'{{n}}_{{n}}', 1)\n{CONV}")
-    assert reason(source) == "all names for its branches may be taken by other attributes"
+    assert wrapped(source) == "all names for its branches may be taken by other attributes"
 
 
 def test_names_of_locals_that_are_taken() -> None:
@@ -385,8 +399,8 @@ def test_a_private_name() -> None:
     assert result.records[0].attribute == "_Net__conv"
     (record,) = split_source(source, Options(style="loop")).records
     assert record.branches == ("_Net__conv.0", "_Net__conv.1")
-    assert "also reached as _Net__conv" in reason(source + "\nNet()._Net__conv\n")
-    assert "also reached as _Net__conv" in reason(source + "\nf('_Net__conv')\n")
+    assert "also reached as _Net__conv" in wrapped(source + "\nNet()._Net__conv\n")
+    assert "also reached as _Net__conv" in wrapped(source + "\nf('_Net__conv')\n")
     other = "\n\nclass Sub(Net):\n    def f(self, x):\n        return self.__conv\n"
     assert split_source(source + other).text.endswith(other)
     dunder = model(CONV, "return self.conv(x)").replace("self.conv", "self.__conv__")
@@ -399,26 +413,33 @@ def test_a_nameless_name() -> None:
     assert "conv_0 = self.__0(x[:, 0:8])" in split_source(source).text
 
 
-def test_what_is_not_the_instance() -> None:
-    for head in (
-        "@staticmethod\n    def f(self):",
-        "@classmethod\n    def f(self):",
-        "f = lambda self:",
-        "def f(*self):",
-        "def f(self=None, *, me=self):",
-    ):
-        body = "self.conv" if "lambda" in head else "\n        return self.conv"
-        source = model(CONV) + f"\n    {head} {body}\n"
-        assert split_source(source).records[0].status == "unsplit"
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("@staticmethod\n    def f(self):", "self.conv may be the same attribute"),
+        ("@classmethod\n    def f(self):", "self.conv may be the same attribute"),
+        ("f = lambda self:", "self.conv may be the same attribute"),
+        ("def f(*self):", "self.conv may be the same attribute"),
+        ("def f(self=None, *, me=self):", "self.conv is not only called"),
+    ],
+)
+def test_what_is_not_the_instance(head: str, words: str) -> None:
+    body = "self.conv" if "lambda" in head else "\n        return self.conv"
+    source = model(CONV) + f"\n    {head} {body}"
+    assert words in wrapped(f"{source}\n")
+    assert "its weight is used by itself" in left(f"{source}.weight\n")
 
 
 def test_self_that_is_assigned_to() -> None:
-    assert "may be the same attribute" in reason(model(CONV, "self = x\nreturn self.conv(x)"))
+    assert "may be the same attribute" in wrapped(model(CONV, "self = x\nreturn self.conv(x)"))
 
 
 def test_a_refused_attribute_takes_no_other_with_it() -> None:
     init = "self.a = nn.Conv2d(4, 4, 1, groups=2)\nself.b = nn.Conv2d(4, 4, 1, groups=2)"
     result = split_source(model(init, "return [y for y in self.a(self.b(x))]"))
+    assert [record.style for record in result.records] == ["module", "explicit"]
+    assert "self.a(" in result.text and "self.b_0(x[:, 0:2])" in result.text
+    result = split_source(model(init, "return self.a(self.b(x)) + self.a.weight.sum()"))
     assert [record.status for record in result.records] == ["unsplit", "split"]
     assert "self.a(" in result.text and "self.b_0(x[:, 0:2])" in result.text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cases import model, reason
+from cases import model, wrapped
 from gencode import split_source
 
 KNOWN = {
@@ -149,14 +149,12 @@ UNKNOWN = {
 
 @pytest.mark.parametrize(("top", "groups", "more"), UNKNOWN.values(), ids=UNKNOWN)
 def test_unknown(top: str, groups: str, more: str) -> None:
-    (record,) = split_source(source(top, groups, more)).records
-    assert record.note == f"groups={groups} is known only at run time"
+    assert wrapped(source(top, groups, more)) == f"groups={groups} is known only at run time"
 
 
 def test_what_is_no_int() -> None:
     for value in ("4.0", "'4'", "None", "(4,)"):
-        (record,) = split_source(source(f"G = {value}", "G")).records
-        assert record.note == "groups=G is not an int"
+        assert wrapped(source(f"G = {value}", "G")) == "groups=G is not an int"
 
 
 def test_a_chain_of_constants_is_followed_once() -> None:
@@ -167,9 +165,9 @@ def test_a_chain_of_constants_is_followed_once() -> None:
 
 def test_a_walk_over_modules_changes_no_constant_of_the_module() -> None:
     text = source("G = 4", "G") + "\ndef main(net):\n    net.other.children()\n"
-    assert "going through all modules" in split_source(text).records[0].detail  # not: unknown
+    assert "going through all modules" in wrapped(text)  # not: unknown
     text = source("", "self.groups") + "\ndef main(net):\n    net.other.children()\n"
-    assert "going through all modules" in split_source(text).records[0].detail
+    assert "going through all modules" in wrapped(text)
 
 
 def test_attributes_that_are_assigned_together() -> None:
@@ -180,8 +178,8 @@ def test_attributes_that_are_assigned_together() -> None:
 def test_a_field_of_a_dataclass() -> None:
     text = model("self.conv = nn.Conv2d(16, 16, 1, groups=self.groups)")
     head = "@F.dataclass\nclass Net(nn.Module):\n    groups: int = 2\n\n"
-    (record,) = split_source(text.replace("class Net(nn.Module):\n", head)).records
-    assert "known only at run time" in record.detail
+    text = text.replace("class Net(nn.Module):\n", head)
+    assert wrapped(text) == "groups=self.groups is known only at run time"
 
 
 def test_a_global_beside_a_local_of_the_same_name() -> None:
@@ -211,9 +209,9 @@ def test_a_local_of_a_function_that_another_changes() -> None:
         change()
         self.conv = nn.Conv2d(16, 16, 1, groups=groups)
     """)
-    assert reason(text) == "groups=groups is known only at run time"
+    assert wrapped(text) == "groups=groups is known only at run time"
 
 
 def test_a_base_class_from_elsewhere_may_change_an_attribute() -> None:
     text = source("", "self.groups").replace("(Base)", "(F.Base)")
-    assert "known only at run time" in split_source(text).records[0].detail
+    assert wrapped(text) == "groups=self.groups is known only at run time"
