@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 from .classes import ClassIndex
+from .mentions import may_be
 from .names import meaning
+from .naming import mangled
 from .scopes import COMPREHENSIONS, FUNCTIONS, Scope
 from .source import Source
 
@@ -35,7 +38,23 @@ _TRANSPARENT: Final = frozenset(
         *(f"torch.nn.utils.parametrizations.{each}" for each in ("weight_norm", "spectral_norm")),
     )
 )
-_CHILDREN: Final = frozenset(("children", "named_children", "_modules"))
+_CHILDREN: Final = frozenset(
+    ("children", "named_children", "_modules", "get_submodule", "__dict__")
+)
+
+
+@dataclass
+class Reached:
+    """Where an object may get to.
+
+    Attributes:
+        expressions: all that may be the object, or a container that holds it.
+        attributes: the classes and names of the attributes that it is kept under; no class where
+            that is not known.
+    """
+
+    expressions: set[ast.expr] = field(default_factory=set)
+    attributes: set[tuple[ast.ClassDef | None, str]] = field(default_factory=set)
 
 
 class Flow:
@@ -49,13 +68,13 @@ class Flow:
         self.index = index
         self.source = index.source
 
-    def reached(self, start: ast.expr) -> set[ast.expr]:
-        """All expressions that may be the object that one builds, itself included."""
+    def reached(self, start: ast.expr) -> Reached:
+        """Where the object may get to that an expression builds."""
         return _Search(self).run([start])
 
-    def returned(self, function: ast.expr) -> set[ast.expr]:
-        """All expressions that may be what a function returns that an expression makes."""
-        return _Search(self).run(_calls(self.source, self.reached(function)))
+    def returned(self, function: ast.expr) -> Reached:
+        """Where that may get to which a function returns that an expression makes."""
+        return _Search(self).run(_calls(self.source, self.reached(function).expressions))
 
     @cached_property
     def loads(self) -> dict[tuple[Scope, str], list[ast.Name]]:
@@ -76,11 +95,11 @@ class _Search:
         self.flow = flow
         self.index = flow.index
         self.source = flow.source
-        self.found: set[ast.expr] = set()
+        self.found = Reached()
         self.pending: list[ast.expr] = []
         self.lambdas: set[ast.Lambda] = set() if lambdas is None else lambdas
 
-    def run(self, start: Iterable[ast.expr]) -> set[ast.expr]:
+    def run(self, start: Iterable[ast.expr]) -> Reached:
         self._reach(start)
         while self.pending:
             expression = self.pending.pop()
@@ -89,8 +108,8 @@ class _Search:
 
     def _reach(self, expressions: Iterable[ast.expr]) -> None:
         for each in expressions:
-            if each not in self.found:
-                self.found.add(each)
+            if each not in self.found.expressions:
+                self.found.expressions.add(each)
                 self.pending.append(each)
 
     def _follow(self, node: ast.expr, parent: ast.AST) -> None:
@@ -109,7 +128,7 @@ class _Search:
                 if parent not in self.lambdas:
                     self.lambdas.add(parent)
                     made = _Search(self.flow, self.lambdas).run([parent])
-                    self._reach(_calls(self.source, made))
+                    self._reach(_calls(self.source, made.expressions))
             case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is node:
                 self._store(parent.target)
             case ast.Call() if parent.func is not node:
@@ -154,17 +173,25 @@ class _Search:
 
     def _loads_of_attribute(self, name: str, instance: ast.expr) -> Iterator[ast.expr]:
         owner = self.index.self_class(instance)
+        self.found.attributes.add((owner, name))
         relatives = self.index.classes[owner].relatives() if owner is not None else []
-        for access in self.index.accesses(name):
+        names = {name} if owner is None else {name, mangled(owner, name)}
+        for access in (each for one in names for each in self.index.accesses(one)):
             user = self.index.classes[access.owner] if access.owner is not None else None
             if owner is None or user is None or user in relatives:
                 if isinstance(access.node.ctx, ast.Load):
                     yield access.node
         for each in relatives:
             for walk in each.walks:
+                call = self.source.parent(walk)
+                is_called = isinstance(call, ast.Call) and call.func is walk
                 if isinstance(walk, ast.Attribute) and walk.attr in _CHILDREN:
-                    call = self.source.parent(walk)
-                    yield call if isinstance(call, ast.Call) and call.func is walk else walk
+                    yield call if is_called and isinstance(call, ast.Call) else walk
+                elif isinstance(walk, ast.Call):  # vars(self), getattr(self, name)
+                    yield walk
+        for _, named, call in self.index.mentions.accesses:
+            if may_be(named, name):
+                yield call
 
     def _pass(self, node: ast.expr, call: ast.Call, keyword: str | None = None) -> None:
         function = call.func

@@ -7,7 +7,7 @@ import ast
 from .source import Source
 
 _MODULES = frozenset(("modules", "named_modules"))
-_LISTINGS = frozenset((*_MODULES, "parameters", "named_parameters"))
+LISTINGS = frozenset((*_MODULES, "parameters", "named_parameters"))
 _KEEPING_METHODS = frozenset(("append", "add", "insert"))
 
 
@@ -17,7 +17,7 @@ def is_listing_taken_apart(source: Source, node: ast.Attribute, by_model: bool) 
     To go through it is what an initialisation does. More is to call one, to keep some, to take one
     by its number; and, where the model does it itself, to hook one: others only watch it so.
     """
-    if node.attr not in _LISTINGS:
+    if node.attr not in LISTINGS:
         return False
     parent = source.parent(source.parent(node))
     if isinstance(parent, ast.comprehension):

@@ -182,6 +182,12 @@ def is_anything(name: ast.expr) -> bool:
     return _expression_for(name) == _ANYTHING
 
 
+def may_be(name: ast.expr, text: str) -> bool:
+    """Whether a string that is known in part may be a text."""
+    pattern = _expression_for(name)
+    return pattern != _ANYTHING and re.fullmatch(pattern, text, re.DOTALL) is not None
+
+
 def _expression_for(name: ast.expr) -> str:
     """A regular expression that matches every string that ``name`` may evaluate to."""
     match name:

@@ -13,6 +13,7 @@ from ..names import meaning
 from .classify import Deferred
 from .helper import Helper, make_helper
 from .objects import Uses, find_uses, is_weight_norm
+from .reach import check_reach
 from .refusal import Refusal, line_of
 
 
@@ -86,8 +87,9 @@ class ModuleStyle:
                 )
         call = deferred.site.call
         follow = self.flow.returned if is_partial(deferred) else self.flow.reached
-        objects = follow(call)
-        return find_uses(self.index, objects)
+        reached = follow(call)
+        check_reach(self.index, reached)
+        return find_uses(self.index, reached)
 
     def _features(self, sites: tuple[Deferred, ...], uses: Uses) -> frozenset[str]:
         found = {_feature(each) for each in sites}

@@ -9,15 +9,15 @@ exact, and is else a reason to leave the convolution as it is.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..calls import is_repeatable
 from ..classes import REPARAMETRISING, ClassIndex
-from ..convolutions import conv_class
+from ..flow import Reached
 from ..names import meaning
 from ..source import Source
+from .indirect import holds_class
 from .initialisation import is_exact_by_branch
 from .reading import is_only_read
 from .refusal import Refusal, line_of
@@ -27,6 +27,12 @@ _SETTINGS: Final = frozenset(
     (
         *("in_channels", "out_channels", "groups", "kernel_size", "stride", "padding"),
         *("dilation", "padding_mode", "output_padding", "transposed"),
+    )
+)
+_INSIDES: Final = frozenset(
+    (
+        *("__class__", "_parameters", "_conv_forward", "register_parameter", "get_parameter"),
+        *("state_dict", "load_state_dict", "named_parameters"),
     )
 )
 _ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
@@ -94,16 +100,14 @@ class Uses:
         self.assignments |= other.assignments
 
 
-def find_uses(index: ClassIndex, objects: Iterable[ast.expr]) -> Uses:
-    """What is done with objects that are to be split.
-
-    ``objects`` are all expressions that may be one of them.
+def find_uses(index: ClassIndex, reached: Reached) -> Uses:
+    """What is done with an object that is to be split, from where it may get to.
 
     Raises:
         Refusal: something that cannot be carried over to the branches.
     """
     search = _Search(index)
-    for each in sorted(objects, key=lambda each: index.source.span(each)):
+    for each in sorted(reached.expressions, key=index.source.span):
         search.look_at(each)
     return search.uses
 
@@ -132,10 +136,12 @@ class _Search:
             self._weight(node, attribute)
         elif name in _SETTINGS and not isinstance(attribute.ctx, ast.Load):
             raise Refusal(f"its {name} is set ({line_of(attribute)})")
-        elif name in ("__class__", "_parameters", "_conv_forward", "register_parameter"):
+        elif name in _INSIDES:
             raise Refusal(f"its {name} is used ({line_of(attribute)})")
         elif name == "reset_parameters":
             self._repeat(node, attribute)
+        elif name == "parameters" and not _is_gone_through(self.source, attribute):
+            raise Refusal(f"its parameters are told apart ({line_of(attribute)})")
 
     def _argument(self, node: ast.expr, call: ast.Call) -> None:
         function = call.func
@@ -143,15 +149,20 @@ class _Search:
         name = function.id if isinstance(function, ast.Name) else ""
         where = line_of(call)
         if name == "isinstance" and len(call.args) == 2 and node is call.args[0]:
-            if any(_is_conv(self.source, each) for each in ast.walk(call.args[1])):
+            if holds_class(self.index, call.args[1]):
                 raise Refusal(f"its class is asked for ({where})")
         elif name == "type" and len(call.args) == 1:
             raise Refusal(f"its class is asked for ({where})")
         elif name in ("getattr", "setattr", "hasattr", "delattr") and len(call.args) > 1:
-            if getattr(call.args[1], "value", "") in _WEIGHTS:
-                raise Refusal(f"its weight is reached by name ({where})")
+            self._named(node, call, str(getattr(call.args[1], "value", "")))
         elif REPARAMETRISING.fullmatch(path):
             self._reparametrisation(node, call, path)
+
+    def _named(self, node: ast.expr, call: ast.Call, name: str) -> None:
+        """Look at ``getattr(conv, name)`` and the like; ``name`` is empty where it is computed."""
+        sets = getattr(call.func, "id", "") in ("setattr", "delattr")
+        if node is call.args[0] and (name in _WEIGHTS or (sets and name in ("", *_SETTINGS))):
+            raise Refusal(f"its {name or 'weight'} may be reached by name ({line_of(call)})")
 
     def _reparametrisation(self, node: ast.expr, call: ast.Call, path: str) -> None:
         name = path.rpartition(".")[2]
@@ -205,11 +216,14 @@ class _Search:
         self.uses.repeats[statement] = Repeat(statement, parts)
 
 
-def _is_conv(source: Source, node: ast.AST) -> bool:
-    if not isinstance(node, (ast.Name, ast.Attribute)):
-        return False
-    found = meaning(source, node)
-    return conv_class(found.path) is not None or found.path.endswith("._ConvNd")
+def _is_gone_through(source: Source, attribute: ast.Attribute) -> bool:
+    """Whether what ``conv.parameters()`` gives is treated alike, however many there are."""
+    call = source.parent(attribute)
+    parent = source.parent(call)
+    if isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "next":
+        return getattr(source.parent(parent), "attr", "") in _ALIKE
+    names_one = isinstance(parent, (ast.Subscript, ast.Assign))
+    return not names_one and not isinstance(source.parent(parent), ast.Subscript)
 
 
 def _is_none_test(test: ast.Compare, weight: ast.expr) -> bool:

@@ -1,0 +1,61 @@
+"""Other ways to reach a convolution, or its weight, than an expression that stands for it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from ..classes import ClassIndex
+from ..flow import Reached
+from ..listings import LISTINGS
+from ..scopes import FUNCTIONS
+from .refusal import Refusal, line_of
+
+_OF_A_WEIGHT = re.compile(r"\.[\w.*\[\]^$+?|()]*(w|weight|b|bias)\b", re.DOTALL)
+_CHECKPOINTS = re.compile(r"(state_?dict|checkpoint|ckpt|sd|params|weights)\w*|\w*state_dict")
+
+
+def check_reach(index: ClassIndex, reached: Reached) -> None:
+    """See that a convolution is reached in no way in which its branches would be in its place.
+
+    Raises:
+        Refusal: it is; by its number among all modules, or by the name of its weight.
+    """
+    for node in _listings(index, reached):
+        raise Refusal(f"it may be reached by going through all modules ({line_of(node)})")
+    for _, name in sorted(reached.attributes, key=lambda each: each[1]):
+        for node in index.mentions.quoted.get(name, []):
+            if _names_weight(node, name) and not _is_about_checkpoints(index, node):
+                raise Refusal(f"{name!r} is also named in a string ({line_of(node)})")
+        for node in index.mentions.computed(name):
+            if _OF_A_WEIGHT.search(ast.unparse(node)) and not _is_about_checkpoints(index, node):
+                raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
+
+
+def _listings(index: ClassIndex, reached: Reached) -> Iterator[ast.AST]:
+    """The calls of ``modules()`` and the like of which more is done than to go through them."""
+    owners = {owner for owner, _ in reached.attributes if owner is not None}
+    relatives = {each for owner in owners for each in index.classes[owner].relatives()}
+    walks = [walk for each in index.classes.values() if each in relatives for walk in each.walks]
+    for walk in (*walks, *index.foreign_walks):
+        is_listing = isinstance(walk, ast.Attribute) and walk.attr in LISTINGS
+        around = index.source.parent(index.source.parent(walk))
+        if is_listing and not isinstance(around, ast.comprehension):
+            yield walk
+
+
+def _names_weight(node: ast.AST, name: str) -> bool:
+    text = getattr(node, "value", "")
+    if isinstance(node, ast.MatchClass) or not isinstance(text, str):
+        return False
+    return text != name and _OF_A_WEIGHT.search(text) is not None
+
+
+def _is_about_checkpoints(index: ClassIndex, node: ast.AST) -> bool:
+    """Whether a string stands in a function of the names in a checkpoint, which stay."""
+    return any(
+        isinstance(each, FUNCTIONS)
+        and any(_CHECKPOINTS.fullmatch(one.arg) for one in each.args.args)
+        for each in index.source.ancestors(node)
+    )
