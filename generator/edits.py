@@ -82,11 +82,13 @@ class Insertion:
         offset: where the line begins that they stand before.
         code: the statements.
         blank_lines: how many empty lines follow them.
+        blank_lines_above: how many stand before them, if there is anything.
     """
 
     offset: int
     code: str
     blank_lines: int = 0
+    blank_lines_above: int = 0
 
 
 Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | RepeatEdit | Insertion

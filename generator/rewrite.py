@@ -9,6 +9,7 @@ import ast
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import takewhile
 
 from .edits import CallEdit, Edit, Insertion, RepeatEdit, StatementEdit, TextEdit
 from .formatting import Formatter
@@ -78,8 +79,12 @@ def _compile(text: str) -> None:
 def _insert(source: Source, insertion: Insertion, formatter: Formatter) -> Splice:
     indent = source.indent_of_line(insertion.offset)
     code = formatter.joined(formatter.statements(insertion.code, indent), indent)
+    before = LINE_END.split(source.text[: insertion.offset])[:-1]
+    empty = len(list(takewhile(lambda line: not line.strip(), reversed(before))))
+    above = max(insertion.blank_lines_above - empty, 0) if len(before) > empty else 0
     span = Span(insertion.offset, insertion.offset)
-    return Splice(span, indent + code + source.line_end * (1 + insertion.blank_lines))
+    end = source.line_end
+    return Splice(span, end * above + indent + code + end * (1 + insertion.blank_lines))
 
 
 class _StatementRewrite:

@@ -84,6 +84,7 @@ def assert_equivalent(
     result = split_source(source, options)
     styles = {record.style for record in result.records if record.status == "split"}
     assert styles
+    assert split_source(result.text, options).text is result.text
     assert options.style == "auto" or options.style in styles
     torch.manual_seed(0)
     original = build(run_source(source)).double()

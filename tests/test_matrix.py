@@ -52,7 +52,11 @@ CONTEXTS = {
         'self.NAME = nn.Sequential(OrderedDict([("conv", CONV), ("act", nn.ReLU())]))',
         "self.NAME.act(self.NAME.conv(x))",
     ),
-    "a list": ("", "layers = [CONV, nn.ReLU()]\nself.NAME = nn.Sequential(*layers)", "self.NAME(x)"),
+    "a list": (
+        "",
+        "layers = [CONV, nn.ReLU()]\nself.NAME = nn.Sequential(*layers)",
+        "self.NAME(x)",
+    ),
     "+=": (
         "",
         "layers = []\nlayers += [CONV, nn.ReLU()]\nself.NAME = nn.Sequential(*layers)",
@@ -130,7 +134,11 @@ CONTEXTS = {
         "self.NAME = give_NAME()",
         "self.NAME(x)",
     ),
-    "a partial": ("", "self.NAME = functools.partial(KIND, bias=True, **options)(8, 16, 3)", "self.NAME(x)"),
+    "a partial": (
+        "",
+        "self.NAME = functools.partial(KIND, bias=True, **options)(8, 16, 3)",
+        "self.NAME(x)",
+    ),
     "a partial with groups": (
         "",
         "make = functools.partial(KIND, groups=4)\nself.NAME = make(8, 16, 3, padding=1)",
@@ -175,7 +183,7 @@ CONTEXTS = {
     ),
 }
 
-SOURCE = '''\
+SOURCE = """\
 import functools
 from collections import OrderedDict
 
@@ -208,7 +216,7 @@ INIT
 
     def forward(self, x):
         return {OUTPUTS}
-'''
+"""
 
 
 def source(kind: str, way: str) -> str:

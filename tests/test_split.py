@@ -88,8 +88,8 @@ def test_the_example_of_the_notebook() -> None:
             "nn.Conv2d(groups=2, out_channels=32, kernel_size=3, in_channels=16)",
             "nn.Conv2d(out_channels=16, kernel_size=3, in_channels=8)",
         ),
-        ("nn.Conv2d(16, 32, 3, groups=2, **kw)", "nn.Conv2d(8, 16, 3, **kw)"),
-        ("nn.Conv2d(16, 32, 3, 1, 1, 1, 2, **kw)", "nn.Conv2d(8, 16, 3, 1, 1, 1, **kw)"),
+        ("nn.Conv2d(16, 32, 3, groups=2, **kw)", "nn.Conv2d(8, 16, 3, groups=1, **kw)"),
+        ("nn.Conv2d(16, 32, 3, 1, 1, 1, 2, **kw)", "nn.Conv2d(8, 16, 3, 1, 1, 1, groups=1, **kw)"),
         ("nn.Conv2d(16, 32, kernel_size=k, groups=2)", "nn.Conv2d(8, 16, kernel_size=k)"),
         ("nn.Conv2d(16, 32, [k, k // 2], groups=2)", "nn.Conv2d(8, 16, [k, k // 2])"),
         ("nn.Conv2d(16, 32, max(k, 3), groups=2)", "nn.Conv2d(8, 16, max(k, 3))"),
@@ -119,8 +119,8 @@ def test_an_argument_that_does_something_is_computed_once() -> None:
     assert init == [
         "conv_kernel_size = pick()",
         "conv_options = options()",
-        "self.conv_0 = nn.Conv2d(8, 16, conv_kernel_size, **conv_options)",
-        "self.conv_1 = nn.Conv2d(8, 16, conv_kernel_size, **conv_options)",
+        "self.conv_0 = nn.Conv2d(8, 16, conv_kernel_size, groups=1, **conv_options)",
+        "self.conv_1 = nn.Conv2d(8, 16, conv_kernel_size, groups=1, **conv_options)",
     ]
 
 

@@ -90,7 +90,8 @@ def test_3_layers_of_a_held_class_passed_to_the_base_class() -> None:
 
 
 def test_4_a_sequence_that_contains_it_or_itself() -> None:
-    check("""
+    check(
+        """
         class Net(nn.Module):
             def __init__(self, act, groups):
                 super().__init__()
@@ -105,11 +106,14 @@ def test_4_a_sequence_that_contains_it_or_itself() -> None:
         class Both(nn.Sequential):
             def __init__(self):
                 super().__init__(Net(True, 2), Net(False, 4))
-    """, "Both()")
+    """,
+        "Both()",
+    )
 
 
 def test_5_none_in_the_other_branch() -> None:
-    check("""
+    check(
+        """
         class Net(nn.Module):
             def __init__(self, wide=True):
                 super().__init__()
@@ -128,7 +132,10 @@ def test_5_none_in_the_other_branch() -> None:
         class Both(nn.Sequential):
             def __init__(self):
                 super().__init__(Net(), Net(False))
-    """, "Both()", X.repeat(1, 1, 2, 2))
+    """,
+        "Both()",
+        X.repeat(1, 1, 2, 2),
+    )
 
 
 FUSE = """
@@ -350,13 +357,16 @@ def test_12_groups_that_a_condition_sets() -> None:
 
 
 def test_13_a_sequence_of_the_module() -> None:
-    check("""
+    check(
+        """
         net = nn.Sequential(
             nn.Conv2d(8, 16, (3, 3), (1, 1), (1, 1), 1, 4, bias=False),
             nn.BatchNorm2d(16),
             nn.ReLU(),
         )
-    """, "net")
+    """,
+        "net",
+    )
 
 
 def test_14_a_transposed_one_with_the_size_of_its_output() -> None:

@@ -19,7 +19,7 @@ from gencode.command import main
 
 GROUPED = model(CONV)
 SPLIT = gencode.split_source(GROUPED).text
-UNSPLIT = model("self.conv = nn.Conv2d(4, 4, 1, groups=g)")
+UNSPLIT = model("self.conv = nn.LazyConv2d(4, 1, groups=g)")
 BROKEN = "class Net(\n"
 
 

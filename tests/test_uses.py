@@ -439,7 +439,7 @@ def test_a_refused_attribute_takes_no_other_with_it() -> None:
     result = split_source(model(init, "return [y for y in self.a(self.b(x))]"))
     assert [record.style for record in result.records] == ["module", "explicit"]
     assert "self.a(" in result.text and "self.b_0(x[:, 0:2])" in result.text
-    result = split_source(model(init, "return self.a(self.b(x)) + self.a.weight.sum()"))
+    result = split_source(model(init, "return self.a(self.b(x)) + self.use(self.a.weight)"))
     assert [record.status for record in result.records] == ["unsplit", "split"]
     assert "self.a(" in result.text and "self.b_0(x[:, 0:2])" in result.text
 

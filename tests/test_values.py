@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cases import model, wrapped
+from cases import left, model, wrapped
 from gencode import split_source
 
 KNOWN = {
@@ -154,7 +154,8 @@ def test_unknown(top: str, groups: str, more: str) -> None:
 
 def test_what_is_no_int() -> None:
     for value in ("4.0", "'4'", "None", "(4,)"):
-        assert wrapped(source(f"G = {value}", "G")) == "groups=G is not an int"
+        reason = left(source(f"G = {value}", "G"))
+        assert reason == "torch refuses it: groups=G is not an int"
 
 
 def test_a_chain_of_constants_is_followed_once() -> None:

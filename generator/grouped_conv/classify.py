@@ -96,6 +96,9 @@ def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred |
     out_channels = _known(values, site, "out_channels")
     if len(site.call.args) > len(conv.parameters):
         return _unsplit("torch refuses it: it takes fewer arguments")
+    for name in SIZES:
+        if _is_no_int(values, site.arguments.by_name.get(name)):
+            return _unsplit(f"torch refuses it: {_unknown(values, site, name)}")
     if groups is None or in_channels is None or out_channels is None:
         return _symbolic(values, site, conv, (in_channels, out_channels, groups), style)
     numbers = in_channels, out_channels, groups
@@ -119,8 +122,8 @@ def _symbolic(
     It is written as a loop where its source says that it is grouped, so that the loop says all
     there is to say; or where loops are asked for.
     """
-    name = next(each for each, number in zip(SIZES, known, strict=True) if number is None)
-    reason = _unknown(values, site, name)
+    unknown = [name for name, number in zip(SIZES, known, strict=True) if number is None]
+    reason = _unknown(values, site, "groups" if "groups" in unknown else unknown[0])
     may_be_depthwise = not _is_never_depthwise(site, conv, known)
     is_certain = known[2] is not None and not may_be_depthwise
     if style != "loop" and not (style == "auto" and is_certain):
@@ -248,6 +251,14 @@ def _unknown(values: Values, site: Site, name: str) -> str:
     except Unknown:
         return f"{shown} is known only at run time"
     return f"{shown} is not an int"
+
+
+def _is_no_int(values: Values, expression: ast.expr | None) -> bool:
+    """Whether an expression is known to be something else than an int."""
+    try:
+        return expression is not None and not isinstance(values.evaluate(expression), int)
+    except Unknown:
+        return False
 
 
 def _is_depthwise_by_name(site: Site, conv: ConvClass) -> bool:

@@ -210,6 +210,9 @@ def _constructor_arguments(
     for named, code in zip(definition.arguments, codes, strict=True):
         if named.parameter == "groups":
             groups_seen = True
+            may_be_given = any(each.argument.stars == "**" for each in definition.arguments)
+            if may_be_given and not definition.count:
+                yield "groups=1"  # so that it is seen not to be grouped
             continue
         value = values.get(named.parameter) or named.variable or code
         keyword = (

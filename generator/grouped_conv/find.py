@@ -69,10 +69,21 @@ def _subclass_site(index: ClassIndex, call: ast.Call) -> Site | None:
     callee = meaning(index.source, call.func).node
     if not isinstance(callee, ast.ClassDef) or not find_subclass(index, callee):
         return None
-    if not may_be_grouped(index, callee, call):
-        return None
+    if not may_be_grouped(index, callee):
+        if not can_carry_groups(call) or _has_no_groups(index.source, call):
+            return None
     groups = {each.arg: each.value for each in call.keywords if each.arg == "groups"}
     return Site(call, None, Arguments(groups, False, ()), find_indirect(index, call))
+
+
+def _has_no_groups(source: Source, call: ast.Call) -> bool:
+    """Whether a call passes no more than keywords, none of which is groups."""
+    names = {keyword.arg for keyword in call.keywords}
+    if len(call.args) > GROUPS_POSITION or "groups" in names:
+        return False
+    hidden = [each.value for each in call.keywords if each.arg is None]
+    starred = any(isinstance(each, ast.Starred) for each in call.args)
+    return not starred and all(_lacks_groups(source, each) for each in hidden)
 
 
 def _direct_site(source: Source, call: ast.Call, conv: ConvClass) -> Site | None:

@@ -82,17 +82,48 @@ class Helper:
 
 
 def is_split_already(source: Source, call: ast.Call) -> bool:
-    """Whether a call that builds a convolution is an argument of a helper's function."""
+    """Whether a call that builds a convolution is what gencode has written.
+
+    It is an argument of a helper's function, or one of a loop's convolutions, which has groups
+    only where it turns out depthwise.
+    """
     parent = source.parent(call)
     around = parent.func if isinstance(parent, ast.Call) and call in parent.args else None
-    return any(_is_helper(source, each) for each in (around, *call.args[:1]))
+    if any(_is_helper(source, each) for each in (around, *call.args[:1])):
+        return True
+    match parent:
+        case ast.GeneratorExp(
+            generators=[
+                ast.comprehension(
+                    iter=ast.Call(func=ast.Name(id="range"), args=[ast.Name(id=count)])
+                )
+            ]
+        ):
+            return any(_is_divided_by(each, count) for each in call.keywords)
+    return False
+
+
+def _is_divided_by(keyword: ast.keyword, count: str) -> bool:
+    match keyword:
+        case ast.keyword(
+            arg="groups", value=ast.BinOp(op=ast.FloorDiv(), right=ast.Name(id=divisor))
+        ):
+            return divisor == count
+    return False
 
 
 def _is_helper(source: Source, function: ast.expr | None) -> bool:
     if not isinstance(function, ast.Name) or not _SPLITTING.fullmatch(function.id):
         return False
     found = source.scope(function).lookup(function.id)
-    return found is not None and all(each.kind in ("function", "import") for each in found[1])
+    return found is not None and all(each.kind == "import" or _is_ours(each) for each in found[1])
+
+
+def _is_ours(binding: Binding) -> bool:
+    """Whether a function is the helper's, and not one that has its name by chance."""
+    names = {each.id for each in ast.walk(binding.node) if isinstance(each, ast.Name)}
+    known = {str(each.default) for each in fields(Names)}
+    return binding.kind == "function" and any(re.sub(r"_\d+$", "", each) in known for each in names)
 
 
 def make_helper(
@@ -153,8 +184,11 @@ def _is_there(source: Source, features: frozenset[str]) -> bool:
     found = [each for one in needed for each in bindings.get(str(one.default), [])]
     if len(found) != len(needed) or any(each.kind not in ("function", "class") for each in found):
         return False
-    names = {node.id for one in found for node in ast.walk(one.node) if isinstance(node, ast.Name)}
-    return "held" not in features or "isinstance" in names
+    functions = [each for each in found if each.kind == "function"]
+    names = {
+        each.id for one in functions for each in ast.walk(one.node) if isinstance(each, ast.Name)
+    }
+    return all(map(_is_ours, functions)) and ("held" not in features or "isinstance" in names)
 
 
 def helper_source(templates: Templates) -> str:
@@ -168,10 +202,17 @@ def insert_imports(
     """What puts the imports of some modules into the source, before all that needs them."""
     users = list(users)
     last = line_of(source, place_for_definition(source, users)) if users else len(source.text)
-    for module in missing:
-        code = templates.render("import.py.jinja", "statement", module)
-        offset, blank_lines = place_for_import(source, module.partition(" ")[0])
-        yield Insertion(min(offset, last), code, blank_lines)
+    by_place: dict[tuple[bool, int], list[str]] = {}
+    blank_lines = {}
+    for module in sorted(missing):
+        is_torch = module.startswith("torch")
+        offset, blank_lines[module] = place_for_import(source, module.partition(" ")[0])
+        by_place.setdefault((is_torch, min(offset, last)), []).append(module)
+    for (is_torch, offset), modules in sorted(by_place.items()):
+        codes = [templates.render("import.py.jinja", "statement", each) for each in modules]
+        is_above_torch = not is_torch and (True, offset) in by_place
+        after = 1 if is_above_torch else blank_lines[modules[0]]
+        yield Insertion(offset, "\n".join(codes), after)
 
 
 def insert_helper(
@@ -185,4 +226,5 @@ def insert_helper(
         yield Insertion(place_after_imports(source), code)
         return
     code = templates.render(TEMPLATE, "definitions", helper)
-    yield Insertion(line_above_comments(source, place_for_definition(source, users)), code, 2)
+    place = line_above_comments(source, place_for_definition(source, users))
+    yield Insertion(place, code, blank_lines=2, blank_lines_above=2)

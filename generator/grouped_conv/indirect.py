@@ -17,6 +17,10 @@ from .subclasses import Subclass, find_subclass
 
 # Those with classes of the same names that are not torch's.
 _OTHER_FRAMEWORKS = frozenset(("flax", "jittor", "mindspore", "mlx", "paddle", "tinygrad"))
+_HELD_NAME = re.compile(
+    r"(\w*_)?conv([123]?d)?(_?(layer|cls|class|type|op|fn|func|module|block|builder|factory))?",
+    re.IGNORECASE,
+)
 _CONV_NAME = re.compile(r"[A-Z]\w*Conv(Transpose)?[123]d|Conv(Transpose)?[123]d\w*")
 
 
@@ -55,7 +59,7 @@ def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
         return Indirect("subclass", subclass=subclass)
     if isinstance(function, ast.Attribute):
         if function.attr == "__init__":
-            return None  # of a subclass, which is split where it is called
+            return _initialiser(index, call)
         if function.attr in CONV_CLASSES:
             return Indirect("held")
     if callee.kind == "function":
@@ -63,19 +67,37 @@ def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
     if callee.kind == "unknown" and _CONV_NAME.fullmatch(source.code(function)):
         return Indirect("held")
     if any(keyword.arg == "groups" for keyword in call.keywords):
-        if "conv" in _last_name(function).lower() and callee.kind in ("parameter", "value"):
+        if callee.kind in ("parameter", "value") and _is_named_like_a_class(function, call):
             return Indirect("held")
     elif _is_in_forward(source, call):
         return None  # of a module that was built with a class: self.block(x, **kwargs)
     return Indirect("held") if holds_class(index, function) else None
 
 
+def _initialiser(index: ClassIndex, call: ast.Call) -> Indirect | None:
+    """What a subclass passes to the ``__init__`` of its base: it is split where it is called."""
+    source = index.source
+    owner = next((each for each in source.ancestors(call) if isinstance(each, ast.ClassDef)), None)
+    subclass = find_subclass(index, owner) if owner is not None else None
+    if subclass is None or any(
+        isinstance(each.func, ast.Name) and meaning(source, each.func).node is owner
+        for each in index.calls_of.get(subclass.node.name, [])
+    ):
+        return None
+    reason = f"{subclass.node.name} is a subclass of {subclass.base}"
+    if subclass.refusal:
+        return Indirect("refused", f"{reason}: {subclass.refusal}")
+    return Indirect("refused", f"{reason}, to be split where it is called, which is not seen here")
+
+
+def _is_named_like_a_class(function: ast.expr, call: ast.Call) -> bool:
+    """Whether what is called is a ``conv_layer`` by its name, and given what that would take."""
+    name = getattr(function, "attr", "") or getattr(function, "id", "")
+    return _HELD_NAME.fullmatch(name) is not None and len(call.args) + len(call.keywords) > 3
+
+
 def _is_in_forward(source: Source, call: ast.Call) -> bool:
     return any(getattr(each, "name", "") == "forward" for each in source.ancestors(call))
-
-
-def _last_name(function: ast.expr) -> str:
-    return getattr(function, "attr", "") or getattr(function, "id", "")
 
 
 def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
@@ -88,7 +110,12 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     if path == "functools.partial":
         makes_conv = bool(call.args) and holds_class(index, call.args[0])
         return Indirect("partial") if makes_conv else None
-    if module.partition(".")[0] in _OTHER_FRAMEWORKS or name == "__init__":
+    if conv_class(module) is not None and name == "__init__":
+        return _initialiser(index, call) or Indirect(
+            "refused",
+            f"{_shown(index.source.code(call.func))} is called for an object that is there",
+        )
+    if module.partition(".")[0] in _OTHER_FRAMEWORKS:
         return None
     return Indirect("held") if _CONV_NAME.fullmatch(name) else None
 

@@ -18,7 +18,6 @@ from ..classes import Class, ClassIndex
 from ..convolutions import GROUPS_POSITION, ConvClass, conv_class
 from ..names import meaning
 from ..scopes import FUNCTIONS, Function
-from .gate import can_carry_groups
 
 _HARMLESS_METHODS = frozenset(("__init__", "reset_parameters", "extra_repr", "__repr__"))
 _ELEMENTWISE = frozenset(("clamp_", "clip_", "clamp_min_", "clamp_max_", "abs_"))
@@ -60,10 +59,8 @@ def find_subclass(index: ClassIndex, node: ast.ClassDef) -> Subclass | None:
     return None
 
 
-def may_be_grouped(index: ClassIndex, node: ast.ClassDef, call: ast.Call) -> bool:
-    """Whether a call of a subclass may build a grouped convolution."""
-    if can_carry_groups(call):
-        return True
+def may_be_grouped(index: ClassIndex, node: ast.ClassDef) -> bool:
+    """Whether the initialiser of a subclass passes groups on that are more than 1 by default."""
     return any(
         not _is_one_by_default(index, expression)
         for each in index.classes[node].ancestors()
