@@ -87,6 +87,7 @@ class Outcome:
         grouped: how many grouped convolutions the original has.
         left: those that the split model still has: path, class and place with a reason.
         difference: the largest relative one.
+        faintest: the least that a group matters to the outputs, and its convolution.
         dtype: that it was run in.
         input: the shape of its input.
         seconds: that it took.
@@ -100,6 +101,7 @@ class Outcome:
     parameters: int = 0
     left: list[list[str]] = field(default_factory=list)
     difference: float = 0.0
+    faintest: list[Any] = field(default_factory=list)
     dtype: str = ""
     input: list[int] = field(default_factory=list)
     seconds: float = 0.0
@@ -213,11 +215,13 @@ def tried(name: str, original: Process, split: Process, scratch: Path) -> Outcom
         outcome.status, outcome.reason = "left out", f"cannot be run: {made['error']}"
         return outcome
     outcome.dtype, outcome.input, outcome.note = made["dtype"], made["input"], made["note"]
+    outcome.faintest = made["faintest"]
     found = split.ask("compare", name, str(path))
     path.unlink()
     outcome.left, outcome.difference = found.get("left", []), found.get("difference", 0.0)
     outcome.reason = found.get("error") or found.get("reason", "")
     outcome.status = "failed" if outcome.reason else "passed"
+    outcome.note = "; ".join(filter(None, (outcome.note, found.get("note", ""))))
     return outcome
 
 
@@ -290,11 +294,13 @@ def print_outcomes(outcomes: list[Outcome], seconds: float) -> None:
         chosen = [each for each in outcomes if each.status == status]
         print(f"{len(chosen):6} {status}")
         print_groups((each.reason, each.name) for each in chosen if each.reason)
-    print_groups((f"{each.note} (passed)", each.name) for each in ran if each.note)
+    print_groups((f"{each.status} {each.note}", each.name) for each in ran if each.note)
     for dtype in sorted({each.dtype for each in ran}):
         largest = max((each.difference, each.name) for each in ran if each.dtype == dtype)
         count = sum(each.dtype == dtype for each in ran)
         print(f"  largest relative difference in {dtype}: {largest[0]:.1e} ({largest[1]}; {count})")
+    for effect, path, name in sorted((*each.faintest, each.name) for each in ran)[:1]:
+        print(f"  the group that matters least is {effect:.1e} of the output: {name} {path}")
     left = [(kind, place, each.name) for each in ran for _, kind, place in each.left]
     total = sum(each.grouped for each in ran)
     print(f"  of {total} grouped convolutions {len(left)} are left")

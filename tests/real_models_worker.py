@@ -7,6 +7,7 @@ compares. No weight is handed over.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 import traceback
@@ -214,12 +215,12 @@ def inputs(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     return torch.randn(BATCH, *shape, generator=generator).to(dtype)
 
 
-@torch.no_grad()
 def outputs(model: nn.Module, x: Tensor, training: bool) -> list[Tensor]:
     """All tensors that a model gives back; what it draws at random is drawn with the same seed."""
     model.train(training)
     torch.manual_seed(0)
-    found = list(tensors_in(model(x)))
+    with torch.set_grad_enabled(x.requires_grad):
+        found = list(tensors_in(model(x)))
     if not found:
         raise ValueError("it gives back no tensor")
     return found
@@ -236,13 +237,50 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(each)
 
 
-def statistics(tensors: dict[str, list[Tensor]]) -> dict[str, Tensor]:
-    """The buffers that a step in train mode may have changed."""
+Results = dict[str, Tensor]
+
+
+def evaluated(model: nn.Module, x: Tensor, weights: Sequence[str], branches: Branches) -> Results:
+    return {f"output {n}": each for n, each in enumerate(outputs(model, x, training=False))}
+
+
+def trained(model: nn.Module, x: Tensor, weights: Sequence[str], branches: Branches) -> Results:
+    """The outputs in train mode, and the buffers after that step."""
+    found = {f"output {n} in training": y for n, y in enumerate(outputs(model, x, training=True))}
+    for key, parts in original_tensors(model, branches).items():
+        if not isinstance(parts[0], nn.Parameter):
+            found[key] = torch.cat(parts) if len(parts) > 1 else parts[0].clone()
+    return found
+
+
+def differentiated(
+    model: nn.Module, x: Tensor, weights: Sequence[str], branches: Branches
+) -> Results:
+    """The gradients, by the input and by some weights, of a random sum of the outputs.
+
+    In train mode: what BatchNorm keeps near one neither saturates nor dies.
+    """
+    model.requires_grad_(False)
+    tensors = original_tensors(model, branches)
+    leaves = {"the input": [x], **{key: tensors[key] for key in weights}}
+    for parts in leaves.values():
+        for part in parts:
+            part.requires_grad_()
+    found = [each for each in outputs(model, x, training=True) if each.requires_grad]
+    torch.manual_seed(0)
+    torch.stack([(each * torch.randn_like(each)).sum() for each in found]).sum().backward()
     return {
-        key: torch.cat(parts) if len(parts) > 1 else parts[0]
-        for key, parts in tensors.items()
-        if not isinstance(parts[0], nn.Parameter)
+        f"gradient of {key}": torch.cat([gradient(part) for part in parts])
+        for key, parts in leaves.items()
     }
+
+
+def gradient(leaf: Tensor) -> Tensor:
+    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+
+
+# In this order: what trains changes the model.
+STEPS = {"eval mode": evaluated, "train mode": trained, "gradients": differentiated}
 
 
 def reference(model: nn.Module, shapes: Sequence[tuple[int, ...]]) -> Json:
@@ -252,39 +290,68 @@ def reference(model: nn.Module, shapes: Sequence[tuple[int, ...]]) -> Json:
         ValueError: it runs with no input, or its output says nothing.
     """
     keys = fill(original_tensors(model))
+    dtype, shape = accepted_input(model, shapes)
+    convs = grouped_convs(model)
+    weights = [
+        f"{path}.{key}" for path, conv in convs.items() for key, _ in conv.named_parameters()
+    ]
+    results, notes = {}, []
+    for name, step in STEPS.items():
+        try:
+            results[name] = step(model, inputs(shape, dtype), weights, ())
+        except Exception as error:
+            notes.append(f"without {name}: {in_a_line(error)}")
+    check_that_it_tells(results["eval mode"])
+    made = {"shapes": keys, "dtype": dtype, "shape": shape, "weights": weights, "results": results}
+    effect, path = faintest(convs, results)
+    if effect < TOLERANCES[dtype]:
+        notes.append(f"a wrong group of {path or 'any convolution'} might not be seen")
+    return made | {"notes": notes, "faintest": [effect, path]}
+
+
+def accepted_input(
+    model: nn.Module, shapes: Sequence[tuple[int, ...]]
+) -> tuple[torch.dtype, tuple[int, ...]]:
+    """The first type and shape that a model runs with, which it is converted to."""
     count = sum(value.numel() for value in model.parameters())
-    types = [torch.float64, torch.float32] if count <= LARGEST_DOUBLE else [torch.float32]
-    errors = []
-    for dtype in types:  # some models mix in float32, and some take only their own size
+    error = ""
+    for dtype in (torch.float64, torch.float32) if count <= LARGEST_DOUBLE else (torch.float32,):
         model.to(dtype)
         for shape in shapes:
             try:
-                found = outputs(model, inputs(shape, dtype), training=False)
-            except Exception as error:
-                errors.append(in_a_line(error))
-                continue
-            check_that_it_tells(found)
-            made = {"shapes": keys, "dtype": dtype, "shape": shape, "outputs": found}
-            return made | trained(model, made)
-    raise ValueError(errors[-1])
+                outputs(model, inputs(shape, dtype), training=False)
+            except Exception as reason:
+                error = in_a_line(reason)
+            else:
+                return dtype, shape
+    raise ValueError(error)
 
 
-def trained(model: nn.Module, made: Json) -> Json:
-    try:
-        found = outputs(model, inputs(made["shape"], made["dtype"]), training=True)
-    except Exception as error:
-        return {"trained": None, "note": f"in eval mode only: {in_a_line(error)}"}
-    return {"trained": found, "statistics": statistics(original_tensors(model))}
-
-
-def check_that_it_tells(found: list[Tensor]) -> None:
+def check_that_it_tells(found: Results) -> None:
     """Raise where an output would be the same, or not a number, whatever the weights are."""
-    for each in (each.double() for each in found if each.is_floating_point()):
+    for each in (each.double() for each in found.values() if each.is_floating_point()):
         if not each.isfinite().all():
             raise ValueError("the output is not finite")
         between = (each - each[:1]).abs().max() if each.dim() else each.abs()
         if each.numel() > 1 and (each.std() == 0 or between < 1e-6 * each.abs().max()):
             raise ValueError("the output hardly depends on the input")
+
+
+def faintest(convs: dict[str, ConvNd], results: dict[str, Results]) -> tuple[float, str]:
+    """The least that a group matters to the outputs, and the path of its convolution.
+
+    That is the sum of weight times gradient, relative to the largest output. Where it is lost in
+    rounding, the outputs would not tell a wrong group.
+    """
+    found = []
+    outputs = [y for key, y in results.get("train mode", {}).items() if key.startswith("output ")]
+    largest = max((each.abs().max().item() for each in outputs), default=1.0)
+    for path, conv in convs.items():
+        slopes = results.get("gradients", {}).get(f"gradient of {path}.weight")
+        if slopes is not None:
+            effects = (slopes * conv.weight.detach()).abs().reshape(conv.groups, -1).sum(1)
+            found.append((effects.min().item() / largest, path))
+    return min(found, default=(0.0, ""))
 
 
 def comparison(model: nn.Module, made: Json, branches: Branches = ()) -> Json:
@@ -294,29 +361,28 @@ def comparison(model: nn.Module, made: Json, branches: Branches = ()) -> Json:
         ``difference``, the largest relative one; ``left``, each grouped convolution as its path,
         class and place; and ``reason`` where the two are not the same.
     """
-    left = [
-        [path, kind(each), getattr(each, "built_at", "")]
-        for path, each in grouped_convs(model).items()
-    ]
-    keys = fill(original_tensors(model, branches))
-    if keys != made["shapes"]:
-        missing, unexpected = (
-            sorted(one.items() - other.items())
-            for one, other in ((made["shapes"], keys), (keys, made["shapes"]))
-        )
+    convs = grouped_convs(model)
+    left = [[path, kind(each), getattr(each, "built_at", "")] for path, each in convs.items()]
+    keys, expected = fill(original_tensors(model, branches)), made["shapes"]
+    if keys != expected:
+        missing = sorted(expected.items() - keys.items())
+        unexpected = sorted(keys.items() - expected.items())
         reason = f"its keys differ: missing {missing[:3]}, unexpected {unexpected[:3]}"
         return {"reason": reason, "left": left}
     model.to(made["dtype"])
-    x = inputs(made["shape"], made["dtype"])
-    pairs = list(zip(made["outputs"], outputs(model, x, training=False), strict=True))
-    if made["trained"] is not None:
-        pairs += zip(made["trained"], outputs(model, x, training=True), strict=True)
-        found = statistics(original_tensors(model, branches))
-        pairs += [(each, found[key]) for key, each in made["statistics"].items()]
-    difference = max(relative_difference(*pair) for pair in pairs)
-    outcome = {"difference": difference, "left": left}
-    if difference > TOLERANCES[made["dtype"]]:
+    largest, where = 0.0, ""
+    for step, results in made["results"].items():
+        x = inputs(made["shape"], made["dtype"])
+        found = STEPS[step](model, x, made["weights"], branches)
+        if found.keys() != results.keys():
+            return {"reason": f"{step}: it gives back something else", "left": left}
+        for key, result in results.items():
+            difference = relative_difference(result, found[key])
+            largest, where = max((largest, where), (difference, key))
+    outcome = {"difference": largest, "left": left}
+    if largest > TOLERANCES[made["dtype"]]:
         outcome["reason"] = "it computes something else"
+        outcome["note"] = f"most in {where}"
     return outcome
 
 
@@ -324,11 +390,12 @@ def relative_difference(expected: Tensor, found: Tensor) -> float:
     """The largest difference, relative to the largest value."""
     if expected.shape != found.shape:
         return float("inf")
-    largest = expected.double().abs().max().item() if expected.numel() else 0.0
-    difference = (expected.double() - found.double()).abs()
-    if not difference.isfinite().all():
-        return float("inf")
-    return difference.max().item() / (largest or 1.0) if expected.numel() else 0.0
+    if not expected.numel():
+        return 0.0
+    expected, found = expected.detach().double(), found.detach().double()
+    difference = (expected - found).abs().max().item()
+    largest = expected.abs().max().item()
+    return difference / (largest or 1.0) if difference < float("inf") else float("inf")
 
 
 # Where a convolution comes from
@@ -395,6 +462,7 @@ def serve(
             connection.send(getattr(worker, method)(*arguments))
         except Exception as error:
             connection.send({"error": in_a_line(error)})
+        gc.collect()  # models are circles of references
 
 
 class Worker:
@@ -425,8 +493,12 @@ class Worker:
         model = self._model(name)
         made = reference(model, self.package.shapes(name, model))
         torch.save(made, path)
-        shape = [BATCH, *made["shape"]]
-        return {"dtype": str(made["dtype"]), "input": shape, "note": made.get("note", "")}
+        return {
+            "dtype": str(made["dtype"]),
+            "input": [BATCH, *made["shape"]],
+            "faintest": made["faintest"],
+            "note": "; ".join(made["notes"]),
+        }
 
     def compare(self, name: str, path: str) -> Json:
         """Run the split model, and compare with what was stored."""

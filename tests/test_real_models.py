@@ -52,6 +52,10 @@ def shifted_groups(x: Tensor, groups: int) -> list[Tensor]:
     return right(x.roll(1, dims=1), groups)
 
 
+def cut_off(x: Tensor, groups: int) -> list[Tensor]:
+    return [part.detach() for part in right(x, groups)]
+
+
 class Net(nn.Module):
     def __init__(self, slices: Slices | None = None, extra: int = 0) -> None:
         super().__init__()
@@ -95,6 +99,19 @@ def test_a_difference_in_train_mode_only_is_seen() -> None:
     split = Net(right)
     split.stem[1].momentum = 0.2
     assert comparison(split, reference(Net(), SHAPES))["difference"] > 0.01
+
+
+def test_a_difference_in_gradients_only_is_seen() -> None:
+    found = comparison(Net(cut_off), reference(Net(), SHAPES))
+    assert found["reason"] == "it computes something else"
+    assert found["note"].startswith("most in gradient of ")
+
+
+def test_how_much_a_group_matters_is_known() -> None:
+    assert reference(Net(), SHAPES)["faintest"][0] > 1e-3
+    original = Net()
+    original.up.register_forward_hook(lambda conv, x, y: y * torch.arange(24).view(-1, 1, 1).ge(12))
+    assert reference(original, SHAPES)["faintest"][0] == 0
 
 
 def test_keys_that_are_not_the_original_s_are_named() -> None:
