@@ -1,0 +1,517 @@
+"""Build and run the models of an installed package, or of its split tree, in a process of its own.
+
+The process that has the original says what a model computes with weights that follow from their
+names; the one that has the split tree computes the same with weights of the same names, and
+compares. No weight is handed over.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import sys
+import traceback
+import zlib
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+HELPER = "SplitGroups"  # the class of the module that stands for a grouped convolution
+BATCH = 2
+SMALL = 128  # pixels; tried before the size that the model was made for
+LARGEST_DOUBLE = 300_000_000  # parameters; what has more is run in float32
+# Of the largest value of a tensor. Another order of summation costs some 1e-15 or 1e-6 a layer,
+# which hundreds of layers amplify; a wrong group changes the first digit.
+TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
+
+Json = dict[str, Any]
+Site = tuple[str, int]  # a path below the package's directory, and a line
+Branches = Sequence[tuple[str, str, Sequence[str]]]  # owner, attribute, and paths below the owner
+ConvNd = nn.modules.conv._ConvNd
+
+
+class Package:
+    """How to list, build and feed the models of a package."""
+
+    def __init__(self, name: str) -> None:
+        declare_missing_operators()
+        self.module = import_module(name)
+        self.directory = Path(str(self.module.__file__)).parent
+
+    def names(self) -> list[str]:
+        raise NotImplementedError
+
+    def build(self, name: str) -> nn.Module:
+        raise NotImplementedError
+
+    def shapes(self, name: str, model: nn.Module) -> list[tuple[int, ...]]:
+        """The shapes of an input without its batch dimension, the quickest first."""
+        raise NotImplementedError
+
+
+class Timm(Package):
+    def names(self) -> list[str]:
+        return list(self.module.list_models())
+
+    def build(self, name: str) -> nn.Module:
+        return self.module.create_model(name, pretrained=False)
+
+    def shapes(self, name: str, model: nn.Module) -> list[tuple[int, ...]]:
+        config: Any = model.default_cfg
+        own = tuple(config["input_size"])
+        return [own] if config.get("fixed_input_size") else [(own[0], SMALL, SMALL), own]
+
+
+class Torchvision(Package):
+    def names(self) -> list[str]:
+        return list(self.module.models.list_models())
+
+    def build(self, name: str) -> nn.Module:
+        builder = self.module.models.get_model_builder(name)
+        accepted = inspect.signature(builder).parameters
+        return builder(**{key: None for key in ("weights", "weights_backbone") if key in accepted})
+
+    def shapes(self, name: str, model: nn.Module) -> list[tuple[int, ...]]:
+        models = self.module.models
+        frames = (16,) if name in models.list_models(module=models.video) else ()
+        return [(3, *frames, SMALL, SMALL), (3, *frames, 224, 224)]
+
+
+PACKAGES: dict[str, type[Package]] = {"timm": Timm, "torchvision": Torchvision}
+DECLARED: list[torch.library.Library] = []  # for as long as these live
+
+
+def declare_missing_operators() -> None:
+    """Let torchvision be imported where its compiled part does not fit torch.
+
+    It describes these two operators whether or not they are there. Models that call them cannot be
+    run then; all others can.
+    """
+    found = find_spec("torchvision")
+    for each in Path(str(found.origin)).parent.glob("_C*.so") if found else ():
+        try:
+            torch.ops.load_library(str(each))
+            return
+        except OSError:
+            pass
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    DECLARED.append(library)
+
+
+# What a model consists of
+
+
+def grouped_convs(model: nn.Module) -> dict[str, ConvNd]:
+    """The convolutions that PLiNIO would not take for their groups, by their path."""
+    return {
+        path: each
+        for path, each in model.named_modules()
+        if isinstance(each, ConvNd)
+        and each.groups != 1
+        and not (each.groups == each.in_channels == each.out_channels and len(each.kernel_size) < 3)
+    }
+
+
+def stored(model: nn.Module) -> dict[str, Tensor]:
+    """All parameters and buffers that a state dict holds, by their true path, past any hook."""
+    found = {}
+    for path, owner in model.named_modules(remove_duplicate=False):
+        start = f"{path}." if path else ""
+        buffers = {
+            name: value
+            for name, value in owner._buffers.items()
+            if name not in owner._non_persistent_buffers_set
+        }
+        for name, value in {**owner._parameters, **buffers}.items():
+            if value is not None:
+                found[start + name] = value
+    return found
+
+
+def skeleton(model: nn.Module) -> list[str]:
+    """A line for each module and each tensor of a model."""
+    lines = []
+    for path, each in model.named_modules():
+        details = each.extra_repr() if isinstance(each, ConvNd) else ""
+        lines.append(f"{path}: {type(each).__name__}({details})")
+    return lines + [f"{key}: {tuple(value.shape)}" for key, value in stored(model).items()]
+
+
+def original_tensors(model: nn.Module, branches: Branches = ()) -> dict[str, list[Tensor]]:
+    """The tensors of a split model under the original's keys: of each group, in their order."""
+    places = branch_places(model, branches)
+    found: dict[str, dict[int, Tensor]] = {}
+    for key, value in stored(model).items():
+        whole, index = key, 0
+        for path in prefixes(key):
+            if path in places:
+                whole, index = places[path][0] + key[len(path) :], places[path][1]
+        found.setdefault(whole, {})[index] = value
+    return {key: [parts[index] for index in sorted(parts)] for key, parts in found.items()}
+
+
+def branch_places(model: nn.Module, branches: Branches) -> dict[str, tuple[str, int]]:
+    """For the path of each branch: the path of the original's convolution, and the group."""
+    places = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        start = f"{path}." if path else ""
+        classes = [each.__name__ for each in type(module).__mro__]
+        if HELPER in classes:
+            places.update({f"{start}convs.{n}": (path, n) for n in range(len(module.convs))})
+        for owner, attribute, paths in branches:
+            if owner in classes:
+                whole = start + attribute
+                places.update({start + each: (whole, n) for n, each in enumerate(paths)})
+    return places
+
+
+def prefixes(key: str) -> Iterator[str]:
+    parts = key.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts)))
+
+
+# What its weights are, and what it computes
+
+
+@torch.no_grad()
+def fill(tensors: dict[str, list[Tensor]]) -> dict[str, tuple[int, ...]]:
+    """Give floating tensors the values that follow from the original's keys; say their shapes."""
+    shapes = {}
+    for key in sorted(tensors):  # of tensors with two names, the last one counts
+        parts = tensors[key]
+        shape = parts[0].shape
+        if len(parts) > 1:
+            shape = torch.Size((sum(len(part) for part in parts), *shape[1:]))
+        shapes[key] = tuple(shape)
+        if parts[0].is_floating_point():
+            values = drawn(key, shape)
+            pieces = values.split([len(part) for part in parts]) if len(parts) > 1 else [values]
+            for part, piece in zip(parts, pieces, strict=True):
+                part.copy_(piece)
+    return shapes
+
+
+def drawn(key: str, shape: Sequence[int]) -> Tensor:
+    """Random values of a moderate size, always the same ones for a key."""
+    generator = torch.Generator().manual_seed(zlib.crc32(key.encode()))
+    if len(shape) > 1:
+        fan_in = max(torch.Size(shape[1:]).numel(), 1)
+        return torch.randn(shape, generator=generator) / fan_in**0.5
+    if key.endswith(("bias", "running_mean", "beta")):
+        return torch.randn(shape, generator=generator) / 10
+    return torch.rand(shape, generator=generator) + 0.5
+
+
+def inputs(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(BATCH, *shape, generator=generator).to(dtype)
+
+
+def outputs(model: nn.Module, x: Tensor, training: bool) -> list[Tensor]:
+    """All tensors that a model gives back; what it draws at random is drawn with the same seed."""
+    model.train(training)
+    torch.manual_seed(0)
+    with torch.set_grad_enabled(x.requires_grad):
+        found = list(tensors_in(model(x)))
+    if not found:
+        raise ValueError("it gives back no tensor")
+    return found
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from tensors_in(each)
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from tensors_in(each)
+
+
+Results = dict[str, Tensor]
+
+
+def evaluated(model: nn.Module, x: Tensor, weights: Sequence[str], branches: Branches) -> Results:
+    return {f"output {n}": each for n, each in enumerate(outputs(model, x, training=False))}
+
+
+def trained(model: nn.Module, x: Tensor, weights: Sequence[str], branches: Branches) -> Results:
+    """The outputs in train mode, and the buffers after that step."""
+    found = {f"output {n} in training": y for n, y in enumerate(outputs(model, x, training=True))}
+    for key, parts in original_tensors(model, branches).items():
+        if not isinstance(parts[0], nn.Parameter):
+            found[key] = torch.cat(parts) if len(parts) > 1 else parts[0].clone()
+    return found
+
+
+def differentiated(
+    model: nn.Module, x: Tensor, weights: Sequence[str], branches: Branches
+) -> Results:
+    """The gradients, by the input and by some weights, of a random sum of the outputs.
+
+    In train mode: what BatchNorm keeps near one neither saturates nor dies.
+    """
+    model.requires_grad_(False)
+    tensors = original_tensors(model, branches)
+    leaves = {"the input": [x], **{key: tensors[key] for key in weights}}
+    for parts in leaves.values():
+        for part in parts:
+            part.requires_grad_()
+    found = [each for each in outputs(model, x, training=True) if each.requires_grad]
+    torch.manual_seed(0)
+    torch.stack([(each * torch.randn_like(each)).sum() for each in found]).sum().backward()
+    return {
+        f"gradient of {key}": torch.cat([gradient(part) for part in parts])
+        for key, parts in leaves.items()
+    }
+
+
+def gradient(leaf: Tensor) -> Tensor:
+    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+
+
+# In this order: what trains changes the model.
+STEPS = {"eval mode": evaluated, "train mode": trained, "gradients": differentiated}
+
+
+def reference(model: nn.Module, shapes: Sequence[tuple[int, ...]]) -> Json:
+    """All that an original computes with the weights of its keys, and how it was run.
+
+    Raises:
+        ValueError: it runs with no input, or its output says nothing.
+    """
+    keys = fill(original_tensors(model))
+    dtype, shape = accepted_input(model, shapes)
+    convs = grouped_convs(model)
+    weights = [
+        f"{path}.{key}" for path, conv in convs.items() for key, _ in conv.named_parameters()
+    ]
+    results, notes = {}, []
+    for name, step in STEPS.items():
+        try:
+            results[name] = step(model, inputs(shape, dtype), weights, ())
+        except Exception as error:
+            notes.append(f"without {name}: {in_a_line(error)}")
+    check_that_it_tells(results["eval mode"])
+    made = {"shapes": keys, "dtype": dtype, "shape": shape, "weights": weights, "results": results}
+    effect, path = faintest(convs, results)
+    if effect < TOLERANCES[dtype]:
+        notes.append(f"a wrong group of {path or 'any convolution'} might not be seen")
+    return made | {"notes": notes, "faintest": [effect, path]}
+
+
+def accepted_input(
+    model: nn.Module, shapes: Sequence[tuple[int, ...]]
+) -> tuple[torch.dtype, tuple[int, ...]]:
+    """The first type and shape that a model runs with, which it is converted to."""
+    count = sum(value.numel() for value in model.parameters())
+    error = ""
+    for dtype in (torch.float64, torch.float32) if count <= LARGEST_DOUBLE else (torch.float32,):
+        model.to(dtype)
+        for shape in shapes:
+            try:
+                outputs(model, inputs(shape, dtype), training=False)
+            except Exception as reason:
+                error = in_a_line(reason)
+            else:
+                return dtype, shape
+    raise ValueError(error)
+
+
+def check_that_it_tells(found: Results) -> None:
+    """Raise where an output would be the same, or not a number, whatever the weights are."""
+    for each in (each.double() for each in found.values() if each.is_floating_point()):
+        if not each.isfinite().all():
+            raise ValueError("the output is not finite")
+        between = (each - each[:1]).abs().max() if each.dim() else each.abs()
+        if each.numel() > 1 and (each.std() == 0 or between < 1e-6 * each.abs().max()):
+            raise ValueError("the output hardly depends on the input")
+
+
+def faintest(convs: dict[str, ConvNd], results: dict[str, Results]) -> tuple[float, str]:
+    """The least that a group matters to the outputs, and the path of its convolution.
+
+    That is the sum of weight times gradient, relative to the largest output. Where it is lost in
+    rounding, the outputs would not tell a wrong group.
+    """
+    found = []
+    outputs = [y for key, y in results.get("train mode", {}).items() if key.startswith("output ")]
+    largest = max((each.abs().max().item() for each in outputs), default=1.0)
+    for path, conv in convs.items():
+        slopes = results.get("gradients", {}).get(f"gradient of {path}.weight")
+        if slopes is not None:
+            effects = (slopes * conv.weight.detach()).abs().reshape(conv.groups, -1).sum(1)
+            found.append((effects.min().item() / largest, path))
+    return min(found, default=(0.0, ""))
+
+
+def comparison(model: nn.Module, made: Json, branches: Branches = ()) -> Json:
+    """How a split model with the weights of the original's keys differs from it.
+
+    Returns:
+        ``difference``, the largest relative one; ``left``, each grouped convolution as its path,
+        class and place; and ``reason`` where the two are not the same.
+    """
+    convs = grouped_convs(model)
+    left = [[path, kind(each), getattr(each, "built_at", "")] for path, each in convs.items()]
+    keys, expected = fill(original_tensors(model, branches)), made["shapes"]
+    if keys != expected:
+        missing = sorted(expected.items() - keys.items())
+        unexpected = sorted(keys.items() - expected.items())
+        reason = f"its keys differ: missing {missing[:3]}, unexpected {unexpected[:3]}"
+        return {"reason": reason, "left": left}
+    model.to(made["dtype"])
+    largest, where = 0.0, ""
+    for step, results in made["results"].items():
+        x = inputs(made["shape"], made["dtype"])
+        found = STEPS[step](model, x, made["weights"], branches)
+        if found.keys() != results.keys():
+            return {"reason": f"{step}: it gives back something else", "left": left}
+        for key, result in results.items():
+            difference = relative_difference(result, found[key])
+            largest, where = max((largest, where), (difference, key))
+    outcome = {"difference": largest, "left": left}
+    if largest > TOLERANCES[made["dtype"]]:
+        outcome["reason"] = "it computes something else"
+        outcome["note"] = f"most in {where}"
+    return outcome
+
+
+def relative_difference(expected: Tensor, found: Tensor) -> float:
+    """The largest difference, relative to the largest value."""
+    if expected.shape != found.shape:
+        return float("inf")
+    if not expected.numel():
+        return 0.0
+    expected, found = expected.detach().double(), found.detach().double()
+    difference = (expected - found).abs().max().item()
+    largest = expected.abs().max().item()
+    return difference / (largest or 1.0) if difference < float("inf") else float("inf")
+
+
+# Where a convolution comes from
+
+
+def kind(conv: ConvNd) -> str:
+    """The class of a convolution, and whether it has a forward of its own."""
+    own = [each for each in type(conv).__mro__ if not each.__module__.startswith("torch.nn.")]
+    has_forward = any({"forward", "_conv_forward"} & vars(each).keys() for each in own)
+    return type(conv).__name__ + (" (a forward of its own)" if has_forward else "")
+
+
+def note_where_convs_are_built(directory: Path, reasons: dict[Site, str]) -> None:
+    """Let each convolution know the line that built it: a site's, else the innermost of a tree."""
+    construct = ConvNd.__init__
+
+    def noting(self: ConvNd, *args: Any, **kwargs: Any) -> None:
+        construct(self, *args, **kwargs)
+        self.__dict__["built_at"] = built_at(directory, reasons)
+
+    ConvNd.__init__ = noting  # type: ignore[method-assign]
+
+
+def built_at(directory: Path, reasons: dict[Site, str]) -> str:
+    innermost = ""
+    for frame, line in traceback.walk_stack(None):
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(directory):
+            site = (path.relative_to(directory).as_posix(), line)
+            innermost = innermost or f"{site[0]}:{line}: no site was found there"
+            if site in reasons:
+                return f"{site[0]}:{line}: {reasons[site]}"
+    return innermost
+
+
+# The process
+
+
+def serve(
+    connection: Connection, package: str, tree: str, branches: Branches, reasons: Any
+) -> None:
+    """Answer requests until the other side is gone.
+
+    Args:
+        connection: where requests come in as the name of a method of ``Worker`` and its arguments.
+        package: the package's name.
+        tree: the directory to import it from; empty for where it is installed.
+        branches: see ``comparison``.
+        reasons: why a site of the tree was left.
+    """
+    torch.set_num_threads(1)
+    if tree:
+        sys.path.insert(0, tree)
+    worker = Worker(PACKAGES[package](package), branches)
+    if tree:
+        assert worker.package.directory == Path(tree, package), "another tree was imported"
+        note_where_convs_are_built(worker.package.directory, reasons)
+    while True:
+        try:
+            method, *arguments = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send(getattr(worker, method)(*arguments))
+        except Exception as error:
+            connection.send({"error": in_a_line(error)})
+        gc.collect()  # models are circles of references
+
+
+class Worker:
+    """What a process is asked to do; each answer is a dictionary, with ``error`` if it failed."""
+
+    def __init__(self, package: Package, branches: Branches) -> None:
+        self.package = package
+        self.branches = branches
+
+    def names(self) -> Json:
+        return {"names": self.package.names()}
+
+    def look(self, name: str) -> Json:
+        """What a model consists of, without memory for its weights where it can be built so."""
+        try:
+            with torch.device("meta"):
+                model = self.package.build(name)
+        except Exception:
+            model = self.package.build(name)
+        return {
+            "grouped": len(grouped_convs(model)),
+            "parameters": sum(each.numel() for each in model.parameters()),
+            "skeleton": skeleton(model),
+        }
+
+    def reference(self, name: str, path: str) -> Json:
+        """Run the original, and store what it computes."""
+        model = self._model(name)
+        made = reference(model, self.package.shapes(name, model))
+        torch.save(made, path)
+        return {
+            "dtype": str(made["dtype"]),
+            "input": [BATCH, *made["shape"]],
+            "faintest": made["faintest"],
+            "note": "; ".join(made["notes"]),
+        }
+
+    def compare(self, name: str, path: str) -> Json:
+        """Run the split model, and compare with what was stored."""
+        made = torch.load(path, weights_only=False)
+        return comparison(self._model(name), made, self.branches)
+
+    def _model(self, name: str) -> nn.Module:
+        torch.manual_seed(0)
+        return self.package.build(name)
+
+
+def in_a_line(error: BaseException) -> str:
+    """What went wrong, and the last line of source where it did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}{where}"[:300]
