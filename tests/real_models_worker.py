@@ -7,6 +7,7 @@ compares. No weight is handed over.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import inspect
 import sys
@@ -462,7 +463,16 @@ def serve(
             connection.send(getattr(worker, method)(*arguments))
         except Exception as error:
             connection.send({"error": in_a_line(error)})
-        gc.collect()  # models are circles of references
+        release_memory()
+
+
+def release_memory() -> None:
+    """Give back what a model took: models are circles of references, and glibc keeps its heap."""
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 class Worker:
