@@ -121,6 +121,8 @@ class _Search:
     def look_at(self, node: ast.expr) -> None:
         """Note what is done with one expression that may be the object."""
         parent = self.source.parent(node)
+        if self._is_ruled_out(node):
+            return
         if isinstance(parent, ast.Attribute):
             self._attribute(node, parent)
         elif isinstance(parent, ast.Call) and node in parent.args:
@@ -129,6 +131,20 @@ class _Search:
             call = self.source.parent(parent)
             if isinstance(call, ast.Call):
                 self._argument(node, call)
+
+    def _is_ruled_out(self, node: ast.expr) -> bool:
+        """Whether a class is asked for before, as in ``if isinstance(m, nn.Linear): m.weight``."""
+        inner: ast.AST = node
+        for outer in self.source.ancestors(node):
+            if isinstance(outer, ast.If) and inner in outer.body:
+                match outer.test:
+                    case ast.Call(func=ast.Name(id="isinstance"), args=[asked, classes]):
+                        is_same = ast.dump(asked) == ast.dump(node)
+                        is_torchs = meaning(self.source, classes).path.startswith("torch.nn.")
+                        if is_same and is_torchs and not holds_class(self.index, classes):
+                            return not _is_base(meaning(self.source, classes).path)
+            inner = outer
+        return False
 
     def _attribute(self, node: ast.expr, attribute: ast.Attribute) -> None:
         name = attribute.attr
@@ -216,14 +232,18 @@ class _Search:
         self.uses.repeats[statement] = Repeat(statement, parts)
 
 
+def _is_base(path: str) -> bool:
+    """Whether a class of torch is one that a convolution, or a container, inherits from."""
+    return path.rpartition(".")[2] in ("Module", "_ConvNd", "Sequential", "ModuleList")
+
+
 def _is_gone_through(source: Source, attribute: ast.Attribute) -> bool:
     """Whether what ``conv.parameters()`` gives is treated alike, however many there are."""
     call = source.parent(attribute)
     parent = source.parent(call)
     if isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "next":
         return getattr(source.parent(parent), "attr", "") in _ALIKE
-    names_one = isinstance(parent, (ast.Subscript, ast.Assign))
-    return not names_one and not isinstance(source.parent(parent), ast.Subscript)
+    return not isinstance(parent, (ast.Subscript, ast.Assign))
 
 
 def _is_none_test(test: ast.Compare, weight: ast.expr) -> bool:

@@ -102,10 +102,12 @@ def _refusal(index: ClassIndex, lineage: list[Class], base: str) -> str:
 
 
 def _is_conv(index: ClassIndex, each: Class, shown: str) -> bool:
-    return any(
-        index.source.code(base) == shown and conv_class(meaning(index.source, base).path)
+    paths = (
+        meaning(index.source, base).path
         for base in each.node.bases
+        if index.source.code(base) == shown
     )
+    return any(conv_class(path) is not None or path == _CONV_BASE for path in paths)
 
 
 def _refusal_of_method(index: ClassIndex, method: Function) -> str:

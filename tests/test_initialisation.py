@@ -1,0 +1,109 @@
+"""Warnings where a fresh model would start from another scale than the original."""
+
+from __future__ import annotations
+
+from textwrap import dedent, indent
+
+import pytest
+
+from cases import CONV, model
+from gencode import split_source
+
+
+def messages(code: str) -> list[str]:
+    """The warnings for an initialiser, and where they point, of a model that is split."""
+    text = model(CONV) + "\n" + indent(dedent(code).strip(), " " * 4) + "\n"
+    result = split_source(text)
+    assert [record.status for record in result.records] == ["split"]
+    lines = text.splitlines()
+    return [
+        f"{lines[each.line - 1][each.column - 1 :].partition('(')[0]}: {each.message.partition(':')[0]}"
+        for each in result.warnings
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "nn.init.kaiming_normal_(m.weight, mode='fan_out', nonlinearity='relu')",
+            "nn.init.kaiming_normal_: kaiming_normal_ by fan_out depends on the number of groups",
+        ),
+        (
+            "nn.init.kaiming_uniform_(m.weight, 0, 'fan_out')",
+            "nn.init.kaiming_uniform_: kaiming_uniform_ by fan_out depends on the number of groups",
+        ),
+        (
+            "nn.init.kaiming_normal_(m.weight, **options)",
+            "nn.init.kaiming_normal_: kaiming_normal_ by fan_out depends on the number of groups",
+        ),
+        (
+            "nn.init.xavier_uniform_(m.weight)",
+            "nn.init.xavier_uniform_: xavier_uniform_ depends on all filters of a convolution",
+        ),
+        (
+            "nn.init.orthogonal_(m.weight)",
+            "nn.init.orthogonal_: orthogonal_ depends on all filters of a convolution",
+        ),
+        (
+            "fan_in, fan_out = nn.init._calculate_fan_in_and_fan_out(m.weight)",
+            "nn.init._calculate_fan_in_and_fan_out: _calculate_fan_in_and_fan_out depends on the"
+            " number of groups",
+        ),
+        (
+            "n = m.kernel_size[0] * m.out_channels\n        m.weight.data.normal_(0, 2 / n)",
+            "m.out_channels\n        : out_channels of a branch is that of one group",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "def init(self):\n    for m in self.modules():\n        {}",
+        "def init(self):\n    for n, m in self.named_modules():\n"
+        "      if isinstance(m, (nn.Conv2d, nn.Linear)):\n        {}",
+        "def init(m):\n    if m.__class__.__name__.find('Conv') != -1:\n        {}",
+        "def init(m):\n    if isinstance(m, nn.Linear):\n        pass\n"
+        "    elif isinstance(m, nn.modules.conv._ConvNd):\n        {}",
+    ],
+)
+def test_what_differs(loop: str, statement: str, message: str) -> None:
+    (found,) = messages(loop.format(statement))
+    assert found.split() == message.split() or found.startswith(message.split("\n")[0])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def init(self):\n    for m in self.modules():\n        nn.init.kaiming_normal_(m.weight)",
+        "def init(self):\n    for m in self.modules():\n"
+        "        nn.init.kaiming_normal_(m.weight, mode='fan_in')",
+        "def init(self):\n    for m in self.modules():\n        nn.init.normal_(m.weight, 0, 1)",
+        "def init(self):\n    for m in self.modules():\n        if isinstance(m, nn.Linear):\n"
+        "            nn.init.xavier_uniform_(m.weight)",
+        "def init(self):\n    for m in self.modules():\n        if isinstance(m, nn.Conv2d):\n"
+        "            pass\n        else:\n            nn.init.normal_(m.weight)",
+        "def init(self):\n    for m in self.modules():\n        if isinstance(m, nn.Linear):\n"
+        "            pass\n        elif isinstance(m, nn.BatchNorm2d):\n"
+        "            nn.init.xavier_uniform_(m.weight)",
+        # The branches have as much fan_out as one group of the whole.
+        "def init(self):\n    for m in self.modules():\n        if isinstance(m, nn.Conv2d):\n"
+        "            n = m.kernel_size[0] * m.out_channels // m.groups\n"
+        "            m.weight.data.normal_(0, 2 / n)",
+        "def count(self):\n    return sum(m.out_channels for m in self.modules())",
+        "def size(self, m):\n    return m.out_channels",
+        "def init(self):\n    nn.init.xavier_uniform_(self.fc.weight)",
+        "def init(m):\n    nn.init.xavier_uniform_(m)",
+        "my_uniform_(x)\nself.out_channels = 1",
+    ],
+)
+def test_what_is_the_same(code: str) -> None:
+    assert messages(code) == []
+
+
+def test_no_warning_where_nothing_is_split() -> None:
+    text = model(
+        "self.conv = nn.LazyConv2d(8, 1, groups=2)\n"
+        "for m in self.modules(): nn.init.xavier_uniform_(m.weight)"
+    )
+    assert split_source(text).warnings == ()
