@@ -38,6 +38,7 @@ examples:
   gencode - < model.py > model_split.py  read standard input
   gencode models/ -o split/              write a directory anew, with all that is in it
   gencode --style loop model.py          an nn.ModuleList and a loop for each
+  gencode --style module model.py        change nothing but the constructions
   gencode --templates mine/ model.py     with templates of your own
 
 exit status:
@@ -85,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=STYLES,
         default="auto",
         help="how to write a split convolution: explicit, one attribute and one call a group;"
-        " loop, an nn.ModuleList; auto, explicit for few groups and loop for more (the default)",
+        " loop, an nn.ModuleList; module, a helper around the construction, which is taken for"
+        " what the others cannot write; auto, explicit for few groups, loop for more, module for"
+        " the rest (the default)",
     )
     parser.add_argument(
         "--max-unroll",

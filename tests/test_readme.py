@@ -27,6 +27,11 @@ def test_the_example_is_a_model_of_the_repository(name: str, folder: str) -> Non
     assert text.split('"""\n', 2)[-1].strip() == block(name).strip()
 
 
+def test_the_example_of_the_module_style() -> None:
+    before = f"import torch\nfrom torch import nn\n\n\n{block('module before')}"
+    assert gencode.split_source(before).text.endswith(f"\n\n\n{block('module after')}")
+
+
 def test_the_main_command_splits_that_model(monkeypatch, tmp_path: Path) -> None:
     command = block("main command").strip().rpartition("/gencode ")[2].split()
     monkeypatch.chdir(ROOT)
@@ -46,12 +51,12 @@ def test_the_messages_are_those_of_the_command(tmp_path: Path, monkeypatch, caps
     monkeypatch.chdir(tmp_path)
     Path("model.py").write_text(
         "import torch\nimport torch.nn as nn\n\n\nclass Net(nn.Module):\n"
-        "    def __init__(self):\n        super().__init__()\n\n"
+        "    def __init__(self, groups):\n        super().__init__()\n\n"
         "        self.conv1 = nn.Conv1d(16, 8, 3, groups=2)\n"
-        "        self.conv2 = nn.Conv1d(8, 8, 3, groups=8)\n\n"
-        "    def build(self, groups):\n"
-        "        if groups:\n"
-        "            self.conv3 = nn.Conv1d(8, 8, 3, groups=groups)\n\n"
+        "        self.conv2 = nn.Conv1d(8, 8, 3, groups=8)\n"
+        "        self.conv3 = nn.Conv1d(8, 8, 3, groups=groups)\n"
+        "        self.conv4 = nn.Conv1d(8, 8, 3, groups=groups)\n"
+        "        self.tied = self.conv4.weight\n\n"
         "    def forward(self, x):\n        return self.conv1(x)\n"
     )
     assert main(["model.py"]) == 3
