@@ -134,15 +134,13 @@ class _Search:
             case ast.Call() if parent.func is not node:
                 self._pass(node, parent)
             case ast.keyword():
-                call = self.source.parent(parent)
-                if isinstance(call, ast.Call):
-                    self._pass(node, call, parent.arg)
+                self._follow_keyword(node, parent)
             case ast.Subscript(value=value) if value is node:
                 self._reach([parent])
             case ast.Attribute():
                 self._reach(self._given_by_method(parent))
             case ast.IfExp(test=test) if test is node:
-                pass
+                return
             case (
                 ast.Starred()
                 | ast.List()
@@ -156,6 +154,11 @@ class _Search:
                 self._reach([parent])
             case _ if isinstance(parent, COMPREHENSIONS):
                 self._reach([parent])
+
+    def _follow_keyword(self, node: ast.expr, keyword: ast.keyword) -> None:
+        call = self.source.parent(keyword)
+        if isinstance(call, ast.Call):  # and no class, with a keyword among its bases
+            self._pass(node, call, keyword.arg)
 
     def _store(self, target: ast.expr) -> None:
         match target:
@@ -219,9 +222,8 @@ class _Search:
         """Reach what functions of the source do with an argument."""
         for function in functions:
             if isinstance(function, FUNCTIONS):
-                is_method = isinstance(self.source.scope(function).node, ast.ClassDef)
                 scope = self.source.scope(function.body[0])
-                for name in _parameters(function, node, call, keyword, skipped=int(is_method)):
+                for name in _parameters(function, node, call, keyword):
                     self._reach(self.flow.loads.get((scope, name), []))
 
     def _functions_called(self, function: ast.expr) -> Iterator[ast.AST]:
@@ -272,18 +274,17 @@ def _parameters(
     node: ast.expr,
     call: ast.Call,
     keyword: str | None,
-    skipped: int,
 ) -> Iterator[str]:
-    """The parameters of a function that an argument of a call may go to."""
+    """The parameters of a function that an argument of a call may go to; one more for a self."""
     arguments = function.args
-    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)][skipped:]
+    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
     if keyword is not None:
         yield keyword
+        if arguments.kwarg is not None:
+            yield arguments.kwarg.arg
     elif node in call.args:
         position = call.args.index(node)
         starred = any(isinstance(each, ast.Starred) for each in call.args[: position + 1])
-        yield from positional if starred else positional[position : position + 1]
-        if arguments.vararg is not None and (starred or position >= len(positional)):
+        yield from positional if starred else positional[position : position + 2]
+        if arguments.vararg is not None and (starred or position + 1 >= len(positional)):
             yield arguments.vararg.arg
-    if keyword is not None and arguments.kwarg is not None:
-        yield arguments.kwarg.arg

@@ -101,6 +101,13 @@ def test_what_is_the_same(code: str) -> None:
     assert messages(code) == []
 
 
+def test_a_loop_of_the_module() -> None:
+    (warning,) = split_source(
+        model(CONV) + "\nfor m in Net().modules():\n    nn.init.orthogonal_(m.weight)\n"
+    ).warnings
+    assert warning.message.startswith("orthogonal_ depends on all filters of a convolution: ")
+
+
 def test_no_warning_where_nothing_is_split() -> None:
     text = model(
         "self.conv = nn.LazyConv2d(8, 1, groups=2)\n"

@@ -118,9 +118,6 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
 
 def _is_about_convolutions(source: Source, node: ast.AST) -> bool:
     """Whether a node stands in a function that goes over modules, for those that may be ones."""
-    function = _function_around(source, node)
-    if not isinstance(function, FUNCTIONS):
-        return False
     tests = [
         each.test
         for each in source.ancestors(node)
@@ -129,7 +126,7 @@ def _is_about_convolutions(source: Source, node: ast.AST) -> bool:
     asked = [each for test in tests for each in ast.walk(test) if _asks_class(each)]
     if asked:
         return any(_names_convolution(source, each) for test in tests for each in ast.walk(test))
-    return _goes_over_modules(function)
+    return _goes_over_modules(_function_around(source, node))
 
 
 def _asks_class(node: ast.AST) -> bool:
