@@ -13,7 +13,7 @@ from .classes import ClassIndex
 from .mentions import may_be
 from .names import meaning
 from .naming import mangled
-from .scopes import COMPREHENSIONS, FUNCTIONS, Scope
+from .scopes import COMPREHENSIONS, FUNCTIONS, Function, Scope
 from .source import Source
 
 _KEEPING_METHODS: Final = frozenset(
@@ -217,16 +217,15 @@ class _Search:
                 self._reach(self._loads_of_attribute(name, instance))
 
     def _pass_to(
-        self, functions: Iterable[ast.AST], node: ast.expr, call: ast.Call, keyword: str | None
+        self, functions: Iterable[Function], node: ast.expr, call: ast.Call, keyword: str | None
     ) -> None:
         """Reach what functions of the source do with an argument."""
         for function in functions:
-            if isinstance(function, FUNCTIONS):
-                scope = self.source.scope(function.body[0])
-                for name in _parameters(function, node, call, keyword):
-                    self._reach(self.flow.loads.get((scope, name), []))
+            scope = self.source.scope(function.body[0])
+            for name in _parameters(function, node, call, keyword):
+                self._reach(self.flow.loads.get((scope, name), []))
 
-    def _functions_called(self, function: ast.expr) -> Iterator[ast.AST]:
+    def _functions_called(self, function: ast.expr) -> Iterator[Function]:
         """The functions of the source that a call may run."""
         callee = meaning(self.source, function)
         if isinstance(callee.node, FUNCTIONS):
@@ -263,14 +262,14 @@ def _calls(source: Source, functions: Iterable[ast.expr]) -> Iterator[ast.Call]:
             yield call
 
 
-def _functions(scope: Scope, name: str) -> Iterator[ast.AST]:
+def _functions(scope: Scope, name: str) -> Iterator[Function]:
     for binding in scope.bindings.get(name, []):
-        if binding.kind == "function":
+        if isinstance(binding.node, FUNCTIONS):
             yield binding.node
 
 
 def _parameters(
-    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    function: Function,
     node: ast.expr,
     call: ast.Call,
     keyword: str | None,
@@ -278,13 +277,12 @@ def _parameters(
     """The parameters of a function that an argument of a call may go to; one more for a self."""
     arguments = function.args
     positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+    stars = [each.arg for each in (arguments.vararg, arguments.kwarg) if each is not None]
     if keyword is not None:
-        yield keyword
-        if arguments.kwarg is not None:
-            yield arguments.kwarg.arg
-    elif node in call.args:
+        yield from (keyword, *stars)
+    elif node in call.args and not any(isinstance(each, ast.Starred) for each in call.args):
         position = call.args.index(node)
-        starred = any(isinstance(each, ast.Starred) for each in call.args[: position + 1])
-        yield from positional if starred else positional[position : position + 2]
-        if arguments.vararg is not None and (starred or position + 1 >= len(positional)):
-            yield arguments.vararg.arg
+        yield from positional[position : position + 2]
+        yield from stars if position + 1 >= len(positional) else ()
+    else:  # behind stars
+        yield from (*positional, *(each.arg for each in arguments.kwonlyargs), *stars)

@@ -174,6 +174,8 @@ def test_what_builds_no_grouped_convolution(code: str) -> None:
         "kinds = {1: nn.Conv1d, 2: nn.Conv2d}\nkinds[n](8, 8, 3, groups=g)",
         "Conv2dSame(8, 8, 3, groups=g)",
         "getattr(nn, f'Conv{n}d')(8, 8, 3, groups=g)",
+        "class Ops:\n    make = nn.Conv2d\nOps.make(8, 8, 3, groups=g)",
+        "nn.Conv2d(8, 8, 3, **f())",
         "partial(nn.Conv2d, groups=g)",
         "partial(nn.ConvTranspose2d, 8, **kw)",
         "kind = nn.Conv2d if n else nn.Conv3d\npartial(kind, groups=g)",
