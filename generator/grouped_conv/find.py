@@ -69,7 +69,7 @@ def _subclass_site(index: ClassIndex, call: ast.Call) -> Site | None:
     callee = meaning(index.source, call.func).node
     if not isinstance(callee, ast.ClassDef) or not find_subclass(index, callee):
         return None
-    if not may_be_grouped(index, callee):
+    if not may_be_grouped(index, callee, call):
         if not can_carry_groups(call) or _has_no_groups(index.source, call):
             return None
     groups = {each.arg: each.value for each in call.keywords if each.arg == "groups"}

@@ -19,8 +19,10 @@ from ..convolutions import GROUPS_POSITION, ConvClass, conv_class
 from ..names import meaning
 from ..scopes import FUNCTIONS, Function
 
+_INHERITED = frozenset(("__init__", "__module__", "__doc__", "extra_repr", "__repr__", "forward"))
 _HARMLESS_METHODS = frozenset(("__init__", "reset_parameters", "extra_repr", "__repr__"))
 _ELEMENTWISE = frozenset(("clamp_", "clip_", "clamp_min_", "clamp_max_", "abs_"))
+_SIZES = ("in_channels", "out_channels", "groups")
 _NORM_BY_FILTER = "torch.renorm"
 _CONV_BASE = "torch.nn.modules.conv._ConvNd"
 
@@ -55,14 +57,16 @@ def find_subclass(index: ClassIndex, node: ast.ClassDef) -> Subclass | None:
                 name = path.rpartition(".")[2]
                 refusal = _refusal(index, lineage, path)
                 has_forward = any("forward" in one.names for one in lineage)
+                if not refusal and not has_forward:
+                    refusal = _is_told_apart(index, lineage)
                 return Subclass(node, name, conv, refusal, has_forward)
     return None
 
 
-def may_be_grouped(index: ClassIndex, node: ast.ClassDef) -> bool:
-    """Whether the initialiser of a subclass passes groups on that are more than 1 by default."""
+def may_be_grouped(index: ClassIndex, node: ast.ClassDef, call: ast.Call) -> bool:
+    """Whether the initialiser of a subclass passes groups on that are not 1 in a call."""
     return any(
-        not _is_one_by_default(index, expression)
+        not _is_one(index, expression, call)
         for each in index.classes[node].ancestors()
         for expression in _groups_given(each)
     )
@@ -77,11 +81,55 @@ def _groups_given(each: Class) -> Iterator[ast.expr]:
                 yield from node.args[GROUPS_POSITION : GROUPS_POSITION + 1]
 
 
-def _is_one_by_default(index: ClassIndex, expression: ast.expr) -> bool:
+def _is_one(index: ClassIndex, expression: ast.expr, call: ast.Call) -> bool:
+    """Whether what an initialiser passes is 1, be it what a call gives a parameter of it."""
     if isinstance(expression, ast.Name):
-        default = meaning(index.source, expression).default
-        expression = default if default is not None else expression
+        found = meaning(index.source, expression)
+        if found.kind == "parameter" and isinstance(found.node, ast.arg):
+            return _is_constant_1(_given(index, found.node, call) or found.default)
+    return _is_constant_1(expression)
+
+
+def _given(index: ClassIndex, parameter: ast.arg, call: ast.Call) -> ast.expr | None:
+    """What a call of a class gives a parameter of its initialiser, as far as it is seen."""
+    for keyword in call.keywords:
+        if keyword.arg in (parameter.arg, None):
+            return keyword.value
+    arguments = index.source.parent(parameter)
+    assert isinstance(arguments, ast.arguments)
+    names = [each.arg for each in (*arguments.posonlyargs, *arguments.args)][1:]
+    for name, given in zip(names, call.args, strict=False):
+        if name == parameter.arg or isinstance(given, ast.Starred):
+            return given
+    return None
+
+
+def _is_constant_1(expression: ast.expr | None) -> bool:
     return isinstance(expression, ast.Constant) and expression.value == 1
+
+
+def _is_told_apart(index: ClassIndex, lineage: list[Class]) -> str:
+    """Why what is built must stay of its class, which torch's own would take the place of."""
+    names = {each.node.name for each in lineage}
+    own = {name for each in lineage for name in each.names} - _INHERITED
+    for each in lineage:
+        for node in ast.walk(each.node):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                own.add(node.attr)
+    if "reset_parameters" in {name for each in lineage for name in each.names}:
+        own.add("reset_parameters")
+    inside = {id(node) for each in lineage for node in ast.walk(each.node)}
+    for name in sorted(own):
+        for access in index.accesses(name):
+            if id(access.node) not in inside:
+                return f"{name} is used outside of it (line {access.node.lineno})"
+    for call in (*index.calls_of.get("isinstance", []), *index.calls_of.get("type", [])):
+        parent = index.source.parent(call)
+        around = parent if isinstance(parent, ast.Compare) else call
+        mentioned = {each.id for each in ast.walk(around) if isinstance(each, ast.Name)}
+        if names & mentioned and id(call) not in inside:
+            return f"it is asked for (line {call.lineno})"
+    return ""
 
 
 def _methods(each: Class) -> Iterator[Function]:
@@ -90,6 +138,9 @@ def _methods(each: Class) -> Iterator[Function]:
 
 def _refusal(index: ClassIndex, lineage: list[Class], base: str) -> str:
     """Why a subclass is more than can be taken to pieces; empty where it is not."""
+    for access in index.accesses("forward"):
+        if meaning(index.source, access.node.value).node in {each.node for each in lineage}:
+            return f"its forward is set or used (line {access.node.lineno})"
     for each in lineage:
         others = [one for one in each.outer_bases if not _is_conv(index, each, one)]
         if others:
@@ -130,6 +181,8 @@ def _refusal_of_initialiser(index: ClassIndex, method: Function) -> str:
     """Why an initialiser makes more than the convolution and plain attributes."""
     this = method.args.args[0].arg if method.args.args else ""
     for node in ast.walk(method):
+        if isinstance(node, ast.Attribute) and node.attr in ("forward", "_conv_forward"):
+            return f"its __init__ uses {node.attr} (line {node.lineno})"
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
@@ -145,59 +198,101 @@ def _refusal_of_initialiser(index: ClassIndex, method: Function) -> str:
 
 def _is_by_filter(index: ClassIndex, forward: Function) -> bool:
     """Whether a forward constrains each filter by itself, and else is that of the base."""
+    names = [each.arg for each in forward.args.args]
     *before, last = [each for each in forward.body if not _is_docstring(each)] or [forward]
-    if not isinstance(last, ast.Return) or not _is_base_forward(last.value):
+    if len(names) != 2 or not isinstance(last, ast.Return):
         return False
-    return all(_constrains_filters(index, each) for each in before)
+    look = _ByFilter(index, *names)
+    return look.is_base_forward(last.value) and all(map(look.constrains_filters, before))
 
 
-def _constrains_filters(index: ClassIndex, statement: ast.stmt) -> bool:
-    match statement:
-        case ast.If(orelse=[]) | ast.With():
-            return all(_constrains_filters(index, each) for each in statement.body)
-        case ast.Assign(targets=[ast.Attribute(value=target, attr="data")]):
-            return _is_weight(target) and _is_norm_by_filter(index, statement.value)
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=target, attr=name)) as call):
-            if not _is_weight(target):
-                return False
-            if name == "copy_":
-                return len(call.args) == 1 and _is_norm_by_filter(index, call.args[0])
-            return name in _ELEMENTWISE or (name == "renorm_" and _has_dim_0(call, position=1))
-    return False
+class _ByFilter:
+    """Recognises a forward that does more than its base's only to each filter by itself."""
 
+    def __init__(self, index: ClassIndex, this: str, x: str) -> None:
+        self.index = index
+        self.this = this
+        self.x = x
 
-def _is_norm_by_filter(index: ClassIndex, value: ast.expr) -> bool:
-    if not isinstance(value, ast.Call):
+    def is_base_forward(self, value: ast.expr | None) -> bool:
+        """Whether the base's forward is called with just what this one was given."""
+        match value:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="forward"),
+                args=[ast.Name(id=x)],
+                keywords=[],
+            ):
+                return x == self.x
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=this), attr="_conv_forward"),
+                args=[ast.Name(id=x), weight, bias],
+                keywords=[],
+            ):
+                is_own = self._is_own(weight, "weight") and self._is_own(bias, "bias")
+                return x == self.x and this == self.this and is_own
         return False
-    if meaning(index.source, value.func).path == _NORM_BY_FILTER:
-        return bool(value.args) and _is_weight(value.args[0]) and _has_dim_0(value, position=2)
-    if isinstance(value.func, ast.Attribute) and value.func.attr == "renorm":
-        return _is_weight(value.func.value) and _has_dim_0(value, position=1)
-    return False
 
+    def constrains_filters(self, statement: ast.stmt) -> bool:
+        """Whether a statement changes each filter without a look at the others."""
+        match statement:
+            case ast.If(test=test, orelse=[]):
+                return self._is_setting(test) and all(map(self.constrains_filters, statement.body))
+            case ast.With(items=[ast.withitem(context_expr=ast.Call(func=function, args=[]))]):
+                is_no_grad = meaning(self.index.source, function).path == "torch.no_grad"
+                return is_no_grad and all(map(self.constrains_filters, statement.body))
+            case ast.Assign(targets=[ast.Attribute(value=target, attr="data")]):
+                return self._is_weight(target) and self._is_norm_by_filter(statement.value)
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=target, attr=name)) as call):
+                return self._is_weight(target) and self._changes_in_place(name, call)
+        return False
 
-def _has_dim_0(call: ast.Call, position: int) -> bool:
-    given = [each.value for each in call.keywords if each.arg == "dim"]
-    given += call.args[position : position + 1]
-    return any(isinstance(each, ast.Constant) and each.value == 0 for each in given)
+    def _changes_in_place(self, name: str, call: ast.Call) -> bool:
+        if name == "copy_":
+            return len(call.args) == 1 and self._is_norm_by_filter(call.args[0])
+        if name == "renorm_":
+            return self._has_dim_0(call, position=1)
+        return name in _ELEMENTWISE and self._has_settings(call, 0)
 
+    def _is_norm_by_filter(self, value: ast.expr) -> bool:
+        if not isinstance(value, ast.Call):
+            return False
+        if meaning(self.index.source, value.func).path == _NORM_BY_FILTER:
+            is_own = bool(value.args) and self._is_weight(value.args[0])
+            return is_own and self._has_dim_0(value, position=2)
+        if isinstance(value.func, ast.Attribute) and value.func.attr == "renorm":
+            return self._is_weight(value.func.value) and self._has_dim_0(value, position=1)
+        return False
 
-def _is_weight(expression: ast.expr) -> bool:
-    """Whether an expression is ``self.weight`` or its ``.data``."""
-    if isinstance(expression, ast.Attribute) and expression.attr == "data":
-        expression = expression.value
-    return isinstance(expression, ast.Attribute) and expression.attr == "weight"
+    def _has_dim_0(self, call: ast.Call, position: int) -> bool:
+        given = [each.value for each in call.keywords if each.arg == "dim"]
+        given += call.args[position : position + 1]
+        is_0 = any(isinstance(each, ast.Constant) and each.value == 0 for each in given)
+        return is_0 and self._has_settings(call, position - 1)
 
+    def _has_settings(self, call: ast.Call, start: int) -> bool:
+        """Whether all arguments but the tensor are constants, or attributes of its own."""
+        keywords = [each.value for each in call.keywords if each.arg not in ("input", "self")]
+        return all(map(self._is_setting, [*call.args[start:], *keywords]))
 
-def _is_base_forward(value: ast.expr | None) -> bool:
-    match value:
-        case ast.Call(
-            func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="forward")
-        ):
+    def _is_setting(self, value: ast.expr) -> bool:
+        if isinstance(value, ast.UnaryOp):
+            value = value.operand
+        if isinstance(value, ast.Constant):
             return True
-        case ast.Call(func=ast.Attribute(attr="_conv_forward"), args=[_, weight, _]):
-            return _is_weight(weight)
-    return False
+        is_own = isinstance(value, ast.Attribute) and self._is_own(value, value.attr)
+        return is_own and getattr(value, "attr", "") not in ("weight", "bias", *_SIZES)
+
+    def _is_weight(self, expression: ast.expr) -> bool:
+        """Whether an expression is ``self.weight`` or its ``.data``."""
+        if isinstance(expression, ast.Attribute) and expression.attr == "data":
+            expression = expression.value
+        return self._is_own(expression, "weight")
+
+    def _is_own(self, expression: ast.expr, name: str) -> bool:
+        match expression:
+            case ast.Attribute(value=ast.Name(id=this), attr=attribute):
+                return this == self.this and attribute == name
+        return False
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
