@@ -57,7 +57,7 @@ def _is_repeatable_node(source: Source, node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         found = meaning(source, node.func)
         if found.kind == "import":
-            return found.path in _PURE_OF_TORCH
+            return found.path in _PURE_OF_TORCH or found.path.startswith("math.")
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         return name in _PURE_BUILTINS and source.scope(node).lookup(name) is None
     return isinstance(

@@ -19,7 +19,10 @@ from ..source import Source
 
 # By element, or by fan_in.
 _BY_ELEMENT: Final = frozenset(
-    ("normal_", "uniform_", "trunc_normal_", "constant_", "zeros_", "ones_", "fill_", "zero_")
+    (
+        *("normal_", "uniform_", "trunc_normal_", "constant_", "zeros_", "ones_"),
+        *("fill_", "zero_", "requires_grad_"),
+    )
 )
 _BY_FAN: Final = frozenset(("kaiming_normal_", "kaiming_uniform_"))
 _BY_SHAPE: Final = frozenset(

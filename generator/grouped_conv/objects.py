@@ -9,6 +9,7 @@ exact, and is else a reason to leave the convolution as it is.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,11 +17,14 @@ from ..calls import is_repeatable
 from ..classes import REPARAMETRISING, ClassIndex
 from ..flow import Reached
 from ..names import meaning
+from ..naming import outermost_function
+from ..scopes import FUNCTIONS
 from ..source import Source
-from .indirect import holds_class
+from .indirect import holds_class, values_of
 from .initialisation import is_exact_by_branch
 from .reading import is_only_read
 from .refusal import Refusal, line_of
+from .subclasses import find_subclass
 
 _WEIGHTS: Final = ("weight", "bias")
 _SETTINGS: Final = frozenset(
@@ -32,8 +36,15 @@ _SETTINGS: Final = frozenset(
 _INSIDES: Final = frozenset(
     (
         *("__class__", "_parameters", "_conv_forward", "register_parameter", "get_parameter"),
-        *("state_dict", "load_state_dict", "named_parameters"),
+        *("state_dict", "load_state_dict", "named_parameters", "__dict__", "__setattr__"),
+        *("weight_g", "weight_v", "weight_orig", "weight_mask", "parametrizations"),
+        *("extra_repr", "_reversed_padding_repeated_twice"),
     )
+)
+_TAKING: Final = frozenset(("add_param_group", "dict", "extend", "chain"))
+_HOOKS: Final = frozenset(("register_forward_hook", "register_forward_pre_hook"))
+_NEEDING: Final = re.compile(
+    r"torch\..*(fuse_\w+|_ConvNd\.forward|Conv(Transpose)?[123]d\.\w+)|object\.__setattr__"
 )
 _ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
 _WEIGHT_NORMS: Final = frozenset(
@@ -109,6 +120,7 @@ def find_uses(index: ClassIndex, reached: Reached) -> Uses:
     search = _Search(index)
     for each in sorted(reached.expressions, key=index.source.span):
         search.look_at(each)
+    search.check_aliases()
     return search.uses
 
 
@@ -117,6 +129,15 @@ class _Search:
         self.index = index
         self.source = index.source
         self.uses = Uses()
+
+    def check_aliases(self) -> None:
+        """Refuse a variable that holds a weight where the same function gives that new values."""
+        changing = [*self.uses.repeats, *self.uses.assignments]
+        changed = {outermost_function(self.source, each) for each in changing}
+        for weight in self.uses.readings:
+            is_named = isinstance(self.source.statement(weight), ast.Assign)
+            if is_named and outermost_function(self.source, weight) in changed:
+                raise Refusal(f"its {weight.attr} is kept and changed ({line_of(weight)})")
 
     def look_at(self, node: ast.expr) -> None:
         """Note what is done with one expression that may be the object."""
@@ -150,12 +171,14 @@ class _Search:
         name = attribute.attr
         if name in _WEIGHTS:
             self._weight(node, attribute)
-        elif name in _SETTINGS and not isinstance(attribute.ctx, ast.Load):
+        elif name in _SETTINGS and _is_set(attribute):
             raise Refusal(f"its {name} is set ({line_of(attribute)})")
-        elif name in _INSIDES:
+        elif name in _INSIDES or (name == "forward" and _is_set(attribute)):
             raise Refusal(f"its {name} is used ({line_of(attribute)})")
         elif name == "reset_parameters":
             self._repeat(node, attribute)
+        elif name in _HOOKS:
+            self._hook(attribute)
         elif name == "parameters" and not _is_gone_through(self.source, attribute):
             raise Refusal(f"its parameters are told apart ({line_of(attribute)})")
 
@@ -165,14 +188,18 @@ class _Search:
         name = function.id if isinstance(function, ast.Name) else ""
         where = line_of(call)
         if name == "isinstance" and len(call.args) == 2 and node is call.args[0]:
-            if holds_class(self.index, call.args[1]):
+            if self._may_be_conv(call.args[1]):
                 raise Refusal(f"its class is asked for ({where})")
-        elif name == "type" and len(call.args) == 1:
+        elif name in ("type", "vars") and len(call.args) == 1:
             raise Refusal(f"its class is asked for ({where})")
         elif name in ("getattr", "setattr", "hasattr", "delattr") and len(call.args) > 1:
             self._named(node, call, str(getattr(call.args[1], "value", "")))
+        elif _NEEDING.fullmatch(path or self.source.code(function)):
+            raise Refusal(f"{self.source.code(function)} needs a convolution ({where})")
         elif REPARAMETRISING.fullmatch(path):
             self._reparametrisation(node, call, path)
+        elif not path and self._may_reparametrise(function):
+            raise Refusal(f"it may be given another parametrization ({where})")
 
     def _named(self, node: ast.expr, call: ast.Call, name: str) -> None:
         """Look at ``getattr(conv, name)`` and the like; ``name`` is empty where it is computed."""
@@ -180,12 +207,52 @@ class _Search:
         if node is call.args[0] and (name in _WEIGHTS or (sets and name in ("", *_SETTINGS))):
             raise Refusal(f"its {name or 'weight'} may be reached by name ({line_of(call)})")
 
+    def _may_be_conv(self, classes: ast.expr) -> bool:
+        """Whether what isinstance is given may be, or hold, the class of a convolution."""
+        if holds_class(self.index, classes):
+            return True
+        for node in ast.walk(classes):
+            if isinstance(node, (ast.Name, ast.Attribute)):
+                found = meaning(self.source, node)
+                is_own = isinstance(found.node, ast.ClassDef) and find_subclass(
+                    self.index, found.node
+                )
+                if is_own or found.path.endswith("._ConvNd"):
+                    return True
+        return False
+
+    def _may_reparametrise(self, function: ast.expr) -> bool:
+        """Whether a variable that is called may hold a function such as spectral_norm."""
+        return any(
+            REPARAMETRISING.fullmatch(meaning(self.source, each).path)
+            for value in values_of(self.index, function)
+            for each in ast.walk(value)
+            if isinstance(each, (ast.Name, ast.Attribute))
+        )
+
+    def _hook(self, attribute: ast.Attribute) -> None:
+        """Refuse a hook that looks at the module, which it is given first."""
+        call = self.source.parent(attribute)
+        hook = call.args[0] if isinstance(call, ast.Call) and call.args else None
+        function = hook if isinstance(hook, ast.Lambda) else None
+        if isinstance(hook, (ast.Name, ast.Attribute)):
+            found = meaning(self.source, hook).node
+            function = found if isinstance(found, FUNCTIONS) else None
+            if function is None and isinstance(hook, ast.Attribute):
+                raise Refusal(f"a hook of it may look at it ({line_of(attribute)})")
+        names = [each.arg for each in function.args.args] if function is not None else []
+        if names and any(
+            isinstance(each, ast.Name) and each.id == names[0] for each in ast.walk(function)
+        ):
+            raise Refusal(f"a hook of it may look at it ({line_of(attribute)})")
+
     def _reparametrisation(self, node: ast.expr, call: ast.Call, path: str) -> None:
         name = path.rpartition(".")[2]
         if path not in _WEIGHT_NORMS:
             raise Refusal(f"{name} takes its weight as a whole ({line_of(call)})")
         if not is_weight_norm(self.source, call) or node is not call.args[0]:
             raise Refusal(f"{name} with another dim than 0 couples its groups ({line_of(call)})")
+        self._keep_whole(call, call.args[0])
         self.uses.applications[call] = None
 
     def _weight(self, node: ast.expr, weight: ast.Attribute) -> None:
@@ -200,6 +267,7 @@ class _Search:
         elif is_exact_by_branch(self.source, weight):
             self._repeat(node, weight)
         elif is_only_read(self.source, weight):
+            self._keep_whole(weight, node)
             self.uses.readings[weight] = node
         elif not self._assign(node, weight):
             raise Refusal(f"its {weight.attr} is used by itself ({line_of(weight)})")
@@ -216,7 +284,16 @@ class _Search:
         return True
 
     def _first(self, node: ast.expr) -> None:
+        self._keep_whole(node, node)
         self.uses.firsts[node] = None
+
+    def _keep_whole(self, expression: ast.expr, part: ast.expr) -> None:
+        """See that an expression can be written anew around a part of it."""
+        where = line_of(expression)
+        if any(isinstance(each, ast.JoinedStr) for each in self.source.ancestors(expression)):
+            raise Refusal(f"its weight is used inside an f-string ({where})")
+        if "#" in self.source.code(expression).replace(self.source.code(part), "", 1):
+            raise Refusal(f"a comment stands inside of what uses its weight ({where})")
 
     def _repeat(self, node: ast.expr, place: ast.expr) -> None:
         """Repeat the statement that a place is in, if it is about this object only."""
@@ -238,12 +315,26 @@ def _is_base(path: str) -> bool:
 
 
 def _is_gone_through(source: Source, attribute: ast.Attribute) -> bool:
-    """Whether what ``conv.parameters()`` gives is treated alike, however many there are."""
+    """Whether what ``conv.parameters()`` gives is treated alike, however many there are.
+
+    They are frozen, or handed to an optimizer; or only the device of one is asked for.
+    """
     call = source.parent(attribute)
     parent = source.parent(call)
-    if isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "next":
+    if isinstance(parent, ast.keyword):
+        parent = source.parent(parent)
+    if isinstance(parent, ast.For):
+        return all("requires_grad" in source.code(each) for each in parent.body)
+    if not isinstance(parent, ast.Call):
+        return isinstance(parent, ast.Dict)
+    name = getattr(parent.func, "id", "") or getattr(parent.func, "attr", "")
+    if name == "next":
         return getattr(source.parent(parent), "attr", "") in _ALIKE
-    return not isinstance(parent, (ast.Subscript, ast.Assign))
+    return meaning(source, parent.func).path.startswith("torch.optim.") or name in _TAKING
+
+
+def _is_set(attribute: ast.Attribute) -> bool:
+    return not isinstance(attribute.ctx, ast.Load)
 
 
 def _is_none_test(test: ast.Compare, weight: ast.expr) -> bool:

@@ -11,7 +11,15 @@ from ..source import Source
 _REFUSED: Final = frozenset(("grad", "grad_fn", "register_hook", "data_ptr", "untyped_storage"))
 # Functions of torch that keep, or change, the very tensor that they are given.
 _KEEPING: Final = ("torch.nn.", "torch.optim.", "torch.autograd.", "torch.utils.")
+_CHANGING: Final = ("out", "inplace")
 _READING: Final = "torch.nn.functional."
+# What gives a value of its own, of which more may be done.
+_FRESH: Final = frozenset(
+    (
+        *("shape", "dtype", "device", "ndim", "size", "numel", "dim", "stride", "item", "tolist"),
+        *("sum", "mean", "std", "var", "norm", "max", "min", "abs", "clone"),
+    )
+)
 _READING_METHODS: Final = frozenset(
     (
         *("add", "sub", "mul", "div", "matmul", "mm", "bmm", "addmm", "dot"),
@@ -27,14 +35,20 @@ def is_only_read(source: Source, tensor: ast.expr, seen: frozenset[str] = frozen
     ``seen`` are the variables of which this is being asked already.
     """
     node, parent = tensor, source.parent(tensor)
-    while _is_link(node, parent):
-        if isinstance(parent, ast.Attribute) and not _is_harmless(parent):
-            return False
+    while _is_link(source, node, parent):
+        if isinstance(parent, ast.Attribute):
+            if parent.attr in _FRESH:
+                return True
+            if parent.attr.endswith("_") or parent.attr in _REFUSED:
+                return False
         assert isinstance(parent, ast.expr)
         node, parent = parent, source.parent(parent)
     match parent:
-        case ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.FormattedValue():
+        case ast.BinOp() | ast.UnaryOp() | ast.FormattedValue():
             return True
+        case ast.Compare(ops=operations):
+            identity = (ast.Is, ast.IsNot, ast.In, ast.NotIn)
+            return not any(isinstance(each, identity) for each in operations)
         case ast.IfExp():
             return is_only_read(source, parent, seen)
         case ast.Call() | ast.keyword():
@@ -49,25 +63,31 @@ def is_only_read(source: Source, tensor: ast.expr, seen: frozenset[str] = frozen
                 if len(outer.targets) == 1 and len(targets) == len(parent.elts):
                     at = parent.elts.index(node)
                     return _is_name_only_read(source, targets[at], seen)
-    return isinstance(node, ast.Attribute) and node.attr in ("shape", "dtype", "device", "ndim")
+    return False
 
 
-def _is_link(node: ast.AST, parent: ast.AST) -> bool:
-    """Whether a parent is a view, a method or an item of a node."""
+def _is_link(source: Source, node: ast.AST, parent: ast.AST) -> bool:
+    """Whether a parent is a view of a node, or a method, an item or a function of torch of it."""
     if isinstance(parent, (ast.Attribute, ast.Subscript)):
         return parent.value is node and isinstance(parent.ctx, ast.Load)
-    return isinstance(parent, ast.Call) and parent.func is node
+    if not isinstance(parent, ast.Call):
+        return False
+    return parent.func is node or (node in parent.args and _is_of_torch(source, parent))
 
 
-def _is_harmless(attribute: ast.Attribute) -> bool:
-    return not attribute.attr.endswith("_") and attribute.attr not in _REFUSED
+def _is_of_torch(source: Source, call: ast.Call) -> bool:
+    """Whether a function of torch takes values and gives others, or a view of them."""
+    path = meaning(source, call.func).path
+    is_reading = path.startswith(_READING) or not path.startswith(_KEEPING)
+    changes = path.endswith("_") or any(each.arg in _CHANGING for each in call.keywords)
+    return path.startswith("torch.") and is_reading and not changes
 
 
 def _only_reads(source: Source, call: ast.Call) -> bool:
     """Whether a function takes no more than the values of its arguments."""
     path = meaning(source, call.func).path
     if path.startswith("torch."):
-        return path.startswith(_READING) or not (path.startswith(_KEEPING) or path.endswith("_"))
+        return _is_of_torch(source, call)
     if isinstance(call.func, ast.Attribute) and not path:
         return call.func.attr in _READING_METHODS
     return isinstance(call.func, ast.Name) and call.func.id in ("print", "len", "float", "tuple")
@@ -80,8 +100,17 @@ def _is_name_only_read(source: Source, target: ast.expr, seen: frozenset[str]) -
     found = source.scope(target).lookup(target.id)
     if found is None or target.id in found[0].module.nonlocals:
         return False
-    return target.id in seen or all(
-        is_only_read(source, each, seen | {target.id})
+    uses = [
+        each
         for each in ast.walk(found[0].node)
-        if isinstance(each, ast.Name) and each.id == target.id and isinstance(each.ctx, ast.Load)
+        if isinstance(each, ast.Name) and each.id == target.id
+    ]
+    if any(isinstance(source.parent(each), ast.AugAssign) for each in uses if _is_stored(each)):
+        return False
+    return target.id in seen or all(
+        is_only_read(source, each, seen | {target.id}) for each in uses if not _is_stored(each)
     )
+
+
+def _is_stored(name: ast.Name) -> bool:
+    return not isinstance(name.ctx, ast.Load)
