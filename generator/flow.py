@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from .classes import ClassIndex
+from .classes import Class, ClassIndex
 from .mentions import may_be
 from .names import meaning
 from .naming import mangled
@@ -31,6 +31,7 @@ _GIVING_METHODS: Final = frozenset(
 _TRANSPARENT: Final = frozenset(
     (
         *("list", "tuple", "dict", "set", "zip", "enumerate", "reversed", "iter", "next"),
+        *("sorted", "filter"),
         *("collections.OrderedDict", "collections.deque", "copy.copy", "copy.deepcopy"),
         *("itertools.chain", "typing.cast"),
         *(f"torch.nn.{each}" for each in ("Sequential", "ModuleList", "ModuleDict")),
@@ -38,6 +39,7 @@ _TRANSPARENT: Final = frozenset(
         *(f"torch.nn.utils.parametrizations.{each}" for each in ("weight_norm", "spectral_norm")),
     )
 )
+_NAMING: Final = frozenset(("dict", "collections.OrderedDict"))
 _CHILDREN: Final = frozenset(
     ("children", "named_children", "_modules", "get_submodule", "__dict__")
 )
@@ -91,13 +93,13 @@ class Flow:
 class _Search:
     """One search, forwards from an expression."""
 
-    def __init__(self, flow: Flow, lambdas: set[ast.Lambda] | None = None) -> None:
+    def __init__(self, flow: Flow, functions: set[ast.AST] | None = None) -> None:
         self.flow = flow
         self.index = flow.index
         self.source = flow.source
         self.found = Reached()
         self.pending: list[ast.expr] = []
-        self.lambdas: set[ast.Lambda] = set() if lambdas is None else lambdas
+        self.functions: set[ast.AST] = set() if functions is None else functions
 
     def run(self, start: Iterable[ast.expr]) -> Reached:
         self._reach(start)
@@ -123,12 +125,9 @@ class _Search:
                 self._store(parent.target)
                 self._reach([parent])
             case ast.Return() | ast.Yield() | ast.YieldFrom():
-                self._reach(self._calls_of_function(self._function_around(parent)))
+                self._give_back(self._function_around(parent))
             case ast.Lambda():
-                if parent not in self.lambdas:
-                    self.lambdas.add(parent)
-                    made = _Search(self.flow, self.lambdas).run([parent])
-                    self._reach(_calls(self.source, made.expressions))
+                self._give_to_callers(parent, [parent])
             case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is node:
                 self._store(parent.target)
             case ast.Call() if parent.func is not node:
@@ -141,12 +140,21 @@ class _Search:
                 self._reach(self._given_by_method(parent))
             case ast.IfExp(test=test) if test is node:
                 return
+            case ast.arguments():
+                self._reach(self._loads_of_default(node, parent))
+            case ast.Dict():
+                self._name(
+                    parent.keys[parent.values.index(node)] if node in parent.values else None
+                )
+                self._reach([parent])
+            case ast.Tuple(elts=[name, _]):
+                self._name(name)
+                self._reach([parent])
             case (
                 ast.Starred()
                 | ast.List()
                 | ast.Tuple()
                 | ast.Set()
-                | ast.Dict()
                 | ast.IfExp()
                 | ast.BoolOp()
                 | ast.BinOp()
@@ -159,6 +167,8 @@ class _Search:
         call = self.source.parent(keyword)
         if isinstance(call, ast.Call):  # and no class, with a keyword among its bases
             self._pass(node, call, keyword.arg)
+            if keyword.arg is not None and self._path(call.func) in _NAMING:
+                self._reach(self._loads_of_attribute(keyword.arg, node))
 
     def _store(self, target: ast.expr) -> None:
         match target:
@@ -185,36 +195,70 @@ class _Search:
                 if isinstance(access.node.ctx, ast.Load):
                     yield access.node
         for each in relatives:
-            for walk in each.walks:
-                call = self.source.parent(walk)
-                is_called = isinstance(call, ast.Call) and call.func is walk
-                if isinstance(walk, ast.Attribute) and walk.attr in _CHILDREN:
-                    yield call if is_called and isinstance(call, ast.Call) else walk
-                elif isinstance(walk, ast.Call):  # vars(self), getattr(self, name)
-                    yield walk
+            yield from self._children_of(each)
         for _, named, call in self.index.mentions.accesses:
             if may_be(named, name):
                 yield call
+
+    def _children_of(self, each: Class) -> Iterator[ast.expr]:
+        """What a class has of its own children or attributes, whichever they are."""
+        for walk in each.walks:
+            call = self.source.parent(walk)
+            if isinstance(walk, ast.Attribute) and walk.attr in _CHILDREN:
+                is_called = isinstance(call, ast.Call) and call.func is walk
+                yield call if is_called and isinstance(call, ast.Call) else walk
+            elif isinstance(walk, ast.Call):  # vars(self), getattr(self, name)
+                yield walk
 
     def _pass(self, node: ast.expr, call: ast.Call, keyword: str | None = None) -> None:
         function = call.func
         if isinstance(function, ast.Attribute) and function.attr in _KEEPING_METHODS:
             self._store(function.value)
             self._store_named(call.args, function.value)
-        callee = meaning(self.source, function)
-        path = callee.path
-        if callee.kind == "unknown" and isinstance(function, ast.Name):
-            path = function.id
+            self._store_in_self(function.value)
+        elif isinstance(function, ast.Attribute) and function.attr == "__init__":
+            self._store_in_self(function.value)
+        path = self._path(function)
         if path == "setattr" and len(call.args) == 3:
             self._store_named(call.args[1:], call.args[0])
         if path in _TRANSPARENT:
             self._reach([call])
         self._pass_to(self._functions_called(function), node, call, keyword)
 
+    def _path(self, function: ast.expr) -> str:
+        """The path of what is called, or the name of a builtin."""
+        callee = meaning(self.source, function)
+        is_builtin = callee.kind == "unknown" and isinstance(function, ast.Name)
+        return function.id if is_builtin and isinstance(function, ast.Name) else callee.path
+
+    def _store_in_self(self, instance: ast.expr) -> None:
+        """Reach what goes over a container that the object is put into by its own methods."""
+        owner = self.index.self_class(instance)
+        if isinstance(instance, ast.Call) and getattr(instance.func, "id", "") == "super":
+            around = self.source.ancestors(instance)
+            owner = next((each for each in around if isinstance(each, ast.ClassDef)), None)
+        if owner is None:
+            return
+        relatives = self.index.classes[owner].relatives()
+        for each in relatives:
+            self._reach(self.index.calls_of.get(each.node.name, []))
+            self._reach(self._children_of(each))
+        for loads in self.flow.loads.values():
+            for load in loads:
+                parent = self.source.parent(load)
+                user = self.index.self_class(load)
+                if user is not None and self.index.classes[user] in relatives:
+                    if isinstance(parent, (ast.Subscript, ast.For, ast.comprehension, ast.Call)):
+                        self._reach([load])
+
     def _store_named(self, arguments: list[ast.expr], instance: ast.expr) -> None:
         match arguments:
             case [ast.Constant(value=str(name)), _]:
                 self._reach(self._loads_of_attribute(name, instance))
+            case [computed, _]:
+                for name in self.index.by_attribute:
+                    if may_be(computed, name):
+                        self._reach(self._loads_of_attribute(name, instance))
 
     def _pass_to(
         self, functions: Iterable[Function], node: ast.expr, call: ast.Call, keyword: str | None
@@ -245,13 +289,42 @@ class _Search:
         elif attribute.attr == "_modules":
             yield attribute
 
-    def _function_around(self, node: ast.AST) -> ast.AST:
+    def _function_around(self, node: ast.AST) -> Function:
         return next(each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS))
 
-    def _calls_of_function(self, function: ast.AST) -> Iterator[ast.expr]:
-        name = str(getattr(function, "name", ""))
-        yield from self.index.calls_of.get(name, [])
-        yield from _calls(self.source, (each.node for each in self.index.accesses(name)))
+    def _give_back(self, function: Function) -> None:
+        """Reach what a function that returns the object is called by, or read as a property."""
+        accesses = [each.node for each in self.index.accesses(function.name)]
+        decorators = {
+            getattr(each, "id", getattr(each, "attr", "")) for each in function.decorator_list
+        }
+        if decorators & {"property", "cached_property"}:
+            self._reach(accesses)
+        scope = self.source.scope(function)
+        self._give_to_callers(
+            function, [*self.flow.loads.get((scope, function.name), []), *accesses]
+        )
+
+    def _give_to_callers(self, function: ast.AST, values: list[ast.expr]) -> None:
+        """Reach the calls of what some expressions stand for, which is a function."""
+        if function not in self.functions:
+            self.functions.add(function)
+            known = _Search(self.flow, self.functions).run(values)
+            self._reach(_calls(self.source, known.expressions))
+
+    def _loads_of_default(self, node: ast.expr, arguments: ast.arguments) -> Iterator[ast.expr]:
+        """Where the parameter is read of which an expression is the default."""
+        function = self.source.parent(arguments)
+        body = getattr(function, "body", [])
+        scope = self.source.scope(body[0] if isinstance(body, list) else body)
+        for name, bindings in scope.bindings.items():
+            if any(each.value is node for each in bindings):
+                yield from self.flow.loads.get((scope, name), [])
+
+    def _name(self, key: ast.expr | None) -> None:
+        """Reach what has the name of a key: nn.ModuleDict and others make it an attribute."""
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            self._reach(self._loads_of_attribute(key.value, key))
 
 
 def _calls(source: Source, functions: Iterable[ast.expr]) -> Iterator[ast.Call]:

@@ -18,7 +18,7 @@ from ..classes import REPARAMETRISING, ClassIndex
 from ..flow import Reached
 from ..names import meaning
 from ..naming import outermost_function
-from ..scopes import FUNCTIONS
+from ..scopes import FUNCTIONS, Function
 from ..source import Source
 from .indirect import holds_class, values_of
 from .initialisation import is_exact_by_branch
@@ -146,6 +146,8 @@ class _Search:
             return
         if isinstance(parent, ast.Attribute):
             self._attribute(node, parent)
+        elif isinstance(parent, ast.Match):
+            raise Refusal(f"its class is asked for ({line_of(parent)})")
         elif isinstance(parent, ast.Call) and node in parent.args:
             self._argument(node, parent)
         elif isinstance(parent, ast.keyword):
@@ -234,16 +236,15 @@ class _Search:
         """Refuse a hook that looks at the module, which it is given first."""
         call = self.source.parent(attribute)
         hook = call.args[0] if isinstance(call, ast.Call) and call.args else None
-        function = hook if isinstance(hook, ast.Lambda) else None
+        function: Function | ast.Lambda | None = hook if isinstance(hook, ast.Lambda) else None
         if isinstance(hook, (ast.Name, ast.Attribute)):
             found = meaning(self.source, hook).node
             function = found if isinstance(found, FUNCTIONS) else None
             if function is None and isinstance(hook, ast.Attribute):
                 raise Refusal(f"a hook of it may look at it ({line_of(attribute)})")
         names = [each.arg for each in function.args.args] if function is not None else []
-        if names and any(
-            isinstance(each, ast.Name) and each.id == names[0] for each in ast.walk(function)
-        ):
+        inside = ast.walk(function) if function is not None else ()
+        if names and any(isinstance(each, ast.Name) and each.id == names[0] for each in inside):
             raise Refusal(f"a hook of it may look at it ({line_of(attribute)})")
 
     def _reparametrisation(self, node: ast.expr, call: ast.Call, path: str) -> None:
