@@ -63,8 +63,8 @@ def line_above_comments(source: Source, statement: ast.stmt) -> int:
     """The same, but above the comments that stand directly over it."""
     start = line_of(source, statement)
     while start > 0:
-        line = source.line_of(start - 1 if source.text[start - 1] == "\r" else max(start - 2, 0))
-        above = source.line_of(line.start)
+        end = start - (2 if source.text[:start].endswith("\r\n") else 1)
+        above = source.line_of(end)
         if not source.text[above.start : above.end].startswith("#"):
             break
         start = above.start

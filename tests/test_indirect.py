@@ -87,6 +87,13 @@ def test_a_subclass_that_constrains_each_filter(statements: str, last: str) -> N
             "its forward uses self.groups (line ",
         ),
         ("def _conv_forward(self, x, w, b): ...", "it has a _conv_forward of its own (line "),
+        ("def forward(self, x):\n    return super().forward(x.flip(1))", "a forward of its own"),
+        (
+            "def forward(self, x):\n    return self._conv_forward(x, w, self.bias)",
+            "forward of its own",
+        ),
+        ("def forward(self, x, y):\n    return super().forward(x)", "a forward of its own"),
+        ("def __init__(self):\n    self.forward = f", "its __init__ uses forward (line "),
         ("def fuse(self): ...", "it has a method of its own, fuse (line "),
         ("def __init__(self):\n    self.register_buffer('a', 1)", "calls register_buffer (line "),
         ("def __init__(self):\n    nn.utils.spectral_norm(self)", "calls spectral_norm"),
@@ -108,6 +115,12 @@ def test_a_subclass_that_constrains_each_filter(statements: str, last: str) -> N
                 "x.clamp_(0)",
                 "self.weight.data.div_(2)",
                 "x = F.pad(x, (1, 1))",
+                "if x.sum() > 1:\n        self.weight.data.clamp_(-1, 1)",
+                "if self.out_channels == 16:\n        self.weight.data.clamp_(-1, 1)",
+                "self.weight.data.clamp_(max=self.weight.data.std())",
+                "self.weight.data = torch.renorm(self.weight.data, 2, 0, 1 / self.out_channels)",
+                "x.weight.data.clamp_(-1, 1)",
+                "with f():\n        self.weight.data.clamp_(-1, 1)",
                 "if self.on:\n        x = 1\n    else:\n        x = 2",
             )
         ),
@@ -116,6 +129,32 @@ def test_a_subclass_that_constrains_each_filter(statements: str, last: str) -> N
 def test_a_subclass_that_cannot_be_taken_to_pieces(body: str, reason: str) -> None:
     found = left(subclass(body))
     assert found.startswith("Own is a subclass of Conv2d: ") and reason in found
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ("isinstance(m, Own)", "it is asked for (line "),
+        ("type(m) is Own", "it is asked for (line "),
+        ("m.k", "k is used outside of it (line "),
+        ("m.TAG", "TAG is used outside of it (line "),
+        ("m.reset_parameters()", "reset_parameters is used outside of it (line "),
+        ("Own.forward = f", "its forward is set or used (line "),
+    ],
+)
+def test_a_subclass_that_is_told_from_torchs_own(more: str, reason: str) -> None:
+    body = "TAG = 1\ndef __init__(self):\n    super().__init__(8, 8, 3, groups=2)\n    self.k = 1\n"
+    body += "def reset_parameters(self):\n    nn.init.zeros_(self.weight)"
+    found = left(subclass(body) + f"\n\ndef more(m):\n    {more}\n")
+    assert found.startswith("Own is a subclass of Conv2d: ") and reason in found
+
+
+@pytest.mark.parametrize("call", ["Own(8, 8, 2)", "Own(8, 8, g=4)", "Own(*x)", "Own(8, **x)"])
+def test_groups_that_a_call_gives_another_name(call: str) -> None:
+    assert_wrapped(
+        f"{IMPORTS}class Own(nn.Conv2d):\n    def __init__(self, a, b, g=1):\n"
+        f"        super().__init__(a, b, 3, groups=g)\n{call}\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,6 +183,8 @@ def test_a_subclass_of_something_else_too(bases: str, reason: str) -> None:
         "        super().__init__(8, 8, 3, groups=groups)\nOwn()",
         "class Own(nn.Conv2d):\n    def __init__(self):\n"
         "        super().__init__(8, 8, 3, 1, 1, 1, 1)\nOwn()",
+        "class Own(nn.Conv2d):\n    def __init__(self, a, g=1):\n"
+        "        super().__init__(a, a, 3, groups=g)\nOwn(8), Own(8, 1), Own(8, g=1)",
         "class Own(nn.Linear): ...\nOwn(8, 8, 3, groups=2)",
         "ConvNormAct(8, 8, 3, groups=2)",
         "conv3x3(8, 8, groups=2)",
@@ -232,11 +273,11 @@ def test_what_the_helper_leaves_is_said_when_it_is_built() -> None:
         def forward(self, x: object) -> object:
             return super().forward(x)
 
-    with pytest.warns(UserWarning, match="Own computes in its own way: its 2 groups stay"):
+    with pytest.warns(UserWarning, match="Own is left with its 2 groups"):
         assert type(build(Own)) is Own
-    with pytest.warns(UserWarning, match="LazyConv2d computes in its own way"):
+    with pytest.warns(UserWarning, match="LazyConv2d is left with its 2 groups"):
         build(lambda a, b, k, groups: torch.nn.LazyConv2d(b, k, groups=groups))
-    with pytest.warns(UserWarning, match="ParametrizedConv2d computes in its own way"):
+    with pytest.warns(UserWarning, match="ParametrizedConv2d is left with its 2 groups"):
         build(
             lambda *args, groups: torch.nn.utils.parametrizations.spectral_norm(
                 torch.nn.Conv2d(*args, groups=groups)

@@ -23,8 +23,8 @@ def net(init: str, forward: str = "return self.conv(x)") -> str:
 
 SLICES = """\
 conv = [
-    conv(x[:, conv.in_channels * i : conv.in_channels * (i + 1)])
-    for i, conv in enumerate(self.conv)
+    branch(x[:, branch.in_channels * i : branch.in_channels * (i + 1)])
+    for i, branch in enumerate(self.conv)
 ]
 return torch.cat(conv, dim=1)"""
 SINGLE = """\
@@ -34,7 +34,10 @@ return (
     else torch.cat(
         [
             conv_part(
-                x[:, conv_part.in_channels * i : conv_part.in_channels * (i + 1)]
+                x[
+                    :,
+                    conv_part.in_channels * i : conv_part.in_channels * (i + 1),
+                ]
             )
             for i, conv_part in enumerate(self.conv)
         ],
@@ -87,27 +90,28 @@ def test_what_may_be_plain_or_depthwise_is_not(conv: str) -> None:
 
 
 def test_a_loop_that_is_asked_for_may_turn_out_plain_or_depthwise() -> None:
-    assert_becomes(
-        net("self.conv = nn.Conv2d(c, c, 3, padding=1, groups=g)"),
-        net(
-            "conv_count = 1 if g == c else g\n"
-            "self.conv = nn.ModuleList(\n"
-            "    nn.Conv2d(c // conv_count, c // conv_count, 3, padding=1, groups=g // conv_count)\n"
-            "    for _ in range(conv_count)\n"
-            ")",
-            SINGLE,
-        ),
-        Options(style="loop", black={"line-length": 90}),
-    ) if False else None
-    result = split_source(net("self.conv = nn.Conv2d(c, c, 3, groups=g)"), LOOP)
     init = (
         "conv_count = 1 if g == c else g\n"
         "self.conv = nn.ModuleList(\n"
         "    nn.Conv2d(c // conv_count, c // conv_count, 3, groups=g // conv_count)\n"
         "    for _ in range(conv_count)\n)"
     )
-    assert result.text == net(init, SINGLE)
+    result = assert_becomes(
+        net("self.conv = nn.Conv2d(c, c, 3, groups=g)"), net(init, SINGLE), LOOP
+    )
     assert result.records[0].branches == ()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "nn.ModuleList(nn.Conv2d(8, 8, 1, groups=8 // g) for _ in range(g))",
+        "nn.ModuleList(nn.Conv2d(c // g, 8, 1, groups=8 // g) for _ in range(g))",
+        "nn.ModuleList(nn.Conv2d(c // g, c // g, 1, groups=8 // g) for _ in range(g))",
+    ],
+)
+def test_what_only_looks_like_such_a_loop(loop: str) -> None:
+    assert "known only at run time" in wrapped(net(f"self.conv = {loop}"))
 
 
 def test_numbers_that_are_computed_once() -> None:

@@ -26,18 +26,15 @@ class SplitGroups(nn.Module):
         self.padding_mode = conv.padding_mode
         self.width = conv.in_channels // conv.groups
         self.convs = nn.ModuleList()
-        weights = conv.weight.chunk(conv.groups)
-        biases = (
-            [None] * conv.groups if conv.bias is None else conv.bias.chunk(conv.groups)
-        )
-        for weight, bias in zip(weights, biases):
+        for group in range(conv.groups):
+            # A copy, but for the weight and the bias, of which it gets its part.
             part = copy.deepcopy(conv, {id(conv.weight): None, id(conv.bias): None})
+            for name, whole in conv.named_parameters(recurse=False):
+                values = whole.detach().unflatten(0, (conv.groups, -1))[group].clone()
+                setattr(part, name, nn.Parameter(values, whole.requires_grad))
             part.in_channels = self.width
             part.out_channels = conv.out_channels // conv.groups
             part.groups = 1
-            part.weight = nn.Parameter(weight.detach().clone())
-            if bias is not None:
-                part.bias = nn.Parameter(bias.detach().clone())
             self.convs.append(part)
 
     def forward(self, input):

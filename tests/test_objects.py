@@ -11,6 +11,8 @@ from gencode import split_source
 
 TOP = """\
 import copy
+import math
+from collections import OrderedDict
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -52,6 +54,8 @@ def carried(code: str) -> str:
         "conv.bias.data.fill_(g - 1)",
         "conv.weight.requires_grad = False",
         "conv.reset_parameters()",
+        "conv.weight.requires_grad_(False)",
+        "nn.init.constant_(conv.weight, math.sqrt(2))",
     ],
 )
 def test_a_statement_is_repeated_for_each_part(statement: str) -> None:
@@ -72,35 +76,37 @@ def test_a_loop_variable_of_its_own() -> None:
         ("if self.conv.bias is not None: ...", "if parts_of(self.conv)[0].bias is not None: ..."),
         ("x.to(self.conv.weight.device)", "x.to(parts_of(self.conv)[0].weight.device)"),
         ("x = self.conv.weight.dtype", "x = parts_of(self.conv)[0].weight.dtype"),
-        ("x = self.conv.weight * 2", 'x = whole(self.conv, "weight") * 2'),
-        ("x = -self.conv.weight", 'x = -whole(self.conv, "weight")'),
-        ("x = self.conv.weight.shape", 'x = whole(self.conv, "weight").shape'),
-        ("x = self.conv.weight.abs().sum() + 1", 'x = whole(self.conv, "weight").abs().sum() + 1'),
-        ("x = F.pad(self.conv.weight, [1, 1])", 'x = F.pad(whole(self.conv, "weight"), [1, 1])'),
-        ("x = torch.norm(input=self.conv.bias)", 'x = torch.norm(input=whole(self.conv, "bias"))'),
-        ("x.copy_(self.conv.weight)", 'x.copy_(whole(self.conv, "weight"))'),
-        ("x = len(self.conv.weight)", 'x = len(whole(self.conv, "weight"))'),
-        ("w = self.conv.weight\nx = w + 1", 'w = whole(self.conv, "weight")\nx = w + 1'),
-        ("w = self.conv.weight\nw = w.view(-1)", 'w = whole(self.conv, "weight")\nw = w.view(-1)'),
+        ("x = self.conv.weight * 2", 'x = joined(self.conv, "weight") * 2'),
+        ("x = self.conv.weight.sum()", 'x = joined(self.conv, "weight").sum()'),
+        ("self.n = self.conv.weight.numel()", 'self.n = joined(self.conv, "weight").numel()'),
+        ("x = -self.conv.weight", 'x = -joined(self.conv, "weight")'),
+        ("x = self.conv.weight.shape", 'x = joined(self.conv, "weight").shape'),
+        ("x = self.conv.weight.abs().sum() + 1", 'x = joined(self.conv, "weight").abs().sum() + 1'),
+        ("x = F.pad(self.conv.weight, [1, 1])", 'x = F.pad(joined(self.conv, "weight"), [1, 1])'),
+        ("x = torch.norm(input=self.conv.bias)", 'x = torch.norm(input=joined(self.conv, "bias"))'),
+        ("x.copy_(self.conv.weight)", 'x.copy_(joined(self.conv, "weight"))'),
+        ("x = len(self.conv.weight)", 'x = len(joined(self.conv, "weight"))'),
+        ("w = self.conv.weight\nx = w + 1", 'w = joined(self.conv, "weight")\nx = w + 1'),
+        ("w = self.conv.weight\nw = w.view(-1)", 'w = joined(self.conv, "weight")\nw = w.view(-1)'),
         (
             "w, b = self.conv.weight, self.conv.bias\nx = w + b",
-            'w, b = whole(self.conv, "weight"), whole(self.conv, "bias")\nx = w + b',
+            'w, b = joined(self.conv, "weight"), joined(self.conv, "bias")\nx = w + b',
         ),
         (
             "x = (self.conv.weight if g else self.conv.bias) > 0",
-            'x = (whole(self.conv, "weight") if g else whole(self.conv, "bias")) > 0',
+            'x = (joined(self.conv, "weight") if g else joined(self.conv, "bias")) > 0',
         ),
         (
             "self.conv.weight.data = k",
-            'for part, value in parts_with(self.conv, "weight", k):\n    part.weight.data = value',
+            "for part, value in parts_with(self.conv, k):\n    part.weight.data = value",
         ),
         (
             "self.conv.bias.copy_(k + 1)",
-            'for part, value in parts_with(self.conv, "bias", k + 1):\n    part.bias.copy_(value)',
+            'for part, value in parts_with(\n    self.conv, (k + 1).expand_as(joined(self.conv, "bias"))\n):\n    part.bias.copy_(value)',
         ),
         (
             "self.conv.bias.data.copy_(self.conv.bias * 2)",
-            'for part, value in parts_with(self.conv, "bias", whole(self.conv, "bias") * 2):\n'
+            'for part, value in parts_with(\n    self.conv,\n    (joined(self.conv, "bias") * 2).expand_as(joined(self.conv, "bias")),\n):\n'
             "    part.bias.data.copy_(value)",
         ),
     ],
@@ -123,6 +129,13 @@ def test_what_reads_or_gives_a_weight(before: str, after: str) -> None:
         "self.conv.weight.data.view(-1).fill_(1)",
         "self.conv.weight.data[0] = 1",
         "self.conv.weight.grad",
+        "w = self.conv.weight.data\nw *= 2",
+        "torch.mul(x, 2, out=self.conv.weight.data)",
+        "torch.squeeze(self.conv.weight).mul_(2)",
+        "F.relu_(self.conv.weight)",
+        "F.relu(self.conv.weight, inplace=True)",
+        "x = self.conv.weight is x",
+        "x = self.conv.weight in x",
         "self.conv.weight += 1",
         "self.conv.weight.data *= 2",
         "self.use(self.conv.weight)",
@@ -159,7 +172,7 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("self.conv.stride = (2, 2)", "its stride is set (line 12)"),
+        ("self.conv.stride = (2, 2)", "its stride is set (line 14)"),
         ("self.conv.padding_mode += 'x'", "its padding_mode is set"),
         ("del self.conv.groups", "its groups is set"),
         ("setattr(self.conv, 'stride', 2)", "its stride may be reached by name"),
@@ -170,6 +183,31 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
         ("isinstance(self.conv, (nn.Linear, nn.Conv2d))", "its class is asked for"),
         ("KINDS = (nn.Conv2d,)\nisinstance(self.conv, KINDS)", "its class is asked for"),
         ("type(self.conv)", "its class is asked for"),
+        ("from torch.nn.modules.conv import _ConvNd\nisinstance(self.conv, _ConvNd)", "its class"),
+        ("class Own(nn.Conv2d): ...\nisinstance(self.conv, Own)", "its class is asked for"),
+        ("match self.conv:\n    case nn.Conv2d(): ...", "its class is asked for"),
+        ("vars(self.conv)", "its class is asked for"),
+        ("self.conv.__dict__['stride'] = 2", "its __dict__ is used"),
+        ("self.conv.__setattr__('stride', 2)", "its __setattr__ is used"),
+        ("object.__setattr__(self.conv, 'stride', 2)", "needs a convolution"),
+        ("nn.Conv2d.forward(self.conv, x)", "needs a convolution"),
+        ("torch.nn.utils.fusion.fuse_conv_bn_eval(self.conv, bn)", "needs a convolution"),
+        ("self.conv.forward = f", "its forward is used"),
+        ("self.conv.weight_g.data.fill_(1)", "its weight_g is used"),
+        ("norm = nn.utils.spectral_norm\nnorm(self.conv)", "spectral_norm takes its weight"),
+        ("norm = f if g else nn.utils.spectral_norm\nnorm(self.conv)", "another parametrization"),
+        ("def f(norm=nn.utils.weight_norm): norm(self.conv)", "another parametrization"),
+        ("self.conv.register_forward_hook(lambda m, x, y: m.stride)", "a hook of it may look"),
+        ("def f(m, x, y): m\nself.conv.register_forward_hook(f)", "a hook of it may look at it"),
+        ("self.conv.register_forward_pre_hook(self.hook)", "a hook of it may look at it"),
+        ("x = f'{self.conv.weight * 2}'", "is used inside an f-string"),
+        ("x = f'{self.conv.bias is None}'", "is used inside an f-string"),
+        ("x = (self.conv  # which?\n    .weight) * 2", "a comment stands inside"),
+        ("nn.utils.weight_norm(  # by filter\n    self.conv)", "a comment stands inside"),
+        ("for p in self.conv.parameters(): p.zero_()", "its parameters are told apart"),
+        ("len(list(self.conv.parameters()))", "its parameters are told apart"),
+        ("[p.norm() for p in self.conv.parameters()]", "its parameters are told apart"),
+        ("w = self.conv.weight\nnn.init.zeros_(self.conv.weight)\nx = w * 2", "kept and changed"),
         ("self.conv.__class__", "its __class__ is used"),
         ("self.conv.state_dict()", "its state_dict is used"),
         ("w, b = self.conv.parameters()", "its parameters are told apart"),
@@ -221,6 +259,24 @@ def test_a_use_that_cannot_be_carried_over(code: str, words: str) -> None:
         "def f():\n    yield self.conv\nfor m in f(): m.weight.grad",
         "f = lambda: self.conv\nf().weight.grad",
         "f = [lambda: self.conv][0]\nf().weight.grad",
+        "def f(): return self.conv\ng = f\ng().weight.grad",
+        "def f(): return self.conv\ndef h(m=f):\n    m().weight.grad",
+        "def h(m=self.conv):\n    m.weight.grad",
+        "h = lambda m=self.conv: m.weight.grad",
+        "self.body = nn.Sequential(OrderedDict(c=self.conv))\nself.body.c.weight.grad",
+        "self.body = nn.Sequential(OrderedDict([('c', self.conv)]))\nself.body.c.weight.grad",
+        "self.d = nn.ModuleDict({'q': self.conv})\nself.d.q.weight.grad",
+        "for i in range(2): setattr(self, f'c{i}', self.conv)\nself.c0.weight.grad",
+        "class B(nn.Sequential):\n    def __init__(self, m):\n        super().__init__(m)\n"
+        "    def f(self):\n        for m in self: m.weight.grad\nB(self.conv)",
+        "class B(nn.Sequential):\n    def __init__(self, m):\n        super().__init__(m)\n"
+        "    def f(self):\n        self[0].weight.grad\nB(self.conv)",
+        "class B(nn.ModuleList):\n    def __init__(self, m):\n        self.append(m)\n"
+        "    def f(self):\n        [m.weight.grad for m in self.children()]\nB(self.conv)",
+        "class B(nn.Sequential):\n    def __init__(self, m):\n        super().__init__(m)\n"
+        "b = B(self.conv)\nb[0].weight.grad",
+        "class B:\n    @property\n    def c(self): return self.m\n"
+        "    def __init__(self, m): self.m = m\n    def f(self): self.c.weight.grad\nB(self.conv)",
         "f = lambda: self.conv if g else f\nf().weight.grad",
         "net = nn.Sequential(self.conv)\nnet._modules['0'].weight.grad",
         "def f(k):\n    k.weight.grad\nf(**{'k': self.conv})",
@@ -243,6 +299,10 @@ def test_the_object_is_followed(code: str) -> None:
     "code",
     [
         "for p in self.conv.parameters(): p.requires_grad = False",
+        "self.conv.register_forward_hook(lambda m, x, y: f(y))",
+        "self.conv.register_forward_hook()",
+        "def f(): ...\nself.conv.register_forward_hook(f)",
+        "isinstance(self.conv, Other)",
         "torch.optim.SGD(self.conv.parameters())",
         "torch.optim.SGD([dict(params=self.conv.parameters())])",
         "for m in self.children():\n    if isinstance(m, nn.Module): m.to(1)",

@@ -31,6 +31,7 @@ class SiteContext:
         name: ``"weight"`` or ``"bias"``.
         value: the code of what that is given.
         value_variable: a loop variable for a part of it.
+        expands: whether what it is given may have to be brought to its shape.
     """
 
     helper: Helper
@@ -42,6 +43,7 @@ class SiteContext:
     name: str = ""
     value: str = ""
     value_variable: str = ""
+    expands: bool = False
 
 
 def make_module_edits(source: Source, plan: ModulePlan, templates: Templates) -> Iterator[Edit]:
@@ -93,6 +95,7 @@ def _assignment_edit(
             name=assignment.weight.attr,
             value=value,
             value_variable=value_variable,
+            expands=assignment.expands,
         )
         return templates.render(TEMPLATE, "assigned", context)
 

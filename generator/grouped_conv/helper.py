@@ -44,7 +44,7 @@ class Names:
     build: str = "build_split"
     apply: str = "apply_to_parts"
     parts: str = "parts_of"
-    whole: str = "whole"
+    whole: str = "joined"
     assign: str = "parts_with"
 
 
@@ -95,21 +95,35 @@ def is_split_already(source: Source, call: ast.Call) -> bool:
         case ast.GeneratorExp(
             generators=[
                 ast.comprehension(
-                    iter=ast.Call(func=ast.Name(id="range"), args=[ast.Name(id=count)])
+                    iter=ast.Call(func=ast.Name(id="range"), args=[ast.Name() as count])
                 )
             ]
         ):
-            return any(_is_divided_by(each, count) for each in call.keywords)
+            return _is_count(source, count) and _are_divided_by(count.id, call)
     return False
 
 
-def _is_divided_by(keyword: ast.keyword, count: str) -> bool:
-    match keyword:
-        case ast.keyword(
-            arg="groups", value=ast.BinOp(op=ast.FloorDiv(), right=ast.Name(id=divisor))
-        ):
-            return divisor == count
+def _is_count(source: Source, count: ast.Name) -> bool:
+    """Whether a variable is 1 where something is depthwise, and else a number of groups."""
+    found = source.scope(count).only_value(count.id)
+    match found and found[1]:
+        case ast.IfExp(test=ast.Compare(ops=[ast.Eq(), *_]), body=ast.Constant(value=1)):
+            return True
     return False
+
+
+def _are_divided_by(count: str, call: ast.Call) -> bool:
+    """Whether groups, and the channels before it, are divided by a variable."""
+    groups = [each.value for each in call.keywords if each.arg == "groups"]
+    channels = [each.value for each in call.keywords if each.arg in ("in_channels", "out_channels")]
+    values = [*groups, *channels, *call.args[: 2 - len(channels)]]
+    return len(values) == 3 and all(
+        isinstance(each, ast.BinOp)
+        and isinstance(each.op, ast.FloorDiv)
+        and isinstance(each.right, ast.Name)
+        and each.right.id == count
+        for each in values
+    )
 
 
 def _is_helper(source: Source, function: ast.expr | None) -> bool:
@@ -185,10 +199,14 @@ def _is_there(source: Source, features: frozenset[str]) -> bool:
     if len(found) != len(needed) or any(each.kind not in ("function", "class") for each in found):
         return False
     functions = [each for each in found if each.kind == "function"]
-    names = {
-        each.id for one in functions for each in ast.walk(one.node) if isinstance(each, ast.Name)
-    }
-    return all(map(_is_ours, functions)) and ("held" not in features or "isinstance" in names)
+    asks = [
+        each
+        for one in functions
+        if getattr(one.node, "name", "") == Names().split
+        for each in ast.walk(one.node)
+        if isinstance(each, ast.Name) and each.id == "isinstance"
+    ]
+    return all(map(_is_ours, functions)) and ("held" not in features or bool(asks))
 
 
 def helper_source(templates: Templates) -> str:

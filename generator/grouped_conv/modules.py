@@ -10,6 +10,7 @@ from ..classes import ClassIndex
 from ..convolutions import ConvClass, conv_class
 from ..flow import Flow
 from ..names import meaning
+from ..places import place_for_definition
 from .classify import Deferred
 from .helper import Helper, make_helper
 from .objects import Uses, find_uses, is_weight_norm
@@ -86,10 +87,21 @@ class ModuleStyle:
                     f"it may be given another parametrization with all modules ({line_of(call)})"
                 )
         call = deferred.site.call
+        self._check_place(deferred)
         follow = self.flow.returned if is_partial(deferred) else self.flow.reached
         reached = follow(call)
         check_reach(self.index, reached)
         return find_uses(self.index, reached)
+
+    def _check_place(self, deferred: Deferred) -> None:
+        """See that the helper, and what calls it, have a place to stand at."""
+        source, call = self.index.source, deferred.site.call
+        if not source.is_first_on_line(place_for_definition(source, [call])):
+            raise Refusal("there is no line for the helper to stand on")
+        if is_partial(deferred):
+            before = source.text[source.span(call.func).end : source.span(call.args[0]).start]
+            if before.count("(") > 1:
+                raise Refusal("its class stands in parentheses")
 
     def _features(self, sites: tuple[Deferred, ...], uses: Uses) -> frozenset[str]:
         found = {_feature(each) for each in sites}
@@ -102,10 +114,10 @@ class ModuleStyle:
         if uses.applications:
             found.add("apply")
         if uses.assignments:
-            found |= {"assign", "whole"}
-        if uses.readings:
+            found.add("assign")
+        if uses.readings or any(each.expands for each in uses.assignments.values()):
             found.add("whole")
-        if uses.repeats or uses.firsts or "whole" in found:
+        if uses.repeats or uses.firsts or found & {"assign", "whole"}:
             found.add("parts")
         return frozenset(found)
 

@@ -83,6 +83,11 @@ class Assignment:
     weight: ast.Attribute
     value: ast.expr
 
+    @property
+    def expands(self) -> bool:
+        """Whether the values may have to be brought to the shape of the weight, as by copy_."""
+        return isinstance(self.statement, ast.Expr)
+
 
 @dataclass
 class Uses:

@@ -208,7 +208,8 @@ def _split(
         raise Refusal("")
     known = {each.numbers is not None for each in candidates}
     sizes = {(each.conv, each.in_channels, each.groups) for each in candidates}
-    if len(known) > 1 or (len(sizes) > 1 and True in known):
+    are_symbolic = known == {False} and all(None in each[1:] for each in sizes)
+    if len(known) > 1 or (len(sizes) > 1 and not are_symbolic):
         raise Refusal(
             f"self.{first.attribute} is assigned convolutions that differ in class,"
             " in_channels or groups"

@@ -12,8 +12,9 @@ from ..listings import LISTINGS
 from ..scopes import FUNCTIONS
 from .refusal import Refusal, line_of
 
+# Also what a pattern for names of weights looks like: "(conv|bn).w".
 _OF_A_WEIGHT = re.compile(r"\.[\w.*\[\]^$+?|()]*(w|weight|b|bias)\b", re.DOTALL)
-_CHECKPOINTS = re.compile(r"(state_?dict|checkpoint|ckpt|sd|params|weights)\w*|\w*state_dict")
+_CHECKPOINTS = re.compile(r"\w*(state_?dict|checkpoint|ckpt)\w*")
 
 
 def check_reach(index: ClassIndex, reached: Reached) -> None:

@@ -119,10 +119,9 @@ def _is_told_apart(index: ClassIndex, lineage: list[Class]) -> str:
     if "reset_parameters" in {name for each in lineage for name in each.names}:
         own.add("reset_parameters")
     inside = {id(node) for each in lineage for node in ast.walk(each.node)}
-    for name in sorted(own):
-        for access in index.accesses(name):
-            if id(access.node) not in inside:
-                return f"{name} is used outside of it (line {access.node.lineno})"
+    for node in index.source.nodes:
+        if isinstance(node, ast.Attribute) and node.attr in own and id(node) not in inside:
+            return f"{node.attr} is used outside of it (line {node.lineno})"
     for call in (*index.calls_of.get("isinstance", []), *index.calls_of.get("type", [])):
         parent = index.source.parent(call)
         around = parent if isinstance(parent, ast.Compare) else call
