@@ -266,8 +266,14 @@ class _Search:
         """Reach what functions of the source do with an argument."""
         for function in functions:
             scope = self.source.scope(function.body[0])
-            for name in _parameters(function, node, call, keyword):
+            skipped = int(self._has_self(function))
+            for name in _parameters(function, node, call, keyword, skipped):
                 self._reach(self.flow.loads.get((scope, name), []))
+
+    def _has_self(self, function: Function) -> bool:
+        return isinstance(self.source.scope(function).node, ast.ClassDef) and not is_static(
+            function
+        )
 
     def _functions_called(self, function: ast.expr) -> Iterator[Function]:
         """The functions of the source that a call may run."""
@@ -346,16 +352,17 @@ def _parameters(
     node: ast.expr,
     call: ast.Call,
     keyword: str | None,
+    skipped: int,
 ) -> Iterator[str]:
-    """The parameters of a function that an argument of a call may go to; one more for a self."""
+    """The parameters of a function, but for a self, that an argument of a call may go to."""
     arguments = function.args
-    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)][skipped:]
     stars = [each.arg for each in (arguments.vararg, arguments.kwarg) if each is not None]
     if keyword is not None:
         yield from (keyword, *stars)
     elif node in call.args and not any(isinstance(each, ast.Starred) for each in call.args):
         position = call.args.index(node)
-        yield from positional[position : position + 2]
-        yield from stars if position + 1 >= len(positional) else ()
+        yield from positional[position : position + 1]
+        yield from stars if position >= len(positional) else ()
     else:  # behind stars
         yield from (*positional, *(each.arg for each in arguments.kwonlyargs), *stars)

@@ -54,6 +54,10 @@ def messages(code: str) -> list[str]:
             "n = m.kernel_size[0] * m.out_channels\n        m.weight.data.normal_(0, 2 / n)",
             "m.out_channels\n        : out_channels of a branch is that of one group",
         ),
+        (
+            "m.weight.data.normal_(0, 1 / m.weight.size(0))",
+            "m.weight.size: the size of a branch's weight is that of one group",
+        ),
     ],
 )
 @pytest.mark.parametrize(
@@ -63,6 +67,8 @@ def messages(code: str) -> list[str]:
         "def init(self):\n    for n, m in self.named_modules():\n"
         "      if isinstance(m, (nn.Conv2d, nn.Linear)):\n        {}",
         "def init(m):\n    if m.__class__.__name__.find('Conv') != -1:\n        {}",
+        "def init(m):\n    if type(m) is nn.Conv2d:\n        {}",
+        "def init(m):\n    if not isinstance(m, nn.Conv2d):\n        return\n    if 1:\n        {}",
         "def init(m):\n    if isinstance(m, nn.Linear):\n        pass\n"
         "    elif isinstance(m, nn.modules.conv._ConvNd):\n        {}",
     ],

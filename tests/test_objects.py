@@ -303,6 +303,8 @@ def test_the_object_is_followed(code: str) -> None:
         "self.conv.register_forward_hook()",
         "def f(): ...\nself.conv.register_forward_hook(f)",
         "isinstance(self.conv, Other)",
+        "class B(nn.Sequential):\n    def __init__(self, m):\n        super().__init__(m)\n"
+        "        f(self)\n        self.out_channels = 8\nB(self.conv)",
         "torch.optim.SGD(self.conv.parameters())",
         "torch.optim.SGD([dict(params=self.conv.parameters())])",
         "for m in self.children():\n    if isinstance(m, nn.Module): m.to(1)",

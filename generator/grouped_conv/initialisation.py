@@ -31,6 +31,8 @@ _BY_SHAPE: Final = frozenset(
         *("xavier_normal", "xavier_uniform", "orthogonal"),
     )
 )
+_CHANNELS: Final = frozenset(("in_channels", "out_channels"))
+_OF_WHOLE: Final = frozenset(("shape", "size", "numel", "norm", "mean", "std"))
 _FANS: Final = frozenset(("_calculate_correct_fan", "_calculate_fan_in_and_fan_out"))
 
 
@@ -106,17 +108,28 @@ def _differing(source: Source, call: ast.Call) -> str:
 
 
 def _reading(source: Source, attribute: ast.Attribute) -> str:
-    """What ``m.out_channels`` in an initialisation is, unless it is divided by ``m.groups``."""
-    if attribute.attr != "out_channels" or not isinstance(attribute.value, ast.Name):
-        return ""
+    """What an initialisation reads of a convolution that is another for a branch, if so.
+
+    Channels that are divided by ``m.groups`` are the same.
+    """
     function = _function_around(source, attribute)
-    reads_groups = any(
-        isinstance(each, ast.Attribute) and each.attr == "groups" for each in ast.walk(function)
-    )
-    draws = any(
-        isinstance(each, ast.Attribute) and each.attr in _BY_ELEMENT for each in ast.walk(function)
-    )
-    return "out_channels of a branch is that of one group" if draws and not reads_groups else ""
+    inside = [each for each in ast.walk(function) if isinstance(each, ast.Attribute)]
+    if not any(each.attr in _BY_ELEMENT for each in inside):
+        return ""
+    if attribute.attr in _CHANNELS and isinstance(attribute.value, ast.Name):
+        reads_groups = any(each.attr == "groups" for each in inside)
+        return "" if reads_groups else f"{attribute.attr} of a branch is that of one group"
+    if attribute.attr in _OF_WHOLE and _is_weight_of_a_name(attribute.value):
+        return f"the {attribute.attr} of a branch's weight is that of one group"
+    return ""
+
+
+def _is_weight_of_a_name(value: ast.expr) -> bool:
+    """Whether an expression is ``m.weight`` or its ``.data``."""
+    if isinstance(value, ast.Attribute) and value.attr == "data":
+        value = value.value
+    is_weight = isinstance(value, ast.Attribute) and value.attr == "weight"
+    return is_weight and isinstance(getattr(value, "value", None), ast.Name)
 
 
 def _is_about_convolutions(source: Source, node: ast.AST) -> bool:
@@ -129,11 +142,20 @@ def _is_about_convolutions(source: Source, node: ast.AST) -> bool:
     asked = [each for test in tests for each in ast.walk(test) if _asks_class(each)]
     if asked:
         return any(_names_convolution(source, each) for test in tests for each in ast.walk(test))
-    return _goes_over_modules(_function_around(source, node))
+    function = _function_around(source, node)
+    if _goes_over_modules(function):
+        return True
+    # if not isinstance(m, nn.Conv2d): return
+    left = [each.test for each in ast.walk(function) if isinstance(each, ast.If) and _leaves(each)]
+    return any(_names_convolution(source, each) for test in left for each in ast.walk(test))
+
+
+def _leaves(test: ast.If) -> bool:
+    return any(isinstance(each, (ast.Return, ast.Continue)) for each in test.body)
 
 
 def _asks_class(node: ast.AST) -> bool:
-    return (isinstance(node, ast.Name) and node.id == "isinstance") or (
+    return (isinstance(node, ast.Name) and node.id in ("isinstance", "type")) or (
         isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
 
