@@ -271,9 +271,10 @@ class _Search:
                 self._reach(self.flow.loads.get((scope, name), []))
 
     def _has_self(self, function: Function) -> bool:
-        return isinstance(self.source.scope(function).node, ast.ClassDef) and not is_static(
-            function
-        )
+        """Whether the first parameter of a function is not given by the call's arguments."""
+        decorators = {getattr(each, "id", "") for each in function.decorator_list}
+        is_method = isinstance(self.source.scope(function).node, ast.ClassDef)
+        return is_method and "staticmethod" not in decorators
 
     def _functions_called(self, function: ast.expr) -> Iterator[Function]:
         """The functions of the source that a call may run."""
