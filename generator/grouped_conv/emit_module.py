@@ -11,7 +11,7 @@ from ..naming import fresh, names_in, outermost_function
 from ..source import Source
 from .helper import TEMPLATE, Helper
 from .modules import ModulePlan, is_by_filter, is_partial
-from .objects import Assignment, Repeat
+from .weights import Assignment, Repeat
 
 if TYPE_CHECKING:
     from ..templating import Templates

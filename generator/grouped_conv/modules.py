@@ -13,9 +13,11 @@ from ..names import meaning
 from ..places import place_for_definition
 from .classify import Deferred
 from .helper import Helper, make_helper
-from .objects import Uses, find_uses, is_weight_norm
+from .objects import find_uses
 from .reach import check_reach
 from .refusal import Refusal, line_of
+from .weight_norm import is_weight_norm
+from .weights import Uses
 
 
 @dataclass(frozen=True)

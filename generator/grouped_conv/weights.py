@@ -1,0 +1,180 @@
+"""What a source does with the weight or the bias of a convolution that is split."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..calls import is_repeatable
+from ..naming import outermost_function
+from ..source import Source
+from .initialisation import is_exact_by_branch
+from .reading import is_only_read
+from .refusal import Refusal, line_of
+
+ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
+"""What is the same of all branches."""
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A statement to be repeated for each branch; ``parts`` are where the object stands in it."""
+
+    statement: ast.stmt
+    parts: tuple[ast.expr, ...]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A statement that gives the weight or the bias of an object its values.
+
+    Attributes:
+        statement: the statement.
+        object: the object.
+        weight: its weight or bias, in the statement.
+        value: what it is given.
+    """
+
+    statement: ast.stmt
+    object: ast.expr
+    weight: ast.Attribute
+    value: ast.expr
+
+    @property
+    def expands(self) -> bool:
+        """Whether the values may have to be brought to the shape of the weight, as by copy_."""
+        return isinstance(self.statement, ast.Expr)
+
+
+@dataclass
+class Uses:
+    """What must change besides the construction where some objects are split.
+
+    Attributes:
+        repeats: the statements to be repeated for each branch.
+        firsts: expressions for an object of which any branch tells what is asked.
+        applications: the calls of weight_norm, to be made for each branch.
+        readings: the weights and biases that are read, and nothing else, by the objects.
+        assignments: the statements that give them their values.
+    """
+
+    repeats: dict[ast.stmt, Repeat] = field(default_factory=dict)
+    firsts: dict[ast.expr, None] = field(default_factory=dict)
+    applications: dict[ast.Call, None] = field(default_factory=dict)
+    readings: dict[ast.Attribute, ast.expr] = field(default_factory=dict)
+    assignments: dict[ast.stmt, Assignment] = field(default_factory=dict)
+
+    def add(self, other: Uses) -> None:
+        """Take in what other objects need."""
+        self.repeats |= other.repeats
+        self.firsts |= other.firsts
+        self.applications |= other.applications
+        self.readings |= other.readings
+        self.assignments |= other.assignments
+
+
+class Weights:
+    """Notes for the weight of one object what must change besides its construction."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.uses = Uses()
+
+    def check_aliases(self) -> None:
+        """Refuse a variable that holds a weight where the same function gives that new values."""
+        changing = [*self.uses.repeats, *self.uses.assignments]
+        changed = {outermost_function(self.source, each) for each in changing}
+        for weight in self.uses.readings:
+            is_named = isinstance(self.source.statement(weight), ast.Assign)
+            if is_named and outermost_function(self.source, weight) in changed:
+                raise Refusal(f"its {weight.attr} is kept and changed ({line_of(weight)})")
+
+    def look_at(self, node: ast.expr, weight: ast.Attribute) -> None:
+        """Note what is done with the weight or the bias of an object.
+
+        Raises:
+            Refusal: that cannot be carried over to the branches.
+        """
+        parent = self.source.parent(weight)
+        if isinstance(parent, ast.Compare) and _is_none_test(parent, weight):
+            self._first(node)
+        elif isinstance(parent, ast.Attribute) and parent.attr in ALIKE:
+            if isinstance(parent.ctx, ast.Load):
+                self._first(node)
+            else:
+                self.repeat(node, weight)
+        elif is_exact_by_branch(self.source, weight):
+            self.repeat(node, weight)
+        elif is_only_read(self.source, weight):
+            self.keep_whole(weight, node)
+            self.uses.readings[weight] = node
+        elif not self._assign(node, weight):
+            raise Refusal(f"its {weight.attr} is used by itself ({line_of(weight)})")
+
+    def _assign(self, node: ast.expr, weight: ast.Attribute) -> bool:
+        """Note that a statement gives a weight its values; False where it does not."""
+        statement = self.source.statement(weight)
+        value = _assigned_value(statement, weight)
+        if value is None or not _stands_alone(self.source, statement):
+            return False
+        if not is_repeatable(self.source, node):
+            return False
+        self.uses.assignments[statement] = Assignment(statement, node, weight, value)
+        return True
+
+    def _first(self, node: ast.expr) -> None:
+        self.keep_whole(node, node)
+        self.uses.firsts[node] = None
+
+    def keep_whole(self, expression: ast.expr, part: ast.expr) -> None:
+        """See that an expression can be written anew around a part of it."""
+        where = line_of(expression)
+        if any(isinstance(each, ast.JoinedStr) for each in self.source.ancestors(expression)):
+            raise Refusal(f"its weight is used inside an f-string ({where})")
+        if "#" in self.source.code(expression).replace(self.source.code(part), "", 1):
+            raise Refusal(f"a comment stands inside of what uses its weight ({where})")
+
+    def repeat(self, node: ast.expr, place: ast.expr) -> None:
+        """Repeat the statement that a place is in, if it is about this object only."""
+        statement = self.source.statement(place)
+        known = self.uses.repeats.get(statement)
+        parts = (*(known.parts if known else ()), node)
+        if not _stands_alone(self.source, statement) or not is_repeatable(self.source, node):
+            raise Refusal(
+                f"its {getattr(place, 'attr', 'weight')} is used by itself ({line_of(place)})"
+            )
+        if len({self.source.code(each) for each in parts}) > 1:
+            raise Refusal(f"{line_of(place)} is about the weights of several convolutions")
+        self.uses.repeats[statement] = Repeat(statement, parts)
+
+
+def _is_none_test(test: ast.Compare, weight: ast.expr) -> bool:
+    right = test.comparators[0]
+    is_none = isinstance(right, ast.Constant) and right.value is None
+    return test.left is weight and len(test.ops) == 1 and is_none
+
+
+def _assigned_value(statement: ast.stmt, weight: ast.Attribute) -> ast.expr | None:
+    """What ``conv.weight.data = value`` or ``conv.weight.data.copy_(value)`` gives a weight."""
+    match statement:
+        case ast.Assign(targets=[ast.Attribute(value=target, attr="data")], value=value):
+            return value if target is weight else None
+        case ast.Expr(
+            value=ast.Call(
+                func=ast.Attribute(value=target, attr="copy_"), args=[value], keywords=[]
+            )
+        ):
+            if isinstance(target, ast.Attribute) and target.attr == "data":
+                target = target.value
+            return value if target is weight else None
+    return None
+
+
+def _stands_alone(source: Source, statement: ast.stmt) -> bool:
+    """Whether a simple statement has its lines to itself."""
+    if not isinstance(statement, (ast.Expr, ast.Assign)) or not source.is_first_on_line(statement):
+        return False
+    end = source.span(statement).end
+    rest = source.text[end : source.line_of(end).end].strip()
+    return not rest or rest.startswith("#")
