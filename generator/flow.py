@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from .callees import functions_called, parameters_given
 from .classes import Class, ClassIndex
 from .mentions import may_be
 from .names import meaning
@@ -223,7 +224,7 @@ class _Search:
             self._store_named(call.args[1:], call.args[0])
         if path in _TRANSPARENT:
             self._reach([call])
-        self._pass_to(self._functions_called(function), node, call, keyword)
+        self._pass_to(functions_called(self.index, function), node, call, keyword)
 
     def _path(self, function: ast.expr) -> str:
         """The path of what is called, or the name of a builtin."""
@@ -266,27 +267,8 @@ class _Search:
         """Reach what functions of the source do with an argument."""
         for function in functions:
             scope = self.source.scope(function.body[0])
-            skipped = int(self._has_self(function))
-            for name in _parameters(function, node, call, keyword, skipped):
+            for name in parameters_given(self.source, function, node, call, keyword):
                 self._reach(self.flow.loads.get((scope, name), []))
-
-    def _has_self(self, function: Function) -> bool:
-        """Whether the first parameter of a function is not given by the call's arguments."""
-        decorators = {getattr(each, "id", "") for each in function.decorator_list}
-        is_method = isinstance(self.source.scope(function).node, ast.ClassDef)
-        return is_method and "staticmethod" not in decorators
-
-    def _functions_called(self, function: ast.expr) -> Iterator[Function]:
-        """The functions of the source that a call may run."""
-        callee = meaning(self.source, function)
-        if isinstance(callee.node, FUNCTIONS):
-            yield callee.node
-        elif isinstance(callee.node, ast.ClassDef):
-            for each in self.index.classes[callee.node].ancestors():
-                yield from _functions(each.scope, "__init__")
-        elif isinstance(function, ast.Attribute) and callee.kind != "import":
-            for each in self.index.classes.values():
-                yield from _functions(each.scope, function.attr)
 
     def _given_by_method(self, attribute: ast.Attribute) -> Iterator[ast.expr]:
         call = self.source.parent(attribute)
@@ -340,30 +322,3 @@ def _calls(source: Source, functions: Iterable[ast.expr]) -> Iterator[ast.Call]:
         call = source.parent(each)
         if isinstance(call, ast.Call) and call.func is each:
             yield call
-
-
-def _functions(scope: Scope, name: str) -> Iterator[Function]:
-    for binding in scope.bindings.get(name, []):
-        if isinstance(binding.node, FUNCTIONS):
-            yield binding.node
-
-
-def _parameters(
-    function: Function,
-    node: ast.expr,
-    call: ast.Call,
-    keyword: str | None,
-    skipped: int,
-) -> Iterator[str]:
-    """The parameters of a function, but for a self, that an argument of a call may go to."""
-    arguments = function.args
-    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)][skipped:]
-    stars = [each.arg for each in (arguments.vararg, arguments.kwarg) if each is not None]
-    if keyword is not None:
-        yield from (keyword, *stars)
-    elif node in call.args and not any(isinstance(each, ast.Starred) for each in call.args):
-        position = call.args.index(node)
-        yield from positional[position : position + 1]
-        yield from stars if position >= len(positional) else ()
-    else:  # behind stars
-        yield from (*positional, *(each.arg for each in arguments.kwonlyargs), *stars)

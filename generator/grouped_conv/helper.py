@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from ..templating import Templates
 
 TEMPLATE: Final = "module.py.jinja"
-FEATURES: Final = frozenset(
-    ("split", "transposed", "held", "by_filter", "build", "apply", "parts", "whole", "assign")
-)
 _FUNCTIONS: Final = ("split", "by_filter", "build", "apply", "parts", "whole", "assign")
+_ALL_FEATURES: Final = frozenset(("transposed", "held", *_FUNCTIONS))
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|build_split)(_\d+)?")
 
 
@@ -211,7 +209,7 @@ def _is_there(source: Source, features: frozenset[str]) -> bool:
 
 def helper_source(templates: Templates) -> str:
     """The module that holds all of the helper, for sources that import it; not formatted."""
-    return templates.render(TEMPLATE, "module", Helper(Names(), FEATURES))
+    return templates.render(TEMPLATE, "module", Helper(Names(), _ALL_FEATURES))
 
 
 def insert_imports(

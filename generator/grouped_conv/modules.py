@@ -36,8 +36,8 @@ class ModulePlan:
     helper: Helper
     normalised: frozenset[ast.Call]
 
-    def users(self) -> list[ast.expr]:
-        """The expressions and, for statements, the objects in them that need the helper."""
+    def changed(self) -> list[ast.expr]:
+        """The expressions that change, and for each statement that does, one in it."""
         uses = self.uses
         repeated = [each.parts[0] for each in uses.repeats.values()]
         assigned = [each.object for each in uses.assignments.values()]
@@ -51,49 +51,37 @@ class ModuleStyle:
     def __init__(self, index: ClassIndex) -> None:
         self.index = index
         self.flow = Flow(index)
-        self._uses: dict[ast.Call, Uses | Refusal] = {}
 
-    def refusal(self, deferred: Deferred) -> Refusal | None:
-        """Why a convolution cannot be split where it is built; None where it can."""
-        found = self._found(deferred)
-        return found if isinstance(found, Refusal) else None
+    def uses(self, deferred: Deferred) -> Uses:
+        """What must change besides the construction.
 
-    def plan(self, sites: Iterable[Deferred], path: str) -> ModulePlan:
-        """Plan some sites, none of which is refused; ``path`` is the module of the helper."""
-        sites = tuple(sites)
-        uses = Uses()
-        normalised = set()
-        for each in sites:
-            found = self._found(each)
-            assert isinstance(found, Uses), "those that are refused are not planned"
-            uses.add(found)
-            if found.applications:
-                normalised.add(each.site.call)
-        users = [each.site.call for each in sites]
-        helper = make_helper(self.index.source, self._features(sites, uses), users, path)
-        return ModulePlan(sites, uses, helper, frozenset(normalised))
-
-    def _found(self, deferred: Deferred) -> Uses | Refusal:
-        call = deferred.site.call
-        if call not in self._uses:
-            try:
-                self._uses[call] = self._find(deferred)
-            except Refusal as refusal:
-                self._uses[call] = refusal
-        return self._uses[call]
-
-    def _find(self, deferred: Deferred) -> Uses:
+        Raises:
+            Refusal: the convolution cannot be split where it is built.
+        """
         for call in self.index.reparametrisations:
             if not is_weight_norm(self.index.source, call):
                 raise Refusal(
                     f"it may be given another parametrization with all modules ({line_of(call)})"
                 )
-        call = deferred.site.call
         self._check_place(deferred)
         follow = self.flow.returned if is_partial(deferred) else self.flow.reached
-        reached = follow(call)
+        reached = follow(deferred.site.call)
         check_reach(self.index, reached)
         return find_uses(self.index, reached)
+
+    def plan(self, deferred: Iterable[tuple[Deferred, Uses]], path: str) -> ModulePlan:
+        """Plan some sites with what each uses; ``path`` is the module of the helper."""
+        sites = []
+        uses = Uses()
+        normalised = set()
+        for site, used in deferred:
+            sites.append(site)
+            uses.add(used)
+            if used.applications:
+                normalised.add(site.site.call)
+        users = [each.site.call for each in sites]
+        helper = make_helper(self.index.source, self._features(sites, uses), users, path)
+        return ModulePlan(tuple(sites), uses, helper, frozenset(normalised))
 
     def _check_place(self, deferred: Deferred) -> None:
         """See that the helper, and what calls it, have a place to stand at."""
@@ -105,7 +93,7 @@ class ModuleStyle:
             if before.count("(") > 1:
                 raise Refusal("its class stands in parentheses")
 
-    def _features(self, sites: tuple[Deferred, ...], uses: Uses) -> frozenset[str]:
+    def _features(self, sites: list[Deferred], uses: Uses) -> frozenset[str]:
         found = {_feature(each) for each in sites}
         if "build" in found:
             found.add("split")

@@ -25,6 +25,7 @@ from .model import Definition, SplitAttribute, Use
 from .modules import ModulePlan, ModuleStyle, is_by_filter
 from .refusal import Refusal
 from .uses import find_calls
+from .weights import Uses
 from .writing import Writing
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class _Planning:
         self.style = ModuleStyle(index)
         self.records: list[Record] = []
         self.warnings: list[Warning] = []
-        self.deferred: list[Deferred] = []
+        self.deferred: list[tuple[Deferred, Uses]] = []
         self.by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
 
     def add(self, site: Site) -> None:
@@ -107,7 +108,10 @@ class _Planning:
         elif isinstance(found, Deferred):
             self._defer(found)
         elif found is not None:
-            self.by_attribute[found.owner, found.attribute].append(found)
+            if self.options.style == "module":
+                self._defer_all([found], reason="")
+            else:
+                self.by_attribute[found.owner, found.attribute].append(found)
 
     def finish(self) -> Plan:
         """Decide about all that was taken in."""
@@ -148,10 +152,9 @@ class _Planning:
 
     def _defer(self, deferred: Deferred) -> None:
         """Have a convolution split where it is built, or say why it stays as it is."""
-        refusal = self.style.refusal(deferred)
-        if refusal is None:
-            self.deferred.append(deferred)
-        else:
+        try:
+            self.deferred.append((deferred, self.style.uses(deferred)))
+        except Refusal as refusal:
             self.records.append(self._record(deferred.site, Verdict("unsplit", str(refusal))))
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
@@ -166,7 +169,7 @@ class _Planning:
     def _check_apart(self, attributes: list[SplitAttribute], modules: ModulePlan | None) -> None:
         """See that no statement changes in both ways."""
         statement = self.index.source.statement
-        changed = {statement(each) for each in modules.users()} if modules else set()
+        changed = {statement(each) for each in modules.changed()} if modules else set()
         for attribute in attributes:
             for call in attribute.calls:
                 if statement(call) in changed:
@@ -204,8 +207,6 @@ def _split(
     index: ClassIndex, candidates: list[Candidate], options: Options, given: _Given
 ) -> SplitAttribute:
     first = candidates[0]
-    if options.style == "module":
-        raise Refusal("")
     known = {each.numbers is not None for each in candidates}
     sizes = {(each.conv, each.in_channels, each.groups) for each in candidates}
     are_symbolic = known == {False} and all(None in each[1:] for each in sizes)

@@ -1,4 +1,4 @@
-"""What a source asks of an object, or has done with it, that a module in its place may not answer."""
+"""What a source asks of an object that a module in its place may not answer."""
 
 from __future__ import annotations
 
