@@ -23,7 +23,8 @@ from mylib import Conv2dSame, ConvNormAct, Mixin, conv3x3
 def subclass(body: str, bases: str = "nn.Conv2d") -> str:
     """A subclass with this body, of which one is built."""
     body = indent(dedent(body).strip() or "...", " " * 4)
-    return f"{IMPORTS}\n\nclass Own({bases}):\n{body}\n\n\ndef f(g):\n    return Own(8, 8, 3, groups=g)\n"
+    own = f"{IMPORTS}\n\nclass Own({bases}):\n{body}\n"
+    return own + "\n\ndef f(g):\n    return Own(8, 8, 3, groups=g)\n"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,8 @@ def subclass(body: str, bases: str = "nn.Conv2d") -> str:
         "def __init__(self, a, b, k, groups=1):\n"
         "    super().__init__(a, b, k, padding=k // 2, groups=groups)\n"
         "    self.k = max(1, k)\n    nn.init.zeros_(self.bias)",
-        "def reset_parameters(self):\n    nn.init.zeros_(self.weight)\n    super().reset_parameters()",
+        "def reset_parameters(self):\n    nn.init.zeros_(self.weight)\n"
+        "    super().reset_parameters()",
         "def extra_repr(self):\n    return 'own'",
     ],
 )
@@ -149,6 +151,13 @@ def test_a_subclass_that_is_told_from_torchs_own(more: str, reason: str) -> None
     assert found.startswith("Own is a subclass of Conv2d: ") and reason in found
 
 
+def test_groups_that_a_constant_gives() -> None:
+    assert_wrapped(
+        f"{IMPORTS}G = 2\nclass Own(nn.Conv2d):\n    def __init__(self):\n"
+        f"        super().__init__(8, 8, 3, groups=G)\nOwn()\n"
+    )
+
+
 @pytest.mark.parametrize("call", ["Own(8, 8, 2)", "Own(8, 8, g=4)", "Own(*x)", "Own(8, **x)"])
 def test_groups_that_a_call_gives_another_name(call: str) -> None:
     assert_wrapped(
@@ -188,6 +197,8 @@ def test_a_subclass_of_something_else_too(bases: str, reason: str) -> None:
         "class Own(nn.Linear): ...\nOwn(8, 8, 3, groups=2)",
         "ConvNormAct(8, 8, 3, groups=2)",
         "conv3x3(8, 8, groups=2)",
+        "class Own(nn.Conv2d):\n    def __init__(self, a, *, g=1):\n"
+        "        super().__init__(a, a, 3, groups=g)\nOwn(8, bias=False)",
         "def conv(a, b, groups): ...\nconv(8, 8, groups=2)",
         "def f(convert): convert(8, 8, 8, groups=2)",
         "def f(x): x.conv2d(y, w, groups=2)",
@@ -224,6 +235,11 @@ def test_what_builds_no_grouped_convolution(code: str) -> None:
 )
 def test_what_may_build_one(code: str) -> None:
     assert_wrapped(f"{IMPORTS}{code}\n")
+
+
+def test_a_partial_of_a_class_in_parentheses() -> None:
+    source = f"{IMPORTS}net = partial((nn.Conv2d), groups=2)\n"
+    assert left(source) == "its class stands in parentheses"
 
 
 def test_an_always_grouped_subclass_is_split_where_it_is_called() -> None:

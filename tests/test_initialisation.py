@@ -17,7 +17,8 @@ def messages(code: str) -> list[str]:
     assert [record.status for record in result.records] == ["split"]
     lines = text.splitlines()
     return [
-        f"{lines[each.line - 1][each.column - 1 :].partition('(')[0]}: {each.message.partition(':')[0]}"
+        f"{lines[each.line - 1][each.column - 1 :].partition('(')[0]}: "
+        + each.message.partition(":")[0]
         for each in result.warnings
     ]
 
@@ -57,6 +58,10 @@ def messages(code: str) -> list[str]:
         (
             "m.weight.data.normal_(0, 1 / m.weight.size(0))",
             "m.weight.size: the size of a branch's weight is that of one group",
+        ),
+        (
+            "m.weight.data.fill_(1 / m.weight.data.norm())",
+            "m.weight.data.norm: the norm of a branch's weight is that of one group",
         ),
     ],
 )

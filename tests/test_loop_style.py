@@ -63,7 +63,8 @@ return (
         ),
         (
             "nn.Conv2d(c, 16, 3, 1, 1, 1, 4, False)",
-            "nn.ModuleList(\n    nn.Conv2d(c // 4, 16 // 4, 3, 1, 1, 1, bias=False) for _ in range(4)\n)",
+            "nn.ModuleList(\n"
+            "    nn.Conv2d(c // 4, 16 // 4, 3, 1, 1, 1, bias=False) for _ in range(4)\n)",
         ),
     ],
 )
@@ -146,13 +147,23 @@ def test_what_cannot_be_a_loop_is_wrapped(init: str, forward: str, words: str) -
 
 
 def test_one_attribute_with_and_without_known_numbers() -> None:
-    init = "self.conv = nn.Conv2d(c, 8, 1, groups=2)\nif g:\n    self.conv = nn.Conv2d(8, 8, 1, groups=2)"
+    init = "self.conv = nn.Conv2d(c, 8, 1, groups=2)\nif g:\n"
+    init += "    self.conv = nn.Conv2d(8, 8, 1, groups=2)"
     records = split_source(net(init), LOOP).records
     assert [record.style for record in records] == ["module", "module"]
     assert "differ in class, in_channels or groups" in records[0].note
 
 
 def test_one_attribute_with_several_unknown_numbers() -> None:
-    init = "if g:\n    self.conv = nn.Conv2d(c, c, 1, groups=g)\nelse:\n    self.conv = nn.Conv2d(g, c, 1, groups=c)"
+    init = "if g:\n    self.conv = nn.Conv2d(c, c, 1, groups=g)\nelse:\n"
+    init += "    self.conv = nn.Conv2d(g, c, 1, groups=c)"
     records = split_source(net(init), LOOP).records
     assert [record.style for record in records] == ["loop", "loop"]
+
+
+def test_one_attribute_with_another_number_of_inputs() -> None:
+    init = "if g:\n    self.conv = nn.Conv2d(16, c, 3, groups=2)\nelse:\n"
+    init += "    self.conv = nn.Conv2d(8, c, 3, groups=2)"
+    records = split_source(net(init)).records
+    assert [record.style for record in records] == ["module", "module"]
+    assert "differ in class, in_channels or groups" in records[0].note

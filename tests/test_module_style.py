@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from cases import assert_becomes, assert_wrapped, model
+from cases import assert_becomes, assert_wrapped, left, model
 from gencode import Options, helper_source, split_source
 
 HELPER = '''\
@@ -391,3 +391,8 @@ def test_what_else_has_the_name_of_a_helper_is_none() -> None:
         def f(g, build_split):
             return build_split(nn.Conv2d(8, 8, 1, groups=g))
     """)
+
+
+def test_a_source_that_has_no_line_for_the_helper() -> None:
+    source = "import torch.nn as nn; g = int(input()); net = nn.Conv2d(8, 8, 1, groups=g)\n"
+    assert left(source) == "there is no line for the helper to stand on"

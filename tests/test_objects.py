@@ -102,11 +102,13 @@ def test_a_loop_variable_of_its_own() -> None:
         ),
         (
             "self.conv.bias.copy_(k + 1)",
-            'for part, value in parts_with(\n    self.conv, (k + 1).expand_as(joined(self.conv, "bias"))\n):\n    part.bias.copy_(value)',
+            "for part, value in parts_with(\n    self.conv, (k + 1).expand_as(joined(self.conv,"
+            ' "bias"))\n):\n    part.bias.copy_(value)',
         ),
         (
             "self.conv.bias.data.copy_(self.conv.bias * 2)",
-            'for part, value in parts_with(\n    self.conv,\n    (joined(self.conv, "bias") * 2).expand_as(joined(self.conv, "bias")),\n):\n'
+            "for part, value in parts_with(\n    self.conv,\n"
+            '    (joined(self.conv, "bias") * 2).expand_as(joined(self.conv, "bias")),\n):\n'
             "    part.bias.data.copy_(value)",
         ),
     ],
@@ -166,7 +168,7 @@ def test_what_reads_or_gives_a_weight(before: str, after: str) -> None:
     ],
 )
 def test_a_weight_that_is_used_by_itself(code: str) -> None:
-    assert "is used by itself" in left(net(code)) or "several" in left(net(code))
+    assert "is used by itself" in left(net(code))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,7 @@ def test_a_use_that_cannot_be_carried_over(code: str, words: str) -> None:
         "f = [lambda: self.conv][0]\nf().weight.grad",
         "def f(): return self.conv\ng = f\ng().weight.grad",
         "def f(): return self.conv\ndef h(m=f):\n    m().weight.grad",
-        "def h(m=self.conv):\n    m.weight.grad",
+        "def h(a=1, m=self.conv):\n    m.weight.grad",
         "h = lambda m=self.conv: m.weight.grad",
         "self.body = nn.Sequential(OrderedDict(c=self.conv))\nself.body.c.weight.grad",
         "self.body = nn.Sequential(OrderedDict([('c', self.conv)]))\nself.body.c.weight.grad",

@@ -444,6 +444,14 @@ def test_a_refused_attribute_takes_no_other_with_it() -> None:
     assert "self.a(" in result.text and "self.b_0(x[:, 0:2])" in result.text
 
 
+def test_one_statement_that_builds_one_and_calls_another() -> None:
+    result = split_source(
+        model(CONV, "return self.conv(x) + nn.Conv2d(16, 32, 3, groups=int(x[0]))(x)")
+    )
+    assert [record.style for record in result.records] == ["module", "module"]
+    assert result.records[0].note == "it is called where another one is built"
+
+
 def test_one_statement_in_both_styles() -> None:
     init = "self.a = nn.Conv2d(4, 4, 1, groups=2)\nself.b = nn.Conv2d(4, 4, 1, groups=4)"
     assert_becomes(

@@ -113,4 +113,4 @@ def _repeat_edit(
         context = SiteContext(helper, codes[0], variable=variable, statement=statement)
         return templates.render(TEMPLATE, "each", context)
 
-    return RepeatEdit(repeat.statement, dict.fromkeys(repeat.parts, variable), emit)
+    return RepeatEdit(repeat.statement, {repeat.object: variable}, emit)

@@ -39,7 +39,7 @@ class ModulePlan:
     def changed(self) -> list[ast.expr]:
         """The expressions that change, and for each statement that does, one in it."""
         uses = self.uses
-        repeated = [each.parts[0] for each in uses.repeats.values()]
+        repeated = [each.object for each in uses.repeats.values()]
         assigned = [each.object for each in uses.assignments.values()]
         calls = [each.site.call for each in self.sites]
         return [*calls, *uses.applications, *uses.firsts, *uses.readings, *repeated, *assigned]

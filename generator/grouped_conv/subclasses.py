@@ -83,7 +83,7 @@ def _is_one(index: ClassIndex, expression: ast.expr, call: ast.Call) -> bool:
     """Whether what an initialiser passes is 1, be it what a call gives a parameter of it."""
     if isinstance(expression, ast.Name):
         found = meaning(index.source, expression)
-        if found.kind == "parameter" and isinstance(found.node, ast.arg):
+        if isinstance(found.node, ast.arg):
             return _is_constant_1(_given(index, found.node, call) or found.default)
     return _is_constant_1(expression)
 

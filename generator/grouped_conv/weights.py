@@ -19,10 +19,10 @@ ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
 
 @dataclass(frozen=True)
 class Repeat:
-    """A statement to be repeated for each branch; ``parts`` are where the object stands in it."""
+    """A statement to be repeated for each branch of the object that stands in it."""
 
     statement: ast.stmt
-    parts: tuple[ast.expr, ...]
+    object: ast.expr
 
 
 @dataclass(frozen=True)
@@ -136,17 +136,13 @@ class Weights:
             raise Refusal(f"a comment stands inside of what uses its weight ({where})")
 
     def repeat(self, node: ast.expr, place: ast.expr) -> None:
-        """Repeat the statement that a place is in, if it is about this object only."""
+        """Have the statement repeated that a place is in."""
         statement = self.source.statement(place)
-        known = self.uses.repeats.get(statement)
-        parts = (*(known.parts if known else ()), node)
         if not _stands_alone(self.source, statement) or not is_repeatable(self.source, node):
             raise Refusal(
                 f"its {getattr(place, 'attr', 'weight')} is used by itself ({line_of(place)})"
             )
-        if len({self.source.code(each) for each in parts}) > 1:
-            raise Refusal(f"{line_of(place)} is about the weights of several convolutions")
-        self.uses.repeats[statement] = Repeat(statement, parts)
+        self.uses.repeats[statement] = Repeat(statement, node)
 
 
 def _is_none_test(test: ast.Compare, weight: ast.expr) -> bool:
