@@ -207,6 +207,7 @@ def test_a_subclass_of_something_else_too(bases: str, reason: str) -> None:
         "    def forward(self, x, kw):\n        return self.conv(x, **kw)",
         "partial(F.relu, groups=2)",
         "partial(groups=2)",
+        "nn.utils.skip_init(nn.Linear, 8, 8, groups=2)",
         "functools.partial(ConvNormAct, groups=2)",
         "import flax\nflax.linen.Conv2d(8, 8, 3, groups=2)",
     ],
@@ -230,6 +231,7 @@ def test_what_builds_no_grouped_convolution(code: str) -> None:
         "nn.Conv2d(8, 8, 3, **f())",
         "partial(nn.Conv2d, groups=g)",
         "partial(nn.ConvTranspose2d, 8, **kw)",
+        "nn.utils.skip_init(nn.Conv2d, 8, 8, 3, groups=g)",
         "kind = nn.Conv2d if n else nn.Conv3d\npartial(kind, groups=g)",
     ],
 )

@@ -157,8 +157,9 @@ def test_one_attribute_with_and_without_known_numbers() -> None:
 def test_one_attribute_with_several_unknown_numbers() -> None:
     init = "if g:\n    self.conv = nn.Conv2d(c, c, 1, groups=g)\nelse:\n"
     init += "    self.conv = nn.Conv2d(g, c, 1, groups=c)"
-    records = split_source(net(init), LOOP).records
-    assert [record.style for record in records] == ["loop", "loop"]
+    result = split_source(net(init), LOOP)
+    assert [record.style for record in result.records] == ["loop", "loop"]
+    assert split_source(result.text, LOOP).text is result.text
 
 
 def test_one_attribute_with_another_number_of_inputs() -> None:

@@ -179,6 +179,43 @@ def test_6_weight_stride_and_groups_read_to_fuse_it() -> None:
     assert grouped_left(net) == []
 
 
+def test_6_a_fuse_that_makes_a_convolution_of_the_weights_of_another() -> None:
+    result = check("""
+        @torch.no_grad()
+        def fuse(conv, bn):
+            fused = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size,
+                              groups=conv.groups).requires_grad_(False).to(conv.weight.device)
+            w_conv = conv.weight.clone().view(conv.out_channels, -1)
+            w_bn = torch.diag(bn.weight.div(torch.sqrt(bn.eps + bn.running_var)))
+            fused.weight.copy_(torch.mm(w_bn, w_conv).view(fused.weight.shape))
+            b_conv = torch.zeros(conv.weight.shape[0]) if conv.bias is None else conv.bias
+            b_bn = bn.bias - bn.weight.mul(bn.running_mean).div(
+                torch.sqrt(bn.running_var + bn.eps))
+            fused.bias.copy_(torch.mm(w_bn, b_conv.reshape(-1, 1)).reshape(-1) + b_bn)
+            return fused
+
+        class Net(nn.Module):
+            def __init__(self, groups=4):
+                super().__init__()
+                self.conv = nn.Conv2d(8, 16, 3, groups=groups, bias=False)
+                self.bn = nn.BatchNorm2d(16)
+
+            def forward(self, x):
+                return self.bn(self.conv(x))
+
+            def fuse(self):
+                self.conv, self.bn = fuse(self.conv, self.bn), nn.Identity()
+    """)
+    net = run_source(result.text).Net().eval()
+    with torch.no_grad():
+        net.bn.running_mean.uniform_(-1, 1)
+        net.bn.running_var.uniform_(0.5, 2)
+    before = net(X)
+    net.fuse()
+    torch.testing.assert_close(net(X), before, rtol=1e-4, atol=1e-5)
+    assert grouped_left(net) == []
+
+
 def test_6_a_weight_that_is_used_as_such() -> None:
     (reason,) = unsplit("""
         class Net(nn.Module):

@@ -103,8 +103,12 @@ def is_split_already(source: Source, call: ast.Call) -> bool:
 
 def _is_count(source: Source, count: ast.Name) -> bool:
     """Whether a variable is 1 where something is depthwise, and else a number of groups."""
-    found = source.scope(count).only_value(count.id)
-    match found and found[1]:
+    found = source.scope(count).lookup(count.id)
+    return found is not None and all(_is_one_if_depthwise(each.value) for each in found[1])
+
+
+def _is_one_if_depthwise(value: ast.expr | None) -> bool:
+    match value:
         case ast.IfExp(test=ast.Compare(ops=[ast.Eq(), *_]), body=ast.Constant(value=1)):
             return True
     return False

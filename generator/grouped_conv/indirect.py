@@ -107,6 +107,8 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
         return Indirect(
             "refused", f"{shown} is a function: there is no module to split, and PLiNIO takes none"
         )
+    if path == "torch.nn.utils.skip_init":
+        return Indirect("held") if call.args and holds_class(index, call.args[0]) else None
     if path == "functools.partial":
         makes_conv = bool(call.args) and holds_class(index, call.args[0])
         return Indirect("partial") if makes_conv else None

@@ -93,8 +93,8 @@ def warn_of_initialisation(source: Source) -> Iterator[Warning]:
         if what and _is_about_convolutions(source, node):
             yield Warning(
                 *source.place(node),
-                f"{what}: each branch is initialised on its own, so that a fresh model"
-                " starts from another scale",
+                f"{what}: each branch is a convolution of its own, so that a fresh model may start"
+                " from other values",
             )
 
 
@@ -114,6 +114,8 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
     """
     function = _function_around(source, attribute)
     inside = [each for each in ast.walk(function) if isinstance(each, ast.Attribute)]
+    if attribute.attr == "groups" and isinstance(source.parent(attribute), ast.Compare):
+        return "the groups of a branch are 1"
     if not any(each.attr in _BY_ELEMENT for each in inside):
         return ""
     if attribute.attr in _CHANNELS and isinstance(attribute.value, ast.Name):

@@ -83,11 +83,16 @@ class Weights:
 
     def check_aliases(self) -> None:
         """Refuse a variable that holds a weight where the same function gives that new values."""
-        changing = [*self.uses.repeats, *self.uses.assignments]
-        changed = {outermost_function(self.source, each) for each in changing}
-        for weight in self.uses.readings:
+        changing: list[Repeat | Assignment] = [*self.uses.repeats.values()]
+        changing += self.uses.assignments.values()
+        changed = {
+            (outermost_function(self.source, each.statement), self.source.code(each.object))
+            for each in changing
+        }
+        for weight, node in self.uses.readings.items():
             is_named = isinstance(self.source.statement(weight), ast.Assign)
-            if is_named and outermost_function(self.source, weight) in changed:
+            place = outermost_function(self.source, weight), self.source.code(node)
+            if is_named and place in changed:
                 raise Refusal(f"its {weight.attr} is kept and changed ({line_of(weight)})")
 
     def look_at(self, node: ast.expr, weight: ast.Attribute) -> None:
