@@ -46,6 +46,13 @@ _CHILDREN: Final = frozenset(
 )
 
 
+# Expressions that are, or hold, one of those in them.
+_HOLDING = (
+    *(ast.Starred, ast.List, ast.Tuple, ast.Set, ast.BoolOp, ast.BinOp),
+    *COMPREHENSIONS,
+)
+
+
 @dataclass
 class Reached:
     """Where an object may get to.
@@ -139,8 +146,6 @@ class _Search:
                 self._reach([parent])
             case ast.Attribute():
                 self._reach(self._given_by_method(parent))
-            case ast.IfExp(test=test) if test is node:
-                return
             case ast.arguments():
                 self._reach(self._loads_of_default(node, parent))
             case ast.Dict():
@@ -151,17 +156,9 @@ class _Search:
             case ast.Tuple(elts=[name, _]):
                 self._name(name)
                 self._reach([parent])
-            case (
-                ast.Starred()
-                | ast.List()
-                | ast.Tuple()
-                | ast.Set()
-                | ast.IfExp()
-                | ast.BoolOp()
-                | ast.BinOp()
-            ):
-                self._reach([parent])
-            case _ if isinstance(parent, COMPREHENSIONS):
+            case ast.IfExp(test=test):
+                self._reach([parent] if test is not node else [])
+            case _ if isinstance(parent, _HOLDING):
                 self._reach([parent])
 
     def _follow_keyword(self, node: ast.expr, keyword: ast.keyword) -> None:
