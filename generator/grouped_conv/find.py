@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..classes import ClassIndex
 from ..convolutions import GROUPS_POSITION, Arguments, ConvClass, bind_arguments, conv_class
 from ..names import meaning
+from ..scopes import Scope
 from ..source import Source
 from .gate import can_carry_groups
 from .helper import is_split_already
@@ -55,8 +57,9 @@ def _site(index: ClassIndex, call: ast.Call) -> Site | None:
     groups = [keyword.value for keyword in call.keywords if keyword.arg == "groups"]
     groups += call.args[GROUPS_POSITION : GROUPS_POSITION + 1]
     hidden = tuple(each.value for each in call.keywords if each.arg is None)
-    if not groups and all(_lacks_groups(source, each) for each in hidden):
-        return None
+    if not groups:
+        if callee.kind == "function" or all(_lacks_groups(source, each) for each in hidden):
+            return None
     indirect = find_indirect(index, call)
     if indirect is None:
         return None
@@ -101,10 +104,16 @@ def _lacks_groups(source: Source, mapping: ast.expr) -> bool:
     found = source.scope(mapping).only_value(mapping.id)
     if found is None or not _is_literal_without_groups(found[1]):
         return False
+    return _is_only_read(source, found[0], mapping.id)
+
+
+@lru_cache(maxsize=8)
+def _is_only_read(source: Source, scope: Scope, name: str) -> bool:
+    """Whether no key is ever given to a dict that a name stands for."""
     return all(
         _only_reads(source, node)
-        for node in ast.walk(found[0].node)
-        if isinstance(node, ast.Name) and node.id == mapping.id and isinstance(node.ctx, ast.Load)
+        for node in ast.walk(scope.node)
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
     )
 
 

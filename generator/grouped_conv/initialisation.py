@@ -112,18 +112,19 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
 
     Channels that are divided by ``m.groups`` are the same.
     """
-    function = _function_around(source, attribute)
-    inside = [each for each in ast.walk(function) if isinstance(each, ast.Attribute)]
     if attribute.attr == "groups" and isinstance(source.parent(attribute), ast.Compare):
         return "the groups of a branch are 1"
-    if not any(each.attr in _BY_ELEMENT for each in inside):
+    is_channels = attribute.attr in _CHANNELS and isinstance(attribute.value, ast.Name)
+    is_of_weight = attribute.attr in _OF_WHOLE and _is_weight_of_a_name(attribute.value)
+    if not is_channels and not is_of_weight:
         return ""
-    if attribute.attr in _CHANNELS and isinstance(attribute.value, ast.Name):
-        reads_groups = any(each.attr == "groups" for each in inside)
-        return "" if reads_groups else f"{attribute.attr} of a branch is that of one group"
-    if attribute.attr in _OF_WHOLE and _is_weight_of_a_name(attribute.value):
-        return f"the {attribute.attr} of a branch's weight is that of one group"
-    return ""
+    inside = ast.walk(_function_around(source, attribute))
+    names = {each.attr for each in inside if isinstance(each, ast.Attribute)}
+    if names.isdisjoint(_BY_ELEMENT) or (is_channels and "groups" in names):
+        return ""
+    if is_channels:
+        return f"{attribute.attr} of a branch is that of one group"
+    return f"the {attribute.attr} of a branch's weight is that of one group"
 
 
 def _is_weight_of_a_name(value: ast.expr) -> bool:
