@@ -88,6 +88,11 @@ def test_a_subclass_that_constrains_each_filter(statements: str, last: str) -> N
             "def forward(self, x):\n    return self.groups * x",
             "its forward uses self.groups (line ",
         ),
+        (
+            "def __init__(self):\n    self.gain = nn.Parameter(x)\n"
+            "def forward(self, x):\n    return self.groups * x",
+            "its forward uses self.groups (line ",
+        ),
         ("def _conv_forward(self, x, w, b): ...", "it has a _conv_forward of its own (line "),
         ("def forward(self, x):\n    return super().forward(x.flip(1))", "a forward of its own"),
         ("def forward(self, x):\n    return super().forward(y)", "a forward of its own"),

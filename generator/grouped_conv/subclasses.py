@@ -142,7 +142,7 @@ def _refusal(index: ClassIndex, lineage: list[Class], base: str) -> str:
         others = [one for one in each.outer_bases if not _is_conv(index, each, one)]
         if others:
             return f"its base class {others[0]} is not in this file"
-        for method in _methods(each):
+        for method in sorted(_methods(each), key=lambda one: "forward" not in one.name):
             reason = _refusal_of_method(index, method)
             if reason:
                 return reason
