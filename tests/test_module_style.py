@@ -166,6 +166,11 @@ def test_a_module_without_definitions() -> None:
             "import copy\nfrom copy import deepcopy\nimport torch\nfrom torch import nn\n",
         ),
         (
+            "import copy\nimport torch\nfrom torch import nn\nfrom utils import *\n",
+            "import copy\nimport copy as copy_2\nimport torch\nfrom torch import nn\n"
+            "from utils import *\n",
+        ),
+        (
             "import torch\nfrom torch import nn\ncopy = 3\n",
             "import copy as copy_2\n\nimport torch\nfrom torch import nn\ncopy = 3\n",
         ),

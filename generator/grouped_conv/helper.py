@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from ..edits import Insertion
+from ..names import is_unknown_star
 from ..naming import fresh, names_in
 from ..places import (
     line_above_comments,
@@ -158,10 +159,15 @@ def make_helper(
     before = place_for_definition(source, users).lineno
     missing: list[str] = []
 
+    scope = source.scope(source.tree)
+    # After ``from utils import *`` copy may be anything.
+    may_hide = any(is_unknown_star(each.path) for each in scope.star_imports)
+    hidden = {"copy", "warnings"} if may_hide else set()
+
     def spelled(path: str) -> str:
-        found = spell_in_module(source, path, before)
+        found = spell_in_module(source, path, before) if path not in hidden else None
         if found is None:
-            found = fresh(path, source.scope(source.tree).bindings)
+            found = fresh(path, {*scope.bindings, *hidden})
             missing.append(path if found == path else f"{path} as {found}")
         return found
 
