@@ -42,8 +42,7 @@ class Candidate:
     @property
     def numbers(self) -> tuple[int, int, int] | None:
         """in_channels, out_channels and groups, where all are known."""
-        known = self.in_channels, self.out_channels, self.groups
-        return None if None in known else known  # type: ignore[return-value]
+        return _all_known((self.in_channels, self.out_channels, self.groups))
 
     @property
     def may_be_plain(self) -> bool:
@@ -207,7 +206,16 @@ def _candidate(
     else:
         owner, attribute = target
         return Candidate(site, statement, attribute, owner, attribute.attr, conv, *numbers)
-    return Deferred(site, reason, None if None in numbers else numbers)  # type: ignore[arg-type]
+    return Deferred(site, reason, _all_known(numbers))
+
+
+def _all_known(
+    numbers: tuple[int | None, int | None, int | None],
+) -> tuple[int, int, int] | None:
+    in_channels, out_channels, groups = numbers
+    if in_channels is None or out_channels is None or groups is None:
+        return None
+    return in_channels, out_channels, groups
 
 
 def single_target(statement: ast.AST) -> ast.expr | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..edits import Codes, Edit, RepeatEdit, TextEdit
@@ -35,7 +35,7 @@ class SiteContext:
     """
 
     helper: Helper
-    code: str
+    code: str = ""
     by_filter: bool = False
     function: str = ""
     variable: str = ""
@@ -54,25 +54,25 @@ def make_module_edits(source: Source, plan: ModulePlan, templates: Templates) ->
     """
     helper = plan.helper
 
-    def rendered(macro: str, **context: object) -> Callable[[str], str]:
-        def emit(code: str) -> str:
-            return templates.render(TEMPLATE, macro, SiteContext(helper, code, **context))  # type: ignore[arg-type]
+    def rendered(macro: str, context: SiteContext) -> Callable[[str], str]:
+        return lambda code: templates.render(TEMPLATE, macro, replace(context, code=code))
 
-        return emit
-
+    plain = SiteContext(helper)
     for each in plan.sites:
         call = each.site.call
         if is_partial(each):
-            yield TextEdit(call.args[0], call.args[0], rendered("built"))
+            yield TextEdit(call.args[0], call.args[0], rendered("built", plain))
         else:
-            yield TextEdit(call, call, rendered("wrapped", by_filter=is_by_filter(each)))
+            yield TextEdit(
+                call, call, rendered("wrapped", replace(plain, by_filter=is_by_filter(each)))
+            )
     for call in plan.uses.applications:
-        function = source.code(call.func)
-        yield TextEdit(call, call.args[0], rendered("applied", function=function))
+        context = replace(plain, function=source.code(call.func))
+        yield TextEdit(call, call.args[0], rendered("applied", context))
     for node in plan.uses.firsts:
-        yield TextEdit(node, node, rendered("first"))
+        yield TextEdit(node, node, rendered("first", plain))
     for weight, node in plan.uses.readings.items():
-        yield TextEdit(weight, node, rendered("whole", name=weight.attr))
+        yield TextEdit(weight, node, rendered("whole", replace(plain, name=weight.attr)))
     for assignment in plan.uses.assignments.values():
         yield _assignment_edit(source, helper, assignment, templates)
     for repeat in plan.uses.repeats.values():
