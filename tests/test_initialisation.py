@@ -64,7 +64,7 @@ def messages(code: str) -> list[str]:
             "m.groups > 1: m.dilation = 2: the groups of a branch are 1",
         ),
         (
-            "m.weight.data.fill_(1 / m.weight.data.norm())",
+            "m.weight.data.div_(m.weight.data.norm())",
             "m.weight.data.norm: the norm of a branch's weight is that of one group",
         ),
     ],

@@ -32,7 +32,8 @@ _BY_SHAPE: Final = frozenset(
     )
 )
 _CHANNELS: Final = frozenset(("in_channels", "out_channels"))
-_OF_WHOLE: Final = frozenset(("shape", "size", "numel", "norm", "mean", "std"))
+_OVER_ALL: Final = frozenset(("norm", "mean", "std"))
+_OF_WHOLE: Final = _OVER_ALL | {"shape", "size", "numel"}
 _FANS: Final = frozenset(("_calculate_correct_fan", "_calculate_fan_in_and_fan_out"))
 
 
@@ -120,7 +121,8 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
         return ""
     inside = ast.walk(_function_around(source, attribute))
     names = {each.attr for each in inside if isinstance(each, ast.Attribute)}
-    if names.isdisjoint(_BY_ELEMENT) or (is_channels and "groups" in names):
+    gives_values = attribute.attr in _OVER_ALL or not names.isdisjoint(_BY_ELEMENT)
+    if not gives_values or (is_channels and "groups" in names):
         return ""
     if is_channels:
         return f"{attribute.attr} of a branch is that of one group"
