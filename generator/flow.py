@@ -44,8 +44,6 @@ _NAMING: Final = frozenset(("dict", "collections.OrderedDict"))
 _CHILDREN: Final = frozenset(
     ("children", "named_children", "_modules", "get_submodule", "__dict__")
 )
-
-
 # Expressions that are, or hold, one of those in them.
 _HOLDING = (
     *(ast.Starred, ast.List, ast.Tuple, ast.Set, ast.BoolOp, ast.BinOp),

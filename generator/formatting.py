@@ -61,12 +61,14 @@ class Formatter:
     def broken_expression(self, code: str, indent: str) -> list[str]:
         """The lines of an expression that has to be broken, to stand at an indent, without it."""
         width = min(self.line_length - len(indent.expandtabs(4)), len(code))
-        lines = self._format(f"_ = ({code})", width).split("\n")
-        return [lines[0].removeprefix("_ = "), *lines[1:]]
+        return self._expression_lines(code, width)
 
     def fitted_expression(self, code: str, indent: str) -> list[str]:
         """The lines of an expression that stands at an indent with a comma after it, without it."""
         width = self.line_length - len(indent.expandtabs(4)) + len("_ = ") - len(",")
+        return self._expression_lines(code, width)
+
+    def _expression_lines(self, code: str, width: int) -> list[str]:
         lines = self._format(f"_ = ({code})", width).split("\n")
         return [lines[0].removeprefix("_ = "), *lines[1:]]
 

@@ -1,4 +1,4 @@
-"""Where in a module new imports and new definitions go, and how torch is called up there."""
+"""Where in a module new imports and new definitions go."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from .fragment import Fragment
 from .outcome import TemplateError
 from .scopes import FUNCTIONS
 from .source import LINE_END, Source, Span
-from .splicing import Splice, TextRewrite, repeated, spliced
+from .splicing import Splice, TextRewrite, longest, repeated, spliced
 
 _COMPOUND = (
     *(*FUNCTIONS, ast.ClassDef, ast.If, ast.For, ast.AsyncFor, ast.While),
@@ -136,12 +136,12 @@ class _StatementRewrite:
         span, indent = self.source.span(self.statement), self._indent()
         fragment = Fragment(self.source, span, self.edits, self.formatter)
         trailing = self._trailing_comment(span)
-        limit = max(self.formatter.line_length, _longest(fragment.text + trailing, indent))
+        limit = max(self.formatter.line_length, longest(indent + fragment.text + trailing))
         outcome = fragment.run()
-        if _longest(outcome.code + trailing, indent) > limit:
+        if longest(indent + outcome.code + trailing) > limit:
             outcome = fragment.run(short=True)
         code = outcome.code.replace("\n", self.line_end)
-        if _longest(outcome.code, indent) > limit:
+        if longest(indent + outcome.code) > limit:
             lines = self.formatter.statements(outcome.code, indent)
             code = self.formatter.joined(lines, indent)
         before = fragment.comments()
@@ -220,9 +220,3 @@ def _block_of(source: Source, statement: ast.stmt) -> list[ast.stmt]:
     parent = source.parent(statement)
     blocks = (value for _, value in ast.iter_fields(parent) if isinstance(value, list))
     return next(block for block in blocks if statement in block)
-
-
-def _longest(code: str, indent: str) -> int:
-    """The length of the longest line of a statement at an indent."""
-    first, *others = code.split("\n")
-    return max(len(indent) + len(first), *map(len, others), 0)

@@ -75,7 +75,7 @@ class TextRewrite:
         broken = any(LINE_END.search(each.text) for each in splices)
         if broken and not may_break:
             return False
-        return _longest(after) <= max(self.formatter.line_length, _longest(before))
+        return longest(after) <= max(self.formatter.line_length, longest(before))
 
     def _formatted(self, splice: Splice) -> Splice | None:
         """An expression that begins its line, formatted; None where it does not."""
@@ -136,5 +136,6 @@ def spliced(source: Source, span: Span, splices: Iterable[Splice]) -> str:
     return text + source.text[start : span.end]
 
 
-def _longest(text: str) -> int:
+def longest(text: str) -> int:
+    """The length of the longest line."""
     return max(map(len, LINE_END.split(text)))

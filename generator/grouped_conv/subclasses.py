@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..classes import Class, ClassIndex
-from ..convolutions import GROUPS_POSITION, ConvClass, conv_class
+from ..convolutions import GROUPS_POSITION, conv_class
 from ..names import meaning
 from ..scopes import FUNCTIONS, Function
 from .by_filter import is_by_filter
@@ -32,14 +32,12 @@ class Subclass:
     Attributes:
         node: its definition.
         base: the name of torch's class, such as ``Conv2d``.
-        conv: that class; None for the private base of all.
         refusal: why it cannot be split; empty where it can.
         has_forward: whether its branches must be of the class itself, for what its forward adds.
     """
 
     node: ast.ClassDef
     base: str
-    conv: ConvClass | None
     refusal: str = ""
     has_forward: bool = False
 
@@ -50,14 +48,13 @@ def find_subclass(index: ClassIndex, node: ast.ClassDef) -> Subclass | None:
     for each in lineage:
         for base in each.node.bases:
             path = meaning(index.source, base).path
-            conv = conv_class(path)
-            if conv is not None or path == _CONV_BASE:
+            if _is_conv_path(path):
                 name = path.rpartition(".")[2]
                 refusal = _refusal(index, lineage, path)
                 has_forward = any("forward" in one.names for one in lineage)
                 if not refusal and not has_forward:
                     refusal = _is_told_apart(index, lineage)
-                return Subclass(node, name, conv, refusal, has_forward)
+                return Subclass(node, name, refusal, has_forward)
     return None
 
 
@@ -114,8 +111,6 @@ def _is_told_apart(index: ClassIndex, lineage: list[Class]) -> str:
         for node in ast.walk(each.node):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
                 own.add(node.attr)
-    if "reset_parameters" in {name for each in lineage for name in each.names}:
-        own.add("reset_parameters")
     inside = {id(node) for each in lineage for node in ast.walk(each.node)}
     for node in index.source.nodes:
         if isinstance(node, ast.Attribute) and node.attr in own and id(node) not in inside:
@@ -155,7 +150,11 @@ def _is_conv(index: ClassIndex, each: Class, shown: str) -> bool:
         for base in each.node.bases
         if index.source.code(base) == shown
     )
-    return any(conv_class(path) is not None or path == _CONV_BASE for path in paths)
+    return any(map(_is_conv_path, paths))
+
+
+def _is_conv_path(path: str) -> bool:
+    return conv_class(path) is not None or path == _CONV_BASE
 
 
 def _refusal_of_method(index: ClassIndex, method: Function) -> str:
