@@ -231,8 +231,7 @@ class _Search:
         """Reach what goes over a container that the object is put into by its own methods."""
         owner = self.index.self_class(instance)
         if isinstance(instance, ast.Call) and getattr(instance.func, "id", "") == "super":
-            around = self.source.ancestors(instance)
-            owner = next((each for each in around if isinstance(each, ast.ClassDef)), None)
+            owner = self.source.class_around(instance)
         if owner is None:
             return
         relatives = self.index.classes[owner].relatives()

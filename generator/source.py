@@ -86,6 +86,14 @@ class Source:
         span = self.span(node)
         return self.text[span.start : span.end]
 
+    def one_line(self, node: ast.expr | ast.stmt) -> str:
+        """The text of a node, with a space for each stretch of white space."""
+        return " ".join(self.code(node).split())
+
+    def class_around(self, node: ast.AST) -> ast.ClassDef | None:
+        """The innermost class that a node stands in."""
+        return next((each for each in self.ancestors(node) if isinstance(each, ast.ClassDef)), None)
+
     def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         """Line and column of a node as people count them: from 1, in characters."""
         start = self.offset(node.lineno, node.col_offset)

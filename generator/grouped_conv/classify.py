@@ -169,7 +169,7 @@ def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
         return None
     if indirect.kind == "refused":
         return _unsplit(indirect.reason)
-    shown = " ".join(values.index.source.code(site.call.func).split())
+    shown = values.index.source.one_line(site.call.func)
     if indirect.subclass is not None:
         return Deferred(site, f"{shown} is a subclass of {indirect.subclass.base}")
     if indirect.kind == "partial":
@@ -253,7 +253,7 @@ def _unknown(values: Values, site: Site, name: str) -> str:
     expression = site.arguments.by_name.get(name)
     if expression is None:
         return f"{name} may be among the *args or **kwargs, known only at run time"
-    shown = f"{name}={' '.join(values.index.source.code(expression).split())}"
+    shown = f"{name}={values.index.source.one_line(expression)}"
     try:
         values.evaluate(expression)
     except Unknown:

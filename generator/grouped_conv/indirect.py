@@ -77,7 +77,7 @@ def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
 def _initialiser(index: ClassIndex, call: ast.Call) -> Indirect | None:
     """What a subclass passes to the ``__init__`` of its base: it is split where it is called."""
     source = index.source
-    owner = next((each for each in source.ancestors(call) if isinstance(each, ast.ClassDef)), None)
+    owner = source.class_around(call)
     subclass = find_subclass(index, owner) if owner is not None else None
     if subclass is None or any(
         isinstance(each.func, ast.Name) and meaning(source, each.func).node is owner
@@ -103,7 +103,7 @@ def _is_in_forward(source: Source, call: ast.Call) -> bool:
 def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     module, _, name = path.rpartition(".")
     if is_functional_convolution(path):
-        shown = _shown(index.source.code(call.func))
+        shown = _shown(index.source, call.func)
         return Indirect(
             "refused", f"{shown} is a function: there is no module to split, and PLiNIO takes none"
         )
@@ -115,7 +115,7 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     if conv_class(module) is not None and name == "__init__":
         return _initialiser(index, call) or Indirect(
             "refused",
-            f"{_shown(index.source.code(call.func))} is called for an object that is there",
+            f"{_shown(index.source, call.func)} is called for an object that is there",
         )
     if module.partition(".")[0] in _OTHER_FRAMEWORKS:
         return None
@@ -204,7 +204,7 @@ def _mentioned(source: Source, value: ast.expr) -> Iterator[str]:
                     yield source.code(node)
 
 
-def _shown(code: str) -> str:
+def _shown(source: Source, function: ast.expr) -> str:
     """Code on one line, cut where it is long."""
-    line = " ".join(code.split())
+    line = source.one_line(function)
     return line if len(line) <= 40 else f"{line[:37]}..."
