@@ -103,6 +103,18 @@ def _parser() -> argparse.ArgumentParser:
         type=_directory,
         help="take templates from this directory where it has them",
     )
+    parser.add_argument(
+        "--no-checkpoint",
+        dest="checkpoint",
+        action="store_false",
+        help="leave out what loads the weights of the original by their names there",
+    )
+    parser.add_argument(
+        "--no-norm",
+        dest="norm",
+        action="store_false",
+        help="leave a BatchNorm that follows a grouped convolution after the concatenation",
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     _add_options_of_trees(parser)
     return parser
@@ -173,7 +185,14 @@ def _run_tree(parsed: argparse.Namespace, report: Report) -> Status:
 def _options(parsed: argparse.Namespace, path: str) -> Options:
     black = black_config(path)
     try:
-        return Options(parsed.style, parsed.max_unroll, parsed.templates, black)
+        return Options(
+            parsed.style,
+            parsed.max_unroll,
+            parsed.templates,
+            black,
+            checkpoint=parsed.checkpoint,
+            norm=parsed.norm,
+        )
     except ValueError as error:
         raise ConfigError(f"pyproject.toml: {error}") from error
 

@@ -83,12 +83,14 @@ class Insertion:
         code: the statements.
         blank_lines: how many empty lines follow them.
         blank_lines_above: how many stand before them, if there is anything.
+        indent: of the statements; None for that of the line.
     """
 
     offset: int
     code: str
     blank_lines: int = 0
     blank_lines_above: int = 0
+    indent: str | None = None
 
 
 Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | RepeatEdit | Insertion

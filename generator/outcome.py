@@ -28,6 +28,9 @@ class Options:
         black: the ``[tool.black]`` table of the project that the source belongs to.
         helper_module: the module to import the helper of the module style from, as it stands after
             ``from``, such as ``..splitting``; empty to emit the helper in the source itself.
+        checkpoint: whether the new source loads the state dict of the original.
+        norm: whether a BatchNorm or InstanceNorm that follows a grouped convolution becomes one
+            for each branch, where that is the same.
 
     Raises:
         ValueError: ``style`` is not one of ``STYLES``, ``max_unroll`` is below 1, or black's line
@@ -39,6 +42,8 @@ class Options:
     templates: Path | None = None
     black: Mapping[str, object] = field(default_factory=dict)
     helper_module: str = ""
+    checkpoint: bool = True
+    norm: bool = True
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:

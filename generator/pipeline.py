@@ -63,7 +63,7 @@ def helper_source(options: Options = _DEFAULTS) -> str:
     from .formatting import Formatter
     from .templating import Templates
 
-    code = grouped_conv.helper_source(Templates(options.templates))
+    code = grouped_conv.helper_source(Templates(options.templates), options.checkpoint)
     lines = Formatter(options.black, indentation="    ", line_end="\n").statements(code, "")
     return "\n".join([*lines, ""])
 

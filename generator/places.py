@@ -71,6 +71,19 @@ def line_above_comments(source: Source, statement: ast.stmt) -> int:
     return start
 
 
+def line_after(source: Source, statement: ast.stmt, indent: str) -> int:
+    """Where the line begins after a statement, and after the comments that end its block."""
+    at = _next_line(source, statement)
+    while at < len(source.text):
+        line = source.line_of(at)
+        text = source.text[line.start : line.end]
+        is_inside = text.startswith(indent) and text[len(indent) :][:1].isspace()
+        if not (is_inside and text.lstrip().startswith("#")):
+            break
+        at = _line_end(source, line.end)
+    return at
+
+
 def _imports(source: Source) -> list[ast.Import | ast.ImportFrom]:
     """The imports of the module that stand at the start of a line, or in a try there."""
     return [
@@ -126,9 +139,13 @@ def _must_come_first(statement: ast.stmt) -> bool:
 
 
 def _next_line(source: Source, statement: ast.stmt) -> int:
-    line = source.line_of(source.span(statement).end)
-    ends = source.text[line.end : line.end + 2]
-    return line.end + (2 if ends == "\r\n" else len(ends[:1]))
+    return _line_end(source, source.line_of(source.span(statement).end).end)
+
+
+def _line_end(source: Source, end: int) -> int:
+    """Where the next line begins after the end of one."""
+    ends = source.text[end : end + 2]
+    return end + (2 if ends == "\r\n" else len(ends[:1]))
 
 
 def _outermost(source: Source, node: ast.AST) -> ast.AST:

@@ -77,14 +77,18 @@ def _compile(text: str) -> None:
 
 
 def _insert(source: Source, insertion: Insertion, formatter: Formatter) -> Splice:
-    indent = source.indent_of_line(insertion.offset)
+    indent = insertion.indent
+    if indent is None:
+        indent = source.indent_of_line(insertion.offset)
     code = formatter.joined(formatter.statements(insertion.code, indent), indent)
     before = LINE_END.split(source.text[: insertion.offset])[:-1]
     empty = len(list(takewhile(lambda line: not line.strip(), reversed(before))))
     above = max(insertion.blank_lines_above - empty, 0) if len(before) > empty else 0
     span = Span(insertion.offset, insertion.offset)
     end = source.line_end
-    return Splice(span, end * above + indent + code + end * (1 + insertion.blank_lines))
+    if source.text[: insertion.offset][-1:] in "\r\n":  # or nothing
+        return Splice(span, end * above + indent + code + end * (1 + insertion.blank_lines))
+    return Splice(span, end * (1 + above) + indent + code)  # after a last line without an end
 
 
 class _StatementRewrite:

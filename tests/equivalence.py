@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gencode import Options, Record, Result, split_source
+from gencode import Options, Result, split_source
 
 torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 
@@ -33,33 +33,13 @@ def randomise(model: nn.Module) -> None:
             nn.init.uniform_(value, 0.5, 1.5) if positive else nn.init.normal_(value, std=0.5)
 
 
-def carried_over(
-    original: nn.Module, split: nn.Module, records: tuple[Record, ...], values: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """What belongs to the original's weights, under the names that the split model gives them."""
-    carried = dict(values)
-    for prefix, owner in original.named_modules():
-        classes = [each.__name__ for each in type(owner).__mro__]
-        for record in records:
-            if record.style == "explicit" and record.owner in classes:
-                paths = [f"{prefix}.{path}".lstrip(".") for path in record.branches]
-                _take_apart(carried, f"{prefix}.{record.attribute}".lstrip("."), paths)
-    modules = dict(split.named_modules())
-    for name, each in original.named_modules():
-        if isinstance(each, nn.modules.conv._ConvNd) and name in modules:
-            convs = getattr(modules[name], "convs", modules[name])
-            if isinstance(convs, nn.ModuleList):
-                inside = "" if convs is modules[name] else ".convs"
-                _take_apart(carried, name, [f"{name}{inside}.{i}" for i in range(len(convs))])
-    return carried
-
-
-def _take_apart(values: dict[str, Tensor], name: str, branches: list[str]) -> None:
-    """Give the branches their parts of what belongs to a convolution."""
-    for key in [each for each in values if each.startswith(f"{name}.")]:
-        whole = values.pop(key)
-        for path, part in zip(branches, whole.chunk(len(branches)), strict=True):
-            values[path + key.removeprefix(name)] = part.clone()
+def carried_over(split: nn.Module, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What belongs to an original's state dict, as the split model loads it."""
+    before = {name: each.clone() for name, each in split.state_dict().items()}
+    split.load_state_dict(values)
+    loaded = {name: each.clone() for name, each in split.state_dict().items()}
+    split.load_state_dict(before)
+    return loaded
 
 
 def grouped_left(model: nn.Module) -> list[str]:
@@ -90,34 +70,36 @@ def assert_equivalent(
     original = build(run_source(source)).double()
     randomise(original)
     split = build(run_source(result.text.replace(*edit))).double()
-    split.load_state_dict(carried_over(original, split, result.records, original.state_dict()))
+    split.load_state_dict(original.state_dict())
     unsplit = [record for record in result.records if record.status == "unsplit"]
     assert len(grouped_left(split)) == len(unsplit)
     assert grouped_left(original)
     for mode in (False, True):
         original.train(mode)
         split.train(mode)
-        _assert_same(original, split, result.records, inputs)
+        _assert_same(original, split, inputs)
     return result
 
 
-def _assert_same(
-    original: nn.Module, split: nn.Module, records: tuple[Record, ...], inputs: tuple[Tensor, ...]
-) -> None:
+def _assert_same(original: nn.Module, split: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     expected, found = _run(original, inputs), _run(split, inputs)
     for one, other in zip(expected, found, strict=True):
         assert one.std() > 0, "a constant proves nothing"
         torch.testing.assert_close(other, one, rtol=1e-9, atol=1e-9)
-    gradients = carried_over(original, split, records, _gradients(original))
-    assert gradients.keys() == _gradients(split).keys()
+    gradients = carried_over(split, _gradients(original))
     for name, gradient in _gradients(split).items():
         torch.testing.assert_close(gradient, gradients[name], rtol=1e-8, atol=1e-8)
-    for name, buffer in original.named_buffers():
-        torch.testing.assert_close(split.get_buffer(name), buffer, rtol=1e-9, atol=1e-9)
+    for name, value in carried_over(split, original.state_dict()).items():
+        torch.testing.assert_close(split.state_dict()[name], value, rtol=1e-9, atol=1e-9)
 
 
 def _gradients(model: nn.Module) -> dict[str, Tensor]:
-    return {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
+    """The state of a model with the gradients in place of its parameters, or 0 for none."""
+    gradients = {
+        name: torch.zeros_like(each) if each.grad is None else each.grad
+        for name, each in model.named_parameters(remove_duplicate=False)
+    }
+    return {name: gradients.get(name, each) for name, each in model.state_dict().items()}
 
 
 def _run(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:

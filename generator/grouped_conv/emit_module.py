@@ -46,13 +46,14 @@ class SiteContext:
     expands: bool = False
 
 
-def make_module_edits(source: Source, plan: ModulePlan, templates: Templates) -> Iterator[Edit]:
+def make_module_edits(
+    source: Source, plan: ModulePlan, helper: Helper, templates: Templates
+) -> Iterator[Edit]:
     """The edits that carry the plan out, but for those that put the helper into the source.
 
     Raises:
         TemplateError: a template is faulty; raised when the edit's code is emitted.
     """
-    helper = plan.helper
 
     def rendered(macro: str, context: SiteContext) -> Callable[[str], str]:
         return lambda code: templates.render(TEMPLATE, macro, replace(context, code=code))

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from ..templating import Templates
 
 TEMPLATE: Final = "module.py.jinja"
-_FUNCTIONS: Final = ("split", "by_filter", "build", "apply", "parts", "whole", "assign")
-_ALL_FEATURES: Final = frozenset(("transposed", "held", *_FUNCTIONS))
+_FUNCTIONS: Final = (
+    *("split", "by_filter", "build", "apply", "parts", "whole", "assign"),
+    *("load", "split_norm", "norms", "join"),
+)
+_ALL_FEATURES: Final = frozenset(("module", "norm", "transposed", "held", *_FUNCTIONS))
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|build_split)(_\d+)?")
 
 
@@ -45,6 +48,12 @@ class Names:
     parts: str = "parts_of"
     whole: str = "joined"
     assign: str = "parts_with"
+    cut: str = "equal_parts"
+    load: str = "load_parts"
+    norm: str = "SplitNorm"
+    split_norm: str = "split_norm"
+    norms: str = "split_norms"
+    join: str = "join_outputs"
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,7 @@ def _is_helper(source: Source, function: ast.expr | None) -> bool:
 def _is_ours(binding: Binding) -> bool:
     """Whether a function is the helper's, and not one that has its name by chance."""
     names = {each.id for each in ast.walk(binding.node) if isinstance(each, ast.Name)}
-    known = {str(each.default) for each in fields(Names)}
+    known = {str(each.default) for each in fields(Names)} | {"error_msgs"}
     return binding.kind == "function" and any(re.sub(r"_\d+$", "", each) in known for each in names)
 
 
@@ -171,13 +180,15 @@ def make_helper(
             missing.append(path if found == path else f"{path} as {found}")
         return found
 
-    torch = spelled("torch")
-    modules = Modules(
-        torch,
-        spell_in_module(source, "torch.nn", before) or f"{torch}.nn",
-        spelled("copy"),
-        spelled("warnings") if "held" in features else "",
-    )
+    modules = Modules()
+    if "module" in features:
+        torch = spelled("torch")
+        modules = Modules(
+            torch,
+            spell_in_module(source, "torch.nn", before) or f"{torch}.nn",
+            spelled("copy"),
+            spelled("warnings") if "held" in features else "",
+        )
     return Helper(Names(**names), features, modules, missing=tuple(missing))
 
 
@@ -217,9 +228,10 @@ def _is_there(source: Source, features: frozenset[str]) -> bool:
     return all(map(_is_ours, functions)) and ("held" not in features or bool(asks))
 
 
-def helper_source(templates: Templates) -> str:
+def helper_source(templates: Templates, checkpoint: bool) -> str:
     """The module that holds all of the helper, for sources that import it; not formatted."""
-    return templates.render(TEMPLATE, "module", Helper(Names(), _ALL_FEATURES))
+    features = _ALL_FEATURES if checkpoint else _ALL_FEATURES - {"load"}
+    return templates.render(TEMPLATE, "module", Helper(Names(), features))
 
 
 def insert_imports(

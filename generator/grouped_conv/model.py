@@ -29,6 +29,11 @@ class SplitAttribute:
     names: tuple[str, ...]
 
     @property
+    def owner(self) -> ast.ClassDef:
+        """The class that it is an attribute of."""
+        return self.candidates[0].owner
+
+    @property
     def attribute(self) -> str:
         """Its name."""
         return self.candidates[0].attribute

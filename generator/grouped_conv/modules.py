@@ -12,7 +12,6 @@ from ..flow import Flow
 from ..names import meaning
 from ..places import place_for_definition
 from .classify import Deferred
-from .helper import Helper, make_helper
 from .objects import find_uses
 from .reach import check_reach
 from .refusal import Refusal, line_of
@@ -27,13 +26,13 @@ class ModulePlan:
     Attributes:
         sites: the constructions.
         uses: what must change besides.
-        helper: what of the helper is needed.
+        features: what of the helper is needed.
         normalised: the sites that weight_norm is applied to.
     """
 
     sites: tuple[Deferred, ...]
     uses: Uses
-    helper: Helper
+    features: frozenset[str]
     normalised: frozenset[ast.Call]
 
     def changed(self) -> list[ast.expr]:
@@ -69,8 +68,8 @@ class ModuleStyle:
         check_reach(self.index, reached)
         return find_uses(self.index, reached)
 
-    def plan(self, deferred: Iterable[tuple[Deferred, Uses]], path: str) -> ModulePlan:
-        """Plan some sites with what each uses; ``path`` is the module of the helper."""
+    def plan(self, deferred: Iterable[tuple[Deferred, Uses]]) -> ModulePlan:
+        """Plan some sites with what each uses."""
         sites = []
         uses = Uses()
         normalised = set()
@@ -79,9 +78,7 @@ class ModuleStyle:
             uses.add(used)
             if used.applications:
                 normalised.add(site.site.call)
-        users = [each.site.call for each in sites]
-        helper = make_helper(self.index.source, self._features(sites, uses), users, path)
-        return ModulePlan(tuple(sites), uses, helper, frozenset(normalised))
+        return ModulePlan(tuple(sites), uses, self._features(sites, uses), frozenset(normalised))
 
     def _check_place(self, deferred: Deferred) -> None:
         """See that the helper, and what calls it, have a place to stand at."""
@@ -94,7 +91,7 @@ class ModuleStyle:
                 raise Refusal("its class stands in parentheses")
 
     def _features(self, sites: list[Deferred], uses: Uses) -> frozenset[str]:
-        found = {_feature(each) for each in sites}
+        found = {"module", *map(_feature, sites)}
         if "build" in found:
             found.add("split")
         if any(self._conv(each) is None and not is_by_filter(each) for each in sites):

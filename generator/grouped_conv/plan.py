@@ -19,8 +19,9 @@ from .classify import Candidate, Deferred, Verdict, classify, self_target, singl
 from .emit import make_edits
 from .emit_module import make_module_edits
 from .find import Site, find_sites
-from .helper import insert_helper, insert_imports
+from .helper import Helper, insert_helper, insert_imports, make_helper
 from .initialisation import warn_of_initialisation
+from .loading import check_loading, insert_loading
 from .model import Definition, SplitAttribute, Use
 from .modules import ModulePlan, ModuleStyle, is_by_filter
 from .refusal import Refusal
@@ -47,6 +48,8 @@ class Plan:
         definitions: the assignments to replace.
         uses: the calls to replace.
         modules: what is split where it is built; None for nothing.
+        attributes: what is split by writing its definitions and uses.
+        helper: what the new source needs of the helper; None for nothing.
         missing: the modules that the source must import, with ``as`` where under another name.
     """
 
@@ -55,6 +58,8 @@ class Plan:
     definitions: tuple[Definition, ...]
     uses: tuple[Use, ...]
     modules: ModulePlan | None
+    attributes: tuple[SplitAttribute, ...]
+    helper: Helper | None
     missing: tuple[str, ...]
 
     @property
@@ -65,15 +70,19 @@ class Plan:
     @property
     def imports_helper(self) -> bool:
         """Whether the new source imports the helper of the module style."""
-        return self.modules is not None and bool(self.modules.helper.path)
+        return self.helper is not None and bool(self.helper.path)
 
     def edits(self, source: Source, templates: Templates) -> Iterator[Edit]:
         """The edits that carry the plan out."""
-        users = [each.site.call for each in self.modules.sites] if self.modules else []
+        users = _users(self.modules, self.attributes)
         yield from insert_imports(source, self.missing, users, templates)
-        if self.modules is not None:
-            yield from insert_helper(source, self.modules.helper, users, templates)
-            yield from make_module_edits(source, self.modules, templates)
+        if self.helper is not None:
+            yield from insert_helper(source, self.helper, users, templates)
+            if "load" in self.helper.features:
+                load = self.helper.names.load
+                yield from insert_loading(source, self.attributes, load, templates)
+            if self.modules is not None:
+                yield from make_module_edits(source, self.modules, self.helper, templates)
         yield from make_edits(source, self.definitions, self.uses, templates)
 
 
@@ -139,14 +148,17 @@ class _Planning:
             self.records += [self._split_by_helper(each, modules) for each in modules.sites]
         if attributes or modules:
             self.warnings += warn_of_initialisation(self.index.source)
+        helper = self._helper(attributes, modules)
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
-        missing += modules.helper.missing if modules else ()
+        missing += helper.missing if helper else ()
         return Plan(
             tuple(sorted(self.records, key=_place)),
             tuple(sorted(self.warnings, key=_place)),
             tuple(definitions),
             tuple(uses),
             modules,
+            tuple(attributes),
+            helper,
             tuple(dict.fromkeys(missing)),
         )
 
@@ -164,7 +176,19 @@ class _Planning:
     def _modules(self) -> ModulePlan | None:
         if not self.deferred:
             return None
-        return self.style.plan(self.deferred, self.options.helper_module)
+        return self.style.plan(self.deferred)
+
+    def _helper(
+        self, attributes: list[SplitAttribute], modules: ModulePlan | None
+    ) -> Helper | None:
+        features = set(modules.features) if modules else set()
+        if self.options.checkpoint and (modules or attributes):
+            features.add("load")
+        if not features:
+            return None
+        users = _users(modules, attributes)
+        path = self.options.helper_module
+        return make_helper(self.index.source, frozenset(features), users, path)
 
     def _check_apart(self, attributes: list[SplitAttribute], modules: ModulePlan | None) -> None:
         """See that no statement changes in both ways."""
@@ -199,6 +223,12 @@ class _Planning:
         )
 
 
+def _users(modules: ModulePlan | None, attributes: Iterable[SplitAttribute]) -> list[ast.expr]:
+    """The expressions that need the helper to be defined before them."""
+    users: list[ast.expr] = [each.site.call for each in modules.sites] if modules else []
+    return users + [each.candidates[0].site.call for each in attributes]
+
+
 def _place(each: Record | Warning) -> tuple[int, int]:
     return each.line, each.column
 
@@ -215,6 +245,8 @@ def _split(
             f"self.{first.attribute} is assigned convolutions that differ in class,"
             " in_channels or groups"
         )
+    if options.checkpoint:
+        check_loading(index.classes[first.owner])
     calls = find_calls(index, first.owner, first.attribute, [each.target for each in candidates])
     style = _style(options, first)
     names = _branch_names(index, first, given) if style == "explicit" else ()

@@ -1,0 +1,91 @@
+"""Have a class load the weights of an original into the attributes that were split."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ..edits import Insertion
+from ..naming import mangled
+from ..places import line_after
+from ..source import Source
+from .model import SplitAttribute
+from .refusal import Refusal
+
+if TYPE_CHECKING:
+    from ..classes import Class
+    from ..templating import Templates
+
+METHOD: Final = "_load_from_state_dict"
+
+
+@dataclass(frozen=True)
+class PartsContext:
+    """An attribute that was split: its name, and the code of the list of its parts' paths."""
+
+    name: str
+    paths: str
+
+
+@dataclass(frozen=True)
+class OwnerContext:
+    """What the macro ``method`` is given as ``owner``.
+
+    Attributes:
+        load: the name of the helper's function.
+        parts: the attributes.
+    """
+
+    load: str
+    parts: tuple[PartsContext, ...]
+
+
+def check_loading(owner: Class) -> None:
+    """See that a class can be given a method that loads its weights.
+
+    Raises:
+        Refusal: it has one.
+    """
+    if METHOD in owner.names:
+        raise Refusal(f"{owner.node.name} loads its weights by a {METHOD} of its own")
+
+
+def insert_loading(
+    source: Source, attributes: Iterable[SplitAttribute], load: str, templates: Templates
+) -> Iterator[Insertion]:
+    """What gives each class with split attributes the method that loads their weights."""
+    by_owner: dict[ast.ClassDef, list[SplitAttribute]] = defaultdict(list)
+    for each in attributes:
+        by_owner[each.owner].append(each)
+    for owner, split in by_owner.items():
+        split.sort(key=lambda each: source.span(each.candidates[0].statement))
+        parts = tuple(part for each in split for part in _parts(owner, each))
+        code = templates.render("checkpoint.py.jinja", "method", OwnerContext(load, parts))
+        method = _method(source, owner, split[0])
+        indent = source.indent_of_line(source.span(method).start)
+        yield Insertion(
+            line_after(source, method, indent), code, blank_lines_above=1, indent=indent
+        )
+
+
+def _parts(owner: ast.ClassDef, attribute: SplitAttribute) -> Iterator[PartsContext]:
+    name = mangled(owner, attribute.attribute)
+    if attribute.style == "explicit":
+        names = ", ".join(f'"{mangled(owner, each)}"' for each in attribute.names)
+        yield PartsContext(name, f"[{names}]")
+        return
+    count = str(attribute.groups)
+    if attribute.groups is None or attribute.may_be_plain:
+        count = f'len(getattr(self, "{name}", ()))'
+    yield PartsContext(name, f'[f"{name}.{{i}}" for i in range({count})]')
+
+
+def _method(source: Source, owner: ast.ClassDef, attribute: SplitAttribute) -> ast.stmt:
+    """The statement of the class's body that builds an attribute: most often its __init__."""
+    around = [*source.ancestors(attribute.candidates[0].statement)]
+    method = around[around.index(owner) - 1]
+    assert isinstance(method, ast.stmt)
+    return method
