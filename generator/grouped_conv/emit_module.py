@@ -10,6 +10,7 @@ from ..edits import Codes, Edit, RepeatEdit, TextEdit
 from ..naming import fresh, names_in, outermost_function
 from ..source import Source
 from .helper import TEMPLATE, Helper
+from .norms.emit import make_norm_edits
 from .modules import ModulePlan, is_by_filter, is_partial
 from .weights import Assignment, Repeat
 
@@ -67,6 +68,7 @@ def make_module_edits(
             yield TextEdit(
                 call, call, rendered("wrapped", replace(plain, by_filter=is_by_filter(each)))
             )
+    yield from make_norm_edits(source, plan.norms, helper, templates)
     for call in plan.uses.applications:
         context = replace(plain, function=source.code(call.func))
         yield TextEdit(call, call.args[0], rendered("applied", context))

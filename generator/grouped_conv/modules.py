@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from ..classes import ClassIndex
 from ..convolutions import ConvClass, conv_class
-from ..flow import Flow
+from ..flow import Flow, Reached
 from ..names import meaning
 from ..places import place_for_definition
 from .classify import Deferred
+from .norms.plan import NormPlan, plan_norms
 from .objects import find_uses
 from .reach import check_reach
 from .refusal import Refusal, line_of
@@ -26,12 +27,14 @@ class ModulePlan:
     Attributes:
         sites: the constructions.
         uses: what must change besides.
+        norms: what is done with the norms that follow.
         features: what of the helper is needed.
         normalised: the sites that weight_norm is applied to.
     """
 
     sites: tuple[Deferred, ...]
     uses: Uses
+    norms: NormPlan
     features: frozenset[str]
     normalised: frozenset[ast.Call]
 
@@ -41,7 +44,8 @@ class ModulePlan:
         repeated = [each.object for each in uses.repeats.values()]
         assigned = [each.object for each in uses.assignments.values()]
         calls = [each.site.call for each in self.sites]
-        return [*calls, *uses.applications, *uses.firsts, *uses.readings, *repeated, *assigned]
+        norms = self.norms.changed()
+        return [*calls, *norms, *uses.applications, *uses.firsts, *uses.readings, *repeated, *assigned]
 
 
 class ModuleStyle:
@@ -50,6 +54,7 @@ class ModuleStyle:
     def __init__(self, index: ClassIndex) -> None:
         self.index = index
         self.flow = Flow(index)
+        self._reached: dict[ast.Call, Reached] = {}
 
     def uses(self, deferred: Deferred) -> Uses:
         """What must change besides the construction.
@@ -66,10 +71,11 @@ class ModuleStyle:
         follow = self.flow.returned if is_partial(deferred) else self.flow.reached
         reached = follow(deferred.site.call)
         check_reach(self.index, reached)
+        self._reached[deferred.site.call] = reached
         return find_uses(self.index, reached)
 
-    def plan(self, deferred: Iterable[tuple[Deferred, Uses]]) -> ModulePlan:
-        """Plan some sites with what each uses."""
+    def plan(self, deferred: Iterable[tuple[Deferred, Uses]], norm: bool) -> ModulePlan:
+        """Plan some sites with what each uses; ``norm`` says whether norms are split as well."""
         sites = []
         uses = Uses()
         normalised = set()
@@ -78,7 +84,13 @@ class ModuleStyle:
             uses.add(used)
             if used.applications:
                 normalised.add(site.site.call)
-        return ModulePlan(tuple(sites), uses, self._features(sites, uses), frozenset(normalised))
+        norms = NormPlan()
+        if norm:
+            reached = [(each.site, self._reached[each.site.call]) for each in sites]
+            norms = plan_norms(self.index, self.flow, reached)
+            uses.add(norms.uses)
+        features = self._features(sites, uses) | norms.features
+        return ModulePlan(tuple(sites), uses, norms, features, frozenset(normalised))
 
     def _check_place(self, deferred: Deferred) -> None:
         """See that the helper, and what calls it, have a place to stand at."""

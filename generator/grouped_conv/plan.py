@@ -176,7 +176,7 @@ class _Planning:
     def _modules(self) -> ModulePlan | None:
         if not self.deferred:
             return None
-        return self.style.plan(self.deferred)
+        return self.style.plan(self.deferred, self.options.norm)
 
     def _helper(
         self, attributes: list[SplitAttribute], modules: ModulePlan | None
@@ -209,6 +209,7 @@ class _Planning:
         notes = [deferred.reason] if deferred.reason else []
         if site.call in modules.normalised:
             notes.append("PLiNIO takes no convolution under weight_norm")
+        notes += modules.norms.notes.get(site.call, ())
         if is_by_filter(deferred):
             notes.append("PLiNIO takes no subclass")
         line, column = self.index.source.place(site.call)

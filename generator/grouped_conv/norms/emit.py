@@ -1,0 +1,100 @@
+"""Fill the template of norms, and hand the code to the rewriter as edits."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ...edits import Edit, Insertion, TextEdit
+from ...places import line_after, line_of
+from ...source import Source
+from ..helper import Helper
+from .following import Following
+from .pairs import Pair
+from .plan import NormPlan
+
+if TYPE_CHECKING:
+    from ...templating import Templates
+
+TEMPLATE: Final = "norm.py.jinja"
+
+
+@dataclass(frozen=True)
+class NormContext:
+    """What the macros are given as ``norm``.
+
+    Attributes:
+        helper: the helper.
+        code: of the norm, of the nn.Sequential, of the outputs or of the variable.
+        conv: the code of the convolution before it.
+    """
+
+    helper: Helper
+    code: str
+    conv: str = ""
+
+
+def make_norm_edits(
+    source: Source, plan: NormPlan, helper: Helper, templates: Templates
+) -> Iterator[Edit]:
+    """The edits that have norms split where they are built, after convolutions in module style.
+
+    Raises:
+        TemplateError: a template is faulty; raised when the edit's code is emitted.
+    """
+    emission = _Emission(source, helper, templates)
+    for pair in plan.pairs:
+        yield from emission.pair(pair)
+    for each in plan.sequences:
+        if each.after is None:
+            yield TextEdit(each.node, each.node, emission.rendered("listed"))
+        else:
+            code = getattr(each.node, "id", "") or source.code(each.node)
+            yield emission.after(each.after, "listing", code)
+
+
+class _Emission:
+    def __init__(self, source: Source, helper: Helper, templates: Templates) -> None:
+        self.source = source
+        self.helper = helper
+        self.templates = templates
+
+    def rendered(self, macro: str, conv: str = "") -> Callable[[str], str]:
+        """What makes new text of the text of an expression."""
+        return lambda code: self.templates.render(
+            TEMPLATE, macro, NormContext(self.helper, code, conv)
+        )
+
+    def after(self, statement: ast.stmt, macro: str, code: str, conv: str = "") -> Insertion:
+        """A statement behind another one."""
+        indent = self.source.indent_of_line(self.source.span(statement).start)
+        place = line_after(self.source, statement, indent)
+        return Insertion(place, self.rendered(macro, conv)(code), indent=indent)
+
+    def pair(self, pair: Pair) -> Iterator[Edit]:
+        """The edits for the norm after one convolution."""
+        for target in pair.convs if pair.is_late else ():
+            norm = f"{self.source.code(target.value)}.{pair.norm}"
+            statement = self.source.statement(target)
+            yield self.after(statement, "after", norm, self.source.code(target))
+        for store in () if pair.is_late else pair.splitting:
+            conv = f"{self.source.code(store.target.value)}.{pair.conv}"
+            yield TextEdit(store.value, store.value, self.rendered("moved", conv))
+        for call in pair.alone:
+            yield TextEdit(call, call, self.rendered("joined"))
+        for each in pair.followed:
+            if each.may_be_skipped:
+                yield self._joining(each)
+
+    def _joining(self, following: Following) -> Edit:
+        """What joins the outputs where the norm is not applied."""
+        guard = following.guard
+        if isinstance(guard, ast.IfExp):
+            return TextEdit(guard.orelse, guard.orelse, self.rendered("joined"))
+        assert isinstance(guard, ast.If)
+        if not guard.orelse:
+            return self.after(guard, "joining", following.output)
+        code = self.rendered("joining")(following.output)
+        return Insertion(line_of(self.source, guard.orelse[0]), code)

@@ -1,0 +1,101 @@
+"""Tell whether an expression builds a norm that goes over each channel by itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ...classes import ClassIndex
+from ...names import meaning
+from ...scopes import FUNCTIONS
+
+_BY_CHANNEL: Final = re.compile(r"torch\.nn\.(\w+\.)*(SyncBatchNorm|(Batch|Instance)Norm[123]d)")
+_OVER_CHANNELS: Final = re.compile(r"torch\.nn\.(\w+\.)*(GroupNorm|LayerNorm|RMSNorm|LocalResponseNorm)")
+_LIKE_A_NORM: Final = re.compile(r"norm|bn|batch", re.IGNORECASE)
+_BATCH_NORM_PARAMETERS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an expression builds.
+
+    Attributes:
+        name: ``"norm"``, by channel, of torch; ``"unclear"``, what may be one when it is built;
+            ``"coupled"``, a norm over several channels; ``"other"``.
+        reason: why it is to stay after the concatenation, if so.
+    """
+
+    name: Literal["norm", "unclear", "coupled", "other"]
+    reason: str = ""
+
+
+_OTHER = Kind("other")
+_UNCLEAR = Kind("unclear")
+
+
+def kind_of(index: ClassIndex, value: ast.expr | None, attribute: str) -> Kind:
+    """What an expression builds that is given to an attribute."""
+    match value:
+        case ast.IfExp(body=body, orelse=orelse):
+            return _either(kind_of(index, body, attribute), kind_of(index, orelse, attribute))
+        case ast.BoolOp(values=values):
+            return _either(*(kind_of(index, each, attribute) for each in values))
+        case ast.Call():
+            return _of_call(index, value, attribute)
+        case ast.Name():
+            known = index.source.scope(value).only_value(value.id)
+            if known is not None:
+                return kind_of(index, known[1], attribute)
+            return _by_name(value.id, attribute)
+        case None | ast.Constant():
+            return _OTHER
+    return _by_name(index.source.code(value), attribute)
+
+
+def _either(*kinds: Kind) -> Kind:
+    """What one of several is."""
+    found = [each for each in kinds if each.name != "other"]
+    if not found:
+        return _OTHER
+    is_coupled = all(each.name == "coupled" for each in found)
+    return found[0] if is_coupled else _UNCLEAR
+
+
+def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
+    callee = meaning(index.source, call.func)
+    if _BY_CHANNEL.fullmatch(callee.path):
+        return _of_torch(call, callee.path.rpartition(".")[2])
+    if _OVER_CHANNELS.fullmatch(callee.path):
+        name = callee.path.rpartition(".")[2]
+        return Kind("coupled", f"a {name} goes over several channels")
+    if callee.path.startswith("torch."):
+        return _OTHER
+    if isinstance(callee.node, ast.ClassDef):
+        around = index.classes[callee.node].ancestors()
+        bases = [base for each in around for base in each.node.bases]
+        is_norm = any(_BY_CHANNEL.fullmatch(meaning(index.source, each).path) for each in bases)
+        return _UNCLEAR if is_norm else _OTHER
+    if isinstance(callee.node, FUNCTIONS):
+        names = (each for each in ast.walk(callee.node) if isinstance(each, ast.Attribute))
+        if any(_BY_CHANNEL.fullmatch(meaning(index.source, each).path) for each in names):
+            return _UNCLEAR
+    return _by_name(index.source.code(call.func), attribute)
+
+
+def _of_torch(call: ast.Call, name: str) -> Kind:
+    if name.startswith("Instance"):
+        return Kind("norm")
+    given = dict(zip(_BATCH_NORM_PARAMETERS, call.args, strict=False))
+    given |= {str(each.arg): each.value for each in call.keywords}
+    tracks = given.get("track_running_stats")
+    if isinstance(tracks, ast.Constant) and not tracks.value:
+        return Kind("norm", f"a {name} without running statistics is no matter for a branch")
+    is_clear = tracks is None and not any(isinstance(each, ast.Starred) for each in call.args)
+    return Kind("norm") if is_clear and "None" not in given else _UNCLEAR
+
+
+def _by_name(code: str, attribute: str) -> Kind:
+    """What cannot be seen is taken for a norm by its name; when it is built, that is checked."""
+    return _UNCLEAR if _LIKE_A_NORM.search(code) or _LIKE_A_NORM.search(attribute) else _OTHER

@@ -1,0 +1,69 @@
+"""Tell whether an attribute has been given its value when another one is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+
+from ...classes import ClassIndex
+from ...scopes import FUNCTIONS
+from ...source import Source
+
+
+def is_set_before(index: ClassIndex, targets: Collection[ast.Attribute], node: ast.AST) -> bool:
+    """Whether one of some targets is assigned to, whatever happens, before a node is reached.
+
+    They are all attributes of the same objects; the node is in a method of these.
+    """
+    source = index.source
+    wanted = {id(source.statement(each)) for each in targets}
+    function = _function_around(source, node)
+    if any(_sets(each, wanted) for each in _earlier(source, node, function)):
+        return True
+    owner = source.class_around(function)
+    if owner is None or not any(map(_calls_super_init, _earlier(source, node, function))):
+        return False
+    bases = [each for each in index.classes[owner].ancestors() if each.node is not owner]
+    inits = [
+        each for base in bases for each in base.node.body if getattr(each, "name", "") == "__init__"
+    ]
+    return any(_sets(statement, wanted) for each in inits for statement in _body(each))
+
+
+def _earlier(source: Source, node: ast.AST, function: ast.AST) -> Iterator[ast.stmt]:
+    """The statements that have been run when a node of a function is reached."""
+    inner: ast.AST = node
+    for outer in source.ancestors(node):
+        for _, block in ast.iter_fields(outer):
+            if isinstance(block, list) and inner in block and isinstance(inner, ast.stmt):
+                yield from block[: block.index(inner)]
+        if outer is function:
+            return
+        inner = outer
+
+
+def _sets(statement: ast.stmt, wanted: set[int]) -> bool:
+    """Whether a statement is, or surely runs, one of those that are wanted."""
+    if id(statement) in wanted:
+        return True
+    match statement:
+        case ast.If(body=body, orelse=orelse):
+            return all(any(_sets(each, wanted) for each in block) for block in (body, orelse))
+        case ast.With(body=body) | ast.Try(body=body):
+            return any(_sets(each, wanted) for each in body)
+    return False
+
+
+def _calls_super_init(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=called), attr="__init__"))):
+            return isinstance(called, ast.Name) and called.id == "super"
+    return False
+
+
+def _function_around(source: Source, node: ast.AST) -> ast.AST:
+    return next(each for each in source.ancestors(node) if isinstance(each, FUNCTIONS))
+
+
+def _body(node: ast.AST) -> list[ast.stmt]:
+    return getattr(node, "body", [])

@@ -1,0 +1,258 @@
+"""Find the attribute that holds the norm after a convolution, or why that is to stay."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from ...classes import Access, ClassIndex
+from ...flow import Flow
+from ...names import meaning
+from ...scopes import assigned_value
+from ..refusal import Refusal, line_of
+from ..weights import Uses, Weights
+from .following import Following, find_following
+from .kinds import Kind, kind_of
+from .order import is_set_before
+
+_MODULE_METHODS: Final = frozenset(
+    (
+        *("train", "eval", "requires_grad_", "to", "cpu", "cuda", "float", "double", "half"),
+        *("weight", "bias", "stride", "groups", "in_channels", "out_channels", "kernel_size"),
+        *("reset_parameters", "parameters", "padding", "dilation", "apply"),
+    )
+)
+_NORM_READS: Final = frozenset(("num_features", "eps", "momentum", "affine", "track_running_stats"))
+_NORM_METHODS: Final = frozenset(
+    ("train", "eval", "requires_grad_", "to", "cpu", "cuda", "float", "double", "half")
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A place where the norm is given to its attribute.
+
+    Attributes:
+        target: the attribute.
+        value: what it is given.
+        kind: what that builds.
+    """
+
+    target: ast.Attribute
+    value: ast.expr
+    kind: Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A convolution and the norm that takes what it gives, as attributes of one object.
+
+    Attributes:
+        owner: the class whose attribute the convolution is.
+        conv: its attribute.
+        norm: that of the norm.
+        convs: the targets that are given the convolution.
+        stores: where the norm is given to its attribute.
+        followed: the calls of the convolution that the norm follows.
+        alone: those that it does not follow.
+        uses: what must change besides where the norm is split.
+        is_plain: whether nothing else is done with the norm than to call it.
+        is_late: whether the convolution is built after the norm.
+    """
+
+    owner: ast.ClassDef
+    conv: str
+    norm: str
+    convs: tuple[ast.Attribute, ...]
+    stores: tuple[Store, ...]
+    followed: tuple[Following, ...]
+    alone: tuple[ast.Call, ...]
+    uses: Uses = field(default_factory=Uses)
+    is_plain: bool = True
+    is_late: bool = False
+
+    @property
+    def splitting(self) -> list[Store]:
+        """Where it may be given a norm that is to be split."""
+        return _splitting(self.stores)
+
+
+class Pairs:
+    """Finds pairs in one source."""
+
+    def __init__(self, index: ClassIndex, flow: Flow) -> None:
+        self.index = index
+        self.source = index.source
+        self.flow = flow
+        self._found: dict[tuple[ast.ClassDef, str], Pair | Refusal | None] = {}
+
+    def find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
+        """The norm after a convolution; None where there is none, a reason where it is to stay."""
+        if (owner, conv) not in self._found:
+            self._found[owner, conv] = self._find(owner, conv)
+        return self._found[owner, conv]
+
+    def _find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
+        followed, alone = [], []
+        calls = list(self._calls(owner, conv))
+        for call in calls:
+            found = find_following(self.index, call)
+            kinds = self._kinds(owner, found.attribute) if found is not None else {"other"}
+            if found is None or kinds <= {"other"}:
+                alone.append(call)
+            else:
+                followed.append(found)
+        if not followed:
+            return None
+        norm = followed[0].attribute
+        try:
+            stores = tuple(self._stores(owner, norm))
+            self._check_conv(owner, conv, {each.attribute for each in followed}, alone)
+            self._check_kinds(norm, stores)
+            uses, is_plain = self._uses(norm, stores, followed)
+            convs = tuple(self._convs(owner, conv))
+            is_late = self._is_late(convs, stores)
+        except Refusal as refusal:
+            return Refusal(f"self.{norm} stays after the concatenation: {refusal}")
+        return Pair(
+            *(owner, conv, norm, convs, stores),
+            *(tuple(followed), tuple(alone), uses, is_plain, is_late),
+        )
+
+    def _accesses(self, owner: ast.ClassDef, name: str) -> Iterator[Access]:
+        """The accesses to an attribute of an object of a class, or of one that is not known."""
+        relatives = self.index.classes[owner].relatives()
+        for each in self.index.accesses(name):
+            if each.owner is None or self.index.classes[each.owner] in relatives:
+                yield each
+
+    def _calls(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Call]:
+        for each in self._accesses(owner, name):
+            call = self.source.parent(each.node)
+            if isinstance(call, ast.Call) and call.func is each.node:
+                yield call
+
+    def _convs(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Attribute]:
+        for each in self._accesses(owner, name):
+            if isinstance(each.node.ctx, ast.Store) and each.owner is not None:
+                yield each.node
+
+    def _stores(self, owner: ast.ClassDef, name: str) -> Iterator[Store]:
+        for each in self._accesses(owner, name):
+            if isinstance(each.node.ctx, ast.Load):
+                continue
+            value = assigned_value(self.source.parent_of, each.node)
+            if each.owner is None or value is None:
+                raise Refusal(f"it may be another one ({line_of(each.node)})")
+            yield Store(each.node, value, kind_of(self.index, value, name))
+
+    def _kinds(self, owner: ast.ClassDef, name: str) -> set[str]:
+        values = (
+            assigned_value(self.source.parent_of, each.node)
+            for each in self._accesses(owner, name)
+            if not isinstance(each.node.ctx, ast.Load)
+        )
+        return {kind_of(self.index, each, name).name for each in values}
+
+    def _check_conv(
+        self, owner: ast.ClassDef, conv: str, norms: set[str], alone: list[ast.Call]
+    ) -> None:
+        """See that all that is made of what the convolution gives is known."""
+        if len(norms) > 1:
+            raise Refusal(f"another norm follows self.{conv} too")
+        for call in alone:
+            parent = self.source.parent(call.func)
+            if self.index.self_class(getattr(call.func, "value", call)) is None:
+                raise Refusal(f"self.{conv} may be called elsewhere ({line_of(parent)})")
+        for node in self.index.mentions.naming(conv):
+            raise Refusal(f"{conv!r} is also named in a string ({line_of(node)})")
+        for access in self._accesses(owner, conv):
+            parent = self.source.parent(access.node)
+            if isinstance(access.node.ctx, ast.Load) and not _is_no_call(parent, access.node):
+                raise Refusal(f"self.{conv} may be called elsewhere ({line_of(access.node)})")
+
+    def _check_kinds(self, norm: str, stores: tuple[Store, ...]) -> None:
+        splitting = _splitting(stores)
+        for each in stores:
+            if each.kind.reason and (not splitting or each in splitting):
+                raise Refusal(each.kind.reason)
+            if isinstance(each.value, ast.Name) and each in splitting:
+                raise Refusal(f"it may be kept elsewhere too ({line_of(each.value)})")
+
+    def _uses(
+        self, norm: str, stores: tuple[Store, ...], followed: list[Following]
+    ) -> tuple[Uses, bool]:
+        """What must change besides, and whether the norm is only called."""
+        for node in self.index.mentions.naming(norm):
+            raise Refusal(f"{norm!r} is also named in a string ({line_of(node)})")
+        for node in self.index.mentions.computed(norm):
+            raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
+        weights = Weights(self.source)
+        calls = {id(each.norm.func) for each in followed}
+        values = {id(each.value) for each in stores}
+        reached = {
+            node
+            for each in _splitting(stores)
+            for node in self.flow.reached(each.value).expressions
+        }
+        others = [each for each in reached if id(each) not in calls | values]
+        for node in sorted(others, key=self.source.span):
+            self._look_at(weights, node)
+        weights.check_aliases()
+        return weights.uses, not others
+
+    def _is_late(self, convs: tuple[ast.Attribute, ...], stores: tuple[Store, ...]) -> bool:
+        """Whether the norm is given to its attribute before the convolution is to its own."""
+        targets = [each.target for each in _splitting(stores)]
+        if all(is_set_before(self.index, convs, each) for each in targets):
+            return False
+        if all(is_set_before(self.index, targets, each) for each in convs):
+            if all(self.source.is_first_on_line(self.source.statement(each)) for each in convs):
+                return True
+        raise Refusal("it is not seen which of them is built first")
+
+    def _look_at(self, weights: Weights, node: ast.expr) -> None:
+        """Note one use of the norm that is no call of it after the convolution."""
+        parent = self.source.parent(node)
+        where = line_of(node)
+        match parent:
+            case ast.Attribute(attr="weight" | "bias"):
+                weights.look_at(node, parent)
+            case ast.Attribute(attr=name, ctx=ast.Load()):
+                if name not in _NORM_READS | _NORM_METHODS:
+                    raise Refusal(f"its {name} is used ({where})")
+            case ast.Attribute(attr=name):
+                raise Refusal(f"its {name} is set ({where})")
+            case ast.Call(func=function) if function is node:
+                raise Refusal(f"it is called elsewhere too ({where})")
+            case ast.Call() | ast.keyword():
+                call = parent if isinstance(parent, ast.Call) else self.source.parent(parent)
+                if not self._is_followed_into(call):
+                    raise Refusal(f"it is handed on ({where})")
+
+    def _is_followed_into(self, call: ast.AST) -> bool:
+        """Whether a call is of a function of the source, in which an argument is looked at too."""
+        if not isinstance(call, ast.Call):
+            return False
+        return meaning(self.source, call.func).kind == "function"
+
+
+def _splitting(stores: tuple[Store, ...]) -> list[Store]:
+    return [each for each in stores if each.kind.name in ("norm", "unclear")]
+
+
+def _is_no_call(parent: ast.AST, node: ast.Attribute) -> bool:
+    """Whether a use of a convolution calls it in no other way than by its name."""
+    match parent:
+        case ast.Call(func=function) if function is node:
+            return True
+        case ast.Attribute(attr=name):
+            return name in _MODULE_METHODS
+        case ast.Compare() | ast.If() | ast.IfExp() | ast.BoolOp() | ast.UnaryOp():
+            return True
+        case ast.Call(func=function):
+            name = getattr(function, "attr", getattr(function, "id", ""))
+            return "init" in name or "norm" in name
+    return False

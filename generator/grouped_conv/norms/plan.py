@@ -1,0 +1,143 @@
+"""Decide which norms are split where they are built, after convolutions in module style."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ...callees import parameters_given
+from ...classes import ClassIndex
+from ...convolutions import Arguments
+from ...flow import Flow, Reached
+from ...names import meaning
+from ...scopes import FUNCTIONS, Function, assigned_value
+from ...source import Source
+from ..find import Site
+from ..refusal import Refusal
+from ..weights import Uses
+from .pairs import Pair, Pairs
+from .sequential import Sequence, find_sequences
+
+_CONTAINERS = (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp)
+
+
+@dataclass(frozen=True)
+class NormPlan:
+    """The norms of one source that are split where they are built.
+
+    Attributes:
+        pairs: those in attributes.
+        sequences: the nn.Sequential that may hold some.
+        moved: for each construction of a convolution, what is said of the norm after it.
+    """
+
+    pairs: tuple[Pair, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
+    notes: dict[ast.Call, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def uses(self) -> Uses:
+        """What must change besides."""
+        uses = Uses()
+        for each in self.pairs:
+            uses.add(each.uses)
+        return uses
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What is needed of the helper."""
+        found = {"norm"} if self.pairs or self.sequences else set()
+        if self.pairs:
+            found.add("split_norm")
+        if self.sequences:
+            found.add("norms")
+        if any(each.alone or any(one.may_be_skipped for one in each.followed) for each in self.pairs):
+            found.add("join")
+        return frozenset(found)
+
+    def changed(self) -> list[ast.expr]:
+        """For each statement that changes, an expression in it."""
+        found: list[ast.expr] = []
+        for pair in self.pairs:
+            found += [each.value for each in pair.splitting]
+            found += pair.alone
+            found += [each.call for each in pair.followed if each.may_be_skipped]
+            found += [each.norm for each in pair.followed if each.may_be_skipped]
+        return found + [each.node for each in self.sequences]
+
+
+def plan_norms(index: ClassIndex, flow: Flow, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
+    """Plan what is done with the norms after some convolutions."""
+    pairs: dict[Pair, None] = {}
+    sequences: dict[ast.AST, Sequence] = {}
+    notes: dict[ast.Call, tuple[str, ...]] = {}
+    finder = Pairs(index, flow)
+    for site, reached in sites:
+        found: list[str] = []
+        for owner, name in _attributes(index, site, reached):
+            pair = finder.find(owner, name)
+            if isinstance(pair, Refusal):
+                found.append(str(pair))
+            elif pair is not None:
+                pairs[pair] = None
+        for sequence in find_sequences(index, flow, reached):
+            if isinstance(sequence, Refusal):
+                found.append(str(sequence))
+            else:
+                sequences[sequence.node] = sequence
+        notes[site.call] = tuple(dict.fromkeys(found))
+    return NormPlan(tuple(pairs), tuple(sequences.values()), notes)
+
+
+def _attributes(
+    index: ClassIndex, site: Site, reached: Reached
+) -> Iterable[tuple[ast.ClassDef, str]]:
+    """The attributes that hold the convolution itself, in the order of the source."""
+    found = set()
+    for owner, name in reached.attributes:
+        if owner is None:
+            continue
+        relatives = index.classes[owner].relatives()
+        for access in index.accesses(name):
+            if access.owner is None or index.classes[access.owner] not in relatives:
+                continue
+            value = assigned_value(index.source.parent_of, access.node)
+            if isinstance(access.node.ctx, ast.Store) and _is_conv(index.source, value, site, reached):
+                found.add((owner, name))
+    return sorted(found, key=lambda each: (each[0].lineno, each[1]))
+
+
+def _is_conv(source: Source, value: ast.expr | None, site: Site, reached: Reached) -> bool:
+    """Whether an attribute is given the convolution itself, which may be grouped there."""
+    if value not in reached.expressions or isinstance(value, _CONTAINERS):
+        return False
+    if not isinstance(value, ast.Call) or value is site.call:
+        return True
+    callee = meaning(source, value.func)
+    if callee.path.startswith("torch.nn."):
+        return not callee.path.endswith(("Sequential", "ModuleList", "ModuleDict"))
+    return not isinstance(callee.node, FUNCTIONS) or _passes_groups(source, callee.node, value, site)
+
+
+def _passes_groups(source: Source, function: Function, call: ast.Call, site: Site) -> bool:
+    """Whether a call of a function that builds the convolution may have it be grouped."""
+    groups = site.arguments.by_name.get("groups")
+    if not isinstance(groups, ast.Name) or function not in source.ancestors(site.call):
+        return True
+    bindings = source.scope(function.body[0]).bindings.get(groups.id, [])
+    match bindings:
+        case [each] if each.kind == "parameter":
+            default = each.value
+        case _:
+            return True
+    if not isinstance(default, ast.Constant) or default.value != 1:
+        return True
+    given = [(each, None) for each in call.args]
+    given += [(each.value, each.arg) for each in call.keywords]
+    if any(isinstance(each, ast.Starred) for each in call.args) or (None in [k.arg for k in call.keywords]):
+        return True
+    return any(
+        groups.id in parameters_given(source, function, value, call, keyword)
+        for value, keyword in given
+    )

@@ -1,0 +1,239 @@
+"""Find each nn.Sequential in which a norm may directly follow a convolution that is split."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ...classes import ClassIndex
+from ...flow import Flow, Reached
+from ...names import meaning
+from ...scopes import FUNCTIONS
+from ...source import Source
+from ..refusal import Refusal, line_of
+from .kinds import Kind, kind_of
+
+_ADDING: Final = frozenset(("append", "add_module", "insert", "extend", "register_module"))
+_TAKING_APART: Final = frozenset(("children", "named_children", "_modules", "pop", "modules"))
+_SEQUENTIAL: Final = ("torch.nn.Sequential", "torch.nn.modules.Sequential")
+_TRYING: Final = frozenset(("norm", "unclear"))
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """An nn.Sequential whose norms are to be split.
+
+    Attributes:
+        node: the call that builds it; or what stands for it after the last statement that adds
+            to it.
+        after: that statement; None where the call is all there is.
+    """
+
+    node: ast.expr
+    after: ast.stmt | None = None
+
+
+def find_sequences(index: ClassIndex, flow: Flow, reached: Reached) -> Iterator[Sequence | Refusal]:
+    """Each nn.Sequential that a convolution gets into, with a norm behind it; or why that stays."""
+    search = _Search(index, flow, reached)
+    for node in sorted(reached.expressions, key=index.source.span):
+        parent = index.source.parent(node)
+        call = index.source.parent(parent) if isinstance(parent, ast.Starred) else parent
+        found = search.of_call(node, call) if isinstance(call, ast.Call) else None
+        if found is not None:
+            yield found
+
+
+class _Search:
+    def __init__(self, index: ClassIndex, flow: Flow, reached: Reached) -> None:
+        self.index = index
+        self.source = index.source
+        self.flow = flow
+        self.reached = reached
+
+    def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | Refusal | None:
+        """What becomes of an nn.Sequential that a call puts the convolution into."""
+        function = call.func
+        if self._is_sequential(call):
+            return self._checked(call, None, self._kinds_after(call))
+        if not isinstance(function, ast.Attribute) or node not in call.args:
+            return None
+        if function.attr == "__init__" and _is_super(function.value):
+            owner = self._own_sequential(call)
+            if owner is None:
+                return None
+            return self._checked(self._self(call), self.source.statement(call), self._kinds_after(call))
+        if function.attr in _ADDING and self._receives(function.value):
+            statement, kinds = self._additions(function.value)
+            return self._checked(function.value, statement, kinds)
+        return None
+
+    def _is_sequential(self, node: ast.AST | None) -> bool:
+        return isinstance(node, ast.Call) and meaning(self.source, node.func).path in _SEQUENTIAL
+
+    def _own_sequential(self, node: ast.AST) -> ast.ClassDef | None:
+        """The class around a node, where it is an nn.Sequential with no forward of its own."""
+        owner = self.source.class_around(node)
+        if owner is None:
+            return None
+        around = list(self.index.classes[owner].ancestors())
+        bases = [meaning(self.source, base).path for each in around for base in each.node.bases]
+        if not any(each in _SEQUENTIAL for each in bases):
+            return None
+        return None if any("forward" in each.names for each in around) else owner
+
+    def _self(self, node: ast.AST) -> ast.Name:
+        function = next(each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS))
+        name = ast.Name(function.args.args[0].arg, ast.Load())
+        return ast.copy_location(name, function.args.args[0])
+
+    def _receives(self, receiver: ast.expr) -> bool:
+        """Whether what is added to is an nn.Sequential."""
+        if isinstance(receiver, ast.Name):
+            known = self.source.scope(receiver).only_value(receiver.id)
+            if known is not None:
+                return self._is_sequential(known[1])
+            if self.index.self_class(receiver) is not None:
+                return self._own_sequential(receiver) is not None
+        elif isinstance(receiver, ast.Attribute):
+            return any(
+                self._is_sequential(getattr(self.source.parent(each.node), "value", None))
+                for each in self.index.accesses(receiver.attr)
+                if isinstance(each.node.ctx, ast.Store)
+            )
+        return False
+
+    def _additions(self, receiver: ast.expr) -> tuple[ast.stmt, list[Kind]]:
+        """The last statement of a function that adds to an object, and what it adds."""
+        function = next(
+            each for each in self.source.ancestors(receiver) if isinstance(each, FUNCTIONS)
+        )
+        added = [
+            call
+            for call in ast.walk(function)
+            if isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Attribute)
+            and call.func.attr in _ADDING
+            and ast.dump(call.func.value) == ast.dump(receiver)
+            and call.args
+        ]
+        added.sort(key=self.source.span)
+        outer = [added[-1], *self.source.ancestors(added[-1])]
+        statement = outer[outer.index(function) - 1]
+        assert isinstance(statement, ast.stmt)
+        return statement, self._kinds([call.args[-1] for call in added])
+
+    def _kinds_after(self, call: ast.Call) -> list[Kind]:
+        """What may directly follow the convolution among the arguments of a call."""
+        return self._kinds([each for one in call.args for each in self._items(one)])
+
+    def _kinds(self, items: list[ast.expr | None]) -> list[Kind]:
+        """What may directly follow the convolution; None among the items is all that may be."""
+        found = []
+        for one, following in zip(items, [*items[1:], ast.Constant(None)], strict=True):
+            if one is None:
+                return [Kind("unclear")]
+            if one in self.reached.expressions and following is not None:
+                found.append(kind_of(self.index, following, ""))
+        return found
+
+    def _items(self, argument: ast.expr) -> Iterator[ast.expr | None]:
+        """What an argument of nn.Sequential adds to it, as far as it is seen."""
+        match argument:
+            case ast.Starred(value=value):
+                yield from self._listed(value)
+            case ast.Call(args=[listed]) if _is_ordered_dict(argument):
+                yield from self._listed(listed)
+            case _:
+                yield argument
+
+    def _listed(self, value: ast.expr) -> Iterator[ast.expr | None]:
+        match value:
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                for each in elements:
+                    match each:
+                        case ast.Tuple(elts=[_, named]):
+                            yield named
+                        case ast.Starred(value=inner):
+                            yield from self._listed(inner)
+                        case _:
+                            yield each
+            case ast.Dict(values=values):
+                yield from values
+            case ast.Name():
+                yield from self._built_up(value)
+            case _:
+                yield None
+
+    def _built_up(self, name: ast.Name) -> Iterator[ast.expr | None]:
+        """What a list holds that a function builds up, in the order of the text."""
+        found = self.source.scope(name).lookup(name.id)
+        if found is None or not isinstance(found[0].node, FUNCTIONS):
+            yield None
+            return
+        nodes = [
+            each
+            for each in ast.walk(found[0].node)
+            if isinstance(each, (ast.Assign, ast.AugAssign, ast.Call))
+        ]
+        for each in sorted(nodes, key=self.source.span):
+            match each:
+                case ast.Assign(targets=[ast.Name(id=target)], value=value) | ast.AugAssign(
+                    target=ast.Name(id=target), value=value
+                ) if target == name.id:
+                    yield from () if _is_empty(value) else self._listed(value)
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=target), attr=attr), args=[value]):
+                    if target == name.id and attr == "append":
+                        yield value
+                    elif target == name.id and attr == "extend":
+                        yield from self._listed(value)
+                case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=target))], value=value):
+                    if target == name.id:
+                        yield value
+
+    def _checked(
+        self, node: ast.expr, after: ast.stmt | None, kinds: list[Kind]
+    ) -> Sequence | Refusal | None:
+        trying = [each for each in kinds if each.name in _TRYING and not each.reason]
+        if not trying:
+            reasons = [each.reason for each in kinds if each.reason]
+            return Refusal(f"the norm stays after it: {reasons[0]}") if reasons else None
+        obstacle = self._taken_apart(node)
+        if obstacle is not None:
+            where = line_of(obstacle)
+            return Refusal(f"the norm stays after it: its nn.Sequential is taken apart ({where})")
+        return Sequence(node, after)
+
+    def _taken_apart(self, node: ast.expr) -> ast.expr | None:
+        """Where something else is done with an nn.Sequential than to call it as a whole."""
+        for each in sorted(self.flow.kept(node).expressions, key=self.source.span):
+            parent = self.source.parent(each)
+            match parent:
+                case ast.Subscript(value=value) if value is each:
+                    return each
+                case ast.Starred():
+                    return each
+                case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is each:
+                    return each
+                case ast.Attribute(attr=name) if name in _TAKING_APART:
+                    return each
+                case ast.Call(func=ast.Name(id="list" | "enumerate" | "zip" | "iter" | "reversed")):
+                    return each
+        return None
+
+
+def _is_super(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "super"
+
+
+def _is_ordered_dict(node: ast.Call) -> bool:
+    name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+    return name == "OrderedDict"
+
+
+def _is_empty(value: ast.expr) -> bool:
+    return isinstance(value, (ast.List, ast.Dict, ast.Call)) and not any(
+        getattr(value, each, None) for each in ("elts", "values", "args", "keywords")
+    )
