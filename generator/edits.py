@@ -75,6 +75,13 @@ class RepeatEdit:
 
 
 @dataclass(frozen=True)
+class Removal:
+    """Take a simple statement on lines of its own away, but for its comments."""
+
+    statement: ast.stmt
+
+
+@dataclass(frozen=True)
 class Insertion:
     """Put statements on lines of their own.
 
@@ -93,4 +100,4 @@ class Insertion:
     indent: str | None = None
 
 
-Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | RepeatEdit | Insertion
+Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | RepeatEdit | Removal | Insertion

@@ -80,7 +80,7 @@ def line_after(source: Source, statement: ast.stmt, indent: str) -> int:
         is_inside = text.startswith(indent) and text[len(indent) :][:1].isspace()
         if not (is_inside and text.lstrip().startswith("#")):
             break
-        at = _line_end(source, line.end)
+        at = line_end(source, line.end)
     return at
 
 
@@ -139,10 +139,10 @@ def _must_come_first(statement: ast.stmt) -> bool:
 
 
 def _next_line(source: Source, statement: ast.stmt) -> int:
-    return _line_end(source, source.line_of(source.span(statement).end).end)
+    return line_end(source, source.line_of(source.span(statement).end).end)
 
 
-def _line_end(source: Source, end: int) -> int:
+def line_end(source: Source, end: int) -> int:
     """Where the next line begins after the end of one."""
     ends = source.text[end : end + 2]
     return end + (2 if ends == "\r\n" else len(ends[:1]))

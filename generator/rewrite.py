@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import takewhile
 
-from .edits import CallEdit, Edit, Insertion, RepeatEdit, StatementEdit, TextEdit
+from .edits import CallEdit, Edit, Insertion, Removal, RepeatEdit, StatementEdit, TextEdit
 from .formatting import Formatter
 from .fragment import Fragment
 from .outcome import TemplateError
+from .places import line_end
 from .scopes import FUNCTIONS
 from .source import LINE_END, Source, Span
 from .splicing import Splice, TextRewrite, longest, repeated, spliced
@@ -40,6 +41,8 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     for edit in edits:
         if isinstance(edit, Insertion):
             splices.append(_insert(source, edit, formatter))
+        elif isinstance(edit, Removal):
+            splices.append(_remove(source, edit.statement))
         elif isinstance(edit, RepeatEdit):
             repeats.append(edit)
         elif isinstance(edit, TextEdit):
@@ -74,6 +77,14 @@ def _compile(text: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         compile(text, "<source>", "exec", dont_inherit=True)
+
+
+def _remove(source: Source, statement: ast.stmt) -> Splice:
+    start, end = source.span(statement)
+    rest = source.text[end : source.line_of(end).end]
+    if rest.strip():  # a comment
+        return Splice(Span(start, end + len(rest) - len(rest.lstrip())), "")
+    return Splice(Span(source.line_of(start).start, line_end(source, source.line_of(end).end)), "")
 
 
 def _insert(source: Source, insertion: Insertion, formatter: Formatter) -> Splice:

@@ -123,6 +123,12 @@ class Source:
         assert start is not None
         return start.start() == 0 or before[start.start() - 1] in "\r\n"
 
+    def has_own_lines(self, statement: ast.stmt) -> bool:
+        """Whether nothing but a comment stands beside a statement."""
+        end = self.span(statement).end
+        rest = self.text[end : self.line_of(end).end].strip()
+        return self.is_first_on_line(statement) and (not rest or rest.startswith("#"))
+
     @cached_property
     def line_end(self) -> str:
         """The line end that the text uses first."""

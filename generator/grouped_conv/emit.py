@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..edits import CallEdit, Codes, Edit, Replacement, StatementEdit
+from ..edits import CallEdit, Codes, Edit, Insertion, Removal, Replacement, StatementEdit
 from ..outcome import WrittenStyle
+from ..places import line_after
 from ..source import Source
 from .classify import SIZES
 from .model import Definition, NamedArgument, Use
+from .norms.written import NormDefinition, is_rebinding
 
 if TYPE_CHECKING:
     from ..templating import Templates
@@ -60,12 +62,20 @@ class DefinitionContext:
 
 @dataclass(frozen=True)
 class BranchContext:
-    """The convolution of one group: its attribute, its channels, the variable for its output."""
+    """The convolution of one group.
+
+    Attributes:
+        name: its attribute.
+        start, stop: its channels.
+        output: the variable for its output.
+        norm: the attribute of the norm that follows, or nothing.
+    """
 
     name: str
     start: int
     stop: int
     output: str
+    norm: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,9 @@ class CallContext:
         output: a local variable for the result; in loop style for the list of results.
         item: a loop variable for a group's convolution; in loop style.
         counter: a loop variable for its number; in loop style.
+        norm: the attribute of the norm that follows, or of the list of them; or nothing.
+        norm_item: a loop variable for a group's norm; in loop style.
+        guarded: whether that is applied under an ``if`` that follows.
     """
 
     self: str
@@ -109,6 +122,36 @@ class CallContext:
     output: str
     item: str
     counter: str
+    norm: str
+    norm_item: str
+    guarded: bool
+
+
+@dataclass(frozen=True)
+class NormContext:
+    """What the macro ``norm`` is given as ``norm``.
+
+    Attributes:
+        self: the name of ``self``.
+        attribute: the attribute that held the norm.
+        names: the attribute of each group's norm; in explicit style.
+        annotation: the attribute's annotation, or nothing.
+        constructor: the norm's class as the source spells it.
+        arguments: the code of each argument for the norm of one group.
+        module_list: ``nn.ModuleList`` as the source spells it; in loop style.
+        counter: a loop variable; in loop style.
+        over: the code of what it goes over; in loop style.
+    """
+
+    self: str
+    attribute: str
+    names: tuple[str, ...]
+    annotation: str
+    constructor: str
+    arguments: tuple[str, ...]
+    module_list: str
+    counter: str
+    over: str
 
 
 def make_edits(
@@ -121,8 +164,9 @@ def make_edits(
     """
     for definition in definitions:
         yield _definition_edit(source, definition, templates)
+        yield from _norm_edits(source, definition, templates)
     for use in uses:
-        yield _use_edit(source, use, templates)
+        yield from _use_edits(source, use, templates)
 
 
 def _definition_edit(source: Source, definition: Definition, templates: Templates) -> StatementEdit:
@@ -133,6 +177,96 @@ def _definition_edit(source: Source, definition: Definition, templates: Template
         return templates.render(_template(definition.attribute.style), "definition", context)
 
     return StatementEdit(candidate.statement, candidate.site.call, emit)
+
+
+def _use_edits(source: Source, use: Use, templates: Templates) -> Iterator[Edit]:
+    """The edits of a call, and of the norm after it."""
+    guard, following = use.guarded, use.following
+    if following is None:
+        yield _use_edit(source, use, templates)
+    elif guard is not None:
+        yield from _guarded_edits(source, use, guard, templates)
+    else:
+        yield _use_edit(source, use, templates)
+        statement = source.statement(following.norm)
+        if following.form == "next" and is_rebinding(following, statement):
+            yield Removal(statement)
+        else:  # the norm is applied to each branch already
+            yield CallEdit(following.norm, lambda codes: Replacement(codes[0]))
+
+
+def _guarded_edits(
+    source: Source, use: Use, guard: ast.If, templates: Templates
+) -> Iterator[Edit]:
+    """The edits where the norm is applied under an ``if``: the concatenation goes behind it."""
+    template = _template(use.attribute.style)
+    following = use.following
+    assert following is not None
+
+    def rendered(macro: str) -> Callable[[Codes], str]:
+        return lambda codes: templates.render(
+            template, macro, _call_context(source, use, codes, str)
+        )
+
+    yield StatementEdit(source.statement(use.call), use.call, rendered("statements"))
+    statement = source.statement(following.norm)
+    context = _call_context(source, use, [source.code(each.argument.value) for each in use.arguments], str)
+    yield StatementEdit(statement, following.norm, lambda _: templates.render(template, "normed", context))
+    value = templates.render(template, "value", context)
+    indent = source.indent_of_line(source.span(guard).start)
+    place = line_after(source, guard, indent)
+    yield Insertion(place, f"{following.output} = {value}", indent=indent)
+
+
+def _norm_edits(source: Source, definition: Definition, templates: Templates) -> Iterator[Edit]:
+    """The edits of the definitions of the norm after a convolution."""
+    attribute = definition.attribute
+    if attribute.norm is None or definition.candidate is not attribute.candidates[0]:
+        return
+    for each in attribute.norm.definitions:
+        yield _norm_edit(source, definition, each, templates)
+
+
+def _norm_edit(
+    source: Source, definition: Definition, norm: NormDefinition, templates: Templates
+) -> StatementEdit:
+    def emit(codes: Codes) -> str:
+        context = _norm_context(source, definition, norm, codes)
+        return templates.render(_template(definition.attribute.style), "norm", context)
+
+    return StatementEdit(norm.statement, norm.call, emit)
+
+
+def _norm_context(
+    source: Source, definition: Definition, norm: NormDefinition, codes: Codes
+) -> NormContext:
+    attribute = definition.attribute
+    assert attribute.norm is not None
+    instance = source.code(norm.target.value)
+    numbers = definition.candidate.numbers
+    over = f"range({attribute.groups})"
+    if numbers is None:
+        over = f"{instance}.{attribute.attribute}"
+    arguments = []
+    for each, code in zip(norm.arguments, codes, strict=True):
+        if each.is_size and numbers is not None:
+            code = str(numbers[1] // numbers[2])
+        elif each.is_size:
+            code = f"{_operand(each.argument.value, code)} // len({over})"
+        keyword = each.argument.keyword
+        arguments.append(f"{keyword}={code}" if keyword else code)
+    annotation = getattr(norm.statement, "annotation", None)
+    return NormContext(
+        self=instance,
+        attribute=attribute.norm.attribute,
+        names=attribute.norm.names,
+        annotation=ast.unparse(annotation) if annotation is not None else "",
+        constructor=ast.unparse(norm.call.func),
+        arguments=tuple(arguments),
+        module_list=definition.module_list,
+        counter=definition.counter,
+        over=over,
+    )
 
 
 def _use_edit(source: Source, use: Use, templates: Templates) -> CallEdit:
@@ -241,6 +375,8 @@ def _call_context(
         ],
     )
     width = attribute.width
+    norm = attribute.norm if use.following is not None else None
+    norms = norm.names if norm is not None and norm.names else ("",) * len(names)
     return CallContext(
         self=source.code(use.call.func.value),
         attribute=attribute.attribute,
@@ -249,7 +385,7 @@ def _call_context(
         binding=binding,
         variables=_variables(use.arguments, codes),
         branches=tuple(
-            BranchContext(name, width * i, width * (i + 1), output)
+            BranchContext(name, width * i, width * (i + 1), output, norms[i])
             for i, (name, output) in enumerate(zip(names, use.outputs, strict=True))
             if width is not None
         ),
@@ -259,6 +395,9 @@ def _call_context(
         output=use.output,
         item=use.item,
         counter=use.counter,
+        norm=norm.attribute if norm is not None else "",
+        norm_item=use.norm_item,
+        guarded=use.guarded is not None,
     )
 
 

@@ -72,15 +72,21 @@ def insert_loading(
 
 
 def _parts(owner: ast.ClassDef, attribute: SplitAttribute) -> Iterator[PartsContext]:
-    name = mangled(owner, attribute.attribute)
+    yield _part(owner, attribute, attribute.attribute, attribute.names)
+    if attribute.norm is not None:
+        yield _part(owner, attribute, attribute.norm.attribute, attribute.norm.names)
+
+
+def _part(
+    owner: ast.ClassDef, attribute: SplitAttribute, name: str, names: tuple[str, ...]
+) -> PartsContext:
+    own = mangled(owner, name)
     if attribute.style == "explicit":
-        names = ", ".join(f'"{mangled(owner, each)}"' for each in attribute.names)
-        yield PartsContext(name, f"[{names}]")
-        return
+        return PartsContext(own, f"[{', '.join(f'{mangled(owner, each)!r}' for each in names)}]")
     count = str(attribute.groups)
-    if attribute.groups is None or attribute.may_be_plain:
-        count = f'len(getattr(self, "{name}", ()))'
-    yield PartsContext(name, f'[f"{name}.{{i}}" for i in range({count})]')
+    if attribute.may_be_plain:
+        count = f'len(getattr(self, "{own}", ()))'
+    return PartsContext(own, f'[f"{own}.{{i}}" for i in range({count})]')
 
 
 def _method(source: Source, owner: ast.ClassDef, attribute: SplitAttribute) -> ast.stmt:

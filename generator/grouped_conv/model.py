@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..calls import Argument
 from ..naming import mangled
 from ..outcome import WrittenStyle
 from .classify import Candidate
+from .norms.following import Following
+from .norms.written import NormDefinition
+
+
+@dataclass(frozen=True)
+class SplitNorm:
+    """The norm after a grouped convolution, which is written out with it.
+
+    Attributes:
+        attribute: its attribute.
+        definitions: where it is built.
+        names: the attribute of each group's norm; empty in loop style.
+        following: how it is applied, by the call of the convolution.
+    """
+
+    attribute: str
+    definitions: tuple[NormDefinition, ...]
+    names: tuple[str, ...]
+    following: Mapping[ast.Call, Following]
 
 
 @dataclass(frozen=True)
@@ -21,12 +41,16 @@ class SplitAttribute:
         style: how it is written.
         names: the attribute of each group's convolution; empty in loop style, where ``attribute``
             becomes a list of them.
+        norm: the norm after it, if that is written out as well.
+        note: why it is not, if there is one.
     """
 
     candidates: tuple[Candidate, ...]
     calls: tuple[ast.Call, ...]
     style: WrittenStyle
     names: tuple[str, ...]
+    norm: SplitNorm | None = None
+    note: str = ""
 
     @property
     def owner(self) -> ast.ClassDef:
@@ -119,6 +143,8 @@ class Use:
         outputs: the local variables for the results of the groups; in explicit style.
         item: the loop variable over the groups' convolutions; in loop style.
         counter: the loop variable that counts them; in loop style.
+        norm_item: the loop variable over the groups' norms; in loop style.
+        following: how a norm is applied to the result that is written out as well.
     """
 
     call: ast.Call
@@ -130,3 +156,11 @@ class Use:
     outputs: tuple[str, ...] = ()
     item: str = ""
     counter: str = ""
+    norm_item: str = ""
+    following: Following | None = None
+
+    @property
+    def guarded(self) -> ast.If | None:
+        """The ``if`` under which a norm is applied."""
+        guard = self.following.guard if self.following is not None else None
+        return guard if isinstance(guard, ast.If) else None

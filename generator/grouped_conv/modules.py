@@ -12,6 +12,7 @@ from ..flow import Flow, Reached
 from ..names import meaning
 from ..places import place_for_definition
 from .classify import Deferred
+from .norms.pairs import Pairs
 from .norms.plan import NormPlan, plan_norms
 from .objects import find_uses
 from .reach import check_reach
@@ -54,6 +55,7 @@ class ModuleStyle:
     def __init__(self, index: ClassIndex) -> None:
         self.index = index
         self.flow = Flow(index)
+        self.pairs = Pairs(index, self.flow)
         self._reached: dict[ast.Call, Reached] = {}
 
     def uses(self, deferred: Deferred) -> Uses:
@@ -87,7 +89,7 @@ class ModuleStyle:
         norms = NormPlan()
         if norm:
             reached = [(each.site, self._reached[each.site.call]) for each in sites]
-            norms = plan_norms(self.index, self.flow, reached)
+            norms = plan_norms(self.pairs, reached)
             uses.add(norms.uses)
         features = self._features(sites, uses) | norms.features
         return ModulePlan(tuple(sites), uses, norms, features, frozenset(normalised))

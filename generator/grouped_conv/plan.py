@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..classes import ClassIndex
@@ -22,8 +22,9 @@ from .find import Site, find_sites
 from .helper import Helper, insert_helper, insert_imports, make_helper
 from .initialisation import warn_of_initialisation
 from .loading import check_loading, insert_loading
-from .model import Definition, SplitAttribute, Use
+from .model import Definition, SplitAttribute, SplitNorm, Use
 from .modules import ModulePlan, ModuleStyle, is_by_filter
+from .norms.written import norm_definitions
 from .refusal import Refusal
 from .uses import find_calls
 from .weights import Uses
@@ -102,6 +103,7 @@ class _Planning:
         self.options = options
         self.values = Values(index)
         self.style = ModuleStyle(index)
+        self.pairs = self.style.pairs
         self.records: list[Record] = []
         self.warnings: list[Warning] = []
         self.deferred: list[tuple[Deferred, Uses]] = []
@@ -128,7 +130,7 @@ class _Planning:
         given: _Given = defaultdict(set)
         for candidates in self.by_attribute.values():
             try:
-                attributes.append(_split(self.index, candidates, self.options, given))
+                attributes.append(self._split(candidates, given))
             except Refusal as refusal:
                 self._defer_all(candidates, str(refusal))
         while True:
@@ -161,6 +163,22 @@ class _Planning:
             helper,
             tuple(dict.fromkeys(missing)),
         )
+
+    def _split(self, candidates: list[Candidate], given: _Given) -> SplitAttribute:
+        attribute = _split(self.index, candidates, self.options, given)
+        if not self.options.norm:
+            return attribute
+        pair = self.pairs.find(attribute.owner, attribute.attribute)
+        if isinstance(pair, Refusal):
+            return replace(attribute, note=str(pair))
+        if pair is None:
+            return attribute
+        first = candidates[0]
+        definitions = norm_definitions(self.index, self.values, first, pair)
+        explicit = attribute.style == "explicit"
+        names = branch_names(self.index, first, pair.norm, given) if explicit else ()
+        following = {each.call: each for each in pair.followed}
+        return replace(attribute, norm=SplitNorm(pair.norm, definitions, names, following))
 
     def _defer(self, deferred: Deferred) -> None:
         """Have a convolution split where it is built, or say why it stays as it is."""
@@ -205,7 +223,9 @@ class _Planning:
 
     def _split_by_helper(self, deferred: Deferred, modules: ModulePlan) -> Record:
         site, numbers = deferred.site, deferred.numbers
-        detail = f"{_size(site.conv, numbers)} (module)"
+        norms = modules.norms.moved.get(site.call, ())
+        norm = f", with {' and '.join(norms)} in each" if norms else ""
+        detail = f"{_size(site.conv, numbers)}{norm} (module)"
         notes = [deferred.reason] if deferred.reason else []
         if site.call in modules.normalised:
             notes.append("PLiNIO takes no convolution under weight_norm")
@@ -250,7 +270,9 @@ def _split(
         check_loading(index.classes[first.owner])
     calls = find_calls(index, first.owner, first.attribute, [each.target for each in candidates])
     style = _style(options, first)
-    names = _branch_names(index, first, given) if style == "explicit" else ()
+    names = (
+        branch_names(index, first, first.attribute, given) if style == "explicit" else ()
+    )
     return SplitAttribute(tuple(candidates), calls, style, names)
 
 
@@ -262,7 +284,9 @@ def _style(options: Options, candidate: Candidate) -> WrittenStyle:
     return "explicit" if candidate.numbers[2] <= options.max_unroll else "loop"
 
 
-def _branch_names(index: ClassIndex, candidate: Candidate, given: _Given) -> tuple[str, ...]:
+def branch_names(
+    index: ClassIndex, candidate: Candidate, attribute: str, given: _Given
+) -> tuple[str, ...]:
     relatives = index.classes[candidate.owner].relatives()
 
     def is_taken(name: str) -> bool:
@@ -273,7 +297,7 @@ def _branch_names(index: ClassIndex, candidate: Candidate, given: _Given) -> tup
             or any(index.mentions.computed(name))
         )
 
-    stem = candidate.attribute
+    stem = attribute
     if stem.startswith("__"):  # the branches of what is private by its name are so by custom
         stem = f"_{stem.strip('_') or 'conv'}"
     names = fresh_series(stem, candidate.groups or 0, is_taken)
@@ -292,6 +316,7 @@ def _name(index: ClassIndex, site: Site) -> str:
     return index.source.one_line(single_target(statement) or site.call.func)
 
 
+
 def _size(conv: ConvClass | None, numbers: tuple[int, int, int] | None) -> str:
     """What a convolution is split into, as far as that is known."""
     if conv is None or numbers is None:
@@ -302,7 +327,8 @@ def _size(conv: ConvClass | None, numbers: tuple[int, int, int] | None) -> str:
 
 def _done(index: ClassIndex, candidate: Candidate, attribute: SplitAttribute) -> Record:
     line, column = index.source.place(candidate.site.call)
-    detail = f"{_size(candidate.conv, candidate.numbers)} ({attribute.style})"
+    norm = f", with self.{attribute.norm.attribute} in each" if attribute.norm else ""
+    detail = f"{_size(candidate.conv, candidate.numbers)}{norm} ({attribute.style})"
     return Record(
         line,
         column,
@@ -313,4 +339,5 @@ def _done(index: ClassIndex, candidate: Candidate, attribute: SplitAttribute) ->
         owner=candidate.owner.name,
         attribute=mangled(candidate.owner, candidate.attribute),
         branches=attribute.paths,
+        note=attribute.note,
     )

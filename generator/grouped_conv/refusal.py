@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from .model import SplitAttribute
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model import SplitAttribute
 
 
 def line_of(node: ast.AST) -> str:

@@ -173,9 +173,5 @@ def _assigned_value(statement: ast.stmt, weight: ast.Attribute) -> ast.expr | No
 
 
 def _stands_alone(source: Source, statement: ast.stmt) -> bool:
-    """Whether a simple statement has its lines to itself."""
-    if not isinstance(statement, (ast.Expr, ast.Assign)) or not source.is_first_on_line(statement):
-        return False
-    end = source.span(statement).end
-    rest = source.text[end : source.line_of(end).end].strip()
-    return not rest or rest.startswith("#")
+    """Whether it is a simple statement that has its lines to itself."""
+    return isinstance(statement, (ast.Expr, ast.Assign)) and source.has_own_lines(statement)

@@ -142,6 +142,10 @@ class _StatementWriting:
                     f"the function of {line_of(call)} reads its own local names", attribute
                 )
             self._check_expression(call, attribute, arguments)
+        following = attribute.norm.following.get(call) if attribute.norm else None
+        if following is not None and following.form == "if":
+            if not hoisted or attribute.may_be_plain:
+                raise Refusal("the norm after it is applied under an if", attribute)
         return Use(
             call,
             attribute,
@@ -155,6 +159,8 @@ class _StatementWriting:
             if attribute.may_be_plain
             else self._one_of("conv", "branch", "layer"),
             counter=self._one_of("i", "j", "k", "index"),
+            norm_item=self._one_of("norm", "bn", "each") if following else "",
+            following=following,
         )
 
     def _argument(

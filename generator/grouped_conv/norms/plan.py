@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...callees import parameters_given
 from ...classes import ClassIndex
 from ...convolutions import Arguments
-from ...flow import Flow, Reached
+from ...flow import Reached
 from ...names import meaning
 from ...scopes import FUNCTIONS, Function, assigned_value
 from ...source import Source
@@ -29,12 +29,14 @@ class NormPlan:
     Attributes:
         pairs: those in attributes.
         sequences: the nn.Sequential that may hold some.
-        moved: for each construction of a convolution, what is said of the norm after it.
+        moved: for each construction of a convolution, the norms after it, as a person calls them.
+        notes: for each, why a norm after it is to stay.
     """
 
     pairs: tuple[Pair, ...] = ()
     sequences: tuple[Sequence, ...] = ()
-    notes: dict[ast.Call, tuple[str, ...]] = field(default_factory=dict)
+    moved: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
+    notes: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def uses(self) -> Uses:
@@ -67,27 +69,32 @@ class NormPlan:
         return found + [each.node for each in self.sequences]
 
 
-def plan_norms(index: ClassIndex, flow: Flow, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
+def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
     """Plan what is done with the norms after some convolutions."""
+    index, flow = finder.index, finder.flow
     pairs: dict[Pair, None] = {}
     sequences: dict[ast.AST, Sequence] = {}
+    moved: dict[ast.Call, tuple[str, ...]] = {}
     notes: dict[ast.Call, tuple[str, ...]] = {}
-    finder = Pairs(index, flow)
     for site, reached in sites:
         found: list[str] = []
+        names: list[str] = []
         for owner, name in _attributes(index, site, reached):
             pair = finder.find(owner, name)
             if isinstance(pair, Refusal):
                 found.append(str(pair))
             elif pair is not None:
                 pairs[pair] = None
+                names.append(f"{pair.owner.name}.{pair.norm}")
         for sequence in find_sequences(index, flow, reached):
             if isinstance(sequence, Refusal):
                 found.append(str(sequence))
             else:
                 sequences[sequence.node] = sequence
+                names.append("a norm that follows")
+        moved[site.call] = tuple(dict.fromkeys(names))
         notes[site.call] = tuple(dict.fromkeys(found))
-    return NormPlan(tuple(pairs), tuple(sequences.values()), notes)
+    return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes)
 
 
 def _attributes(
