@@ -10,8 +10,10 @@ from ..calls import Argument
 from ..naming import mangled
 from ..outcome import WrittenStyle
 from .classify import Candidate
+from .joining import Feed
 from .norms.following import Following
 from .norms.written import NormDefinition
+from .padding import Padding
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,8 @@ class Use:
         counter: the loop variable that counts them; in loop style.
         norm_item: the loop variable over the groups' norms; in loop style.
         following: how a norm is applied to the result that is written out as well.
+        feed: the concatenation that takes the results of the groups one by one.
+        padding: what pads the input, and is to pad each slice.
     """
 
     call: ast.Call
@@ -158,6 +162,19 @@ class Use:
     counter: str = ""
     norm_item: str = ""
     following: Following | None = None
+    feed: Feed | None = None
+    padding: Padding | None = None
+
+    def changed(self) -> list[ast.expr]:
+        """For each statement that changes, an expression in it."""
+        found: list[ast.expr] = [self.call]
+        if self.following is not None:
+            found.append(self.following.norm)
+        if self.feed is not None:
+            found.append(self.feed.cat)
+        if self.padding is not None:
+            found.append(self.padding.call)
+        return found
 
     @property
     def guarded(self) -> ast.If | None:

@@ -16,7 +16,8 @@ from ..outcome import Options, Record, Warning, WrittenStyle
 from ..source import Source
 from ..values import Values
 from .classify import Candidate, Deferred, Verdict, classify, self_target, single_target
-from .emit import make_edits
+from .emit_calls import make_call_edits
+from .emit_definitions import make_definition_edits
 from .emit_module import make_module_edits
 from .find import Site, find_sites
 from .helper import Helper, insert_helper, insert_imports, make_helper
@@ -84,7 +85,8 @@ class Plan:
                 yield from insert_loading(source, self.attributes, load, templates)
             if self.modules is not None:
                 yield from make_module_edits(source, self.modules, self.helper, templates)
-        yield from make_edits(source, self.definitions, self.uses, templates)
+        yield from make_definition_edits(source, self.definitions, templates)
+        yield from make_call_edits(source, self.uses, templates)
 
 
 def make_plan(index: ClassIndex, options: Options) -> Plan:
@@ -136,9 +138,9 @@ class _Planning:
         while True:
             modules = self._modules()
             try:
-                self._check_apart(attributes, modules)
                 writing = Writing(self.index)
                 definitions, uses = writing.write(attributes)
+                self._check_apart(uses, modules)
                 break
             except Refusal as refusal:
                 assert refusal.attribute is not None
@@ -208,14 +210,13 @@ class _Planning:
         path = self.options.helper_module
         return make_helper(self.index.source, frozenset(features), users, path)
 
-    def _check_apart(self, attributes: list[SplitAttribute], modules: ModulePlan | None) -> None:
+    def _check_apart(self, uses: list[Use], modules: ModulePlan | None) -> None:
         """See that no statement changes in both ways."""
         statement = self.index.source.statement
         changed = {statement(each) for each in modules.changed()} if modules else set()
-        for attribute in attributes:
-            for call in attribute.calls:
-                if statement(call) in changed:
-                    raise Refusal("it is called where another one is built", attribute)
+        for use in uses:
+            if any(statement(each) in changed for each in use.changed()):
+                raise Refusal("it is called where another one is built", use.attribute)
 
     def _record(self, site: Site, verdict: Verdict) -> Record:
         line, column = self.index.source.place(site.call)

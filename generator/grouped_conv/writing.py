@@ -13,7 +13,10 @@ from ..evaluation import can_be_hoisted
 from ..naming import fresh, names_in, numbered, outermost_function
 from ..spelling import can_import_torch, spell
 from .classify import Candidate
+from .joining import Feed, find_feed
 from .model import Definition, NamedArgument, SplitAttribute, Use
+from .norms.following import Following
+from .padding import Padding, find_padding
 from .refusal import Refusal, line_of
 
 _REPLACED = frozenset(("in_channels", "out_channels", "groups"))
@@ -31,6 +34,7 @@ class Writing:
         self.index = index
         self.source = index.source
         self.needs_torch = False
+        self._calls: list[tuple[ast.Call, str]] = []
         self._names: dict[ast.AST, frozenset[str]] = {}
         self._reads_frame: dict[ast.AST, bool] = {}
 
@@ -40,6 +44,8 @@ class Writing:
         Raises:
             Refusal: one of them cannot be written; it is named.
         """
+        attributes = list(attributes)
+        self._calls = [(call, each.stem) for each in attributes for call in each.calls]
         definitions: list[Definition] = []
         by_statement: dict[ast.stmt, list[tuple[ast.Call, SplitAttribute]]] = defaultdict(list)
         for attribute in attributes:
@@ -78,6 +84,16 @@ class Writing:
             counter=fresh("_", _names_read(site.call)),
             count=fresh(f"{attribute.stem}_count", taken) if candidate.may_be_depthwise else "",
         )
+
+    def is_only_one(self, call: ast.Call, attribute: SplitAttribute) -> bool:
+        """Whether no other call in its function gives its variables other values."""
+        function = outermost_function(self.source, call)
+        others = [
+            each
+            for each, stem in self._calls
+            if stem == attribute.stem and outermost_function(self.source, each) is function
+        ]
+        return len(others) == 1
 
     def names_around(self, node: ast.expr) -> set[str]:
         """The names that are taken where a node stands; to be added to at will."""
@@ -130,8 +146,9 @@ class _StatementWriting:
         )
         if hoisted:
             self.hoisted.add(call)
+        padding = self._padding(call, attribute, hoisted)
         arguments = tuple(
-            self._argument(attribute, position, argument)
+            self._argument(attribute, position, argument, padding)
             for position, argument in enumerate(arguments_of(call))
         )
         if not hoisted and any(each.variable for each in arguments):
@@ -161,13 +178,45 @@ class _StatementWriting:
             counter=self._one_of("i", "j", "k", "index"),
             norm_item=self._one_of("norm", "bn", "each") if following else "",
             following=following,
+            feed=self._feed(call, attribute, following) if hoisted else None,
+            padding=padding,
         )
 
+    def _padding(
+        self, call: ast.Call, attribute: SplitAttribute, hoisted: bool
+    ) -> Padding | None:
+        """What pads the input of a 1d convolution, if each slice can be padded by itself."""
+        conv = attribute.candidates[0].conv
+        if not hoisted or conv.dimensions > 1 or conv.transposed or attribute.may_be_plain:
+            return None
+        return find_padding(self.writing.index, call, call.args[0]) if call.args else None
+
+    def _feed(
+        self, call: ast.Call, attribute: SplitAttribute, following: Following | None
+    ) -> Feed | None:
+        """The concatenation that the results go into one by one."""
+        if attribute.may_be_plain or (following is not None and following.form == "if"):
+            return None
+        feed = find_feed(self.source, following.norm if following is not None else call)
+        if feed is None:
+            return None
+        is_kept = feed.is_named or self.source.statement(call) is not self.source.statement(feed.value)
+        last = self.source.statement(feed.value)
+        if is_kept and not (self.writing.is_only_one(call, attribute) and self.source.has_own_lines(last)):
+            return None
+        return feed
+
     def _argument(
-        self, attribute: SplitAttribute, position: int, argument: Argument
+        self,
+        attribute: SplitAttribute,
+        position: int,
+        argument: Argument,
+        padding: Padding | None,
     ) -> NamedArgument:
         parameter = argument.keyword or _CALL_PARAMETERS[min(position, 1)]
-        variable = "" if is_plain(argument.value) else self._fresh(f"{attribute.stem}_{parameter}")
+        is_padded = padding is not None and parameter == "input"
+        value = padding.input if is_padded and padding is not None else argument.value
+        variable = "" if is_plain(value) else self._fresh(f"{attribute.stem}_{parameter}")
         return NamedArgument(argument, parameter, variable)
 
     def _check_expression(

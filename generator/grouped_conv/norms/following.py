@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ...classes import ClassIndex
 from ...scopes import FUNCTIONS
 from ...source import Source
+from ..reads import binds, reads_after, reads_in
 
 Form: TypeAlias = Literal["nested", "next", "if", "choice"]
 
@@ -65,7 +65,7 @@ def find_following(index: ClassIndex, call: ast.Call) -> Following | None:
     function = source.scope(parent).node
     if not isinstance(function, FUNCTIONS) or target.id in source.scope(parent).module.nonlocals:
         return None
-    following = _next_statement(source, parent)
+    following = next_statement(source, parent)
     return following and _in_statement(index, call, target.id, following)
 
 
@@ -76,15 +76,15 @@ def _in_statement(
     guard = None
     if isinstance(statement, ast.If):
         guard, statement = statement, statement.body[0]
-        if _reads(guard.test, name) or not _binds(statement, name):
+        if reads_in(guard.test, name) or not binds(statement, name):
             return None
         if any(isinstance(each, ast.If) for each in guard.orelse[:1]):  # maybe an elif
             return None
     if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Return, ast.Expr)):
         return None
-    reads = list(_reads(statement, name))
+    reads = list(reads_in(statement, name))
     applied = [each for each in reads if _applies(index, source.parent(each), each)]
-    if len(applied) != 1 or not (_binds(statement, name) or _is_last(source, statement, name)):
+    if len(applied) != 1 or not (binds(statement, name) or reads_after(source, statement, name) == []):
         return None
     norm = source.parent(applied[0])
     assert isinstance(norm, ast.Call)
@@ -106,7 +106,8 @@ def _applies(index: ClassIndex, call: ast.AST, value: ast.expr) -> bool:
     return False
 
 
-def _next_statement(source: Source, statement: ast.stmt) -> ast.stmt | None:
+def next_statement(source: Source, statement: ast.stmt) -> ast.stmt | None:
+    """What follows a statement in its block."""
     parent = source.parent(statement)
     for _, block in ast.iter_fields(parent):
         if isinstance(block, list) and statement in block[:-1]:
@@ -114,46 +115,3 @@ def _next_statement(source: Source, statement: ast.stmt) -> ast.stmt | None:
             assert isinstance(following, ast.stmt)
             return following
     return None
-
-
-def _reads(node: ast.AST, name: str) -> list[ast.Name]:
-    return [
-        each
-        for each in ast.walk(node)
-        if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
-    ]
-
-
-def _binds(statement: ast.stmt, name: str) -> bool:
-    match statement:
-        case ast.Assign(targets=[ast.Name(id=target)]):
-            return target == name
-    return False
-
-
-def _is_last(source: Source, statement: ast.stmt, name: str) -> bool:
-    """Whether a variable is never read after a statement, before it is given another value."""
-    function = source.scope(statement).node
-    end = source.span(statement).end
-    around = [each for each in source.ancestors(statement)]
-    loops = [each for each in around[: around.index(function)] if isinstance(each, _LOOPS)]
-    if loops:
-        return False
-    uses = sorted(_uses_after(source, function, name, end), key=source.span)
-    block = source.parent(statement)
-    for each in uses:
-        if isinstance(each.ctx, ast.Load):
-            return False
-        owner = source.statement(each)
-        if source.parent(owner) is block and _binds(owner, name):
-            return not _reads(owner, name)
-    return True
-
-
-_LOOPS = (ast.For, ast.AsyncFor, ast.While)
-
-
-def _uses_after(source: Source, function: ast.AST, name: str, end: int) -> Iterator[ast.Name]:
-    for each in ast.walk(function):
-        if isinstance(each, ast.Name) and each.id == name and source.span(each).start >= end:
-            yield each

@@ -1,0 +1,235 @@
+"""Fill the templates for where grouped convolutions, and the norms after them, are called."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ..calls import arguments_of
+from ..edits import CallEdit, Codes, Edit, Insertion, Removal, Replacement, StatementEdit
+from ..places import line_after
+from ..source import Source
+from .contexts import BranchContext, CallContext, InputContext, Variable, template_of, variables
+from .joining import Feed
+from .model import NamedArgument, Use
+from .norms.written import is_rebinding
+from .padding import Padding
+
+if TYPE_CHECKING:
+    from ..templating import Templates
+
+
+def make_call_edits(
+    source: Source, uses: Iterable[Use], templates: Templates
+) -> Iterator[Edit]:
+    """The edits that replace some calls.
+
+    Raises:
+        TemplateError: a template is faulty; raised when the edit's code is emitted.
+    """
+    feeding: dict[ast.Call, list[Use]] = defaultdict(list)
+    for use in uses:
+        yield from _use_edits(source, use, templates)
+        if use.feed is not None:
+            feeding[use.feed.cat].append(use)
+    for cat, fed in feeding.items():
+        yield _cat_edit(source, cat, fed)
+
+
+def _use_edits(source: Source, use: Use, templates: Templates) -> Iterator[Edit]:
+    """The edits of a call, and of the norm after it."""
+    guard, following = use.guarded, use.following
+    if use.padding is not None and use.padding.statement is not None:
+        yield Removal(use.padding.statement)
+    if use.feed is not None:
+        yield from _feeding_edits(source, use, use.feed, templates)
+    elif following is None:
+        yield _use_edit(source, use, templates)
+    elif guard is not None:
+        yield from _guarded_edits(source, use, guard, templates)
+    else:
+        yield _use_edit(source, use, templates)
+        statement = source.statement(following.norm)
+        if following.form == "next" and is_rebinding(following, statement):
+            yield Removal(statement)
+        else:  # the norm is applied to each branch already
+            yield CallEdit(following.norm, lambda codes: Replacement(codes[0]))
+
+
+def _feeding_edits(
+    source: Source, use: Use, feed: Feed, templates: Templates
+) -> Iterator[Edit]:
+    """The edits of a call whose results go into a concatenation one by one."""
+    template = template_of(use.attribute.style)
+    following = use.following
+    own, last = source.statement(use.call), source.statement(feed.value)
+
+    def statements(codes: Codes) -> str:
+        return templates.render(template, "statements", _call_context(source, use, codes, str))
+
+    if feed.is_named or own is not last:
+        yield StatementEdit(own, use.call, statements)
+        if own is not last and feed.is_named:
+            yield Removal(last)
+        elif own is not last and following is not None:
+            yield CallEdit(following.norm, lambda _: Replacement(use.output))
+    else:
+        yield CallEdit(use.call, lambda codes: Replacement(use.output, statements(codes)))
+        if following is not None:
+            yield CallEdit(following.norm, lambda codes: Replacement(codes[0]))
+
+
+def _cat_edit(source: Source, cat: ast.Call, fed: list[Use]) -> CallEdit:
+    """The concatenation with the results of each group among what it takes."""
+    listed = cat.args[0]
+    assert isinstance(listed, (ast.Tuple, ast.List))
+    pieces = {
+        listed.elts.index(use.feed.element): ", ".join(use.outputs) or f"*{use.output}"
+        for use in fed
+        if use.feed is not None
+    }
+
+    def emit(codes: Codes) -> Replacement:
+        items = ast.parse(codes[0], mode="eval").body
+        assert isinstance(items, (ast.Tuple, ast.List))
+        elements = [
+            pieces.get(number) or str(ast.get_source_segment(codes[0], each))
+            for number, each in enumerate(items.elts)
+        ]
+        opening, closing = "[]" if isinstance(items, ast.List) else "()"
+        rest = [
+            f"{each.keyword}={code}" if each.keyword else code
+            for each, code in zip(arguments_of(cat)[1:], codes[1:], strict=True)
+        ]
+        whole = f"{opening}{', '.join(elements)}{closing}"
+        return Replacement(f"{source.code(cat.func)}({', '.join([whole, *rest])})")
+
+    return CallEdit(cat, emit)
+
+
+def _guarded_edits(
+    source: Source, use: Use, guard: ast.If, templates: Templates
+) -> Iterator[Edit]:
+    """The edits where the norm is applied under an ``if``: the concatenation goes behind it."""
+    template = template_of(use.attribute.style)
+    following = use.following
+    assert following is not None
+
+    def rendered(macro: str) -> Callable[[Codes], str]:
+        return lambda codes: templates.render(
+            template, macro, _call_context(source, use, codes, str)
+        )
+
+    yield StatementEdit(source.statement(use.call), use.call, rendered("statements"))
+    statement = source.statement(following.norm)
+    context = _call_context(source, use, [source.code(each.argument.value) for each in use.arguments], str)
+    yield StatementEdit(statement, following.norm, lambda _: templates.render(template, "normed", context))
+    value = templates.render(template, "value", context)
+    indent = source.indent_of_line(source.span(guard).start)
+    place = line_after(source, guard, indent)
+    yield Insertion(place, f"{following.output} = {value}", indent=indent)
+
+
+def _use_edit(source: Source, use: Use, templates: Templates) -> CallEdit:
+    template = template_of(use.attribute.style)
+
+    def bound(variable: Variable) -> str:
+        return templates.render(template, "bound", variable)
+
+    def emit(codes: Codes) -> Replacement:
+        context = _call_context(source, use, codes, bound)
+        if not use.hoisted:
+            return Replacement(templates.render(template, "expression", context))
+        before = templates.render(template, "statements", context)
+        value = templates.render(template, "value", context)
+        if not templates.has(template, "binding"):
+            return Replacement(value, before)
+        binding = templates.render(template, "binding", context)
+        return Replacement(value, before, Replacement(use.output, f"{before}\n{binding}"))
+
+    return CallEdit(use.call, emit)
+
+
+def _call_context(
+    source: Source, use: Use, codes: Codes, bound: Callable[[Variable], str]
+) -> CallContext:
+    attribute = use.attribute
+    assert isinstance(use.call.func, ast.Attribute)
+    codes = _padded_codes(use, codes)
+    names = attribute.names
+    passed = _passed_on(
+        use.arguments,
+        [each.variable or code for each, code in zip(use.arguments, codes, strict=True)],
+    )
+    binding = _passed_on(
+        use.arguments,
+        [
+            bound(Variable(each.variable, code)) if each.variable and not use.hoisted else code
+            for each, code in zip(use.arguments, codes, strict=True)
+        ],
+    )
+    width = attribute.width
+    norm = attribute.norm if use.following is not None else None
+    norms = norm.names if norm is not None and norm.names else ("",) * len(names)
+    return CallContext(
+        self=source.code(use.call.func.value),
+        attribute=attribute.attribute,
+        input=passed.input,
+        rest=passed.rest,
+        binding=binding,
+        variables=variables(use.arguments, codes),
+        branches=tuple(
+            BranchContext(name, width * i, width * (i + 1), output, norms[i])
+            for i, (name, output) in enumerate(zip(names, use.outputs, strict=True))
+            if width is not None
+        ),
+        width=width,
+        may_be_plain=attribute.may_be_plain,
+        cat=use.cat,
+        output=use.output,
+        item=use.item,
+        counter=use.counter,
+        norm=norm.attribute if norm is not None else "",
+        norm_item=use.norm_item,
+        guarded=use.guarded is not None,
+        pad=_pad(source, use.padding),
+    )
+
+
+def _padded_codes(use: Use, codes: Codes) -> Codes:
+    """The code of each argument, with that of what is padded in place of the padding."""
+    padding = use.padding
+    if padding is None:
+        return codes
+    found = []
+    for each, code in zip(use.arguments, codes, strict=True):
+        if each.parameter == "input" and padding.statement is not None:
+            assert isinstance(padding.input, ast.Name)
+            code = padding.input.id
+        elif each.parameter == "input":
+            call = ast.parse(code, mode="eval").body
+            assert isinstance(call, ast.Call)
+            code = str(ast.get_source_segment(code, call.args[0]))
+        found.append(code)
+    return found
+
+
+def _pad(source: Source, padding: Padding | None) -> tuple[str, str]:
+    """What stands before and after each slice to pad it."""
+    if padding is None:
+        return "", ""
+    start, end = source.span(padding.input).end, source.span(padding.call).end
+    rest = " ".join(source.text[start:end].split())
+    return f"{source.code(padding.call.func)}(", rest
+
+
+def _passed_on(arguments: tuple[NamedArgument, ...], values: list[str]) -> InputContext:
+    passed = list(zip(arguments, values, strict=True))
+    rest = "".join(
+        f", {each.argument.keyword}={value}" if each.argument.keyword else f", {value}"
+        for each, value in passed
+        if each.parameter != "input"
+    )
+    return InputContext(next(value for each, value in passed if each.parameter == "input"), rest)

@@ -1,0 +1,93 @@
+"""Find the padding before a 1d convolution, which each slice then gets by itself.
+
+PLiNIO's PIT learns the receptive field of each branch; padded slices keep that export right, where
+slices of what was padded break it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from ..calls import is_plain, is_repeatable
+from ..classes import ClassIndex
+from ..names import meaning
+from ..scopes import assigned_value
+from .norms.following import next_statement
+from .reads import reads_after
+
+_MODULES: Final = re.compile(r"torch\.nn\.(\w+\.)*(Constant|Zero|Reflection|Replication|Circular)Pad1d")
+
+
+@dataclass(frozen=True)
+class Padding:
+    """A call that pads the input of a convolution, and nothing else.
+
+    Attributes:
+        call: the call.
+        input: what it pads.
+        statement: the assignment that it stands in; None where it is the argument itself.
+    """
+
+    call: ast.Call
+    input: ast.expr
+    statement: ast.stmt | None = None
+
+
+def find_padding(index: ClassIndex, call: ast.Call, argument: ast.expr) -> Padding | None:
+    """What pads the last dimension of an argument of a call just before it."""
+    source = index.source
+    if isinstance(argument, ast.Call):
+        return Padding(argument, argument.args[0]) if _pads(index, argument) else None
+    if not isinstance(argument, ast.Name):
+        return None
+    statement = source.statement(call)
+    block = next(
+        (
+            each
+            for _, each in ast.iter_fields(source.parent(statement))
+            if isinstance(each, list) and statement in each
+        ),
+        [],
+    )
+    before = block[block.index(statement) - 1] if block and block[0] is not statement else None
+    match before:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as padding):
+            is_padded = name == argument.id and _pads(index, padding)
+        case _:
+            return None
+    if not is_padded or not isinstance(padding.args[0], ast.Name):
+        return None
+    reads = reads_after(source, before, name)
+    if reads != [argument] or not source.has_own_lines(before):
+        return None
+    return Padding(padding, padding.args[0], before)
+
+
+def _pads(index: ClassIndex, call: ast.Call) -> bool:
+    """Whether a call pads the last dimension, by no more than values that can be written twice."""
+    source = index.source
+    if not call.args or isinstance(call.args[0], ast.Starred) or "#" in source.code(call):
+        return False
+    if isinstance(call.func, ast.Attribute) and index.self_class(call.func.value) is not None:
+        return len(call.args) == 1 and not call.keywords and _is_padding(index, call.func)
+    if meaning(source, call.func).path != "torch.nn.functional.pad":
+        return False
+    amounts = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "pad")]
+    is_last = len(amounts) == 1 and len(getattr(amounts[0], "elts", ())) == 2
+    others = [*call.args[1:], *(each.value for each in call.keywords)]
+    return is_last and all(is_repeatable(source, each) for each in others)
+
+
+def _is_padding(index: ClassIndex, attribute: ast.Attribute) -> bool:
+    """Whether an attribute is a module of torch that pads, wherever it is given a value."""
+    stores = [
+        each.node for each in index.accesses(attribute.attr) if isinstance(each.node.ctx, ast.Store)
+    ]
+    values = [assigned_value(index.source.parent_of, each) for each in stores]
+    return bool(values) and all(
+        isinstance(each, ast.Call) and _MODULES.fullmatch(meaning(index.source, each.func).path)
+        for each in values
+    )
