@@ -15,15 +15,12 @@ from .contexts import BranchContext, CallContext, InputContext, Variable, templa
 from .joining import Feed
 from .model import NamedArgument, Use
 from .norms.written import is_rebinding
-from .padding import Padding
 
 if TYPE_CHECKING:
     from ..templating import Templates
 
 
-def make_call_edits(
-    source: Source, uses: Iterable[Use], templates: Templates
-) -> Iterator[Edit]:
+def make_call_edits(source: Source, uses: Iterable[Use], templates: Templates) -> Iterator[Edit]:
     """The edits that replace some calls.
 
     Raises:
@@ -58,9 +55,7 @@ def _use_edits(source: Source, use: Use, templates: Templates) -> Iterator[Edit]
             yield CallEdit(following.norm, lambda codes: Replacement(codes[0]))
 
 
-def _feeding_edits(
-    source: Source, use: Use, feed: Feed, templates: Templates
-) -> Iterator[Edit]:
+def _feeding_edits(source: Source, use: Use, feed: Feed, templates: Templates) -> Iterator[Edit]:
     """The edits of a call whose results go into a concatenation one by one."""
     template = template_of(use.attribute.style)
     following = use.following
@@ -109,9 +104,7 @@ def _cat_edit(source: Source, cat: ast.Call, fed: list[Use]) -> CallEdit:
     return CallEdit(cat, emit)
 
 
-def _guarded_edits(
-    source: Source, use: Use, guard: ast.If, templates: Templates
-) -> Iterator[Edit]:
+def _guarded_edits(source: Source, use: Use, guard: ast.If, templates: Templates) -> Iterator[Edit]:
     """The edits where the norm is applied under an ``if``: the concatenation goes behind it."""
     template = template_of(use.attribute.style)
     following = use.following
@@ -124,8 +117,12 @@ def _guarded_edits(
 
     yield StatementEdit(source.statement(use.call), use.call, rendered("statements"))
     statement = source.statement(following.norm)
-    context = _call_context(source, use, [source.code(each.argument.value) for each in use.arguments], str)
-    yield StatementEdit(statement, following.norm, lambda _: templates.render(template, "normed", context))
+    context = _call_context(
+        source, use, [source.code(each.argument.value) for each in use.arguments], str
+    )
+    yield StatementEdit(
+        statement, following.norm, lambda _: templates.render(template, "normed", context)
+    )
     value = templates.render(template, "value", context)
     indent = source.indent_of_line(source.span(guard).start)
     place = line_after(source, guard, indent)
@@ -194,7 +191,7 @@ def _call_context(
         norm=norm.attribute if norm is not None else "",
         norm_item=use.norm_item,
         guarded=use.guarded is not None,
-        pad=_pad(source, use.padding),
+        pad=use.padding.around(source) if use.padding is not None else ("", ""),
     )
 
 
@@ -214,15 +211,6 @@ def _padded_codes(use: Use, codes: Codes) -> Codes:
             code = str(ast.get_source_segment(code, call.args[0]))
         found.append(code)
     return found
-
-
-def _pad(source: Source, padding: Padding | None) -> tuple[str, str]:
-    """What stands before and after each slice to pad it."""
-    if padding is None:
-        return "", ""
-    start, end = source.span(padding.input).end, source.span(padding.call).end
-    rest = " ".join(source.text[start:end].split())
-    return f"{source.code(padding.call.func)}(", rest
 
 
 def _passed_on(arguments: tuple[NamedArgument, ...], values: list[str]) -> InputContext:

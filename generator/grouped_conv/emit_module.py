@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..edits import Codes, Edit, RepeatEdit, TextEdit
+from ..edits import Codes, Edit, Removal, RepeatEdit, TextEdit
 from ..naming import fresh, names_in, outermost_function
 from ..source import Source
 from .helper import TEMPLATE, Helper
-from .norms.emit import make_norm_edits
+from .joining import Feed
+from .module_calls import PaddedCall
 from .modules import ModulePlan, is_by_filter, is_partial
+from .norms.emit import make_norm_edits
 from .weights import Assignment, Repeat
 
 if TYPE_CHECKING:
@@ -69,6 +72,10 @@ def make_module_edits(
                 call, call, rendered("wrapped", replace(plain, by_filter=is_by_filter(each)))
             )
     yield from make_norm_edits(source, plan.norms, helper, templates)
+    for feed in plan.calls.feeds:
+        yield from _feed_edits(source, helper, feed, templates)
+    for padded in plan.calls.padded:
+        yield from _padded_edits(source, helper, padded, templates)
     for call in plan.uses.applications:
         context = replace(plain, function=source.code(call.func))
         yield TextEdit(call, call.args[0], rendered("applied", context))
@@ -80,6 +87,42 @@ def make_module_edits(
         yield _assignment_edit(source, helper, assignment, templates)
     for repeat in plan.uses.repeats.values():
         yield _repeat_edit(source, helper, repeat, templates)
+
+
+def _feed_edits(source: Source, helper: Helper, feed: Feed, templates: Templates) -> Iterator[Edit]:
+    """The edits of a call whose results go into a concatenation one by one."""
+    assert isinstance(feed.value, ast.Call)
+    function = source.code(feed.value.func)
+    star = "" if feed.is_named else "*"
+
+    def emit(code: str) -> str:
+        rest = code.removeprefix(function).lstrip().removeprefix("(")
+        context = SiteContext(helper, rest.removesuffix(")"), function=function)
+        return star + templates.render(TEMPLATE, "outputs", context)
+
+    yield TextEdit(feed.value, feed.value, emit)
+    if feed.is_named:
+        yield TextEdit(feed.element, feed.element, lambda code: f"*{code}")
+
+
+def _padded_edits(
+    source: Source, helper: Helper, padded: PaddedCall, templates: Templates
+) -> Iterator[Edit]:
+    """The edits of a call whose slices are padded by themselves."""
+    padding, call = padded.padding, padded.call
+    variable = fresh("part", names_in(outermost_function(source, call)))
+    open_, rest = padding.around(source)
+    pad = f"lambda {variable}: {open_}{variable}{rest}"
+    if not padding.call.keywords and len(padding.call.args) == 1:
+        pad = source.code(padding.call.func)
+
+    def emit(code: str) -> str:
+        context = SiteContext(helper, code, function=source.code(call.func), statement=pad)
+        return templates.render(TEMPLATE, "padded", context)
+
+    yield TextEdit(call, padding.input, emit)
+    if padding.statement is not None:
+        yield Removal(padding.statement)
 
 
 def _assignment_edit(

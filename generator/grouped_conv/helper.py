@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TEMPLATE: Final = "module.py.jinja"
 _FUNCTIONS: Final = (
     *("split", "by_filter", "build", "apply", "parts", "whole", "assign"),
-    *("load", "split_norm", "norms", "join"),
+    *("load", "split_norm", "norms", "join", "outputs", "pad"),
 )
 _ALL_FEATURES: Final = frozenset(("module", "norm", "transposed", "held", *_FUNCTIONS))
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|build_split)(_\d+)?")
@@ -54,6 +54,8 @@ class Names:
     split_norm: str = "split_norm"
     norms: str = "split_norms"
     join: str = "join_outputs"
+    outputs: str = "outputs_of"
+    pad: str = "apply_padded"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ..flow import Flow, Reached
 from ..names import meaning
 from ..places import place_for_definition
 from .classify import Deferred
+from .module_calls import CallPlan, plan_calls
 from .norms.pairs import Pairs
 from .norms.plan import NormPlan, plan_norms
 from .objects import find_uses
@@ -29,6 +30,7 @@ class ModulePlan:
         sites: the constructions.
         uses: what must change besides.
         norms: what is done with the norms that follow.
+        calls: what is done where a convolution is called.
         features: what of the helper is needed.
         normalised: the sites that weight_norm is applied to.
     """
@@ -36,6 +38,7 @@ class ModulePlan:
     sites: tuple[Deferred, ...]
     uses: Uses
     norms: NormPlan
+    calls: CallPlan
     features: frozenset[str]
     normalised: frozenset[ast.Call]
 
@@ -45,8 +48,16 @@ class ModulePlan:
         repeated = [each.object for each in uses.repeats.values()]
         assigned = [each.object for each in uses.assignments.values()]
         calls = [each.site.call for each in self.sites]
-        norms = self.norms.changed()
-        return [*calls, *norms, *uses.applications, *uses.firsts, *uses.readings, *repeated, *assigned]
+        others = [*self.norms.changed(), *self.calls.changed()]
+        return [
+            *calls,
+            *others,
+            *uses.applications,
+            *uses.firsts,
+            *uses.readings,
+            *repeated,
+            *assigned,
+        ]
 
 
 class ModuleStyle:
@@ -86,13 +97,12 @@ class ModuleStyle:
             uses.add(used)
             if used.applications:
                 normalised.add(site.site.call)
-        norms = NormPlan()
-        if norm:
-            reached = [(each.site, self._reached[each.site.call]) for each in sites]
-            norms = plan_norms(self.pairs, reached)
-            uses.add(norms.uses)
-        features = self._features(sites, uses) | norms.features
-        return ModulePlan(tuple(sites), uses, norms, features, frozenset(normalised))
+        reached = [(each.site, self._reached[each.site.call]) for each in sites]
+        norms = plan_norms(self.pairs, reached) if norm else NormPlan()
+        uses.add(norms.uses)
+        calls = plan_calls(self.pairs, reached, norms)
+        features = self._features(sites, uses) | norms.features | calls.features
+        return ModulePlan(tuple(sites), uses, norms, calls, features, frozenset(normalised))
 
     def _check_place(self, deferred: Deferred) -> None:
         """See that the helper, and what calls it, have a place to stand at."""

@@ -11,14 +11,16 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from ..calls import is_plain, is_repeatable
+from ..calls import is_repeatable
 from ..classes import ClassIndex
 from ..names import meaning
 from ..scopes import assigned_value
-from .norms.following import next_statement
+from ..source import Source
 from .reads import reads_after
 
-_MODULES: Final = re.compile(r"torch\.nn\.(\w+\.)*(Constant|Zero|Reflection|Replication|Circular)Pad1d")
+_MODULES: Final = re.compile(
+    r"torch\.nn\.(\w+\.)*(Constant|Zero|Reflection|Replication|Circular)Pad1d"
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Padding:
     call: ast.Call
     input: ast.expr
     statement: ast.stmt | None = None
+
+    def around(self, source: Source) -> tuple[str, str]:
+        """What stands before and after its input, on one line."""
+        start, end = source.span(self.input).end, source.span(self.call).end
+        return f"{source.code(self.call.func)}(", " ".join(source.text[start:end].split())
 
 
 def find_padding(index: ClassIndex, call: ast.Call, argument: ast.expr) -> Padding | None:

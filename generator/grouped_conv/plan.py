@@ -271,9 +271,7 @@ def _split(
         check_loading(index.classes[first.owner])
     calls = find_calls(index, first.owner, first.attribute, [each.target for each in candidates])
     style = _style(options, first)
-    names = (
-        branch_names(index, first, first.attribute, given) if style == "explicit" else ()
-    )
+    names = branch_names(index, first, first.attribute, given) if style == "explicit" else ()
     return SplitAttribute(tuple(candidates), calls, style, names)
 
 
@@ -315,7 +313,6 @@ def _name(index: ClassIndex, site: Site) -> str:
     if target is not None:
         return f"{target[0].name}.{target[1].attr}"
     return index.source.one_line(single_target(statement) or site.call.func)
-
 
 
 def _size(conv: ConvClass | None, numbers: tuple[int, int, int] | None) -> str:

@@ -182,9 +182,7 @@ class _StatementWriting:
             padding=padding,
         )
 
-    def _padding(
-        self, call: ast.Call, attribute: SplitAttribute, hoisted: bool
-    ) -> Padding | None:
+    def _padding(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> Padding | None:
         """What pads the input of a 1d convolution, if each slice can be padded by itself."""
         conv = attribute.candidates[0].conv
         if not hoisted or conv.dimensions > 1 or conv.transposed or attribute.may_be_plain:
@@ -200,10 +198,11 @@ class _StatementWriting:
         feed = find_feed(self.source, following.norm if following is not None else call)
         if feed is None:
             return None
-        is_kept = feed.is_named or self.source.statement(call) is not self.source.statement(feed.value)
         last = self.source.statement(feed.value)
-        if is_kept and not (self.writing.is_only_one(call, attribute) and self.source.has_own_lines(last)):
-            return None
+        if feed.is_named or self.source.statement(call) is not last:
+            # Other statements stand between the branches and the concatenation.
+            is_alone = self.writing.is_only_one(call, attribute)
+            return feed if is_alone and self.source.has_own_lines(last) else None
         return feed
 
     def _argument(

@@ -66,7 +66,7 @@ def find_following(index: ClassIndex, call: ast.Call) -> Following | None:
     if not isinstance(function, FUNCTIONS) or target.id in source.scope(parent).module.nonlocals:
         return None
     following = next_statement(source, parent)
-    return following and _in_statement(index, call, target.id, following)
+    return _in_statement(index, call, target.id, following) if following is not None else None
 
 
 def _in_statement(
@@ -84,7 +84,9 @@ def _in_statement(
         return None
     reads = list(reads_in(statement, name))
     applied = [each for each in reads if _applies(index, source.parent(each), each)]
-    if len(applied) != 1 or not (binds(statement, name) or reads_after(source, statement, name) == []):
+    if len(applied) != 1 or not (
+        binds(statement, name) or reads_after(source, statement, name) == []
+    ):
         return None
     norm = source.parent(applied[0])
     assert isinstance(norm, ast.Call)

@@ -12,7 +12,9 @@ from ...names import meaning
 from ...scopes import FUNCTIONS
 
 _BY_CHANNEL: Final = re.compile(r"torch\.nn\.(\w+\.)*(SyncBatchNorm|(Batch|Instance)Norm[123]d)")
-_OVER_CHANNELS: Final = re.compile(r"torch\.nn\.(\w+\.)*(GroupNorm|LayerNorm|RMSNorm|LocalResponseNorm)")
+_OVER_CHANNELS: Final = re.compile(
+    r"torch\.nn\.(\w+\.)*(GroupNorm|LayerNorm|RMSNorm|LocalResponseNorm)"
+)
 _LIKE_A_NORM: Final = re.compile(r"norm|bn|batch", re.IGNORECASE)
 _BATCH_NORM_PARAMETERS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
 

@@ -56,7 +56,9 @@ def _sets(statement: ast.stmt, wanted: set[int]) -> bool:
 
 def _calls_super_init(statement: ast.stmt) -> bool:
     match statement:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=called), attr="__init__"))):
+        case ast.Expr(
+            value=ast.Call(func=ast.Attribute(value=ast.Call(func=called), attr="__init__"))
+        ):
             return isinstance(called, ast.Name) and called.id == "super"
     return False
 

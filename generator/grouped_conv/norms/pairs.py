@@ -96,8 +96,7 @@ class Pairs:
 
     def _find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
         followed, alone = [], []
-        calls = list(self._calls(owner, conv))
-        for call in calls:
+        for call in self.calls(owner, conv):
             found = find_following(self.index, call)
             kinds = self._kinds(owner, found.attribute) if found is not None else {"other"}
             if found is None or kinds <= {"other"}:
@@ -128,7 +127,8 @@ class Pairs:
             if each.owner is None or self.index.classes[each.owner] in relatives:
                 yield each
 
-    def _calls(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Call]:
+    def calls(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Call]:
+        """The calls of an attribute of an object of a class."""
         for each in self._accesses(owner, name):
             call = self.source.parent(each.node)
             if isinstance(call, ast.Call) and call.func is each.node:

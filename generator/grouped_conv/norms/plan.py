@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from ...callees import parameters_given
 from ...classes import ClassIndex
-from ...convolutions import Arguments
 from ...flow import Reached
 from ...names import meaning
 from ...scopes import FUNCTIONS, Function, assigned_value
@@ -54,7 +53,9 @@ class NormPlan:
             found.add("split_norm")
         if self.sequences:
             found.add("norms")
-        if any(each.alone or any(one.may_be_skipped for one in each.followed) for each in self.pairs):
+        if any(
+            each.alone or any(one.may_be_skipped for one in each.followed) for each in self.pairs
+        ):
             found.add("join")
         return frozenset(found)
 
@@ -79,7 +80,7 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     for site, reached in sites:
         found: list[str] = []
         names: list[str] = []
-        for owner, name in _attributes(index, site, reached):
+        for owner, name in attributes_of(index, site, reached):
             pair = finder.find(owner, name)
             if isinstance(pair, Refusal):
                 found.append(str(pair))
@@ -97,7 +98,7 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes)
 
 
-def _attributes(
+def attributes_of(
     index: ClassIndex, site: Site, reached: Reached
 ) -> Iterable[tuple[ast.ClassDef, str]]:
     """The attributes that hold the convolution itself, in the order of the source."""
@@ -110,7 +111,9 @@ def _attributes(
             if access.owner is None or index.classes[access.owner] not in relatives:
                 continue
             value = assigned_value(index.source.parent_of, access.node)
-            if isinstance(access.node.ctx, ast.Store) and _is_conv(index.source, value, site, reached):
+            if isinstance(access.node.ctx, ast.Store) and _is_conv(
+                index.source, value, site, reached
+            ):
                 found.add((owner, name))
     return sorted(found, key=lambda each: (each[0].lineno, each[1]))
 
@@ -124,7 +127,9 @@ def _is_conv(source: Source, value: ast.expr | None, site: Site, reached: Reache
     callee = meaning(source, value.func)
     if callee.path.startswith("torch.nn."):
         return not callee.path.endswith(("Sequential", "ModuleList", "ModuleDict"))
-    return not isinstance(callee.node, FUNCTIONS) or _passes_groups(source, callee.node, value, site)
+    return not isinstance(callee.node, FUNCTIONS) or _passes_groups(
+        source, callee.node, value, site
+    )
 
 
 def _passes_groups(source: Source, function: Function, call: ast.Call, site: Site) -> bool:
@@ -140,9 +145,11 @@ def _passes_groups(source: Source, function: Function, call: ast.Call, site: Sit
             return True
     if not isinstance(default, ast.Constant) or default.value != 1:
         return True
-    given = [(each, None) for each in call.args]
+    given: list[tuple[ast.expr, str | None]] = [(each, None) for each in call.args]
     given += [(each.value, each.arg) for each in call.keywords]
-    if any(isinstance(each, ast.Starred) for each in call.args) or (None in [k.arg for k in call.keywords]):
+    if any(isinstance(each, ast.Starred) for each in call.args):
+        return True
+    if any(each.arg is None for each in call.keywords):
         return True
     return any(
         groups.id in parameters_given(source, function, value, call, keyword)

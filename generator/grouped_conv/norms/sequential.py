@@ -11,7 +11,6 @@ from ...classes import ClassIndex
 from ...flow import Flow, Reached
 from ...names import meaning
 from ...scopes import FUNCTIONS
-from ...source import Source
 from ..refusal import Refusal, line_of
 from .kinds import Kind, kind_of
 
@@ -64,7 +63,9 @@ class _Search:
             owner = self._own_sequential(call)
             if owner is None:
                 return None
-            return self._checked(self._self(call), self.source.statement(call), self._kinds_after(call))
+            return self._checked(
+                self._self(call), self.source.statement(call), self._kinds_after(call)
+            )
         if function.attr in _ADDING and self._receives(function.value):
             statement, kinds = self._additions(function.value)
             return self._checked(function.value, statement, kinds)
@@ -180,11 +181,14 @@ class _Search:
         ]
         for each in sorted(nodes, key=self.source.span):
             match each:
-                case ast.Assign(targets=[ast.Name(id=target)], value=value) | ast.AugAssign(
-                    target=ast.Name(id=target), value=value
+                case (
+                    ast.Assign(targets=[ast.Name(id=target)], value=value)
+                    | ast.AugAssign(target=ast.Name(id=target), value=value)
                 ) if target == name.id:
                     yield from () if _is_empty(value) else self._listed(value)
-                case ast.Call(func=ast.Attribute(value=ast.Name(id=target), attr=attr), args=[value]):
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=target), attr=attr), args=[value]
+                ):
                     if target == name.id and attr == "append":
                         yield value
                     elif target == name.id and attr == "extend":

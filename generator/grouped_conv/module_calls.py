@@ -1,0 +1,83 @@
+"""What changes where a convolution in module style is called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..flow import Reached
+from .find import Site
+from .joining import Feed, find_feed
+from .norms.pairs import Pair, Pairs
+from .norms.plan import NormPlan, attributes_of
+from .padding import Padding, find_padding
+
+
+@dataclass(frozen=True)
+class PaddedCall:
+    """A call of a convolution, and what pads its input."""
+
+    call: ast.Call
+    padding: Padding
+
+
+@dataclass(frozen=True)
+class CallPlan:
+    """The calls of one source that change.
+
+    Attributes:
+        feeds: those whose results go into a concatenation one by one.
+        padded: those whose slices are padded by themselves.
+    """
+
+    feeds: tuple[Feed, ...] = ()
+    padded: tuple[PaddedCall, ...] = ()
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What is needed of the helper."""
+        found = {"outputs": self.feeds, "pad": self.padded}
+        return frozenset(name for name, calls in found.items() if calls)
+
+    def changed(self) -> list[ast.expr]:
+        """For each statement that changes, an expression in it."""
+        found: list[ast.expr] = []
+        for feed in self.feeds:
+            found += [feed.value, feed.cat]
+        for each in self.padded:
+            found += [each.call, each.padding.call]
+        return found
+
+
+def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormPlan) -> CallPlan:
+    """Plan the calls of some convolutions, of which some are followed by a norm."""
+    index = pairs.index
+    feeds: dict[ast.expr, Feed] = {}
+    padded: dict[ast.Call, PaddedCall] = {}
+    values = _values(norms.pairs)
+    for site, reached in sites:
+        is_1d = site.conv is not None and site.conv.dimensions == 1 and not site.conv.transposed
+        for owner, name in attributes_of(index, site, reached):
+            for call in pairs.calls(owner, name):
+                if index.self_class(getattr(call.func, "value", call)) is None:
+                    continue
+                value = values.get(call, call)
+                feed = find_feed(index.source, value) if value is not None else None
+                if feed is not None:
+                    feeds[feed.value] = feed
+                padding = find_padding(index, call, call.args[0]) if call.args else None
+                if padding is not None and is_1d and len(call.args) == 1 and value is not None:
+                    padded[call] = PaddedCall(call, padding)
+    for each in padded:
+        feeds.pop(each, None)  # one of the two has to do
+    return CallPlan(tuple(feeds.values()), tuple(padded.values()))
+
+
+def _values(pairs: Iterable[Pair]) -> dict[ast.Call, ast.Call | None]:
+    """By the call of a convolution that of the norm after it; None where that may be skipped."""
+    return {
+        each.call: None if each.guard is not None else each.norm
+        for pair in pairs
+        for each in pair.followed
+    }
