@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TEMPLATE: Final = "module.py.jinja"
 _FUNCTIONS: Final = (
     *("split", "by_filter", "build", "apply", "parts", "whole", "assign"),
-    *("load", "split_norm", "norms", "join", "outputs", "pad"),
+    *("load", "split_norm", "norms", "join", "outputs", "pad", "pads"),
 )
 _ALL_FEATURES: Final = frozenset(("module", "norm", "transposed", "held", *_FUNCTIONS))
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|build_split)(_\d+)?")
@@ -56,6 +56,7 @@ class Names:
     join: str = "join_outputs"
     outputs: str = "outputs_of"
     pad: str = "apply_padded"
+    pads: str = "pad_slices"
 
 
 @dataclass(frozen=True)

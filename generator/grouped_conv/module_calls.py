@@ -75,9 +75,9 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
 
 
 def _values(pairs: Iterable[Pair]) -> dict[ast.Call, ast.Call | None]:
-    """By the call of a convolution that of the norm after it; None where that may be skipped."""
-    return {
-        each.call: None if each.guard is not None else each.norm
-        for pair in pairs
-        for each in pair.followed
-    }
+    """By the call of a convolution that of the norm after it; None where its result is joined elsewhere."""
+    found: dict[ast.Call, ast.Call | None] = {}
+    for pair in pairs:
+        found |= dict.fromkeys(pair.alone)
+        found |= {each.call: None if each.guard else each.norm for each in pair.followed}
+    return found

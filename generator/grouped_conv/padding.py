@@ -94,7 +94,11 @@ def _is_padding(index: ClassIndex, attribute: ast.Attribute) -> bool:
         each.node for each in index.accesses(attribute.attr) if isinstance(each.node.ctx, ast.Store)
     ]
     values = [assigned_value(index.source.parent_of, each) for each in stores]
-    return bool(values) and all(
-        isinstance(each, ast.Call) and _MODULES.fullmatch(meaning(index.source, each.func).path)
-        for each in values
-    )
+    return bool(values) and all(builds_padding(index, each) for each in values)
+
+
+def builds_padding(index: ClassIndex, value: ast.expr | None) -> bool:
+    """Whether an expression builds a module of torch that pads the last dimension."""
+    if not isinstance(value, ast.Call):
+        return False
+    return _MODULES.fullmatch(meaning(index.source, value.func).path) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from ...edits import Edit, Insertion, TextEdit
@@ -14,6 +15,7 @@ from ..helper import Helper
 from .following import Following
 from .pairs import Pair
 from .plan import NormPlan
+from .sequential import Sequence
 
 if TYPE_CHECKING:
     from ...templating import Templates
@@ -49,10 +51,9 @@ def make_norm_edits(
         yield from emission.pair(pair)
     for each in plan.sequences:
         if each.after is None:
-            yield TextEdit(each.node, each.node, emission.rendered("listed"))
+            yield TextEdit(each.node, each.node, emission.listed(each))
         else:
-            code = getattr(each.node, "id", "") or source.code(each.node)
-            yield emission.after(each.after, "listing", code)
+            yield emission.behind(each.after, emission.listed(each)(each.code))
 
 
 class _Emission:
@@ -67,18 +68,23 @@ class _Emission:
             TEMPLATE, macro, NormContext(self.helper, code, conv)
         )
 
-    def after(self, statement: ast.stmt, macro: str, code: str, conv: str = "") -> Insertion:
+    def listed(self, sequence: Sequence) -> Callable[[str], str]:
+        """What makes an expression for an nn.Sequential one that sees to its norms and paddings."""
+        macros = ["listed"] * sequence.has_norm + ["padded"] * sequence.has_padding
+        return lambda code: reduce(lambda inner, macro: self.rendered(macro)(inner), macros, code)
+
+    def behind(self, statement: ast.stmt, code: str) -> Insertion:
         """A statement behind another one."""
         indent = self.source.indent_of_line(self.source.span(statement).start)
         place = line_after(self.source, statement, indent)
-        return Insertion(place, self.rendered(macro, conv)(code), indent=indent)
+        return Insertion(place, code, indent=indent)
 
     def pair(self, pair: Pair) -> Iterator[Edit]:
         """The edits for the norm after one convolution."""
         for target in pair.convs if pair.is_late else ():
             norm = f"{self.source.code(target.value)}.{pair.norm}"
             statement = self.source.statement(target)
-            yield self.after(statement, "after", norm, self.source.code(target))
+            yield self.behind(statement, self.rendered("after", self.source.code(target))(norm))
         for store in () if pair.is_late else pair.splitting:
             conv = f"{self.source.code(store.target.value)}.{pair.conv}"
             yield TextEdit(store.value, store.value, self.rendered("moved", conv))
@@ -94,7 +100,7 @@ class _Emission:
         if isinstance(guard, ast.IfExp):
             return TextEdit(guard.orelse, guard.orelse, self.rendered("joined"))
         assert isinstance(guard, ast.If)
-        if not guard.orelse:
-            return self.after(guard, "joining", following.output)
         code = self.rendered("joining")(following.output)
+        if not guard.orelse:
+            return self.behind(guard, code)
         return Insertion(line_of(self.source, guard.orelse[0]), code)

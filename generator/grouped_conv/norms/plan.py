@@ -48,11 +48,14 @@ class NormPlan:
     @property
     def features(self) -> frozenset[str]:
         """What is needed of the helper."""
-        found = {"norm"} if self.pairs or self.sequences else set()
+        has_norm = self.pairs or any(each.has_norm for each in self.sequences)
+        found = {"norm"} if has_norm else set()
         if self.pairs:
             found.add("split_norm")
-        if self.sequences:
+        if any(each.has_norm for each in self.sequences):
             found.add("norms")
+        if any(each.has_padding for each in self.sequences):
+            found.add("pads")
         if any(
             each.alone or any(one.may_be_skipped for one in each.followed) for each in self.pairs
         ):
@@ -92,7 +95,7 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
                 found.append(str(sequence))
             else:
                 sequences[sequence.node] = sequence
-                names.append("a norm that follows")
+                names += ["a norm that follows"] if sequence.has_norm else []
         moved[site.call] = tuple(dict.fromkeys(names))
         notes[site.call] = tuple(dict.fromkeys(found))
     return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes)

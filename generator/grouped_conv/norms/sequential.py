@@ -1,16 +1,18 @@
-"""Find each nn.Sequential in which a norm may directly follow a convolution that is split."""
+"""Find each nn.Sequential with a norm, or a padding, next to a convolution that is split."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from ...classes import ClassIndex
 from ...flow import Flow, Reached
 from ...names import meaning
 from ...scopes import FUNCTIONS
+from ..padding import builds_padding
 from ..refusal import Refusal, line_of
 from .kinds import Kind, kind_of
 
@@ -22,20 +24,26 @@ _TRYING: Final = frozenset(("norm", "unclear"))
 
 @dataclass(frozen=True)
 class Sequence:
-    """An nn.Sequential whose norms are to be split.
+    """An nn.Sequential whose norms, or paddings, are to be split.
 
     Attributes:
         node: the call that builds it; or what stands for it after the last statement that adds
             to it.
         after: that statement; None where the call is all there is.
+        has_norm: whether a norm may follow a convolution in it.
+        has_padding: whether a padding comes before one.
+        code: what stands for it.
     """
 
     node: ast.expr
     after: ast.stmt | None = None
+    has_norm: bool = True
+    has_padding: bool = False
+    code: str = ""
 
 
 def find_sequences(index: ClassIndex, flow: Flow, reached: Reached) -> Iterator[Sequence | Refusal]:
-    """Each nn.Sequential that a convolution gets into, with a norm behind it; or why that stays."""
+    """Each nn.Sequential that a convolution gets into beside one; or why that stays as it is."""
     search = _Search(index, flow, reached)
     for node in sorted(reached.expressions, key=index.source.span):
         parent = index.source.parent(node)
@@ -56,19 +64,18 @@ class _Search:
         """What becomes of an nn.Sequential that a call puts the convolution into."""
         function = call.func
         if self._is_sequential(call):
-            return self._checked(call, None, self._kinds_after(call))
+            return self._checked(call, None, self._items_of(call))
         if not isinstance(function, ast.Attribute) or node not in call.args:
             return None
-        if function.attr == "__init__" and _is_super(function.value):
+        if _is_super_init(call):
             owner = self._own_sequential(call)
             if owner is None:
                 return None
-            return self._checked(
-                self._self(call), self.source.statement(call), self._kinds_after(call)
-            )
+            name = self._self(call)
+            return self._checked(call, self.source.statement(call), self._items_of(call), name)
         if function.attr in _ADDING and self._receives(function.value):
-            statement, kinds = self._additions(function.value)
-            return self._checked(function.value, statement, kinds)
+            statement, items = self._additions(function.value)
+            return self._checked(function.value, statement, items)
         return None
 
     def _is_sequential(self, node: ast.AST | None) -> bool:
@@ -85,10 +92,9 @@ class _Search:
             return None
         return None if any("forward" in each.names for each in around) else owner
 
-    def _self(self, node: ast.AST) -> ast.Name:
+    def _self(self, node: ast.AST) -> str:
         function = next(each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS))
-        name = ast.Name(function.args.args[0].arg, ast.Load())
-        return ast.copy_location(name, function.args.args[0])
+        return function.args.args[0].arg
 
     def _receives(self, receiver: ast.expr) -> bool:
         """Whether what is added to is an nn.Sequential."""
@@ -106,7 +112,7 @@ class _Search:
             )
         return False
 
-    def _additions(self, receiver: ast.expr) -> tuple[ast.stmt, list[Kind]]:
+    def _additions(self, receiver: ast.expr) -> tuple[ast.stmt, list[ast.expr | None]]:
         """The last statement of a function that adds to an object, and what it adds."""
         function = next(
             each for each in self.source.ancestors(receiver) if isinstance(each, FUNCTIONS)
@@ -124,21 +130,29 @@ class _Search:
         outer = [added[-1], *self.source.ancestors(added[-1])]
         statement = outer[outer.index(function) - 1]
         assert isinstance(statement, ast.stmt)
-        return statement, self._kinds([call.args[-1] for call in added])
+        return statement, [call.args[-1] for call in added]
 
-    def _kinds_after(self, call: ast.Call) -> list[Kind]:
-        """What may directly follow the convolution among the arguments of a call."""
-        return self._kinds([each for one in call.args for each in self._items(one)])
+    def _items_of(self, call: ast.Call) -> list[ast.expr | None]:
+        """What the arguments of a call add to an nn.Sequential; None for what is not seen."""
+        return [each for one in call.args for each in self._items(one)]
 
-    def _kinds(self, items: list[ast.expr | None]) -> list[Kind]:
-        """What may directly follow the convolution; None among the items is all that may be."""
-        found = []
-        for one, following in zip(items, [*items[1:], ast.Constant(None)], strict=True):
-            if one is None:
-                return [Kind("unclear")]
-            if one in self.reached.expressions and following is not None:
-                found.append(kind_of(self.index, following, ""))
-        return found
+    def _kinds_after(self, items: list[ast.expr | None]) -> list[Kind]:
+        """What may directly follow the convolution among some items."""
+        if None in items:
+            return [Kind("unclear")]
+        return [
+            kind_of(self.index, following, "")
+            for one, following in pairwise(items)
+            if one in self.reached.expressions
+        ]
+
+    def _is_padded(self, items: list[ast.expr | None]) -> bool:
+        """Whether a padding comes directly before the convolution among some items."""
+        return any(
+            builds_padding(self.index, before)
+            for before, one in pairwise(items)
+            if one in self.reached.expressions
+        )
 
     def _items(self, argument: ast.expr) -> Iterator[ast.expr | None]:
         """What an argument of nn.Sequential adds to it, as far as it is seen."""
@@ -198,21 +212,27 @@ class _Search:
                         yield value
 
     def _checked(
-        self, node: ast.expr, after: ast.stmt | None, kinds: list[Kind]
+        self,
+        node: ast.expr,
+        after: ast.stmt | None,
+        items: list[ast.expr | None],
+        name: str = "",
     ) -> Sequence | Refusal | None:
-        trying = [each for each in kinds if each.name in _TRYING and not each.reason]
-        if not trying:
+        kinds = self._kinds_after(items)
+        has_norm = any(each.name in _TRYING and not each.reason for each in kinds)
+        has_padding = self._is_padded(items)
+        if not has_norm and not has_padding:
             reasons = [each.reason for each in kinds if each.reason]
             return Refusal(f"the norm stays after it: {reasons[0]}") if reasons else None
         obstacle = self._taken_apart(node)
-        if obstacle is not None:
-            where = line_of(obstacle)
-            return Refusal(f"the norm stays after it: its nn.Sequential is taken apart ({where})")
-        return Sequence(node, after)
+        if obstacle is None:
+            return Sequence(node, after, has_norm, has_padding, name or self.source.code(node))
+        what = "the norm stays after" if has_norm else "the padding stays before"
+        return Refusal(f"{what} it: its nn.Sequential is taken apart ({line_of(obstacle)})")
 
     def _taken_apart(self, node: ast.expr) -> ast.expr | None:
         """Where something else is done with an nn.Sequential than to call it as a whole."""
-        for each in sorted(self.flow.kept(node).expressions, key=self.source.span):
+        for each in sorted(self._objects(node), key=self.source.span):
             parent = self.source.parent(each)
             match parent:
                 case ast.Subscript(value=value) if value is each:
@@ -226,6 +246,28 @@ class _Search:
                 case ast.Call(func=ast.Name(id="list" | "enumerate" | "zip" | "iter" | "reversed")):
                     return each
         return None
+
+    def _objects(self, node: ast.expr) -> set[ast.expr]:
+        """What may stand for an nn.Sequential, or for an object of a subclass around its node."""
+        owner = self._own_sequential(node)
+        stands_for_self = self.index.self_class(node) is owner or _is_super_init(node)
+        if owner is None or not stands_for_self:
+            return self.flow.kept(node).expressions
+        relatives = self.index.classes[owner].relatives()
+        found: set[ast.expr] = set()
+        for each in relatives:
+            for call in self.index.calls_of.get(each.node.name, []):
+                found |= self.flow.kept(call).expressions
+            names = (name for name in ast.walk(each.node) if isinstance(name, ast.Name))
+            found |= {name for name in names if self.index.self_class(name) is each.node}
+        return found
+
+
+def _is_super_init(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=value, attr="__init__")):
+            return _is_super(value)
+    return False
 
 
 def _is_super(node: ast.expr) -> bool:
