@@ -27,19 +27,18 @@ class Sequence:
     """An nn.Sequential whose norms, or paddings, are to be split.
 
     Attributes:
-        node: the call that builds it; or what stands for it after the last statement that adds
-            to it.
-        after: that statement; None where the call is all there is.
+        node: the call that builds it, or what stands for it where it is added to.
+        after: the statement after which it is all there; None for the call.
+        code: what stands for it after that statement.
         has_norm: whether a norm may follow a convolution in it.
         has_padding: whether a padding comes before one.
-        code: what stands for it.
     """
 
     node: ast.expr
-    after: ast.stmt | None = None
-    has_norm: bool = True
-    has_padding: bool = False
-    code: str = ""
+    after: ast.stmt | None
+    code: str
+    has_norm: bool
+    has_padding: bool
 
 
 def find_sequences(index: ClassIndex, flow: Flow, reached: Reached) -> Iterator[Sequence | Refusal]:
@@ -64,19 +63,35 @@ class _Search:
         """What becomes of an nn.Sequential that a call puts the convolution into."""
         function = call.func
         if self._is_sequential(call):
-            return self._checked(call, None, self._items_of(call))
+            return self._checked(call, *self._place(call))
         if not isinstance(function, ast.Attribute) or node not in call.args:
             return None
         if _is_super_init(call):
             owner = self._own_sequential(call)
             if owner is None:
                 return None
-            name = self._self(call)
-            return self._checked(call, self.source.statement(call), self._items_of(call), name)
+            return self._checked(
+                call, self._items_of(call), self.source.statement(call), self._self(call)
+            )
         if function.attr in _ADDING and self._receives(function.value):
             statement, items = self._additions(function.value)
-            return self._checked(function.value, statement, items)
+            code = self.source.code(function.value)
+            return self._checked(function.value, items, statement, code)
         return None
+
+    def _place(self, call: ast.Call) -> tuple[list[ast.expr | None], ast.stmt | None, str]:
+        """What a call puts into an nn.Sequential, and the statement and the name to speak of it.
+
+        A call on several lines is left as it is, where it gives its value to one target.
+        """
+        items = self._items_of(call)
+        statement = self.source.parent(call)
+        match statement:
+            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target]):
+                is_short = call.lineno == call.end_lineno
+                if not is_short and self.source.has_own_lines(statement):
+                    return items, statement, self.source.code(target)
+        return items, None, ""
 
     def _is_sequential(self, node: ast.AST | None) -> bool:
         return isinstance(node, ast.Call) and meaning(self.source, node.func).path in _SEQUENTIAL
@@ -87,7 +102,7 @@ class _Search:
         if owner is None:
             return None
         around = list(self.index.classes[owner].ancestors())
-        bases = [meaning(self.source, base).path for each in around for base in each.node.bases]
+        bases = [meaning(self.source, each).path for each in owner.bases]
         if not any(each in _SEQUENTIAL for each in bases):
             return None
         return None if any("forward" in each.names for each in around) else owner
@@ -212,11 +227,7 @@ class _Search:
                         yield value
 
     def _checked(
-        self,
-        node: ast.expr,
-        after: ast.stmt | None,
-        items: list[ast.expr | None],
-        name: str = "",
+        self, node: ast.expr, items: list[ast.expr | None], after: ast.stmt | None, code: str
     ) -> Sequence | Refusal | None:
         kinds = self._kinds_after(items)
         has_norm = any(each.name in _TRYING and not each.reason for each in kinds)
@@ -226,7 +237,7 @@ class _Search:
             return Refusal(f"the norm stays after it: {reasons[0]}") if reasons else None
         obstacle = self._taken_apart(node)
         if obstacle is None:
-            return Sequence(node, after, has_norm, has_padding, name or self.source.code(node))
+            return Sequence(node, after, code, has_norm, has_padding)
         what = "the norm stays after" if has_norm else "the padding stays before"
         return Refusal(f"{what} it: its nn.Sequential is taken apart ({line_of(obstacle)})")
 
