@@ -62,12 +62,14 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
             for call in pairs.calls(owner, name):
                 if index.self_class(getattr(call.func, "value", call)) is None:
                     continue
+                if len(call.args) != 1 or call.keywords or isinstance(call.args[0], ast.Starred):
+                    continue
                 value = values.get(call, call)
                 feed = find_feed(index.source, value) if value is not None else None
                 if feed is not None:
                     feeds[feed.value] = feed
-                padding = find_padding(index, call, call.args[0]) if call.args else None
-                if padding is not None and is_1d and len(call.args) == 1 and value is not None:
+                padding = find_padding(index, call, call.args[0]) if is_1d else None
+                if padding is not None and value is not None:
                     padded[call] = PaddedCall(call, padding)
     for each in padded:
         feeds.pop(each, None)  # one of the two has to do
