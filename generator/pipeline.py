@@ -41,7 +41,8 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
         rules = [rule for rule in RULES if rule.may_apply(text, tree)]
         if not rules:
             return Result(text)
-        index = ClassIndex(Source(text, tree))
+        emitted = [each for rule in rules for each in rule.emitted(tree)]
+        index = ClassIndex(Source(text, tree, emitted))
         plans = [rule.make_plan(index, options) for rule in rules]
         changes = any(plan.changes for plan in plans)
         return Result(

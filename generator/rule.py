@@ -1,6 +1,6 @@
 """What a rule is: one kind of construct that is found, planned and rewritten.
 
-A rule is a module, or a package, with the two functions of ``Rule``; it joins by its name in the
+A rule is a module, or a package, with the functions of ``Rule``; it joins by its name in the
 tuple ``RULES`` of the pipeline.
 """
 
@@ -47,6 +47,9 @@ class Rule(Protocol):
 
     def may_apply(self, text: str, tree: ast.Module) -> bool:
         """Whether a source is worth a closer look; cheap, and never wrongly False."""
+
+    def emitted(self, tree: ast.Module) -> Iterable[ast.stmt]:
+        """The statements of a source that the rule has written itself, for others to call."""
 
     def make_plan(self, index: ClassIndex, options: Options) -> Plan:
         """Decide what becomes of every such construct in a source."""

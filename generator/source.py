@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -32,19 +32,28 @@ class Source:
         text: as given.
         tree: what ``ast`` makes of it.
         meanings: what names are known to refer to; kept by ``names.meaning``.
+
+    Args:
+        text: as given.
+        tree: what ``ast`` makes of it.
+        emitted: the statements of the tree that a rule has written itself, and knows.
     """
 
-    def __init__(self, text: str, tree: ast.Module) -> None:
+    def __init__(self, text: str, tree: ast.Module, emitted: Iterable[ast.stmt] = ()) -> None:
         self.text = text
         self.tree = tree
+        self._emitted = {node for each in emitted for node in ast.walk(each)}
         self.scope_of, self.parent_of = build_scopes(tree)
         self.meanings: dict[tuple[Scope, str], Meaning] = {}
         self._line_starts = [0, *(match.end() for match in LINE_END.finditer(text))]
 
-    @property
-    def nodes(self) -> Iterable[ast.AST]:
-        """All statements and expressions, and most else, in the order of the text or nearly so."""
-        return self.scope_of.keys()
+    @cached_property
+    def nodes(self) -> Sequence[ast.AST]:
+        """All statements and expressions, and most else, in the order of the text or nearly so.
+
+        But for those in what a rule has written.
+        """
+        return [each for each in self.scope_of if each not in self._emitted]
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope that a node is evaluated in."""

@@ -17,7 +17,7 @@ After, in explicit style::
 """
 
 from .gate import may_apply
-from .helper import helper_source
+from .helper import emitted, helper_source
 from .plan import make_plan
 
-__all__ = ["helper_source", "make_plan", "may_apply"]
+__all__ = ["emitted", "helper_source", "make_plan", "may_apply"]

@@ -18,7 +18,7 @@ from ..places import (
     place_for_definition,
     place_for_import,
 )
-from ..scopes import Binding
+from ..scopes import FUNCTIONS, Binding
 from ..source import Source
 from ..spelling import spell_in_module
 
@@ -59,6 +59,9 @@ class Names:
     pads: str = "pad_slices"
 
 
+_KNOWN: Final = re.compile(rf"({'|'.join(str(each.default) for each in fields(Names))})(_\d+)?")
+
+
 @dataclass(frozen=True)
 class Modules:
     """How a source calls the modules that the helper makes use of."""
@@ -90,6 +93,13 @@ class Helper:
     imports: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     is_there: bool = False
+
+
+def emitted(tree: ast.Module) -> list[ast.stmt]:
+    """The classes and functions of the helper in a source that gencode has split."""
+    named = [each for each in tree.body if _KNOWN.fullmatch(getattr(each, "name", ""))]
+    is_ours = any(_is_ours(each) for each in named if isinstance(each, FUNCTIONS))
+    return named if is_ours else []
 
 
 def is_split_already(source: Source, call: ast.Call) -> bool:
@@ -145,14 +155,16 @@ def _is_helper(source: Source, function: ast.expr | None) -> bool:
     if not isinstance(function, ast.Name) or not _SPLITTING.fullmatch(function.id):
         return False
     found = source.scope(function).lookup(function.id)
-    return found is not None and all(each.kind == "import" or _is_ours(each) for each in found[1])
+    return found is not None and all(
+        each.kind == "import" or (each.kind == "function" and _is_ours(each.node))
+        for each in found[1]
+    )
 
 
-def _is_ours(binding: Binding) -> bool:
+def _is_ours(function: ast.AST) -> bool:
     """Whether a function is the helper's, and not one that has its name by chance."""
-    names = {each.id for each in ast.walk(binding.node) if isinstance(each, ast.Name)}
-    known = {str(each.default) for each in fields(Names)} | {"error_msgs"}
-    return binding.kind == "function" and any(re.sub(r"_\d+$", "", each) in known for each in names)
+    names = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+    return any(_KNOWN.fullmatch(each) or each == "error_msgs" for each in names)
 
 
 def make_helper(
@@ -228,7 +240,7 @@ def _is_there(source: Source, features: frozenset[str]) -> bool:
         for each in ast.walk(one.node)
         if isinstance(each, ast.Name) and each.id == "isinstance"
     ]
-    return all(map(_is_ours, functions)) and ("held" not in features or bool(asks))
+    return all(_is_ours(each.node) for each in functions) and ("held" not in features or bool(asks))
 
 
 def helper_source(templates: Templates, checkpoint: bool) -> str:
