@@ -77,7 +77,7 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
 
 
 def _values(pairs: Iterable[Pair]) -> dict[ast.Call, ast.Call | None]:
-    """By the call of a convolution that of the norm after it; None where its result is joined elsewhere."""
+    """By the call of a convolution that of the norm after it; None where others join it."""
     found: dict[ast.Call, ast.Call | None] = {}
     for pair in pairs:
         found |= dict.fromkeys(pair.alone)

@@ -1,4 +1,4 @@
-"""What is done with the output of a convolution: whether a module is applied to it, and only that."""
+"""Find the module that is applied to the output of a convolution, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,0 +1,78 @@
+"""What is told of each convolution."""
+
+from __future__ import annotations
+
+from ..classes import ClassIndex
+from ..convolutions import ConvClass
+from ..naming import mangled
+from ..outcome import Record
+from .classify import Candidate, Deferred, Verdict, self_target, single_target
+from .find import Site
+from .model import SplitAttribute
+from .modules import ModulePlan, is_by_filter
+
+
+def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
+    """The record of a convolution that stays as it is."""
+    line, column = index.source.place(site.call)
+    return Record(line, column, _name(index, site), verdict.status, verdict.reason)
+
+
+def split_by_helper(index: ClassIndex, deferred: Deferred, modules: ModulePlan) -> Record:
+    """The record of a convolution that is split where it is built."""
+    site, numbers = deferred.site, deferred.numbers
+    norms = modules.norms.moved.get(site.call, ())
+    norm = f", with {' and '.join(norms)} in each" if norms else ""
+    detail = f"{_size(site.conv, numbers)}{norm} (module)"
+    notes = [deferred.reason] if deferred.reason else []
+    if site.call in modules.normalised:
+        notes.append("PLiNIO takes no convolution under weight_norm")
+    notes += modules.norms.notes.get(site.call, ())
+    if is_by_filter(deferred):
+        notes.append("PLiNIO takes no subclass")
+    line, column = index.source.place(site.call)
+    return Record(
+        line,
+        column,
+        _name(index, site),
+        "split",
+        detail,
+        style="module",
+        note="; ".join(notes),
+    )
+
+
+def written_out(index: ClassIndex, candidate: Candidate, attribute: SplitAttribute) -> Record:
+    """The record of a convolution that is written out."""
+    line, column = index.source.place(candidate.site.call)
+    norm = f", with self.{attribute.norm.attribute} in each" if attribute.norm else ""
+    detail = f"{_size(candidate.conv, candidate.numbers)}{norm} ({attribute.style})"
+    return Record(
+        line,
+        column,
+        _name(index, candidate.site),
+        "split",
+        detail,
+        style=attribute.style,
+        owner=candidate.owner.name,
+        attribute=mangled(candidate.owner, candidate.attribute),
+        branches=attribute.paths,
+        note=attribute.note,
+    )
+
+
+def _name(index: ClassIndex, site: Site) -> str:
+    """What a person would call a convolution: its attribute, or else the class that is called."""
+    statement = index.source.parent(site.call)
+    target = self_target(index, statement)
+    if target is not None:
+        return f"{target[0].name}.{target[1].attr}"
+    return index.source.one_line(single_target(statement) or site.call.func)
+
+
+def _size(conv: ConvClass | None, numbers: tuple[int, int, int] | None) -> str:
+    """What a convolution is split into, as far as that is known."""
+    if conv is None or numbers is None:
+        return "plain ones when it is built"
+    inputs, outputs, groups = numbers
+    return f"{groups} {conv.name} of {inputs // groups} -> {outputs // groups} channels"

@@ -1,0 +1,101 @@
+"""Decide how an attribute is written out: in which style, under which names, with which norm."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from dataclasses import replace
+
+from ..classes import ClassIndex
+from ..naming import fresh_series
+from ..outcome import Options, WrittenStyle
+from ..values import Values
+from .classify import Candidate
+from .loading import check_loading
+from .model import SplitAttribute, SplitNorm
+from .norms.pairs import Pairs
+from .norms.written import norm_definitions
+from .refusal import Refusal
+from .uses import find_calls
+
+
+class WritingOut:
+    """Decides about the attributes of one source, one after the other."""
+
+    def __init__(self, index: ClassIndex, values: Values, pairs: Pairs, options: Options) -> None:
+        self.index = index
+        self.values = values
+        self.pairs = pairs
+        self.options = options
+        self._given: dict[ast.ClassDef, set[str]] = defaultdict(set)
+
+    def split(self, candidates: list[Candidate]) -> SplitAttribute:
+        """Decide about an attribute, and the norm after it.
+
+        Raises:
+            Refusal: it cannot be written out.
+        """
+        first = candidates[0]
+        _check_alike(candidates)
+        owner = self.index.classes[first.owner]
+        if self.options.checkpoint:
+            check_loading(owner)
+        targets = [each.target for each in candidates]
+        calls = find_calls(self.index, first.owner, first.attribute, targets)
+        style = self._style(first)
+        names = self._names(first, first.attribute) if style == "explicit" else ()
+        attribute = SplitAttribute(tuple(candidates), calls, style, names)
+        return self._with_norm(attribute) if self.options.norm else attribute
+
+    def _with_norm(self, attribute: SplitAttribute) -> SplitAttribute:
+        pair = self.pairs.find(attribute.owner, attribute.attribute)
+        if isinstance(pair, Refusal):
+            return replace(attribute, note=str(pair))
+        if pair is None:
+            return attribute
+        first = attribute.candidates[0]
+        definitions = norm_definitions(self.index, self.values, first, pair)
+        names = self._names(first, pair.norm) if attribute.style == "explicit" else ()
+        following = {each.call: each for each in pair.followed}
+        return replace(attribute, norm=SplitNorm(pair.norm, definitions, names, following))
+
+    def _style(self, candidate: Candidate) -> WrittenStyle:
+        if candidate.numbers is None:
+            return "loop"
+        if self.options.style != "auto":
+            return self.options.style
+        return "explicit" if candidate.numbers[2] <= self.options.max_unroll else "loop"
+
+    def _names(self, candidate: Candidate, attribute: str) -> tuple[str, ...]:
+        """An attribute for each group in place of one of an attribute's class."""
+        index = self.index
+        relatives = index.classes[candidate.owner].relatives()
+
+        def is_taken(name: str) -> bool:
+            return (
+                bool(index.accesses(name))
+                or name in index.mentions.quoted
+                or any(name in each.names or name in self._given[each.node] for each in relatives)
+                or any(index.mentions.computed(name))
+            )
+
+        stem = attribute
+        if stem.startswith("__"):  # the branches of what is private by its name are so by custom
+            stem = f"_{stem.strip('_') or 'conv'}"
+        names = fresh_series(stem, candidate.groups or 0, is_taken)
+        if names is None:
+            raise Refusal("all names for its branches may be taken by other attributes")
+        self._given[candidate.owner].update(names)
+        return names
+
+
+def _check_alike(candidates: list[Candidate]) -> None:
+    """See that one way of calling fits all convolutions that an attribute may hold."""
+    known = {each.numbers is not None for each in candidates}
+    sizes = {(each.conv, each.in_channels, each.groups) for each in candidates}
+    are_symbolic = known == {False} and all(None in each[1:] for each in sizes)
+    if len(known) > 1 or (len(sizes) > 1 and not are_symbolic):
+        raise Refusal(
+            f"self.{candidates[0].attribute} is assigned convolutions that differ in class,"
+            " in_channels or groups"
+        )
