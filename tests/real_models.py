@@ -32,7 +32,7 @@ from typing import Any
 from gencode import Options, Record, SourceError, split_source
 from gencode.files import read_source
 from gencode.outcome import STYLES
-from real_models_worker import PACKAGES, Branches, Json, Site, serve
+from real_models_worker import PACKAGES, Json, Site, serve
 
 TOO_LARGE = 1_500_000_000  # parameters: 6 GB in float32
 TIMEOUT = 600  # seconds for one step of one model
@@ -56,15 +56,6 @@ class Tree:
     again: Records = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
-    def branches(self) -> Branches:
-        """Where the branches are of the convolutions that were split as attributes."""
-        return [
-            (each.owner or "", each.attribute or "", each.branches)
-            for records in self.records.values()
-            for each in records
-            if each.branches
-        ]
-
     def reasons(self) -> dict[Site, str]:
         """Why the sites of what was written are left."""
         return {
@@ -86,6 +77,7 @@ class Outcome:
         note: how the proof is a lesser one.
         grouped: how many grouped convolutions the original has.
         left: those that the split model still has: path, class and place with a reason.
+        norms: how many norms the split model has in the branches of a module.
         difference: the largest relative one.
         faintest: the least that a group matters to the outputs, and its convolution.
         dtype: that it was run in.
@@ -100,6 +92,7 @@ class Outcome:
     grouped: int = 0
     parameters: int = 0
     left: list[list[str]] = field(default_factory=list)
+    norms: int = 0
     difference: float = 0.0
     faintest: list[Any] = field(default_factory=list)
     dtype: str = ""
@@ -159,7 +152,7 @@ class Process:
     """A process that builds and runs models: of the installed package, or of a split one."""
 
     def __init__(self, package: str, tree: Tree | None) -> None:
-        found = (str(tree.root), tree.branches(), tree.reasons()) if tree else ("", [], {})
+        found = (str(tree.root), tree.reasons()) if tree else ("", {})
         self.arguments = (package, *found)
         self.process: Any = None
 
@@ -219,6 +212,7 @@ def tried(name: str, original: Process, split: Process, scratch: Path) -> Outcom
     found = split.ask("compare", name, str(path))
     path.unlink()
     outcome.left, outcome.difference = found.get("left", []), found.get("difference", 0.0)
+    outcome.norms = found.get("norms", 0)
     outcome.reason = found.get("error") or found.get("reason", "")
     outcome.status = "failed" if outcome.reason else "passed"
     outcome.note = "; ".join(filter(None, (outcome.note, found.get("note", ""))))
@@ -304,6 +298,7 @@ def print_outcomes(outcomes: list[Outcome], seconds: float) -> None:
     left = [(kind, place, each.name) for each in ran for _, kind, place in each.left]
     total = sum(each.grouped for each in ran)
     print(f"  of {total} grouped convolutions {len(left)} are left")
+    print(f"  {sum(each.norms for each in ran)} norms are in branches")
     print_groups((kind, name) for kind, _, name in left)
     print_groups((place, name) for _, place, name in left)
     print(f"  {seconds:.0f} s")

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-HELPER = "SplitGroups"  # the class of the module that stands for a grouped convolution
+NORM = "SplitNorm"  # the class of the module that stands for a norm in the branches
 BATCH = 2
 SMALL = 128  # pixels; tried before the size that the model was made for
 LARGEST_DOUBLE = 300_000_000  # parameters; what has more is run in float32
@@ -34,7 +34,7 @@ NOISE = 1e-6  # what a result is taken to be at least, relative to the largest b
 
 Json = dict[str, Any]
 Site = tuple[str, int]  # a path below the package's directory, and a line
-Branches = Sequence[tuple[str, str, Sequence[str]]]  # owner, attribute, and paths below the owner
+Shapes = dict[str, tuple[int, ...]]  # of an original's tensors, by their keys
 ConvNd = nn.modules.conv._ConvNd
 
 
@@ -147,37 +147,25 @@ def skeleton(model: nn.Module) -> list[str]:
     return lines + [f"{key}: {tuple(value.shape)}" for key, value in stored(model).items()]
 
 
-def original_tensors(model: nn.Module, branches: Branches = ()) -> dict[str, list[Tensor]]:
-    """The tensors of a split model under the original's keys: of each group, in their order."""
-    places = branch_places(model, branches)
-    found: dict[str, dict[int, Tensor]] = {}
-    for key, value in stored(model).items():
-        whole, index = key, 0
-        for path in prefixes(key):
-            if path in places:
-                whole, index = places[path][0] + key[len(path) :], places[path][1]
-        found.setdefault(whole, {})[index] = value
-    return {key: [parts[index] for index in sorted(parts)] for key, parts in found.items()}
+@torch.no_grad()
+def original_tensors(model: nn.Module, shapes: Shapes | None = None) -> dict[str, list[Tensor]]:
+    """The tensors of a model under the original's keys: of each group, in their order.
 
-
-def branch_places(model: nn.Module, branches: Branches) -> dict[str, tuple[str, int]]:
-    """For the path of each branch: the path of the original's convolution, and the group."""
-    places = {}
-    for path, module in model.named_modules(remove_duplicate=False):
-        start = f"{path}." if path else ""
-        classes = [each.__name__ for each in type(module).__mro__]
-        if HELPER in classes:
-            places.update({f"{start}convs.{n}": (path, n) for n in range(len(module.convs))})
-        for owner, attribute, paths in branches:
-            if owner in classes:
-                whole = start + attribute
-                places.update({start + each: (whole, n) for n, each in enumerate(paths)})
-    return places
-
-
-def prefixes(key: str) -> Iterator[str]:
-    parts = key.split(".")
-    return (".".join(parts[:end]) for end in range(1, len(parts)))
+    ``shapes`` are the original's; the split model is asked by loading a state dict in which each
+    tensor holds a number of its own.
+    """
+    tensors = stored(model)
+    if shapes is None:
+        return {key: [value] for key, value in tensors.items()}
+    keys = list(shapes)
+    numbered = {key: torch.full(shapes[key], number) for number, key in enumerate(keys)}
+    model.load_state_dict(numbered)
+    found: dict[str, list[Tensor]] = {}
+    for name, value in tensors.items():
+        stays = tuple(value.shape) == shapes.get(name)
+        key = name if stays or not value.numel() else keys[int(value.flatten()[0])]
+        found.setdefault(key, []).append(value)
+    return found
 
 
 # What its weights are, and what it computes
@@ -190,12 +178,13 @@ def fill(tensors: dict[str, list[Tensor]]) -> dict[str, tuple[int, ...]]:
     for key in sorted(tensors):  # of tensors with two names, the last one counts
         parts = tensors[key]
         shape = parts[0].shape
-        if len(parts) > 1:
+        if len(parts) > 1 and shape:
             shape = torch.Size((sum(len(part) for part in parts), *shape[1:]))
         shapes[key] = tuple(shape)
         if parts[0].is_floating_point():
             values = drawn(key, shape)
-            pieces = values.split([len(part) for part in parts]) if len(parts) > 1 else [values]
+            sizes = [len(part) for part in parts] if len(parts) > 1 else []
+            pieces = values.split(sizes) if sizes else [values]
             for part, piece in zip(parts, pieces, strict=True):
                 part.copy_(piece)
     return shapes
@@ -242,28 +231,31 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 Results = dict[str, Tensor]
 
 
-def evaluated(model: nn.Module, x: Tensor, weights: Sequence[str], branches: Branches) -> Results:
+Tensors = dict[str, list[Tensor]]
+
+
+def evaluated(model: nn.Module, x: Tensor, weights: Sequence[str], tensors: Tensors) -> Results:
     return {f"output {n}": each for n, each in enumerate(outputs(model, x, training=False))}
 
 
-def trained(model: nn.Module, x: Tensor, weights: Sequence[str], branches: Branches) -> Results:
+def trained(model: nn.Module, x: Tensor, weights: Sequence[str], tensors: Tensors) -> Results:
     """The outputs in train mode, and the buffers after that step."""
     found = {f"output {n} in training": y for n, y in enumerate(outputs(model, x, training=True))}
-    for key, parts in original_tensors(model, branches).items():
+    for key, parts in tensors.items():
         if not isinstance(parts[0], nn.Parameter):
-            found[key] = torch.cat(parts) if len(parts) > 1 else parts[0].clone()
+            is_taken_apart = len(parts) > 1 and parts[0].dim() > 0
+            found[key] = torch.cat(parts) if is_taken_apart else parts[0].clone()
     return found
 
 
 def differentiated(
-    model: nn.Module, x: Tensor, weights: Sequence[str], branches: Branches
+    model: nn.Module, x: Tensor, weights: Sequence[str], tensors: Tensors
 ) -> Results:
     """The gradients, by the input and by some weights, of a random sum of the outputs.
 
     In train mode: what BatchNorm keeps near one neither saturates nor dies.
     """
     model.requires_grad_(False)
-    tensors = original_tensors(model, branches)
     leaves = {"the input": [x], **{key: tensors[key] for key in weights}}
     for parts in leaves.values():
         for part in parts:
@@ -291,7 +283,8 @@ def reference(model: nn.Module, shapes: Sequence[tuple[int, ...]]) -> Json:
     Raises:
         ValueError: it runs with no input, or its output says nothing.
     """
-    keys = fill(original_tensors(model))
+    tensors = original_tensors(model)
+    keys = fill(tensors)
     dtype, shape = accepted_input(model, shapes)
     convs = grouped_convs(model)
     weights = [
@@ -300,7 +293,7 @@ def reference(model: nn.Module, shapes: Sequence[tuple[int, ...]]) -> Json:
     results, notes = {}, []
     for name, step in STEPS.items():
         try:
-            results[name] = step(model, inputs(shape, dtype), weights, ())
+            results[name] = step(model, inputs(shape, dtype), weights, tensors)
         except Exception as error:
             notes.append(f"without {name}: {in_a_line(error)}")
     check_that_it_tells(results["eval mode"])
@@ -356,16 +349,24 @@ def faintest(convs: dict[str, ConvNd], results: dict[str, Results]) -> tuple[flo
     return min(found, default=(0.0, ""))
 
 
-def comparison(model: nn.Module, made: Json, branches: Branches = ()) -> Json:
+def comparison(model: nn.Module, made: Json) -> Json:
     """How a split model with the weights of the original's keys differs from it.
 
     Returns:
         ``difference``, the largest relative one; ``left``, each grouped convolution as its path,
-        class and place; and ``reason`` where the two are not the same.
+        class and place; ``norms``, how many are in the branches of a module; and ``reason`` where
+        the two are not the same.
     """
     convs = grouped_convs(model)
     left = [[path, kind(each), getattr(each, "built_at", "")] for path, each in convs.items()]
-    keys, expected = fill(original_tensors(model, branches)), made["shapes"]
+    norms = [type(each).__name__ for each in model.modules()].count(NORM)
+    expected = made["shapes"]
+    try:
+        tensors = original_tensors(model, expected)
+    except RuntimeError as error:
+        said = " ".join(str(error).split())[:300]
+        return {"reason": f"it does not load the original: {said}", "left": left}
+    keys = fill(tensors)
     if keys != expected:
         missing = sorted(expected.items() - keys.items())
         unexpected = sorted(keys.items() - expected.items())
@@ -377,7 +378,7 @@ def comparison(model: nn.Module, made: Json, branches: Branches = ()) -> Json:
         if step == "gradients" and made["dtype"] is torch.float32:
             continue  # of a deep model they say more of rounding than of what it computes
         x = inputs(made["shape"], made["dtype"])
-        found = STEPS[step](model, x, made["weights"], branches)
+        found = STEPS[step](model, x, made["weights"], tensors)
         if found.keys() != results.keys():
             return {"reason": f"{step}: it gives back something else", "left": left}
         # A gradient that ought to be zero, as of a bias before a BatchNorm, is all rounding.
@@ -386,7 +387,7 @@ def comparison(model: nn.Module, made: Json, branches: Branches = ()) -> Json:
         for key, result in results.items():
             difference = relative_difference(result, found[key], least)
             largest, where = max((largest, where), (difference, key))
-    outcome = {"difference": largest, "left": left}
+    outcome = {"difference": largest, "left": left, "norms": norms}
     if largest > TOLERANCES[made["dtype"]]:
         outcome["reason"] = "it computes something else"
         outcome["note"] = f"most in {where}"
@@ -441,22 +442,19 @@ def built_at(directory: Path, reasons: dict[Site, str]) -> str:
 # The process
 
 
-def serve(
-    connection: Connection, package: str, tree: str, branches: Branches, reasons: Any
-) -> None:
+def serve(connection: Connection, package: str, tree: str, reasons: Any) -> None:
     """Answer requests until the other side is gone.
 
     Args:
         connection: where requests come in as the name of a method of ``Worker`` and its arguments.
         package: the package's name.
         tree: the directory to import it from; empty for where it is installed.
-        branches: see ``comparison``.
         reasons: why a site of the tree was left.
     """
     torch.set_num_threads(1)
     if tree:
         sys.path.insert(0, tree)
-    worker = Worker(PACKAGES[package](package), branches)
+    worker = Worker(PACKAGES[package](package))
     if tree:
         assert worker.package.directory == Path(tree, package), "another tree was imported"
         note_where_convs_are_built(worker.package.directory, reasons)
@@ -484,9 +482,8 @@ def release_memory() -> None:
 class Worker:
     """What a process is asked to do; each answer is a dictionary, with ``error`` if it failed."""
 
-    def __init__(self, package: Package, branches: Branches) -> None:
+    def __init__(self, package: Package) -> None:
         self.package = package
-        self.branches = branches
 
     def names(self) -> Json:
         return {"names": self.package.names()}
@@ -519,7 +516,7 @@ class Worker:
     def compare(self, name: str, path: str) -> Json:
         """Run the split model, and compare with what was stored."""
         made = torch.load(path, weights_only=False)
-        return comparison(self._model(name), made, self.branches)
+        return comparison(self._model(name), made)
 
     def _model(self, name: str) -> nn.Module:
         torch.manual_seed(0)
