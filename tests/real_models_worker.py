@@ -157,6 +157,7 @@ def original_tensors(model: nn.Module, shapes: Shapes | None = None) -> dict[str
     tensors = stored(model)
     if shapes is None:
         return {key: [value] for key, value in tensors.items()}
+    counts = {name: value.clone() for name, value in tensors.items() if not is_drawn(value)}
     keys = list(shapes)
     numbered = {key: torch.full(shapes[key], number) for number, key in enumerate(keys)}
     model.load_state_dict(numbered)
@@ -165,7 +166,14 @@ def original_tensors(model: nn.Module, shapes: Shapes | None = None) -> dict[str
         stays = tuple(value.shape) == shapes.get(name)
         key = name if stays or not value.numel() else keys[int(value.flatten()[0])]
         found.setdefault(key, []).append(value)
+    for name, value in counts.items():
+        tensors[name].copy_(value)
     return found
+
+
+def is_drawn(value: Tensor) -> bool:
+    """Whether a tensor is given random values."""
+    return value.is_floating_point()
 
 
 # What its weights are, and what it computes
@@ -181,7 +189,7 @@ def fill(tensors: dict[str, list[Tensor]]) -> dict[str, tuple[int, ...]]:
         if len(parts) > 1 and shape:
             shape = torch.Size((sum(len(part) for part in parts), *shape[1:]))
         shapes[key] = tuple(shape)
-        if parts[0].is_floating_point():
+        if is_drawn(parts[0]):
             values = drawn(key, shape)
             sizes = [len(part) for part in parts] if len(parts) > 1 else []
             pieces = values.split(sizes) if sizes else [values]
