@@ -291,9 +291,9 @@ def reference(model: nn.Module, shapes: Sequence[tuple[int, ...]]) -> Json:
     Raises:
         ValueError: it runs with no input, or its output says nothing.
     """
-    tensors = original_tensors(model)
-    keys = fill(tensors)
+    keys = fill(original_tensors(model))
     dtype, shape = accepted_input(model, shapes)
+    tensors = original_tensors(model)
     convs = grouped_convs(model)
     weights = [
         f"{path}.{key}" for path, conv in convs.items() for key, _ in conv.named_parameters()
@@ -369,6 +369,7 @@ def comparison(model: nn.Module, made: Json) -> Json:
     left = [[path, kind(each), getattr(each, "built_at", "")] for path, each in convs.items()]
     norms = [type(each).__name__ for each in model.modules()].count(NORM)
     expected = made["shapes"]
+    model.to(made["dtype"])
     try:
         tensors = original_tensors(model, expected)
     except RuntimeError as error:
@@ -380,7 +381,6 @@ def comparison(model: nn.Module, made: Json) -> Json:
         unexpected = sorted(keys.items() - expected.items())
         reason = f"its keys differ: missing {missing[:3]}, unexpected {unexpected[:3]}"
         return {"reason": reason, "left": left}
-    model.to(made["dtype"])
     largest, where = 0.0, ""
     for step, results in made["results"].items():
         if step == "gradients" and made["dtype"] is torch.float32:
