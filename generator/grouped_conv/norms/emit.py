@@ -85,7 +85,7 @@ class _Emission:
             norm = f"{self.source.code(target.value)}.{pair.norm}"
             statement = self.source.statement(target)
             yield self.behind(statement, self.rendered("after", self.source.code(target))(norm))
-        for store in () if pair.is_late else pair.splitting:
+        for store in () if pair.is_late else pair.deciding(self.source):
             conv = f"{self.source.code(store.target.value)}.{pair.conv}"
             yield TextEdit(store.value, store.value, self.rendered("moved", conv))
         for call in pair.alone:

@@ -11,11 +11,12 @@ from ...classes import Access, ClassIndex
 from ...flow import Flow
 from ...names import meaning
 from ...scopes import assigned_value
+from ...source import Source
 from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
 from .following import Following, find_following
 from .kinds import Kind, kind_of
-from .order import is_set_before
+from .order import are_exclusive, earlier_statements, is_set_before
 
 _MODULE_METHODS: Final = frozenset(
     (
@@ -77,6 +78,15 @@ class Pair:
     def splitting(self) -> list[Store]:
         """Where it may be given a norm that is to be split."""
         return _splitting(self.stores)
+
+    def deciding(self, source: Source) -> list[Store]:
+        """Those, and where it may be given something else after it was given such a norm."""
+        return [
+            each
+            for each in self.stores
+            if each in self.splitting
+            or not all(are_exclusive(source, each.target, one.target) for one in self.splitting)
+        ]
 
 
 class Pairs:
@@ -207,11 +217,24 @@ class Pairs:
         """Whether the norm is given to its attribute before the convolution is to its own."""
         targets = [each.target for each in _splitting(stores)]
         if all(is_set_before(self.index, convs, each) for each in targets):
+            for conv in convs:
+                if not all(self._comes_first(conv, each) for each in targets):
+                    raise Refusal(f"the convolution is replaced ({line_of(conv)})")
             return False
         if all(is_set_before(self.index, targets, each) for each in convs):
-            if all(self.source.is_first_on_line(self.source.statement(each)) for each in convs):
+            is_simple = len(stores) == len(convs) == 1
+            if is_simple and self.source.has_own_lines(self.source.statement(convs[0])):
                 return True
         raise Refusal("it is not seen which of them is built first")
+
+    def _comes_first(self, conv: ast.Attribute, norm: ast.Attribute) -> bool:
+        """Whether a convolution that is given to its attribute is there when the norm is."""
+        if are_exclusive(self.source, conv, norm):
+            return True
+        return is_set_before(self.index, [conv], norm) or any(
+            self.source.statement(conv) in ast.walk(each)
+            for each in earlier_statements(self.source, norm)
+        )
 
     def _look_at(self, weights: Weights, node: ast.expr) -> None:
         """Note one use of the norm that is no call of it after the convolution."""

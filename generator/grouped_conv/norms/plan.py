@@ -66,7 +66,7 @@ class NormPlan:
         """For each statement that changes, an expression in it."""
         found: list[ast.expr] = []
         for pair in self.pairs:
-            found += [each.value for each in pair.splitting]
+            found += [each.value for each in pair.stores]
             found += pair.alone
             found += [each.call for each in pair.followed if each.may_be_skipped]
             found += [each.norm for each in pair.followed if each.may_be_skipped]
