@@ -93,7 +93,7 @@ def _of_torch(call: ast.Call, name: str) -> Kind:
     given |= {str(each.arg): each.value for each in call.keywords}
     tracks = given.get("track_running_stats")
     if isinstance(tracks, ast.Constant) and not tracks.value:
-        return Kind("norm", f"a {name} without running statistics is no matter for a branch")
+        return Kind("norm", f"a {name} without running statistics is taken by PLiNIO only there")
     is_clear = tracks is None and not any(isinstance(each, ast.Starred) for each in call.args)
     return Kind("norm") if is_clear and "None" not in given else _UNCLEAR
 

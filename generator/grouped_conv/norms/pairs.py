@@ -16,6 +16,7 @@ from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
 from .following import Following, find_following
 from .kinds import Kind, kind_of
+from .loose import find_loose_norm, seems_a_norm
 from .order import are_exclusive, earlier_statements, is_set_before
 
 _MODULE_METHODS: Final = frozenset(
@@ -114,7 +115,7 @@ class Pairs:
             else:
                 followed.append(found)
         if not followed:
-            return None
+            return self._loose(owner, alone)
         norm = followed[0].attribute
         try:
             stores = tuple(self._stores(owner, norm))
@@ -129,6 +130,17 @@ class Pairs:
             *(owner, conv, norm, convs, stores),
             *(tuple(followed), tuple(alone), uses, is_plain, is_late),
         )
+
+    def _loose(self, owner: ast.ClassDef, calls: list[ast.Call]) -> Refusal | None:
+        """Why the norm after one of some calls is to stay, if there is one."""
+
+        def is_norm(function: ast.expr) -> bool:
+            if isinstance(function, ast.Attribute) and self.index.self_class(function.value):
+                return not self._kinds(owner, function.attr) <= {"other"}
+            return seems_a_norm(self.source, function)
+
+        found = (find_loose_norm(self.source, call, is_norm) for call in calls)
+        return next((each for each in found if each is not None), None)
 
     def _accesses(self, owner: ast.ClassDef, name: str) -> Iterator[Access]:
         """The accesses to an attribute of an object of a class, or of one that is not known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from ...callees import parameters_given
 from ...classes import ClassIndex
@@ -15,6 +16,7 @@ from ...source import Source
 from ..find import Site
 from ..refusal import Refusal
 from ..weights import Uses
+from .loose import find_loose_norm, seems_a_norm
 from .pairs import Pair, Pairs
 from .sequential import Sequence, find_sequences
 
@@ -96,9 +98,24 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
             else:
                 sequences[sequence.node] = sequence
                 names += ["a norm that follows"] if sequence.has_norm else []
+        found += _loose(index.source, reached)
         moved[site.call] = tuple(dict.fromkeys(names))
         notes[site.call] = tuple(dict.fromkeys(found))
     return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes)
+
+
+def _loose(source: Source, reached: Reached) -> Iterable[str]:
+    """Why the norms stay that follow a convolution which is no attribute."""
+    for each in sorted(reached.expressions, key=source.span):
+        call = source.parent(each)
+        if isinstance(call, ast.Call) and call.func is each and not _is_of_self(each):
+            refusal = find_loose_norm(source, call, partial(seems_a_norm, source))
+            if refusal is not None:
+                yield str(refusal)
+
+
+def _is_of_self(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
 
 
 def attributes_of(
