@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,10 +35,7 @@ class Contents:
         """The same with another state dict."""
         if self.key is None:
             return state_dict
-        whole: Any = copy(self.whole)
-        whole[self.key] = state_dict
-        result: Mapping[Any, Any] = whole
-        return result
+        return {**self.whole, self.key: state_dict}
 
     @property
     def others(self) -> Mapping[str, Any]:

@@ -81,6 +81,7 @@ def test_what_argparse_says(arguments: list[str], capsys) -> None:
         ("model.py:Net", Path("model.py"), "Net"),
         ("model.py: Net(groups=2) ", Path("model.py"), "Net(groups=2)"),
         ("a:b/model.py:Net(**{'a': 1})", Path("a:b/model.py"), "Net(**{'a': 1})"),
+        ("model.py:Net('other.py:Net')", Path("model.py"), "Net('other.py:Net')"),
         (r"C:\models\model.py:Net()", Path(r"C:\models\model.py"), "Net()"),
         ("package.model:Net({1: 2})", "package.model", "Net({1: 2})"),
         ("model:lambda: 3", "model", "lambda: 3"),

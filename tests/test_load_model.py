@@ -90,7 +90,9 @@ def test_what_is_beside_a_file_can_be_imported() -> None:
 @pytest.mark.parametrize("name", ["copy.py", "torch.py", "model.v2.py", "two words.py"])
 def test_a_file_may_have_any_name(name: str) -> None:
     write(f"models/{name}", NET)
+    before = dict(sys.modules)
     assert width(f"models/{name}:Net(3)") == 3
+    assert [sys.modules[each] for each in before] == list(before.values())
 
 
 def test_a_file_is_read_anew() -> None:
@@ -161,7 +163,8 @@ def test_an_expression_that_raises(place: str) -> None:
     write("other.py", "def make(width):\n    return 1 / width\n")
     message = "make raises: TypeError: make() missing 1 required positional argument: 'width'"
     assert failure("other.py:make") == message
-    message = "make(0) raises: ZeroDivisionError: division by zero (line 2)"
+    write("other.py", "def make(width):\n    return half(width)\n\ndef half(width):\n    0 / 0\n")
+    message = "make(0) raises: ZeroDivisionError: division by zero (line 5)"
     assert failure("other.py:make(0)") == message
 
 
