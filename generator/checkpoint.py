@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Any
 
+import torch
 from torch import nn
 
-from .key_origins import key_origins
+from .key_origins import Origins, key_origins
 from .state_dicts import StateDict, above, below, with_own_storages
 
 
@@ -63,7 +64,7 @@ def convert(old: Mapping[str, Any], model: nn.Module) -> Converted:
     targets: defaultdict[str, list[str]] = defaultdict(list)
     new: list[str] = []
     for key in state:
-        sources = origins.get(key) or ([key] if key in given else [])
+        sources = _sources(key, given, state, origins)
         for source in sources:
             targets[prefix + source].append(prefix + key)
         if not sources:
@@ -76,6 +77,19 @@ def convert(old: Mapping[str, Any], model: nn.Module) -> Converted:
         new=tuple(new),
         kept=len(targets) - len(moved),
     )
+
+
+def _sources(key: str, given: StateDict, state: StateDict, origins: Origins) -> list[str]:
+    """The old keys that a new one has its values from; none where they are the model's own."""
+    known = origins.get(key, [])
+    # A module under two names is loaded twice, and knows of the second time only.
+    if key in given and (not known or _is_same(given[key], state[key])):
+        return [key]
+    return known
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
 
 
 def _loaded(old: Mapping[str, Any], model: nn.Module) -> tuple[str, StateDict]:

@@ -65,7 +65,7 @@ def contents_of(whole: object, wanted: str | None) -> Contents:
         return Contents(whole, None)
     found = state_dicts_in(whole)
     if not found:
-        raise FileError(f"holds no state dict; {_keys(whole)}")
+        raise FileError(f"holds no dict of tensors alone; {_keys(whole)}")
     if len(found) > 1:
         raise FileError(
             f"holds several state dicts, {', '.join(found)}: name one with --checkpoint-key"

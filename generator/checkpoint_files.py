@@ -56,7 +56,8 @@ def read_checkpoint(path: str) -> Checkpoint:
     except UnpicklingError as error:
         raise FileError(_refusal(path, str(error))) from error
     except Exception as error:  # torch raises what it happens to meet
-        raise FileError(f"is no checkpoint that torch can read: {in_one_line(error)}") from error
+        reason = in_one_line(error).partition(". ")[0]  # what follows is advice for a programmer
+        raise FileError(f"is no checkpoint that torch can read: {reason}") from error
 
 
 def write_checkpoint(path: str, checkpoint: Checkpoint) -> None:

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 import torch
 from torch import Tensor, nn
 
-from .state_dicts import StateDict, notes_of, with_notes
+from .state_dicts import StateDict, notes_of, view_of, with_notes
 
 # The numbers that stand for keys: none that a model is likely to have by itself, and exact in
 # float32 too.
 _FIRST_TAG = 1_000_003
 
+Origins = Mapping[str, list[str]]
 
-def key_origins(given: StateDict, model: nn.Module) -> Mapping[str, list[str]]:
+
+def key_origins(given: StateDict, model: nn.Module) -> Origins:
     """The keys of a state dict that each key of a model gets values from.
 
     The model loads tensors of the same shapes, each full of a number of its own, which then tell
     where they went. A key has no entry, or an empty one, where that does not say it.
     """
-    tags = {float(_FIRST_TAG + number): key for number, key in enumerate(given)}
-    tagged = OrderedDict((key, _tagged(given[key], tag)) for tag, key in tags.items())
+    tags: dict[object, float] = {}  # one for all keys of what is one tensor
+    tagged: StateDict = OrderedDict()
+    owners: defaultdict[float, list[str]] = defaultdict(list)
+    for key, value in given.items():
+        if isinstance(value, Tensor):
+            tag = tags.setdefault(view_of(value), float(_FIRST_TAG + len(tags)))
+            owners[tag].append(key)
+            value = _full(tag, value)
+        tagged[key] = value
     try:
         model.load_state_dict(with_notes(tagged, notes_of(given)), assign=True)
         return {
-            key: [tags[number] for number in _numbers(each) if number in tags]
+            key: [_nearest(key, owners[tag]) for tag in _numbers(each) if tag in owners]
             for key, each in model.state_dict().items()
             if isinstance(each, Tensor)
         }
@@ -34,10 +44,8 @@ def key_origins(given: StateDict, model: nn.Module) -> Mapping[str, list[str]]:
         return {}  # a model may look at the values that it loads, and not take these
 
 
-def _tagged(value: object, tag: float) -> object:
-    if not isinstance(value, Tensor):
-        return value
-    return torch.tensor(tag, dtype=torch.float64).expand(value.shape)  # takes no memory
+def _full(tag: float, like: Tensor) -> Tensor:
+    return torch.tensor(tag, dtype=torch.float64).expand(like.shape)  # takes no memory
 
 
 def _numbers(tensor: Tensor) -> list[float]:
@@ -46,3 +54,13 @@ def _numbers(tensor: Tensor) -> list[float]:
         return []
     low, high = tensor.aminmax()
     return [low.item()] if low == high else sorted(set(tensor.flatten().tolist()))
+
+
+def _nearest(key: str, others: Sequence[str]) -> str:
+    """The one of several keys that begins most like another."""
+
+    def alike(other: str) -> int:
+        pairs = zip(key, other, strict=False)
+        return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+    return max(others, key=alike)

@@ -47,6 +47,12 @@ def _is_in(prefix: str, path: str) -> bool:
     return f"{path}.".startswith(prefix)
 
 
+def view_of(tensor: Tensor) -> object:
+    """What only tensors have in common that are the same part of memory, seen in the same way."""
+    place = (tensor.untyped_storage().data_ptr(), tensor.storage_offset())
+    return (*place, tensor.shape, tensor.stride(), tensor.dtype)
+
+
 def with_own_storages(state: StateDict) -> StateDict:
     """The same with contiguous copies of the tensors: one for those that are the same one."""
     copies: dict[object, Tensor] = {}
@@ -54,8 +60,7 @@ def with_own_storages(state: StateDict) -> StateDict:
     def copied(value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
-        place = (value.untyped_storage().data_ptr(), value.storage_offset())
-        view = (*place, value.shape, value.stride(), value.dtype)
+        view = view_of(value)
         if view not in copies:
             copies[view] = value.clone(memory_format=torch.contiguous_format)
         return copies[view]

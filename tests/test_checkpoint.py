@@ -284,6 +284,25 @@ def test_a_model_that_takes_no_weights_of_the_original() -> None:
         convert(trained().state_dict(), Bare())
 
 
+def test_a_module_may_have_two_names() -> None:
+    original, model = nn.ModuleDict({"a": trained()}), nn.ModuleDict({"a": Split()})
+    original["b"], model["b"] = original["a"], model["a"]
+    converted = convert(original.state_dict(), model)
+    for name in "ab":
+        assert converted.moved[f"{name}.conv.bias"] == tuple(
+            f"{name}.conv_{group}.bias" for group in range(GROUPS)
+        )
+    assert (len(converted.moved), converted.kept) == (14, 4)
+    assert converted.gone == converted.new == ()
+
+
+def test_what_is_kept_under_two_names_may_have_been_saved_twice() -> None:
+    original, model = nn.ModuleDict({"a": nn.Linear(2, 2)}), nn.ModuleDict({"a": nn.Linear(2, 2)})
+    original["b"], model["b"] = original["a"], model["a"]
+    converted = convert({key: each.clone() for key, each in original.state_dict().items()}, model)
+    assert (converted.moved, converted.gone, converted.new) == ({}, (), ())
+
+
 # Models that load in ways of their own
 
 

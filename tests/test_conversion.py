@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -245,14 +246,19 @@ def test_what_no_longer_fits_is_warned_of(capsys) -> None:
             "",
             "holds several state dicts, model, ema: name one with --checkpoint-key",
         ),
-        ({"epoch": 3, 4: 5}, "", "holds no state dict; it has epoch, 4"),
-        ({**weights(), "epoch": 3}, "", "holds no state dict; it has stem.weight, stem.bias, "),
+        ({"epoch": 3, 4: 5}, "", "holds no dict of tensors alone; it has epoch, 4"),
+        ({"model": {**weights(), "epoch": 3}}, "", "holds no dict of tensors alone; it has model"),
+        (
+            {**weights(), "epoch": 3},
+            "",
+            "holds no dict of tensors alone; it has stem.weight, stem.bias, ",
+        ),
         (
             dict.fromkeys("abcdefghij"),
             "",
-            "holds no state dict; it has a, b, c, d, e, f, g, h, ...",
+            "holds no dict of tensors alone; it has a, b, c, d, e, f, g, h, ...",
         ),
-        ({}, "", "holds no state dict; it is empty"),
+        ({}, "", "holds no dict of tensors alone; it is empty"),
         ([weights()], "", "holds no state dict, but a list"),
         (weights(), "ema", "holds no state dict under 'ema'; it has stem.weight, "),
         ({"model": weights(), "epoch": 3}, "epoch", "holds no state dict under 'epoch'; it has "),
@@ -381,6 +387,17 @@ def test_a_file_that_is_no_checkpoint(data: bytes, capsys) -> None:
     err = capsys.readouterr().err
     assert err.startswith("old.pt: is no checkpoint that torch can read")
     assert err.count("\n") == 1
+
+
+def test_torchscript_is_not_read(capsys, recwarn) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(Original().conv).save("old.pt")
+    assert run() == 123
+    err = capsys.readouterr().err
+    assert "with TorchScript archives" in err
+    assert "weights_only` set to `False`" not in err
+    assert not recwarn
 
 
 def test_files_that_cannot_be_read_or_written(capsys) -> None:
