@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from . import __version__
+from .conversion_options import Conversion, add_conversion_options, conversion_of
+from .extras import needing
 from .files import (
     STDIN,
     ConfigError,
@@ -40,12 +42,14 @@ examples:
   gencode --style loop model.py          an nn.ModuleList and a loop for each
   gencode --style module model.py        change nothing but the constructions
   gencode --templates mine/ model.py     with templates of your own
+  gencode --convert-checkpoint old.pt new.pt --model model_split.py:Net
+                                         write the original's weights for the split model
 
 exit status:
   0    done, or nothing to do
-  2    wrong usage: an unknown option, a faulty template or configuration file
+  2    wrong usage: an unknown option, a faulty template or configuration file, a missing package
   3    a grouped convolution was left unsplit, for the stated reason; all else is written
-  123  a file could not be read, parsed or written, and is not split; others of a directory are
+  123  a file could not be read, parsed, converted or written; others of a directory are split
 """
 
 
@@ -55,9 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: of the command line, without the program's name; by default those of the process.
     """
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
     report = Report(sys.stderr)
     try:
+        asked = conversion_of(parsed, parser.parse_args([]))
+        if asked is not None:
+            return _convert(asked, report)
+        if parsed.source is None:
+            parser.error("the following arguments are required: MODEL")
         return _run(parsed, report)
     except (TemplateError, ConfigError, UsageError) as error:
         return report.wrong_usage(str(error))
@@ -73,7 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "source", metavar="MODEL", help="the source to read, or a directory; - for standard input"
+        "source",
+        metavar="MODEL",
+        nargs="?",
+        help="the source to read, or a directory; - for standard input",
     )
     parser.add_argument(
         "-o",
@@ -117,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     _add_options_of_trees(parser)
+    add_conversion_options(parser)
     return parser
 
 
@@ -135,6 +149,13 @@ def _add_options_of_trees(parser: argparse.ArgumentParser) -> None:
         help="write the helper that split sources need to this module, such as layers.splitting,"
         " and import it, instead of having it in each of them",
     )
+
+
+def _convert(asked: Conversion, report: Report) -> Status:
+    # Imports torch, and so only for this.
+    with needing("torch"):
+        from .conversion import convert_checkpoint
+    return convert_checkpoint(asked, report)
 
 
 def _run(parsed: argparse.Namespace, report: Report) -> Status:

@@ -75,7 +75,7 @@ def read_source(path: str) -> SourceFile:
     Raises:
         FileError: it cannot be read, or is in no encoding that it says.
     """
-    return decoded(_read(path))
+    return decoded(read_bytes(path))
 
 
 def decoded(data: bytes) -> SourceFile:
@@ -101,7 +101,12 @@ def decoded(data: bytes) -> SourceFile:
     return source
 
 
-def _read(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
+    """The bytes of a file, or of standard input for ``-``.
+
+    Raises:
+        FileError: it cannot be read.
+    """
     try:
         if path != STDIN:
             return Path(path).read_bytes()

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from enum import IntEnum
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
+from .key_lists import compressed
 from .outcome import Record, Result, SourceError
+
+if TYPE_CHECKING:
+    from .checkpoint import Converted
 
 _LONGEST_SHOWN = 200
 PathOutcome = Literal["written", "copied", "ignored"]
@@ -62,6 +66,26 @@ class Report:
     def skipped(self, path: str, reason: str) -> None:
         """Say that something is left out, which is no failure."""
         self._say(f"{path}: skipped: {reason}")
+
+    def warning(self, path: str, message: str) -> None:
+        """Say what else there is to know of a file."""
+        self._say(f"{path}: warning: {message}")
+
+    def converted(self, path: str, converted: Converted) -> Status:
+        """Say which keys of a checkpoint moved, and how many in all."""
+        for key, keys in converted.moved.items():
+            self._say(f"{key} -> {compressed(keys)}")
+        for key in converted.gone:
+            self._say(f"{key} is gone")
+        for key in converted.new:
+            self._say(f"{key} is new, with a value of the model's own")
+        moved = f"{len(converted.moved)} moved to {sum(map(len, converted.moved.values()))}"
+        counts = {"gone": len(converted.gone), "new": len(converted.new), "kept": converted.kept}
+        parts = [f"{count} {what}" for what, count in counts.items() if count]
+        self._say(
+            f"{path}: keys: {', '.join([moved if converted.moved else 'none moved', *parts])}"
+        )
+        return self.status
 
     def tree(self, path: str) -> Status:
         """Say how much was done in all of a tree."""

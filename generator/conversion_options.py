@@ -1,0 +1,82 @@
+"""``--convert-checkpoint`` on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from .files import STDIN, UsageError
+from .load_model import ModelSource, model_source
+
+_OURS = ("--convert-checkpoint", "--model", "--checkpoint-key")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What is to be converted.
+
+    Attributes:
+        old: the file to read.
+        new: the file to write.
+        model: what builds the split model.
+        key: what the file has the state dict under; None to look for it.
+    """
+
+    old: str
+    new: str
+    model: ModelSource
+    key: str | None
+
+
+def add_conversion_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that make a command line one to convert a checkpoint."""
+    group = parser.add_argument_group("for a checkpoint of the original")
+    group.add_argument(
+        "--convert-checkpoint",
+        nargs=2,
+        metavar=("OLD", "NEW"),
+        help="write the weights in OLD to NEW as the split model has them, and split nothing; both"
+        " are files of torch or, by their suffix, .safetensors",
+    )
+    group.add_argument(
+        "--model",
+        metavar="FILE:EXPRESSION",
+        help="the split model: model_split.py:Net(groups=2), or package.module:Net, which is"
+        " imported and built; this needs torch",
+    )
+    group.add_argument(
+        "--checkpoint-key",
+        metavar="KEY",
+        help="what OLD has the state dict under, where it has several",
+    )
+
+
+def conversion_of(parsed: argparse.Namespace, defaults: argparse.Namespace) -> Conversion | None:
+    """The conversion that a command line asks for, if it does.
+
+    Args:
+        parsed: what was given.
+        defaults: the same of a command line with nothing on it.
+
+    Raises:
+        UsageError: it asks for something else too, or not for all of it.
+    """
+    given = [_name(key) for key, value in vars(parsed).items() if value != getattr(defaults, key)]
+    ours = [name for name in given if name in _OURS]
+    others = [name for name in given if name not in _OURS]
+    if not ours:
+        return None
+    if parsed.convert_checkpoint is None:
+        raise UsageError(f"{ours[0]} goes with --convert-checkpoint OLD NEW")
+    if others:
+        raise UsageError(f"--convert-checkpoint does not go with {', '.join(others)}")
+    if parsed.model is None:
+        raise UsageError("--convert-checkpoint needs the split model: --model FILE:EXPRESSION")
+    old, new = parsed.convert_checkpoint
+    if STDIN in (old, new):
+        raise UsageError("--convert-checkpoint takes two files, and no -")
+    return Conversion(old, new, model_source(parsed.model), parsed.checkpoint_key)
+
+
+def _name(key: str) -> str:
+    return "MODEL" if key == "source" else f"--{key.replace('_', '-')}"
