@@ -154,7 +154,7 @@ def _add_options_of_trees(parser: argparse.ArgumentParser) -> None:
 def _convert(asked: Conversion, report: Report) -> Status:
     # Imports torch, and so only for this.
     with needing("torch"):
-        from .conversion import convert_checkpoint
+        from .checkpoint.conversion import convert_checkpoint
     return convert_checkpoint(asked, report)
 
 

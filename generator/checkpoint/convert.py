@@ -1,4 +1,4 @@
-"""Lay the weights of an original out as its split model has them, and say which keys moved.
+"""Convert a state dict by having the split model load it.
 
 The model itself knows how: its classes take a state dict of the original apart when they load it.
 What they made of it is read back, so that nothing here depends on how a convolution was split.

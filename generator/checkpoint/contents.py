@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .files import FileError
+from ..files import FileError
 
 _MOST_SHOWN = 8
 
