@@ -15,8 +15,8 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 
-from gencode.checkpoint.key_lists import compressed  # noqa: E402
 from gencode.command import main  # noqa: E402
+from gencode.key_lists import compressed  # noqa: E402
 from gencode.load_model import ModelSource, load_model  # noqa: E402
 
 # As gencode writes it, but for the weights of the original, which it takes by hand.

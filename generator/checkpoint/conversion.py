@@ -10,13 +10,13 @@ from torch import nn
 
 from ..conversion_options import Conversion
 from ..files import FileError
+from ..key_lists import shortened
 from ..load_model import ModelError, load_model
 from ..one_line import in_one_line
 from ..report import Report, Status
 from .contents import Contents, contents_of, optimizers_in, state_dicts_in
 from .convert import Converted, convert
 from .files import Checkpoint, is_safetensors, read_checkpoint, write_checkpoint
-from .key_lists import shortened
 
 _HINT = """\
     Is it a checkpoint of this model's original, built as it was then? If the source was split with
