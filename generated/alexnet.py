@@ -11,6 +11,39 @@ import torch.nn.functional as F
 TOWERS = 2
 
 
+def load_parts(owner, name, parts, state_dict, prefix, *others):
+    """Hand what a checkpoint holds for a module on to the parts that it was split into.
+
+    What is missing or has another shape is reported by its name in the checkpoint.
+    """
+    metadata, strict, missing_keys, _, error_msgs = others
+    modules = dict(owner.named_modules())
+    held = {
+        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
+        for part in parts
+        if part in modules
+    }
+    for key, value in next(iter(held.values()), {}).items():
+        if any(path + key in state_dict for path in held):
+            continue  # a checkpoint of the parts themselves
+        whole = f"{prefix}{name}.{key}" if name else f"{prefix}{key}"
+        shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
+        shares = [each[key] for each in held.values()]
+        given = state_dict.pop(whole, None)
+        if given is None:
+            # As in torch, a checkpoint without versions may lack the number of batches.
+            if strict and ("version" in metadata or key != "num_batches_tracked"):
+                missing_keys.append(whole)
+        elif list(given.shape) != shape:
+            error_msgs.append(
+                f"size mismatch for {whole}: copying a param with shape {given.shape} "
+                f"from checkpoint, the shape in current model is torch.Size({shape})."
+            )
+        else:
+            shares = given.chunk(len(held)) if shape else [given.clone() for _ in held]
+        state_dict.update((path + key, share) for path, share in zip(held, shares))
+
+
 class AlexNet(nn.Module):
     input_shape = (3, 227, 227)
 
@@ -31,6 +64,12 @@ class AlexNet(nn.Module):
         self.fc6 = nn.Linear(256 * 6 * 6, hidden)
         self.fc7 = nn.Linear(hidden, hidden)
         self.fc8 = nn.Linear(hidden, num_classes)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        load_parts(self, "conv2", ["conv2_0", "conv2_1"], state_dict, prefix, *args)
+        load_parts(self, "conv4", ["conv4_0", "conv4_1"], state_dict, prefix, *args)
+        load_parts(self, "conv5", ["conv5_0", "conv5_1"], state_dict, prefix, *args)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x):
         x = self.pool(self.norm(F.relu(self.conv1(x))))

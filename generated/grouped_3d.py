@@ -4,6 +4,39 @@ import torch
 from torch import nn
 
 
+def load_parts(owner, name, parts, state_dict, prefix, *others):
+    """Hand what a checkpoint holds for a module on to the parts that it was split into.
+
+    What is missing or has another shape is reported by its name in the checkpoint.
+    """
+    metadata, strict, missing_keys, _, error_msgs = others
+    modules = dict(owner.named_modules())
+    held = {
+        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
+        for part in parts
+        if part in modules
+    }
+    for key, value in next(iter(held.values()), {}).items():
+        if any(path + key in state_dict for path in held):
+            continue  # a checkpoint of the parts themselves
+        whole = f"{prefix}{name}.{key}" if name else f"{prefix}{key}"
+        shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
+        shares = [each[key] for each in held.values()]
+        given = state_dict.pop(whole, None)
+        if given is None:
+            # As in torch, a checkpoint without versions may lack the number of batches.
+            if strict and ("version" in metadata or key != "num_batches_tracked"):
+                missing_keys.append(whole)
+        elif list(given.shape) != shape:
+            error_msgs.append(
+                f"size mismatch for {whole}: copying a param with shape {given.shape} "
+                f"from checkpoint, the shape in current model is torch.Size({shape})."
+            )
+        else:
+            shares = given.chunk(len(held)) if shape else [given.clone() for _ in held]
+        state_dict.update((path + key, share) for path, share in zip(held, shares))
+
+
 class GroupedConv3d(nn.Module):
     def __init__(self):
         super().__init__()
@@ -17,6 +50,20 @@ class GroupedConv3d(nn.Module):
             nn.Conv3d(1, 1, (3, 1, 1), padding=(1, 0, 0), bias=False) for _ in range(8)
         )
         self.head = nn.Conv3d(8, 4, 1)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        load_parts(
+            self, "spatial", ["spatial_0", "spatial_1"], state_dict, prefix, *args
+        )
+        load_parts(
+            self,
+            "temporal",
+            [f"temporal.{i}" for i in range(8)],
+            state_dict,
+            prefix,
+            *args,
+        )
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x):
         x = torch.relu(self.stem(x))

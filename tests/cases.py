@@ -106,4 +106,5 @@ HELPER = (
     *("SplitGroups", "SplitGroupsTransposed", "equal_parts"),
     *("is_grouped", "split_groups", "build_split"),
 )
+BARE = Options(checkpoint=False)
 CONV = "self.conv = nn.Conv2d(16, 32, 3, groups=2)"

@@ -10,6 +10,23 @@ from cases import assert_becomes, assert_wrapped, left, model
 from gencode import Options, helper_source, split_source
 
 HELPER = '''\
+def equal_parts(module, count):
+    """Equal parts of a module: copies, each with its share of the weights along dimension 0."""
+    tensors = dict(module.named_parameters(recurse=False))
+    tensors.update(module.named_buffers(recurse=False))
+    parts = []
+    for number in range(count):
+        part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
+        for name, whole in tensors.items():
+            values = whole.detach()
+            values = (values.chunk(count)[number] if values.dim() else values).clone()
+            if isinstance(whole, nn.Parameter):
+                values = nn.Parameter(values, whole.requires_grad)
+            setattr(part, name, values)
+        parts.append(part)
+    return parts
+
+
 class SplitGroups(nn.Module):
     """A grouped convolution as plain ones, one for each slice of the channels."""
 
@@ -25,17 +42,11 @@ class SplitGroups(nn.Module):
         self.dilation = conv.dilation
         self.padding_mode = conv.padding_mode
         self.width = conv.in_channels // conv.groups
-        self.convs = nn.ModuleList()
-        for group in range(conv.groups):
-            # A copy, but for the weight and the bias, of which it gets its part.
-            part = copy.deepcopy(conv, {id(conv.weight): None, id(conv.bias): None})
-            for name, whole in conv.named_parameters(recurse=False):
-                values = whole.detach().unflatten(0, (conv.groups, -1))[group].clone()
-                setattr(part, name, nn.Parameter(values, whole.requires_grad))
+        self.convs = nn.ModuleList(equal_parts(conv, conv.groups))
+        for part in self.convs:
             part.in_channels = self.width
             part.out_channels = conv.out_channels // conv.groups
             part.groups = 1
-            self.convs.append(part)
 
     def forward(self, input):
         width = self.width
@@ -63,14 +74,14 @@ def split_groups(conv):
 def without_helper(text: str) -> str:
     """A source without the classes and functions of the helper, which are all at one place."""
     lines = text.splitlines(keepends=True)
-    start = next(at for at, line in enumerate(lines) if line.startswith("class SplitGroups"))
+    start = next(at for at, line in enumerate(lines) if line.startswith("def equal_parts("))
     ends = [at for at, line in enumerate(lines) if line.startswith("    return SplitGroups")]
     return "".join(lines[:start] + lines[ends[-1] + 3 :])
 
 
 def split(source: str, **options: str) -> str:
-    """What a source becomes, and that it does not change any more."""
-    chosen = Options(**options)
+    """What a source becomes but for loading weights, and that it does not change any more."""
+    chosen = Options(checkpoint=False, **options)
     text = split_source(dedent(source), chosen).text
     assert split_source(text, chosen).text is text
     return text
@@ -138,7 +149,7 @@ def test_a_module_without_definitions() -> None:
         g = int(input())
         net = nn.Sequential(nn.Conv2d(8, 8, 1, groups=g))
         """)
-    assert text.index("g = int") < text.index("\n\nclass SplitGroups") < text.index("net = ")
+    assert text.index("g = int") < text.index("\n\ndef equal_parts(") < text.index("net = ")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +190,8 @@ def test_a_module_without_definitions() -> None:
 def test_the_imports_that_the_helper_needs(before: str, after: str) -> None:
     function = "\n\ndef f(g):\n    return nn.Conv2d(8, 8, 1, groups=g)\n"
     text = split(before + function)
-    assert text.startswith(f"{after}\n\nclass SplitGroups(nn.Module):")
+    assert text.startswith(f"{after}\n\ndef equal_parts(module, count):\n")
+    assert "\n\n\nclass SplitGroups(nn.Module):\n" in text
     compile(text, "model.py", "exec")
 
 
@@ -189,7 +201,8 @@ def test_imports_where_there_are_none() -> None:
             import torch.nn as nn
             return nn.Conv2d(8, 8, 1, groups=g)
         """)
-    assert text.startswith("import copy\n\nimport torch\n\n\nclass SplitGroups(torch.nn.Module):")
+    assert text.startswith("import copy\n\nimport torch\n\n\ndef equal_parts(module, count):\n")
+    assert "\n\n\nclass SplitGroups(torch.nn.Module):\n" in text
 
 
 def test_a_definition_above_the_imports() -> None:
@@ -336,7 +349,8 @@ def test_a_helper_that_is_imported() -> None:
         def f(g, split_groups):
             return nn.Conv2d(8, 8, 1, groups=g), partial(nn.Conv2d, groups=g)
         """
-    result = split_source(dedent(source), Options(helper_module="..splitting"))
+    options = Options(checkpoint=False, helper_module="..splitting")
+    result = split_source(dedent(source), options)
     assert result.imports_helper
     assert result.text == dedent("""\
         import torch.nn as nn
@@ -350,7 +364,7 @@ def test_a_helper_that_is_imported() -> None:
                 build_split, nn.Conv2d, groups=g
             )
         """)
-    assert split_source(result.text, Options(helper_module="..splitting")).text is result.text
+    assert split_source(result.text, options).text is result.text
 
 
 def test_an_import_of_the_helper_that_is_there() -> None:
@@ -375,9 +389,8 @@ def test_an_import_where_there_is_no_other() -> None:
 
 
 def test_what_is_all_written_out_needs_no_helper() -> None:
-    result = split_source(
-        model("self.conv = nn.Conv2d(4, 4, 1, groups=2)"), Options(helper_module="a")
-    )
+    options = Options(checkpoint=False, helper_module="a")
+    result = split_source(model("self.conv = nn.Conv2d(4, 4, 1, groups=2)"), options)
     assert not result.imports_helper and "SplitGroups" not in result.text
 
 

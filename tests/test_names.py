@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from cases import assert_becomes, assert_unchanged, assert_wrapped, wrapped
+from cases import BARE, assert_becomes, assert_unchanged, assert_wrapped, wrapped
 from gencode import Options, split_source
 
 MODEL = """
@@ -191,7 +191,7 @@ def test_imports_inside_functions() -> None:
 )
 def test_import_torch_is_added_where_it_is_missing(head: str, after: str) -> None:
     text = MODEL.format(module="nn.Module", conv="nn.Conv2d")
-    result = split_source(head + text).text
+    result = split_source(head + text, BARE).text
     assert result.startswith(after + "\nclass Net(nn.Module):")
     compile(result, "net", "exec")
 
@@ -216,7 +216,8 @@ def test_import_torch_without_an_import_beside_it() -> None:
         class Base: ...
         '''
     )
-    assert split_source(text).text.startswith('"""Doc."""\n\n\nimport torch\n\n\n@register\nclass')
+    bare = split_source(text, BARE).text
+    assert bare.startswith('"""Doc."""\n\n\nimport torch\n\n\n@register\nclass')
 
 
 def test_the_emitted_code_uses_the_names_that_are_there() -> None:

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from cases import CONV, assert_becomes, assert_wrapped, model
+from cases import BARE, CONV, assert_becomes, assert_wrapped, model
 from gencode import Options, SourceError, split_source
 
 NET = dedent(
@@ -150,7 +150,7 @@ def test_line_ends(end: str, last: bool) -> None:
 def test_mixed_line_ends_form_feeds_and_odd_white_space_stay() -> None:
     head = "# a\r\n\x0c\n  # b\n\t\n\x0cx = 1 \\\n  + 2 ;\r\ny = '''\r\n  \n'''\n"
     source = head + NET + "\x0c\n\n\x0cdef f( ):\n  return  1\n \t# end\r\n   "
-    result = split_source(source)
+    result = split_source(source, BARE)
     before, after = NET.split("            self.conv")[0], "\x0c\n\n\x0cdef f( ):"
     assert result.text.startswith(head + before[: before.index("self.conv = ")])
     assert result.text.endswith(source[source.index(after) :])
@@ -340,7 +340,7 @@ def test_a_source_without_any_indented_block() -> None:
         "class B(nn.Module):\n def make(self): self.conv = nn.Conv1d(4, 4, 1, groups=2)\n"
         " def forward(self, x): return self.conv(x)\n"
     )
-    assert split_source(source).text.endswith(
+    assert split_source(source, BARE).text.endswith(
         " def make(self):\n  self.conv_0 = nn.Conv1d(2, 2, 1)\n  self.conv_1 = nn.Conv1d(2, 2, 1)\n"
         " def forward(self, x):\n"
         "  conv_0 = self.conv_0(x[:, 0:2])\n"

@@ -6,13 +6,13 @@ import ast
 
 import pytest
 
-from cases import CONV, assert_becomes, model
+from cases import BARE, CONV, assert_becomes, model
 from gencode import Options, split_source
 
-LOOP = Options(style="loop")
+LOOP = Options(style="loop", checkpoint=False)
 
 
-def split(init: str, forward: str, options: Options = Options()) -> tuple[list[str], list[str]]:
+def split(init: str, forward: str, options: Options = BARE) -> tuple[list[str], list[str]]:
     """The lines of the two methods that a model's become."""
     text = split_source(model(init, forward), options).text
     assert split_source(text, options).text is text
