@@ -66,9 +66,13 @@ class AlexNet(nn.Module):
         self.fc8 = nn.Linear(hidden, num_classes)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        load_parts(self, "conv2", ["conv2_0", "conv2_1"], state_dict, prefix, *args)
-        load_parts(self, "conv4", ["conv4_0", "conv4_1"], state_dict, prefix, *args)
-        load_parts(self, "conv5", ["conv5_0", "conv5_1"], state_dict, prefix, *args)
+        parts = {
+            "conv2": ["conv2_0", "conv2_1"],
+            "conv4": ["conv4_0", "conv4_1"],
+            "conv5": ["conv5_0", "conv5_1"],
+        }
+        for name, paths in parts.items():
+            load_parts(self, name, paths, state_dict, prefix, *args)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x):

@@ -52,17 +52,12 @@ class GroupedConv3d(nn.Module):
         self.head = nn.Conv3d(8, 4, 1)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        load_parts(
-            self, "spatial", ["spatial_0", "spatial_1"], state_dict, prefix, *args
-        )
-        load_parts(
-            self,
-            "temporal",
-            [f"temporal.{i}" for i in range(8)],
-            state_dict,
-            prefix,
-            *args,
-        )
+        parts = {
+            "spatial": ["spatial_0", "spatial_1"],
+            "temporal": [f"temporal.{i}" for i in range(8)],
+        }
+        for name, paths in parts.items():
+            load_parts(self, name, paths, state_dict, prefix, *args)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x):
