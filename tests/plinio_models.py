@@ -221,6 +221,39 @@ LAST = model(
     "return self.bn(self.conv(F.relu(self.stem(x))))",
 )
 
+# The output of the convolution is concatenated with what it comes from.
+CONCATENATED = model(
+    """
+    self.input_shape = (3, *SIZE)
+    self.stem = nn.ConvNd(3, 16, 3, padding=1)
+    self.conv = nn.ConvNd(16, 8, 3, padding=1, groups=4, bias=False)
+    self.bn = nn.BatchNormNd(8)
+    self.head = nn.ConvNd(24, 5, 1)
+    """,
+    """
+    x = F.relu(self.stem(x))
+    x = torch.cat([x, self.bn(self.conv(x))], dim=1)
+    return self.head(F.relu(x))
+    """,
+)
+# Causal: nothing is padded but what comes before.
+CAUSAL = f"""{IMPORTS}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.input_shape = (3, 12)
+        self.stem = nn.Conv1d(3, 16, 1)
+        self.pad = nn.ConstantPad1d((4, 0), 0)
+        self.conv = nn.Conv1d(16, 8, 5, groups=2, bias=False)
+        self.bn = nn.BatchNorm1d(8)
+        self.head = nn.Conv1d(8, 5, 1)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        x = F.relu(self.bn(self.conv(self.pad(x))))
+        return self.head(x)
+"""
+
 _TEMPLATES = {
     "resnext": RESNEXT,
     "sequential": SEQUENTIAL,
@@ -233,6 +266,7 @@ _TEMPLATES = {
     "depthwise": DEPTHWISE,
     "first": FIRST,
     "last": LAST,
+    "concatenated": CONCATENATED,
 }
 
 
@@ -242,11 +276,31 @@ def _source(template: str, dimensions: str) -> str:
     return re.sub(r"Nd\b", f"{dimensions}d", text).replace("*SIZE", size)
 
 
+# The outputs of two convolutions side by side.
+SIDE_BY_SIDE = _source(
+    model(
+        """
+        self.input_shape = (3, *SIZE)
+        self.stem = nn.ConvNd(3, 16, 3, padding=1)
+        self.conv1 = nn.ConvNd(16, 8, 3, padding=1, groups=4)
+        self.bn1 = nn.BatchNormNd(8)
+        self.conv2 = nn.ConvNd(16, 8, 3, padding=1, groups=2)
+        self.head = nn.ConvNd(16, 5, 1)
+        """,
+        """
+        x = F.relu(self.stem(x))
+        x = torch.cat([self.bn1(self.conv1(x)), self.conv2(x)], dim=1)
+        return self.head(F.relu(x))
+        """,
+    ),
+    "2",
+)
 MODELS = {
     f"{name}_{dimensions}d": _source(template, dimensions)
     for name, template in _TEMPLATES.items()
     for dimensions in SIZES
     if name != "depthwise" or dimensions == "3"  # in 1d and 2d, that is left as it is
 }
+MODELS["causal_1d"] = CAUSAL
 for _path in (Path(__file__).parent / "zoo").glob("grouped_*.py"):
     MODELS[_path.stem] = _path.read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from gencode.outcome import Style
-from plinio_models import MODELS
+from plinio_models import MODELS, SIDE_BY_SIDE
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("plinio.methods")
@@ -75,3 +75,36 @@ def test_a_norm_after_the_concatenation_is_refused_in_3d() -> None:
     _, split = split_from(MODELS["literal_3d"], norm=False)
     with pytest.raises(ValueError, match="Unsupported node"):
         convert("PIT", split)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        pytest.param("explicit", marks=pytest.mark.xfail(strict=True, reason="one is nested")),
+        pytest.param("loop", marks=pytest.mark.xfail(strict=True, reason="one is nested")),
+        "module",
+    ],
+)
+def test_outputs_side_by_side_are_concatenated_once(style: Style) -> None:
+    original, split = split_from(SIDE_BY_SIDE, style)
+    pit = convert("PIT", split, discrete_cost=True)
+    assert prune(pit)
+    x = example(original)
+    torch.testing.assert_close(exported(pit)(x), pit(x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.xfail(strict=True, reason="PIT gives the one pad of all branches the length of one")
+@pytest.mark.parametrize("style", ["explicit", "loop", "module"])
+def test_receptive_fields_of_causal_branches_may_differ(style: Style) -> None:
+    original, split = split_from(MODELS["causal_1d"], style)
+    pit = convert("PIT", split, discrete_cost=True)
+    branches = [each for name, each in pit.seed.named_modules() if name.startswith("conv")]
+    masks = [each.timestep_masker.beta for each in branches if hasattr(each, "timestep_masker")]
+    assert len(masks) == 2
+    with torch.no_grad():
+        masks[0][:3] = 0
+        masks[1][:1] = 0
+    x = example(original)
+    expected = pit(x)
+    assert (expected - original(x)).std() > 0.01
+    torch.testing.assert_close(exported(pit)(x), expected, rtol=1e-9, atol=1e-9)
