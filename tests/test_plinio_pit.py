@@ -1,0 +1,110 @@
+"""What PIT prunes of a split model, and exports, computes what the masked model did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from gencode.outcome import Style
+from plinio_models import MODELS, SIDE_BY_SIDE
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("plinio.methods")
+
+from plinio_checks import (  # noqa: E402
+    convert,
+    example,
+    exported,
+    norms_after_cat,
+    prune,
+    split_from,
+    true_size,
+    variants,
+)
+
+
+@pytest.fixture(autouse=True)
+def double_precision() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def pit_of(name: str, split: torch.nn.Module) -> torch.nn.Module:
+    pit = convert("PIT", split, discrete_cost=True)
+    if name.startswith("last"):
+        # PIT does not keep all channels of layers whose concatenation is the model's output.
+        for each, layer in pit.seed.named_modules():
+            if each.startswith("conv") and hasattr(layer, "train_features"):
+                layer.train_features = False
+    return pit
+
+
+@pytest.mark.parametrize(("name", "style"), variants())
+def test_the_pruned_export_is_the_masked_model(name: str, style: Style) -> None:
+    original, split = split_from(MODELS[name], style)
+    x = example(original)
+    pit = pit_of(name, split)
+    expected = original(x)
+    torch.testing.assert_close(pit(x), expected, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(exported(pit)(x), expected, rtol=1e-9, atol=1e-9)
+    assert float(pit.cost) == true_size(split)
+
+    assert prune(pit)
+    masked = pit(x)
+    assert masked.std() > 0
+    assert (masked - expected).std() > 0.01 * expected.std()
+    small = exported(pit)
+    torch.testing.assert_close(small(x), masked, rtol=1e-9, atol=1e-9)
+    assert true_size(small) == float(pit.cost) < true_size(split)
+
+
+@pytest.mark.parametrize("name", ["literal_1d", "literal_2d"])
+def test_a_norm_after_the_concatenation_would_not_do(name: str) -> None:
+    original, split = split_from(MODELS[name], norm=False)
+    pit = pit_of(name, split)
+    assert norms_after_cat(pit.seed)
+    prune(pit)
+    x = example(original)
+    masked = pit(x)
+    assert (exported(pit)(x) - masked).std() > 0.1 * masked.std()
+
+
+def test_a_norm_after_the_concatenation_is_refused_in_3d() -> None:
+    _, split = split_from(MODELS["literal_3d"], norm=False)
+    with pytest.raises(ValueError, match="Unsupported node"):
+        convert("PIT", split)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        pytest.param("explicit", marks=pytest.mark.xfail(strict=True, reason="one is nested")),
+        pytest.param("loop", marks=pytest.mark.xfail(strict=True, reason="one is nested")),
+        "module",
+    ],
+)
+def test_outputs_side_by_side_are_concatenated_once(style: Style) -> None:
+    original, split = split_from(SIDE_BY_SIDE, style)
+    pit = convert("PIT", split, discrete_cost=True)
+    assert prune(pit)
+    x = example(original)
+    torch.testing.assert_close(exported(pit)(x), pit(x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.xfail(strict=True, reason="PIT gives the one pad of all branches the length of one")
+@pytest.mark.parametrize("style", ["explicit", "loop", "module"])
+def test_receptive_fields_of_causal_branches_may_differ(style: Style) -> None:
+    original, split = split_from(MODELS["causal_1d"], style)
+    pit = convert("PIT", split, discrete_cost=True)
+    branches = [each for name, each in pit.seed.named_modules() if name.startswith("conv")]
+    masks = [each.timestep_masker.beta for each in branches if hasattr(each, "timestep_masker")]
+    assert len(masks) == 2
+    with torch.no_grad():
+        masks[0][:3] = 0
+        masks[1][:1] = 0
+    x = example(original)
+    expected = pit(x)
+    assert (expected - original(x)).std() > 0.01
+    torch.testing.assert_close(exported(pit)(x), expected, rtol=1e-9, atol=1e-9)
