@@ -59,6 +59,7 @@ class BranchContext:
         start, stop: its channels.
         output: the variable for its output.
         norm: the attribute of the norm that follows, or nothing.
+        pad: what stands before and after its slice, where that is padded.
     """
 
     name: str
@@ -66,6 +67,7 @@ class BranchContext:
     stop: int
     output: str
     norm: str
+    pad: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class CallContext:
         norm: the attribute of the norm that follows, or of the list of them; or nothing.
         norm_item: a loop variable for a group's norm; in loop style.
         guarded: whether that is applied under an ``if`` that follows.
-        pad: what stands before and after each slice, where that is padded.
+        pad: what stands before and after each slice, where that is padded; in loop style.
     """
 
     self: str
@@ -117,6 +119,15 @@ class CallContext:
     norm_item: str
     guarded: bool
     pad: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class PadContext:
+    """What the macro ``pads`` is given as ``pad``: the code of a module, and their number."""
+
+    code: str
+    groups: int
+    module_list: str
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,19 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..calls import arguments_of
-from ..edits import CallEdit, Codes, Edit, Insertion, Removal, Replacement, StatementEdit
+from ..edits import CallEdit, Codes, Edit, Insertion, Removal, Replacement, StatementEdit, TextEdit
 from ..places import line_after
+from ..scopes import assigned_value
 from ..source import Source
-from .contexts import BranchContext, CallContext, InputContext, Variable, template_of, variables
+from .contexts import (
+    BranchContext,
+    CallContext,
+    InputContext,
+    PadContext,
+    Variable,
+    template_of,
+    variables,
+)
 from .joining import Feed
 from .model import NamedArgument, Use
 from .norms.written import is_rebinding
@@ -27,10 +36,15 @@ def make_call_edits(source: Source, uses: Iterable[Use], templates: Templates) -
         TemplateError: a template is faulty; raised when the edit's code is emitted.
     """
     feeding: dict[ast.Call, list[Use]] = defaultdict(list)
+    padded: dict[ast.Attribute, Use] = {}
     for use in uses:
         yield from _use_edits(source, use, templates)
         if use.feed is not None:
             feeding[use.feed.cat].append(use)
+        if use.padding is not None and use.padding.store is not None:
+            padded[use.padding.store] = use
+    for store, use in padded.items():
+        yield _pads_edit(source, store, use, templates)
     for cat, fed in feeding.items():
         yield _cat_edit(source, cat, fed)
 
@@ -55,6 +69,19 @@ def _use_edits(source: Source, use: Use, templates: Templates) -> Iterator[Edit]
             yield CallEdit(following.norm, lambda codes: Replacement(codes[0]))
 
 
+def _pads_edit(source: Source, store: ast.Attribute, use: Use, templates: Templates) -> TextEdit:
+    """A module for each slice in place of the one that padded them all."""
+    value = assigned_value(source.parent_of, store)
+    assert value is not None and use.attribute.groups is not None
+    groups = use.attribute.groups
+
+    def emit(code: str) -> str:
+        context = PadContext(code, groups, use.module_list)
+        return templates.render(template_of(use.attribute.style), "pads", context)
+
+    return TextEdit(value, value, emit)
+
+
 def _feeding_edits(source: Source, use: Use, feed: Feed, templates: Templates) -> Iterator[Edit]:
     """The edits of a call whose results go into a concatenation one by one."""
     template = template_of(use.attribute.style)
@@ -64,6 +91,15 @@ def _feeding_edits(source: Source, use: Use, feed: Feed, templates: Templates) -
     def statements(codes: Codes) -> str:
         return templates.render(template, "statements", _call_context(source, use, codes, str))
 
+    def bound(variable: Variable) -> str:
+        return templates.render(template, "bound", variable)
+
+    def written(codes: Codes) -> Replacement:
+        if use.hoisted:
+            return Replacement(use.output, statements(codes))
+        context = _call_context(source, use, codes, bound)
+        return Replacement(_first_argument(templates.render(template, "expression", context)))
+
     if feed.is_named or own is not last:
         yield StatementEdit(own, use.call, statements)
         if own is not last and feed.is_named:
@@ -71,7 +107,7 @@ def _feeding_edits(source: Source, use: Use, feed: Feed, templates: Templates) -
         elif own is not last and following is not None:
             yield CallEdit(following.norm, lambda _: Replacement(use.output))
     else:
-        yield CallEdit(use.call, lambda codes: Replacement(use.output, statements(codes)))
+        yield CallEdit(use.call, written)
         if following is not None:
             yield CallEdit(following.norm, lambda codes: Replacement(codes[0]))
 
@@ -80,17 +116,13 @@ def _cat_edit(source: Source, cat: ast.Call, fed: list[Use]) -> CallEdit:
     """The concatenation with the results of each group among what it takes."""
     listed = cat.args[0]
     assert isinstance(listed, (ast.Tuple, ast.List))
-    pieces = {
-        listed.elts.index(use.feed.element): ", ".join(use.outputs) or f"*{use.output}"
-        for use in fed
-        if use.feed is not None
-    }
+    pieces = {listed.elts.index(use.feed.element): use for use in fed if use.feed is not None}
 
     def emit(codes: Codes) -> Replacement:
         items = ast.parse(codes[0], mode="eval").body
         assert isinstance(items, (ast.Tuple, ast.List))
         elements = [
-            pieces.get(number) or str(ast.get_source_segment(codes[0], each))
+            _pieces(pieces.get(number), str(ast.get_source_segment(codes[0], each)))
             for number, each in enumerate(items.elts)
         ]
         opening, closing = "[]" if isinstance(items, ast.List) else "()"
@@ -102,6 +134,25 @@ def _cat_edit(source: Source, cat: ast.Call, fed: list[Use]) -> CallEdit:
         return Replacement(f"{source.code(cat.func)}({', '.join([whole, *rest])})")
 
     return CallEdit(cat, emit)
+
+
+def _pieces(use: Use | None, code: str) -> str:
+    """What stands for an element of a concatenation, which may be the results of a call."""
+    if use is None:
+        return code
+    if use.hoisted:
+        return ", ".join(use.outputs) or f"*{use.output}"
+    results = ast.parse(code, mode="eval").body
+    if not isinstance(results, ast.Tuple):
+        return f"*{code}"
+    return ", ".join(str(ast.get_source_segment(code, each)) for each in results.elts)
+
+
+def _first_argument(code: str) -> str:
+    """The code of the first argument of a call."""
+    call = ast.parse(code, mode="eval").body
+    assert isinstance(call, ast.Call)
+    return str(ast.get_source_segment(code, call.args[0]))
 
 
 def _guarded_edits(source: Source, use: Use, guard: ast.If, templates: Templates) -> Iterator[Edit]:
@@ -178,7 +229,9 @@ def _call_context(
         binding=binding,
         variables=variables(use.arguments, codes),
         branches=tuple(
-            BranchContext(name, width * i, width * (i + 1), output, norms[i])
+            BranchContext(
+                name, width * i, width * (i + 1), output, norms[i], _around(source, use, str(i))
+            )
             for i, (name, output) in enumerate(zip(names, use.outputs, strict=True))
             if width is not None
         ),
@@ -191,8 +244,13 @@ def _call_context(
         norm=norm.attribute if norm is not None else "",
         norm_item=use.norm_item,
         guarded=use.guarded is not None,
-        pad=use.padding.around(source) if use.padding is not None else ("", ""),
+        pad=_around(source, use, use.counter),
     )
+
+
+def _around(source: Source, use: Use, number: str) -> tuple[str, str]:
+    """What stands before and after the slice of a number to pad it."""
+    return use.padding.around(source, number) if use.padding is not None else ("", "")
 
 
 def _padded_codes(use: Use, codes: Codes) -> Codes:
@@ -206,9 +264,7 @@ def _padded_codes(use: Use, codes: Codes) -> Codes:
             assert isinstance(padding.input, ast.Name)
             code = padding.input.id
         elif each.parameter == "input":
-            call = ast.parse(code, mode="eval").body
-            assert isinstance(call, ast.Call)
-            code = str(ast.get_source_segment(code, call.args[0]))
+            code = _first_argument(code)
         found.append(code)
     return found
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..edits import Codes, Edit, Removal, RepeatEdit, TextEdit
 from ..naming import fresh, names_in, outermost_function
+from ..scopes import assigned_value
 from ..source import Source
 from .helper import TEMPLATE, Helper
 from .joining import Feed
@@ -123,6 +124,15 @@ def _padded_edits(
     yield TextEdit(call, padding.input, emit)
     if padding.statement is not None:
         yield Removal(padding.statement)
+    if padding.store is not None:
+        value = assigned_value(source.parent_of, padding.store)
+        assert value is not None
+        copied = SiteContext(helper, function=source.code(call.func))
+        yield TextEdit(
+            value,
+            value,
+            lambda code: templates.render(TEMPLATE, "copied", replace(copied, code=code)),
+        )
 
 
 def _assignment_edit(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TEMPLATE: Final = "module.py.jinja"
 _FUNCTIONS: Final = (
     *("split", "by_filter", "build", "apply", "parts", "whole", "assign"),
-    *("load", "split_norm", "norms", "join", "outputs", "pad", "pads"),
+    *("load", "split_norm", "norms", "join", "outputs", "pad", "pads", "copy_pad"),
 )
 _ALL_FEATURES: Final = frozenset(("module", "norm", "transposed", "held", *_FUNCTIONS))
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|build_split)(_\d+)?")
@@ -57,6 +57,7 @@ class Names:
     outputs: str = "outputs_of"
     pad: str = "apply_padded"
     pads: str = "pad_slices"
+    copy_pad: str = "copy_padding"
 
 
 _KNOWN: Final = re.compile(rf"({'|'.join(str(each.default) for each in fields(Names))})(_\d+)?")

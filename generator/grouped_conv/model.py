@@ -149,6 +149,7 @@ class Use:
         following: how a norm is applied to the result that is written out as well.
         feed: the concatenation that takes the results of the groups one by one.
         padding: what pads the input, and is to pad each slice.
+        module_list: how the source spells ``torch.nn.ModuleList``, where it is padded.
     """
 
     call: ast.Call
@@ -164,6 +165,7 @@ class Use:
     following: Following | None = None
     feed: Feed | None = None
     padding: Padding | None = None
+    module_list: str = ""
 
     def changed(self) -> list[ast.expr]:
         """For each statement that changes, an expression in it."""
@@ -174,6 +176,7 @@ class Use:
             found.append(self.feed.cat)
         if self.padding is not None:
             found.append(self.padding.call)
+            found += [self.padding.store] if self.padding.store is not None else []
         return found
 
     @property

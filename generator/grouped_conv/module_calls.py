@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from ..flow import Reached
 from .find import Site
 from .joining import Feed, find_feed
+from .norms.order import is_set_before
 from .norms.pairs import Pair, Pairs
 from .norms.plan import NormPlan, attributes_of
-from .padding import Padding, find_padding
+from .padding import Padding, find_padding, with_stores
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class CallPlan:
     @property
     def features(self) -> frozenset[str]:
         """What is needed of the helper."""
-        found = {"outputs": self.feeds, "pad": self.padded}
+        stores = [each for each in self.padded if each.padding.store is not None]
+        found = {"outputs": self.feeds, "pad": self.padded, "copy_pad": stores}
         return frozenset(name for name, calls in found.items() if calls)
 
     def changed(self) -> list[ast.expr]:
@@ -47,6 +49,7 @@ class CallPlan:
             found += [feed.value, feed.cat]
         for each in self.padded:
             found += [each.call, each.padding.call]
+            found += [each.padding.store] if each.padding.store is not None else []
         return found
 
 
@@ -59,6 +62,7 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
     for site, reached in sites:
         is_1d = site.conv is not None and site.conv.dimensions == 1 and not site.conv.transposed
         for owner, name in attributes_of(index, site, reached):
+            own: dict[ast.Call, Padding] = {}
             for call in pairs.calls(owner, name):
                 if index.self_class(getattr(call.func, "value", call)) is None:
                     continue
@@ -70,10 +74,27 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
                     feeds[feed.value] = feed
                 padding = find_padding(index, call, call.args[0]) if is_1d else None
                 if padding is not None and value is not None:
-                    padded[call] = PaddedCall(call, padding)
+                    own[call] = padding
+            stores = _with_stores(pairs, owner, name, own)
+            padded |= {each: PaddedCall(each, padding) for each, padding in stores.items()}
     for each in padded:
         feeds.pop(each, None)  # one of the two has to do
     return CallPlan(tuple(feeds.values()), tuple(padded.values()))
+
+
+def _with_stores(
+    pairs: Pairs, owner: ast.ClassDef, name: str, paddings: dict[ast.Call, Padding]
+) -> dict[ast.Call, Padding]:
+    """The paddings of a convolution; with where the module is built, once the convolution is."""
+    found = {}
+    convs = list(pairs.stores_of(owner, name))
+    for call, padding in zip(
+        paddings, with_stores(pairs.index, list(paddings.values())), strict=True
+    ):
+        store = padding.store
+        is_after = store is not None and is_set_before(pairs.index, convs, store)
+        found[call] = padding if is_after else paddings[call]
+    return found
 
 
 def _values(pairs: Iterable[Pair]) -> dict[ast.Call, ast.Call | None]:

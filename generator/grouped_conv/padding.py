@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..calls import is_repeatable
@@ -31,16 +31,22 @@ class Padding:
         call: the call.
         input: what it pads.
         statement: the assignment that it stands in; None where it is the argument itself.
+        store: where the module is built that does it, if that is to do it for each slice: PIT
+            exports the padding of each branch by its module.
     """
 
     call: ast.Call
     input: ast.expr
     statement: ast.stmt | None = None
+    store: ast.Attribute | None = None
 
-    def around(self, source: Source) -> tuple[str, str]:
-        """What stands before and after its input, on one line."""
+    def around(self, source: Source, number: str = "") -> tuple[str, str]:
+        """What stands before and after its input, on one line, for the slice of a number."""
         start, end = source.span(self.input).end, source.span(self.call).end
-        return f"{source.code(self.call.func)}(", " ".join(source.text[start:end].split())
+        function = source.code(self.call.func)
+        if self.store is not None and number:
+            function = f"{function}[{number}]"
+        return f"{function}(", " ".join(source.text[start:end].split())
 
 
 def find_padding(index: ClassIndex, call: ast.Call, argument: ast.expr) -> Padding | None:
@@ -95,6 +101,32 @@ def _is_padding(index: ClassIndex, attribute: ast.Attribute) -> bool:
     ]
     values = [assigned_value(index.source.parent_of, each) for each in stores]
     return bool(values) and all(builds_padding(index, each) for each in values)
+
+
+def with_stores(index: ClassIndex, paddings: list[Padding]) -> list[Padding]:
+    """The paddings of one convolution, with where their module is built if it pads nothing else."""
+    functions = {id(each.call.func) for each in paddings}
+    return [replace(each, store=_own_store(index, each.call.func, functions)) for each in paddings]
+
+
+def _own_store(index: ClassIndex, function: ast.expr, functions: set[int]) -> ast.Attribute | None:
+    owner = index.self_class(function.value) if isinstance(function, ast.Attribute) else None
+    if owner is None or not isinstance(function, ast.Attribute):
+        return None
+    if any(index.mentions.naming(function.attr)) or any(index.mentions.computed(function.attr)):
+        return None
+    relatives = index.classes[owner].relatives()
+    accesses = [
+        each
+        for each in index.accesses(function.attr)
+        if each.owner is None or index.classes[each.owner] in relatives
+    ]
+    stores = [each for each in accesses if not isinstance(each.node.ctx, ast.Load)]
+    loads = [each.node for each in accesses if isinstance(each.node.ctx, ast.Load)]
+    if len(stores) != 1 or any(id(each) not in functions for each in loads):
+        return None
+    is_plain = isinstance(index.source.parent(stores[0].node), ast.Assign)
+    return stores[0].node if is_plain and stores[0].owner is not None else None
 
 
 def builds_padding(index: ClassIndex, value: ast.expr | None) -> bool:

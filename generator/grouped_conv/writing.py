@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from ..calls import Argument, arguments_of, is_plain, is_repeatable
@@ -15,8 +16,7 @@ from ..spelling import can_import_torch, spell
 from .classify import Candidate
 from .joining import Feed, find_feed
 from .model import Definition, NamedArgument, SplitAttribute, Use
-from .norms.following import Following
-from .padding import Padding, find_padding
+from .padding import Padding, find_padding, with_stores
 from .refusal import Refusal, line_of
 
 _REPLACED = frozenset(("in_channels", "out_channels", "groups"))
@@ -58,7 +58,19 @@ class Writing:
             # What ends first is evaluated first: an argument before the call that it is for.
             calls.sort(key=lambda each: self.source.span(each[0]).end)
             uses += _StatementWriting(self, statement).write(calls)
-        return definitions, uses
+        return definitions, [*self._padded(attributes, uses)]
+
+    def _padded(self, attributes: list[SplitAttribute], uses: list[Use]) -> Iterator[Use]:
+        """The uses, of which those that are padded know where the module for that is built."""
+        for attribute in attributes:
+            own = [each for each in uses if each.attribute is attribute]
+            found = [each.padding for each in own if each.padding is not None]
+            if attribute.groups is None or not found:
+                yield from own
+                continue
+            paddings = iter(with_stores(self.index, found))
+            for each in own:
+                yield replace(each, padding=next(paddings)) if each.padding is not None else each
 
     def _definition(self, attribute: SplitAttribute, candidate: Candidate) -> Definition:
         site = candidate.site
@@ -144,8 +156,11 @@ class _StatementWriting:
         hoisted = not frame_is_read and can_be_hoisted(
             self.source, self.statement, call, self.hoisted
         )
+        following = attribute.norm.following.get(call) if attribute.norm else None
         if hoisted:
             self.hoisted.add(call)
+            if following is not None and following.form == "nested":
+                self.hoisted.add(following.norm)  # it goes into the branches
         padding = self._padding(call, attribute, hoisted)
         arguments = tuple(
             self._argument(attribute, position, argument, padding)
@@ -159,7 +174,6 @@ class _StatementWriting:
                     f"the function of {line_of(call)} reads its own local names", attribute
                 )
             self._check_expression(call, attribute, arguments)
-        following = attribute.norm.following.get(call) if attribute.norm else None
         if following is not None and following.form == "if":
             if not hoisted or attribute.may_be_plain:
                 raise Refusal("the norm after it is applied under an if", attribute)
@@ -178,7 +192,10 @@ class _StatementWriting:
             counter=self._one_of("i", "j", "k", "index"),
             norm_item=self._one_of("norm", "bn", "each") if following else "",
             following=following,
-            feed=self._feed(call, attribute, following) if hoisted else None,
+            feed=self._feed(call, attribute, hoisted),
+            module_list=self.writing.spell("torch.nn.ModuleList", call, attribute)
+            if padding is not None
+            else "",
             padding=padding,
         )
 
@@ -189,14 +206,15 @@ class _StatementWriting:
             return None
         return find_padding(self.writing.index, call, call.args[0]) if call.args else None
 
-    def _feed(
-        self, call: ast.Call, attribute: SplitAttribute, following: Following | None
-    ) -> Feed | None:
+    def _feed(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> Feed | None:
         """The concatenation that the results go into one by one."""
+        following = attribute.norm.following.get(call) if attribute.norm else None
         if attribute.may_be_plain or (following is not None and following.form == "if"):
             return None
         feed = find_feed(self.source, following.norm if following is not None else call)
         if feed is None:
+            return None
+        if not hoisted and feed.is_named:
             return None
         last = self.source.statement(feed.value)
         if feed.is_named or self.source.statement(call) is not last:

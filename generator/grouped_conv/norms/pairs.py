@@ -122,7 +122,7 @@ class Pairs:
             self._check_conv(owner, conv, {each.attribute for each in followed}, alone)
             self._check_kinds(norm, stores)
             uses, is_plain = self._uses(norm, stores, followed)
-            convs = tuple(self._convs(owner, conv))
+            convs = tuple(self.stores_of(owner, conv))
             is_late = self._is_late(convs, stores)
         except Refusal as refusal:
             return Refusal(f"self.{norm} stays after the concatenation: {refusal}")
@@ -156,7 +156,8 @@ class Pairs:
             if isinstance(call, ast.Call) and call.func is each.node:
                 yield call
 
-    def _convs(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Attribute]:
+    def stores_of(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Attribute]:
+        """Where an attribute of an object of a class is given its value."""
         for each in self._accesses(owner, name):
             if isinstance(each.node.ctx, ast.Store) and each.owner is not None:
                 yield each.node
