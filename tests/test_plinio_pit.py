@@ -77,14 +77,7 @@ def test_a_norm_after_the_concatenation_is_refused_in_3d() -> None:
         convert("PIT", split)
 
 
-@pytest.mark.parametrize(
-    "style",
-    [
-        pytest.param("explicit", marks=pytest.mark.xfail(strict=True, reason="one is nested")),
-        pytest.param("loop", marks=pytest.mark.xfail(strict=True, reason="one is nested")),
-        "module",
-    ],
-)
+@pytest.mark.parametrize("style", ["explicit", "loop", "module"])
 def test_outputs_side_by_side_are_concatenated_once(style: Style) -> None:
     original, split = split_from(SIDE_BY_SIDE, style)
     pit = convert("PIT", split, discrete_cost=True)
@@ -93,7 +86,6 @@ def test_outputs_side_by_side_are_concatenated_once(style: Style) -> None:
     torch.testing.assert_close(exported(pit)(x), pit(x), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.xfail(strict=True, reason="PIT gives the one pad of all branches the length of one")
 @pytest.mark.parametrize("style", ["explicit", "loop", "module"])
 def test_receptive_fields_of_causal_branches_may_differ(style: Style) -> None:
     original, split = split_from(MODELS["causal_1d"], style)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..edits import Codes, Edit, Removal, RepeatEdit, TextEdit
+from ..edits import Codes, Edit, Insertion, Removal, RepeatEdit, TextEdit
 from ..naming import fresh, names_in, outermost_function
+from ..places import line_after
 from ..scopes import assigned_value
 from ..source import Source
 from .helper import TEMPLATE, Helper
@@ -124,7 +125,14 @@ def _padded_edits(
     yield TextEdit(call, padding.input, emit)
     if padding.statement is not None:
         yield Removal(padding.statement)
-    if padding.store is not None:
+    if padding.store is not None and padded.conv is not None:
+        own = f"{source.code(padded.conv.value)}.{padding.store.attr}"
+        context = SiteContext(helper, own, function=source.code(padded.conv))
+        statement = source.statement(padded.conv)
+        indent = source.indent_of_line(source.span(statement).start)
+        code = f"{own} = {templates.render(TEMPLATE, 'copied', context)}"
+        yield Insertion(line_after(source, statement, indent), code, indent=indent)
+    elif padding.store is not None:
         value = assigned_value(source.parent_of, padding.store)
         assert value is not None
         copied = SiteContext(helper, function=source.code(call.func))

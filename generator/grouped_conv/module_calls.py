@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..flow import Reached
@@ -17,10 +17,17 @@ from .padding import Padding, find_padding, with_stores
 
 @dataclass(frozen=True)
 class PaddedCall:
-    """A call of a convolution, and what pads its input."""
+    """A call of a convolution, and what pads its input.
+
+    Attributes:
+        call: the call.
+        padding: what pads.
+        conv: where the convolution is built, if that is after the module that pads.
+    """
 
     call: ast.Call
     padding: Padding
+    conv: ast.Attribute | None = None
 
 
 @dataclass(frozen=True)
@@ -75,8 +82,7 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
                 padding = find_padding(index, call, call.args[0]) if is_1d else None
                 if padding is not None and value is not None:
                     own[call] = padding
-            stores = _with_stores(pairs, owner, name, own)
-            padded |= {each: PaddedCall(each, padding) for each, padding in stores.items()}
+            padded |= {each.call: each for each in _with_stores(pairs, owner, name, own)}
     for each in padded:
         feeds.pop(each, None)  # one of the two has to do
     return CallPlan(tuple(feeds.values()), tuple(padded.values()))
@@ -84,17 +90,22 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
 
 def _with_stores(
     pairs: Pairs, owner: ast.ClassDef, name: str, paddings: dict[ast.Call, Padding]
-) -> dict[ast.Call, Padding]:
-    """The paddings of a convolution; with where the module is built, once the convolution is."""
-    found = {}
+) -> Iterator[PaddedCall]:
+    """The padded calls of a convolution; with where the module is built that pads."""
+    source = pairs.source
     convs = list(pairs.stores_of(owner, name))
     for call, padding in zip(
         paddings, with_stores(pairs.index, list(paddings.values())), strict=True
     ):
         store = padding.store
-        is_after = store is not None and is_set_before(pairs.index, convs, store)
-        found[call] = padding if is_after else paddings[call]
-    return found
+        if store is not None and is_set_before(pairs.index, convs, store):
+            yield PaddedCall(call, padding)
+        elif store is not None and len(convs) == 1 and source.has_own_lines(
+            source.statement(convs[0])
+        ) and is_set_before(pairs.index, [store], convs[0]):
+            yield PaddedCall(call, padding, convs[0])
+        else:
+            yield PaddedCall(call, paddings[call])
 
 
 def _values(pairs: Iterable[Pair]) -> dict[ast.Call, ast.Call | None]:
