@@ -100,9 +100,12 @@ def _with_stores(
         store = padding.store
         if store is not None and is_set_before(pairs.index, convs, store):
             yield PaddedCall(call, padding)
-        elif store is not None and len(convs) == 1 and source.has_own_lines(
-            source.statement(convs[0])
-        ) and is_set_before(pairs.index, [store], convs[0]):
+        elif (
+            store is not None
+            and len(convs) == 1
+            and source.has_own_lines(source.statement(convs[0]))
+            and is_set_before(pairs.index, [store], convs[0])
+        ):
             yield PaddedCall(call, padding, convs[0])
         else:
             yield PaddedCall(call, paddings[call])
