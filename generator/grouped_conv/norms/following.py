@@ -1,4 +1,4 @@
-"""What is done with the output of a convolution: whether a module is applied to it, and only that."""
+"""What is done with the output of a convolution: whether only one module is applied to it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,25 @@ def find_following(index: ClassIndex, call: ast.Call) -> Following | None:
     if not isinstance(function, FUNCTIONS) or target.id in source.scope(parent).module.nonlocals:
         return None
     following = _next_statement(source, parent)
-    return following and _in_statement(index, call, target.id, following)
+    return _in_statement(index, call, target.id, following) if following is not None else None
+
+
+def norms_nearby(index: ClassIndex, call: ast.Call) -> Iterator[ast.Call]:
+    """The calls ``self.norm(...)`` of what a call gives, though they are not all that is done."""
+    source = index.source
+    statement = source.parent(call)
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            pass
+        case _:
+            return
+    following = _next_statement(source, statement)
+    while following is not None:
+        for each in _reads(following, name):
+            parent = source.parent(each)
+            if isinstance(parent, ast.Call) and _applies(index, parent, each):
+                yield parent
+        following = None if _binds(following, name) else _next_statement(source, following)
 
 
 def _in_statement(
@@ -135,7 +153,9 @@ def _is_last(source: Source, statement: ast.stmt, name: str) -> bool:
     """Whether a variable is never read after a statement, before it is given another value."""
     function = source.scope(statement).node
     end = source.span(statement).end
-    around = [each for each in source.ancestors(statement)]
+    if len(_reads(function, name)) == len(_reads(statement, name)):
+        return True
+    around = list(source.ancestors(statement))
     loops = [each for each in around[: around.index(function)] if isinstance(each, _LOOPS)]
     if loops:
         return False

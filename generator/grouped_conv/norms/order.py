@@ -56,8 +56,8 @@ def _sets(statement: ast.stmt, wanted: set[int]) -> bool:
 
 def _calls_super_init(statement: ast.stmt) -> bool:
     match statement:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=called), attr="__init__"))):
-            return isinstance(called, ast.Name) and called.id == "super"
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=called), attr=name))):
+            return name == "__init__" and isinstance(called, ast.Name) and called.id == "super"
     return False
 
 

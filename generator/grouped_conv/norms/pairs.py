@@ -13,8 +13,9 @@ from ...names import meaning
 from ...scopes import assigned_value
 from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
-from .following import Following, find_following
-from .kinds import Kind, kind_of
+from .following import Following, find_following, norms_nearby
+from .holding import Holding
+from .kinds import Kind, is_like_a_norm, kind_of
 from .order import is_set_before
 
 _MODULE_METHODS: Final = frozenset(
@@ -74,6 +75,11 @@ class Pair:
     is_late: bool = False
 
     @property
+    def is_joined_elsewhere(self) -> bool:
+        """Whether the norm does not always join what the convolution gives."""
+        return bool(self.alone) or any(each.may_be_skipped for each in self.followed)
+
+    @property
     def splitting(self) -> list[Store]:
         """Where it may be given a norm that is to be split."""
         return _splitting(self.stores)
@@ -86,6 +92,7 @@ class Pairs:
         self.index = index
         self.source = index.source
         self.flow = flow
+        self.holding = Holding(index, flow)
         self._found: dict[tuple[ast.ClassDef, str], Pair | Refusal | None] = {}
 
     def find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
@@ -105,11 +112,12 @@ class Pairs:
             else:
                 followed.append(found)
         if not followed:
-            return None
+            return self._nearby(owner, conv, calls)
         norm = followed[0].attribute
         try:
             stores = tuple(self._stores(owner, norm))
             self._check_conv(owner, conv, {each.attribute for each in followed}, alone)
+            self._check_held(owner, conv, calls)
             self._check_kinds(norm, stores)
             uses, is_plain = self._uses(norm, stores, followed)
             convs = tuple(self._convs(owner, conv))
@@ -120,6 +128,19 @@ class Pairs:
             *(owner, conv, norm, convs, stores),
             *(tuple(followed), tuple(alone), uses, is_plain, is_late),
         )
+
+    def _nearby(self, owner: ast.ClassDef, conv: str, calls: list[ast.Call]) -> Refusal | None:
+        """Why a norm stays that takes what a convolution gives, but is not alone in that."""
+        for call in calls:
+            for each in norms_nearby(self.index, call):
+                assert isinstance(each.func, ast.Attribute)
+                norm = each.func.attr
+                if self._kinds(owner, norm) & {"norm", "unclear"}:
+                    return Refusal(
+                        f"self.{norm} stays after the concatenation: not only it takes what"
+                        f" self.{conv} gives, or not always ({line_of(each)})"
+                    )
+        return None
 
     def _accesses(self, owner: ast.ClassDef, name: str) -> Iterator[Access]:
         """The accesses to an attribute of an object of a class, or of one that is not known."""
@@ -173,6 +194,15 @@ class Pairs:
             if isinstance(access.node.ctx, ast.Load) and not _is_no_call(parent, access.node):
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(access.node)})")
 
+    def _check_held(self, owner: ast.ClassDef, conv: str, calls: list[ast.Call]) -> None:
+        """See that the convolution is not called by another way as well."""
+        for target in self._convs(owner, conv):
+            value = assigned_value(self.source.parent_of, target)
+            if value is not None:
+                obstacle = self.holding.obstacle(value, calls)
+                if obstacle is not None:
+                    raise Refusal(f"self.{conv} is used elsewhere too ({line_of(obstacle)})")
+
     def _check_kinds(self, norm: str, stores: tuple[Store, ...]) -> None:
         splitting = _splitting(stores)
         for each in stores:
@@ -186,6 +216,8 @@ class Pairs:
     ) -> tuple[Uses, bool]:
         """What must change besides, and whether the norm is only called."""
         for node in self.index.mentions.naming(norm):
+            if self._is_kind(node):
+                continue
             raise Refusal(f"{norm!r} is also named in a string ({line_of(node)})")
         for node in self.index.mentions.computed(norm):
             raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
@@ -202,6 +234,13 @@ class Pairs:
             self._look_at(weights, node)
         weights.check_aliases()
         return weights.uses, not others
+
+    def _is_kind(self, node: ast.AST) -> bool:
+        """Whether a string says which norm is wanted, as in ``get_norm("bn")``."""
+        parent = self.source.parent(node)
+        if isinstance(parent, ast.keyword):
+            return is_like_a_norm(str(parent.arg))
+        return isinstance(parent, ast.Call) and is_like_a_norm(self.source.code(parent.func))
 
     def _is_late(self, convs: tuple[ast.Attribute, ...], stores: tuple[Store, ...]) -> bool:
         """Whether the norm is given to its attribute before the convolution is to its own."""

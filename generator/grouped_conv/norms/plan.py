@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from ...callees import parameters_given
 from ...classes import ClassIndex
-from ...convolutions import Arguments
 from ...flow import Reached
 from ...names import meaning
 from ...scopes import FUNCTIONS, Function, assigned_value
@@ -54,7 +53,7 @@ class NormPlan:
             found.add("split_norm")
         if self.sequences:
             found.add("norms")
-        if any(each.alone or any(one.may_be_skipped for one in each.followed) for each in self.pairs):
+        if any(each.is_joined_elsewhere for each in self.pairs):
             found.add("join")
         return frozenset(found)
 
@@ -66,14 +65,14 @@ class NormPlan:
             found += pair.alone
             found += [each.call for each in pair.followed if each.may_be_skipped]
             found += [each.norm for each in pair.followed if each.may_be_skipped]
-        return found + [each.node for each in self.sequences]
+        return found + [each.node for each in self.sequences if each.after is None]
 
 
 def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
     """Plan what is done with the norms after some convolutions."""
-    index, flow = finder.index, finder.flow
+    index = finder.index
     pairs: dict[Pair, None] = {}
-    sequences: dict[ast.AST, Sequence] = {}
+    sequences: dict[ast.AST, Sequence] = {}  # by the call, or the statement before
     moved: dict[ast.Call, tuple[str, ...]] = {}
     notes: dict[ast.Call, tuple[str, ...]] = {}
     for site, reached in sites:
@@ -86,11 +85,11 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
             elif pair is not None:
                 pairs[pair] = None
                 names.append(f"{pair.owner.name}.{pair.norm}")
-        for sequence in find_sequences(index, flow, reached):
+        for sequence in find_sequences(finder.holding, site.call, reached):
             if isinstance(sequence, Refusal):
                 found.append(str(sequence))
             else:
-                sequences[sequence.node] = sequence
+                sequences[sequence.after or sequence.node] = sequence
                 names.append("a norm that follows")
         moved[site.call] = tuple(dict.fromkeys(names))
         notes[site.call] = tuple(dict.fromkeys(found))
@@ -110,7 +109,8 @@ def _attributes(
             if access.owner is None or index.classes[access.owner] not in relatives:
                 continue
             value = assigned_value(index.source.parent_of, access.node)
-            if isinstance(access.node.ctx, ast.Store) and _is_conv(index.source, value, site, reached):
+            is_set = isinstance(access.node.ctx, ast.Store)
+            if is_set and _is_conv(index.source, value, site, reached):
                 found.add((owner, name))
     return sorted(found, key=lambda each: (each[0].lineno, each[1]))
 
@@ -124,7 +124,9 @@ def _is_conv(source: Source, value: ast.expr | None, site: Site, reached: Reache
     callee = meaning(source, value.func)
     if callee.path.startswith("torch.nn."):
         return not callee.path.endswith(("Sequential", "ModuleList", "ModuleDict"))
-    return not isinstance(callee.node, FUNCTIONS) or _passes_groups(source, callee.node, value, site)
+    if not isinstance(callee.node, FUNCTIONS):
+        return True
+    return _passes_groups(source, callee.node, value, site)
 
 
 def _passes_groups(source: Source, function: Function, call: ast.Call, site: Site) -> bool:
@@ -140,10 +142,12 @@ def _passes_groups(source: Source, function: Function, call: ast.Call, site: Sit
             return True
     if not isinstance(default, ast.Constant) or default.value != 1:
         return True
-    given = [(each, None) for each in call.args]
-    given += [(each.value, each.arg) for each in call.keywords]
-    if any(isinstance(each, ast.Starred) for each in call.args) or (None in [k.arg for k in call.keywords]):
+    given: list[tuple[ast.expr, str | None]] = [(each, None) for each in call.args]
+    if any(isinstance(each, ast.Starred) for each in call.args):
         return True
+    if any(each.arg is None for each in call.keywords):
+        return True
+    given += [(each.value, each.arg) for each in call.keywords]
     return any(
         groups.id in parameters_given(source, function, value, call, keyword)
         for value, keyword in given

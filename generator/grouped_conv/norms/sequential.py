@@ -5,18 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
-from ...classes import ClassIndex
-from ...flow import Flow, Reached
+from ...flow import Reached
 from ...names import meaning
 from ...scopes import FUNCTIONS
-from ...source import Source
 from ..refusal import Refusal, line_of
+from .holding import Holding
 from .kinds import Kind, kind_of
 
 _ADDING: Final = frozenset(("append", "add_module", "insert", "extend", "register_module"))
-_TAKING_APART: Final = frozenset(("children", "named_children", "_modules", "pop", "modules"))
 _SEQUENTIAL: Final = ("torch.nn.Sequential", "torch.nn.modules.Sequential")
 _TRYING: Final = frozenset(("norm", "unclear"))
 
@@ -35,56 +34,93 @@ class Sequence:
     after: ast.stmt | None = None
 
 
-def find_sequences(index: ClassIndex, flow: Flow, reached: Reached) -> Iterator[Sequence | Refusal]:
+@dataclass(frozen=True)
+class Followed:
+    """A convolution in an nn.Sequential, and what comes directly behind it.
+
+    Attributes:
+        conv: the convolution; None for one that is not seen there.
+        norm: what comes behind it; None where that is not seen.
+        kind: what that is.
+    """
+
+    conv: ast.expr | None
+    norm: ast.expr | None
+    kind: Kind
+
+
+def find_sequences(
+    holding: Holding, site: ast.Call, reached: Reached
+) -> Iterator[Sequence | Refusal]:
     """Each nn.Sequential that a convolution gets into, with a norm behind it; or why that stays."""
-    search = _Search(index, flow, reached)
-    for node in sorted(reached.expressions, key=index.source.span):
-        parent = index.source.parent(node)
-        call = index.source.parent(parent) if isinstance(parent, ast.Starred) else parent
+    search = _Search(holding, site, reached)
+    for node in sorted(reached.expressions, key=holding.source.span):
+        parent = holding.source.parent(node)
+        call = holding.source.parent(parent) if isinstance(parent, ast.Starred) else parent
         found = search.of_call(node, call) if isinstance(call, ast.Call) else None
         if found is not None:
             yield found
 
 
 class _Search:
-    def __init__(self, index: ClassIndex, flow: Flow, reached: Reached) -> None:
-        self.index = index
-        self.source = index.source
-        self.flow = flow
+    def __init__(self, holding: Holding, site: ast.Call, reached: Reached) -> None:
+        self.holding = holding
+        self.index = holding.index
+        self.source = holding.source
+        self.site = site
         self.reached = reached
 
     def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | Refusal | None:
         """What becomes of an nn.Sequential that a call puts the convolution into."""
         function = call.func
         if self._is_sequential(call):
-            return self._checked(call, None, self._kinds_after(call))
+            return self._of_sequential(call)
         if not isinstance(function, ast.Attribute) or node not in call.args:
             return None
         if function.attr == "__init__" and _is_super(function.value):
-            owner = self._own_sequential(call)
-            if owner is None:
+            if self._own_sequential(call) is None:
                 return None
-            return self._checked(self._self(call), self.source.statement(call), self._kinds_after(call))
+            statement = self.source.statement(call)
+            return self._checked(self._self(call), statement, self._followed_in(call))
         if function.attr in _ADDING and self._receives(function.value):
-            statement, kinds = self._additions(function.value)
-            return self._checked(function.value, statement, kinds)
+            added = self._additions(function.value)
+            followed = self._followed([each.args[-1] for each in added])
+            return self._added_to(function.value, added, followed)
         return None
+
+    def _added_to(
+        self, receiver: ast.expr, added: list[ast.Call], followed: list[Followed]
+    ) -> Sequence | Refusal | None:
+        """What becomes of an nn.Sequential that modules are added to one by one."""
+        norms = [each.norm for each in followed if each.kind.name in _TRYING]
+        last = [each for each in added if each.args[-1] in norms] or added
+        return self._checked(receiver, self._last_statement(receiver, last[-1]), followed)
+
+    def _of_sequential(self, call: ast.Call) -> Sequence | Refusal | None:
+        """What becomes of an nn.Sequential that a call builds, and more may be added to."""
+        match self.source.parent(call):
+            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target]):
+                added = self._additions(target)
+                if added:
+                    items = [each for one in call.args for each in self._items(one)]
+                    followed = self._followed([*items, *(each.args[-1] for each in added)])
+                    return self._added_to(target, added, followed)
+        return self._checked(call, None, self._followed_in(call))
 
     def _is_sequential(self, node: ast.AST | None) -> bool:
         return isinstance(node, ast.Call) and meaning(self.source, node.func).path in _SEQUENTIAL
 
     def _own_sequential(self, node: ast.AST) -> ast.ClassDef | None:
-        """The class around a node, where it is an nn.Sequential with no forward of its own."""
+        """The class around a node, where it is an nn.Sequential."""
         owner = self.source.class_around(node)
         if owner is None:
             return None
         around = list(self.index.classes[owner].ancestors())
         bases = [meaning(self.source, base).path for each in around for base in each.node.bases]
-        if not any(each in _SEQUENTIAL for each in bases):
-            return None
-        return None if any("forward" in each.names for each in around) else owner
+        return owner if any(each in _SEQUENTIAL for each in bases) else None
 
     def _self(self, node: ast.AST) -> ast.Name:
+        """The first parameter of the function around a node, as an expression behind it."""
         function = next(each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS))
         name = ast.Name(function.args.args[0].arg, ast.Load())
         return ast.copy_location(name, function.args.args[0])
@@ -105,38 +141,56 @@ class _Search:
             )
         return False
 
-    def _additions(self, receiver: ast.expr) -> tuple[ast.stmt, list[Kind]]:
-        """The last statement of a function that adds to an object, and what it adds."""
+    def _additions(self, receiver: ast.expr) -> list[ast.Call]:
+        """The calls in a function that add to an object, in the order of the text."""
+        code = self.source.code(receiver)
         function = next(
-            each for each in self.source.ancestors(receiver) if isinstance(each, FUNCTIONS)
+            (each for each in self.source.ancestors(receiver) if isinstance(each, FUNCTIONS)), None
         )
         added = [
             call
-            for call in ast.walk(function)
+            for call in (ast.walk(function) if function is not None else ())
             if isinstance(call, ast.Call)
             and isinstance(call.func, ast.Attribute)
             and call.func.attr in _ADDING
-            and ast.dump(call.func.value) == ast.dump(receiver)
+            and self.source.code(call.func.value) == code
             and call.args
         ]
-        added.sort(key=self.source.span)
-        outer = [added[-1], *self.source.ancestors(added[-1])]
-        statement = outer[outer.index(function) - 1]
+        return sorted(added, key=self.source.span)
+
+    def _last_statement(self, receiver: ast.expr, last: ast.Call) -> ast.stmt:
+        """The statement that a call is in, in the block in which an object is built."""
+        code = self.source.code(receiver)
+        outer = [last, *self.source.ancestors(last)]
+        function = next(each for each in outer if isinstance(each, FUNCTIONS))
+        blocks = [self.source.parent(each) for each in self._assignments(function, code)]
+        inside = outer[: outer.index(function) + 1]
+        block = next((each for each in inside if each in blocks), function)
+        statement = inside[inside.index(block) - 1]
         assert isinstance(statement, ast.stmt)
-        return statement, self._kinds([call.args[-1] for call in added])
+        return statement
 
-    def _kinds_after(self, call: ast.Call) -> list[Kind]:
+    def _assignments(self, function: ast.AST, code: str) -> Iterator[ast.stmt]:
+        for each in ast.walk(function):
+            if isinstance(each, ast.Assign) and code in map(self.source.code, each.targets):
+                yield each
+
+    def _followed_in(self, call: ast.Call) -> list[Followed]:
         """What may directly follow the convolution among the arguments of a call."""
-        return self._kinds([each for one in call.args for each in self._items(one)])
+        return self._followed([each for one in call.args for each in self._items(one)])
 
-    def _kinds(self, items: list[ast.expr | None]) -> list[Kind]:
+    def _followed(self, items: list[ast.expr | None]) -> list[Followed]:
         """What may directly follow the convolution; None among the items is all that may be."""
         found = []
-        for one, following in zip(items, [*items[1:], ast.Constant(None)], strict=True):
-            if one is None:
-                return [Kind("unclear")]
-            if one in self.reached.expressions and following is not None:
-                found.append(kind_of(self.index, following, ""))
+        for one, following in pairwise(items):
+            if one is not None and one not in self.reached.expressions:
+                continue
+            kind = Kind("unclear")
+            if one is not None and following is not None:
+                kind = kind_of(self.index, following, "")
+            found.append(Followed(one, following, kind))
+        if items and items[-1] is None:
+            found.append(Followed(None, None, Kind("unclear")))
         return found
 
     def _items(self, argument: ast.expr) -> Iterator[ast.expr | None]:
@@ -146,8 +200,19 @@ class _Search:
                 yield from self._listed(value)
             case ast.Call(args=[listed]) if _is_ordered_dict(argument):
                 yield from self._listed(listed)
+            case ast.Call(args=[], keywords=named) if _is_ordered_dict(argument):
+                yield from (each.value for each in named)
+            case ast.Name() if self._is_dict(argument):
+                yield from self._built_up(argument)
             case _:
                 yield argument
+
+    def _is_dict(self, name: ast.Name) -> bool:
+        """Whether a name is known to be a dict."""
+        known = self.source.scope(name).only_value(name.id)
+        if known is None:
+            return False
+        return isinstance(known[1], ast.Call) and _is_ordered_dict(known[1])
 
     def _listed(self, value: ast.expr) -> Iterator[ast.expr | None]:
         match value:
@@ -180,48 +245,35 @@ class _Search:
         ]
         for each in sorted(nodes, key=self.source.span):
             match each:
-                case ast.Assign(targets=[ast.Name(id=target)], value=value) | ast.AugAssign(
-                    target=ast.Name(id=target), value=value
+                case (
+                    ast.Assign(targets=[ast.Name(id=target)], value=value)
+                    | ast.AugAssign(target=ast.Name(id=target), value=value)
                 ) if target == name.id:
                     yield from () if _is_empty(value) else self._listed(value)
-                case ast.Call(func=ast.Attribute(value=ast.Name(id=target), attr=attr), args=[value]):
-                    if target == name.id and attr == "append":
-                        yield value
-                    elif target == name.id and attr == "extend":
-                        yield from self._listed(value)
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=target), attr="append" | "extend" as attr),
+                    args=[value],
+                ) if target == name.id:
+                    yield from [value] if attr == "append" else self._listed(value)
                 case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=target))], value=value):
                     if target == name.id:
                         yield value
 
     def _checked(
-        self, node: ast.expr, after: ast.stmt | None, kinds: list[Kind]
+        self, node: ast.expr, after: ast.stmt | None, followed: list[Followed]
     ) -> Sequence | Refusal | None:
-        trying = [each for each in kinds if each.name in _TRYING and not each.reason]
+        trying = [each for each in followed if each.kind.name in _TRYING and not each.kind.reason]
         if not trying:
-            reasons = [each.reason for each in kinds if each.reason]
+            reasons = [each.kind.reason for each in followed if each.kind.reason]
             return Refusal(f"the norm stays after it: {reasons[0]}") if reasons else None
-        obstacle = self._taken_apart(node)
-        if obstacle is not None:
-            where = line_of(obstacle)
-            return Refusal(f"the norm stays after it: its nn.Sequential is taken apart ({where})")
+        for each in trying:
+            obstacle = self.holding.obstacle(each.conv or self.site)
+            if obstacle is None and each.norm is not None:
+                obstacle = self.holding.obstacle(each.norm, is_norm=True)
+            if obstacle is not None:
+                where = line_of(obstacle)
+                return Refusal(f"the norm stays after it: one of them is used by itself ({where})")
         return Sequence(node, after)
-
-    def _taken_apart(self, node: ast.expr) -> ast.expr | None:
-        """Where something else is done with an nn.Sequential than to call it as a whole."""
-        for each in sorted(self.flow.kept(node).expressions, key=self.source.span):
-            parent = self.source.parent(each)
-            match parent:
-                case ast.Subscript(value=value) if value is each:
-                    return each
-                case ast.Starred():
-                    return each
-                case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is each:
-                    return each
-                case ast.Attribute(attr=name) if name in _TAKING_APART:
-                    return each
-                case ast.Call(func=ast.Name(id="list" | "enumerate" | "zip" | "iter" | "reversed")):
-                    return each
-        return None
 
 
 def _is_super(node: ast.expr) -> bool:

@@ -73,7 +73,7 @@ def _definition(
         raise Refusal(f"self.{pair.norm} after it is not built in a statement of its own")
     assert isinstance(statement, (ast.Assign, ast.AnnAssign))
     arguments = _arguments(index, call)
-    (size,) = (each.argument.value for each in arguments if each.is_size) or (None,)
+    size = next(each.argument.value for each in arguments if each.is_size)
     if candidate.numbers is None:
         if not is_set_before(index, pair.convs, store.target):
             raise Refusal(f"self.{pair.norm} after it is built before it")
