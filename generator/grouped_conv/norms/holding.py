@@ -180,6 +180,7 @@ class _Levels(Search):
         self.taken: set[tuple[ast.expr, int]] = set()
         self.level = 0
         self.is_taken = False
+        self._is_of_self = False
         self._waiting: list[tuple[ast.expr, int, bool]] = []
         self._callers: dict[ast.AST, list[ast.expr]] = defaultdict(list)
 
@@ -274,12 +275,17 @@ class _Levels(Search):
             self._reach(list(super()._given_by_method(attribute)))
         yield from ()
 
+    def _store_in_self(self, instance: ast.expr) -> None:
+        self._is_of_self = True  # the level is that of the object, and not of what it holds
+        super()._store_in_self(instance)
+        self._is_of_self = False
+
     def _children_of(self, each: Class) -> Iterator[ast.expr]:
         for walk in super()._children_of(each):
             function = getattr(walk, "func", None)
             name = getattr(function, "attr", getattr(function, "id", ""))
             change = {"named_children": 2, "getattr": 0, "get_submodule": 0}.get(name, 1)
-            with self._at(change):
+            with self._at(change - self._is_of_self):
                 self.is_taken = True
                 self._reach([walk])
         yield from ()

@@ -72,27 +72,36 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     """Plan what is done with the norms after some convolutions."""
     index = finder.index
     pairs: dict[Pair, None] = {}
-    sequences: dict[ast.AST, Sequence] = {}  # by the call, or the statement before
+    sequences: dict[ast.AST, Sequence] = {}
     moved: dict[ast.Call, tuple[str, ...]] = {}
     notes: dict[ast.Call, tuple[str, ...]] = {}
+    sites = list(sites)
+    in_sequences = {
+        site.call: list(find_sequences(finder.holding, site.call, reached))
+        for site, reached in sites
+    }
+    # All norms of an nn.Sequential are split, or none.
+    kept = {
+        each.place: each.reason for found in in_sequences.values() for each in found if each.reason
+    }
     for site, reached in sites:
-        found: list[str] = []
+        reasons: list[str] = []
         names: list[str] = []
         for owner, name in _attributes(index, site, reached):
             pair = finder.find(owner, name)
             if isinstance(pair, Refusal):
-                found.append(str(pair))
+                reasons.append(str(pair))
             elif pair is not None:
                 pairs[pair] = None
                 names.append(f"{pair.owner.name}.{pair.norm}")
-        for sequence in find_sequences(finder.holding, site.call, reached):
-            if isinstance(sequence, Refusal):
-                found.append(str(sequence))
+        for sequence in in_sequences[site.call]:
+            if sequence.place in kept:
+                reasons.append(kept[sequence.place])
             else:
-                sequences[sequence.after or sequence.node] = sequence
+                sequences[sequence.place] = sequence
                 names.append("a norm that follows")
         moved[site.call] = tuple(dict.fromkeys(names))
-        notes[site.call] = tuple(dict.fromkeys(found))
+        notes[site.call] = tuple(dict.fromkeys(reasons))
     return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes)
 
 

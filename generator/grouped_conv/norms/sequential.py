@@ -11,7 +11,7 @@ from typing import Final
 from ...flow import Reached
 from ...names import meaning
 from ...scopes import FUNCTIONS
-from ..refusal import Refusal, line_of
+from ..refusal import line_of
 from .holding import Holding
 from .kinds import Kind, kind_of
 
@@ -22,16 +22,23 @@ _TRYING: Final = frozenset(("norm", "unclear"))
 
 @dataclass(frozen=True)
 class Sequence:
-    """An nn.Sequential whose norms are to be split.
+    """An nn.Sequential in which a norm follows a convolution.
 
     Attributes:
         node: the call that builds it; or what stands for it after the last statement that adds
             to it.
         after: that statement; None where the call is all there is.
+        reason: why its norms stay, if so.
     """
 
     node: ast.expr
     after: ast.stmt | None = None
+    reason: str = ""
+
+    @property
+    def place(self) -> ast.AST:
+        """What is the same for all convolutions in it."""
+        return self.after or self.node
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,8 @@ class Followed:
     kind: Kind
 
 
-def find_sequences(
-    holding: Holding, site: ast.Call, reached: Reached
-) -> Iterator[Sequence | Refusal]:
-    """Each nn.Sequential that a convolution gets into, with a norm behind it; or why that stays."""
+def find_sequences(holding: Holding, site: ast.Call, reached: Reached) -> Iterator[Sequence]:
+    """Each nn.Sequential that a convolution gets into, with a norm behind it."""
     search = _Search(holding, site, reached)
     for node in sorted(reached.expressions, key=holding.source.span):
         parent = holding.source.parent(node)
@@ -70,7 +75,7 @@ class _Search:
         self.site = site
         self.reached = reached
 
-    def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | Refusal | None:
+    def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | None:
         """What becomes of an nn.Sequential that a call puts the convolution into."""
         function = call.func
         if self._is_sequential(call):
@@ -90,13 +95,14 @@ class _Search:
 
     def _added_to(
         self, receiver: ast.expr, added: list[ast.Call], followed: list[Followed]
-    ) -> Sequence | Refusal | None:
+    ) -> Sequence | None:
         """What becomes of an nn.Sequential that modules are added to one by one."""
-        norms = [each.norm for each in followed if each.kind.name in _TRYING]
-        last = [each for each in added if each.args[-1] in norms] or added
+        kinds = [kind_of(self.index, each.args[-1], "") for each in added]
+        norms = [each for each, kind in zip(added, kinds, strict=True) if kind.name in _TRYING]
+        last = norms or added
         return self._checked(receiver, self._last_statement(receiver, last[-1]), followed)
 
-    def _of_sequential(self, call: ast.Call) -> Sequence | Refusal | None:
+    def _of_sequential(self, call: ast.Call) -> Sequence | None:
         """What becomes of an nn.Sequential that a call builds, and more may be added to."""
         match self.source.parent(call):
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target]):
@@ -261,18 +267,20 @@ class _Search:
 
     def _checked(
         self, node: ast.expr, after: ast.stmt | None, followed: list[Followed]
-    ) -> Sequence | Refusal | None:
+    ) -> Sequence | None:
         trying = [each for each in followed if each.kind.name in _TRYING and not each.kind.reason]
         if not trying:
             reasons = [each.kind.reason for each in followed if each.kind.reason]
-            return Refusal(f"the norm stays after it: {reasons[0]}") if reasons else None
-        for each in trying:
+            reason = f"the norm stays after it: {reasons[0]}" if reasons else ""
+            return Sequence(node, after, reason) if reason else None
+        for each in followed:
             obstacle = self.holding.obstacle(each.conv or self.site)
             if obstacle is None and each.norm is not None:
                 obstacle = self.holding.obstacle(each.norm, is_norm=True)
             if obstacle is not None:
                 where = line_of(obstacle)
-                return Refusal(f"the norm stays after it: one of them is used by itself ({where})")
+                reason = f"the norm stays after it: one of them is used by itself ({where})"
+                return Sequence(node, after, reason)
         return Sequence(node, after)
 
 
