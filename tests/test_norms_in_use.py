@@ -52,7 +52,7 @@ STATEMENTS = {
     "if hasattr(self.bn, 'weight'):\n    nn.init.zeros_(self.bn.weight)": False,
     "for m in self.children():\n    if isinstance(m, nn.BatchNorm2d):\n        m.eps = 0.2": False,
     "for n, p in self.named_parameters():\n    if 'bn.weight' in n:\n        p.data.zero_()": False,
-    "for n, p in self.named_parameters():\n    if n.endswith('bn.bias'):\n        p.data += 2": False,
+    "for n, p in self.named_parameters():\n    if n == 'bn.bias':\n        p.data.fill_(2)": False,
 }
 
 
