@@ -277,6 +277,14 @@ STAYS = {
         "            each.momentum = 0.3",
         NET,
     ),
+    "another one in its place": (
+        "self.net = nn.Sequential(CONV, NORM)\nself.net[1] = nn.BatchNorm2d(32, eps=0.1)",
+        NET,
+    ),
+    "nothing in its place": (
+        "self.net = nn.Sequential(CONV, nn.BatchNorm2d(3), NORM)\ndel self.net[1]",
+        NET,
+    ),
     "its weight": (
         "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)",
         NET,

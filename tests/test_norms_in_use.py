@@ -165,6 +165,29 @@ def test_the_result_is_copied_and_kept(split: nn.Module) -> None:
     assert torch.equal(pickle.loads(pickle.dumps(split))(x), expected)
 
 
+@pytest.mark.xfail(strict=True, reason="TorchScript is told that its output is a tensor")
+def test_a_transposed_convolution_is_scripted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init = BUILT.replace("Conv2d", "ConvTranspose2d")
+    text = split_source(model(init, NESTED), Options(style="module")).text
+    (tmp_path / "split_transposed.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    torch.jit.script(importlib.import_module("split_transposed").Net())
+
+
+@pytest.mark.xfail(strict=True, reason="join_outputs takes a tensor or a list")
+def test_a_norm_that_may_be_left_out_is_scripted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = "x = self.conv(x)\nif self.use_bn:\n    x = self.bn(x)\nreturn x.relu()"
+    source = model(BUILT + "self.use_bn: torch.jit.Final[bool] = True", forward)
+    text = split_source(source, Options(style="module")).text
+    (tmp_path / "split_left_out.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    torch.jit.script(importlib.import_module("split_left_out").Net())
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_the_result_is_traced_and_scripted(split: nn.Module) -> None:
     x = torch.randn(2, 16, 7, 6)

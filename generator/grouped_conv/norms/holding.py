@@ -93,7 +93,9 @@ class Holding:
         if level == 1 and isinstance(parent, ast.Attribute):
             return parent.attr in _TAKING_APART
         if level == 1 and isinstance(parent, ast.Subscript) and parent.value is node:
-            return isinstance(parent.slice, ast.Slice)
+            is_load = isinstance(parent.ctx, ast.Load)
+            is_key = isinstance(getattr(parent.slice, "value", None), str)  # of a dict
+            return isinstance(parent.slice, ast.Slice) or not (is_load or is_key)
         if level == 1 and isinstance(parent, ast.Call) and node in parent.args:
             return _is_computed_access(parent)
         if level != 0:
