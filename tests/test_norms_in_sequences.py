@@ -481,3 +481,19 @@ def test_what_a_function_builds_is_taken_apart_elsewhere() -> None:
     run = RUN.replace("MADE", "Block(16, 32, 2)").replace("self.net(x)", "self.net[0](x).relu()")
     result = check(HEAD + RETURNED + run, {32})
     assert "used by itself" in notes(result)
+
+
+def test_a_function_that_returns_before_it_has_added_all() -> None:
+    run = RUN.replace("MADE", "Block(16, 32, 2, act=False)")
+    check(HEAD + FUNCTION + run, {16})
+
+
+def test_a_norm_that_is_not_seen_where_the_sequence_is_built() -> None:
+    run = RUN.replace("MADE", "Block(16, 32, 2)\n        self.net[1].momentum = 0.3")
+    check(HEAD + LISTED + run, {32})
+
+
+def test_the_record_names_no_block_that_is_no_norm() -> None:
+    run = RUN.replace("MADE", "Block(16, 32, 2)\n        self.more = Block(32, 32)")
+    result = check(HEAD + RETURNED + run.replace("self.net(x)", "self.more(self.net(x))"), {16, 32})
+    assert "Net.more" not in result.records[0].detail
