@@ -91,15 +91,15 @@ class Flow:
 
     def reached(self, start: ast.expr) -> Reached:
         """Where the object may get to that an expression builds."""
-        return _Search(self).run([start])
+        return Search(self).run([start])
 
     def kept(self, start: ast.expr) -> Reached:
         """The same, but for what goes into a container, which the object is then one of many in."""
-        return _Search(self, containers=False).run([start])
+        return Search(self, containers=False).run([start])
 
     def returned(self, function: ast.expr) -> Reached:
         """Where that may get to which a function returns that an expression makes."""
-        return _Search(self).run(_calls(self.source, self.reached(function).expressions))
+        return Search(self).run(_calls(self.source, self.reached(function).expressions))
 
     @cached_property
     def loads(self) -> dict[tuple[Scope, str], list[ast.Name]]:
@@ -113,7 +113,7 @@ class Flow:
         return found
 
 
-class _Search:
+class Search:
     """One search, forwards from an expression."""
 
     def __init__(
@@ -128,6 +128,7 @@ class _Search:
         self.functions: set[ast.AST] = set() if functions is None else functions
 
     def run(self, start: Iterable[ast.expr]) -> Reached:
+        """Search from what some expressions give."""
         self._reach(start)
         while self.pending:
             expression = self.pending.pop()
@@ -321,7 +322,7 @@ class _Search:
         """Reach the calls of what some expressions stand for, which is a function."""
         if function not in self.functions:
             self.functions.add(function)
-            known = _Search(self.flow, self.functions).run(values)
+            known = Search(self.flow, self.functions).run(values)
             self._reach(_calls(self.source, known.expressions))
 
     def _loads_of_default(self, node: ast.expr, arguments: ast.arguments) -> Iterator[ast.expr]:

@@ -50,7 +50,7 @@ class Names:
     assign: str = "parts_with"
     cut: str = "equal_parts"
     load: str = "load_parts"
-    norm: str = "SplitNorm"
+    norm: str = "JoinGroups"
     split_norm: str = "split_norm"
     norms: str = "split_norms"
     join: str = "join_outputs"

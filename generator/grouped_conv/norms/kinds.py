@@ -15,6 +15,7 @@ _BY_CHANNEL: Final = re.compile(r"torch\.nn\.(\w+\.)*(SyncBatchNorm|(Batch|Insta
 _OVER_CHANNELS: Final = re.compile(
     r"torch\.nn\.(\w+\.)*(GroupNorm|LayerNorm|RMSNorm|LocalResponseNorm)"
 )
+_MORE: Final = re.compile(r"torch\.nn\.(\w+\.)*(Sequential|Linear|(Lazy)?Conv(Transpose)?[123]d)")
 _LIKE_A_NORM: Final = re.compile(r"norm|bn|batch", re.IGNORECASE)
 _BATCH_NORM_PARAMETERS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
 
@@ -80,8 +81,11 @@ def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
         is_norm = any(_BY_CHANNEL.fullmatch(meaning(index.source, each).path) for each in bases)
         return _UNCLEAR if is_norm else _OTHER
     if isinstance(callee.node, FUNCTIONS):
-        names = (each for each in ast.walk(callee.node) if isinstance(each, ast.Attribute))
-        if any(_BY_CHANNEL.fullmatch(meaning(index.source, each).path) for each in names):
+        names = [each for each in ast.walk(callee.node) if isinstance(each, ast.Attribute)]
+        paths = [meaning(index.source, each).path for each in names]
+        if any(_MORE.fullmatch(each) for each in paths):
+            return _OTHER
+        if any(_BY_CHANNEL.fullmatch(each) for each in paths):
             return _UNCLEAR
     return _by_name(index.source.code(call.func), attribute)
 
@@ -98,6 +102,11 @@ def _of_torch(call: ast.Call, name: str) -> Kind:
     return Kind("norm") if is_clear and "None" not in given else _UNCLEAR
 
 
+def is_like_a_norm(name: str) -> bool:
+    """Whether something may be a norm by its name."""
+    return _LIKE_A_NORM.search(name) is not None
+
+
 def _by_name(code: str, attribute: str) -> Kind:
     """What cannot be seen is taken for a norm by its name; when it is built, that is checked."""
-    return _UNCLEAR if _LIKE_A_NORM.search(code) or _LIKE_A_NORM.search(attribute) else _OTHER
+    return _UNCLEAR if is_like_a_norm(code) or is_like_a_norm(attribute) else _OTHER

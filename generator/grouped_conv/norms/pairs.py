@@ -15,7 +15,8 @@ from ...source import Source
 from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
 from .following import Following, find_following
-from .kinds import Kind, kind_of
+from .holding import Holding
+from .kinds import Kind, is_like_a_norm, kind_of
 from .loose import find_loose_norm, seems_a_norm
 from .order import are_exclusive, earlier_statements, is_set_before
 
@@ -76,6 +77,11 @@ class Pair:
     is_late: bool = False
 
     @property
+    def is_joined_elsewhere(self) -> bool:
+        """Whether the norm does not always join what the convolution gives."""
+        return bool(self.alone) or any(each.may_be_skipped for each in self.followed)
+
+    @property
     def splitting(self) -> list[Store]:
         """Where it may be given a norm that is to be split."""
         return _splitting(self.stores)
@@ -97,6 +103,7 @@ class Pairs:
         self.index = index
         self.source = index.source
         self.flow = flow
+        self.holding = Holding(index, flow)
         self._found: dict[tuple[ast.ClassDef, str], Pair | Refusal | None] = {}
 
     def find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
@@ -107,7 +114,8 @@ class Pairs:
 
     def _find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
         followed, alone = [], []
-        for call in self.calls(owner, conv):
+        calls = list(self.calls(owner, conv))
+        for call in calls:
             found = find_following(self.index, call)
             kinds = self._kinds(owner, found.attribute) if found is not None else {"other"}
             if found is None or kinds <= {"other"}:
@@ -120,6 +128,7 @@ class Pairs:
         try:
             stores = tuple(self._stores(owner, norm))
             self._check_conv(owner, conv, {each.attribute for each in followed}, alone)
+            self._check_held(owner, conv, calls)
             self._check_kinds(norm, stores)
             uses, is_plain = self._uses(norm, stores, followed)
             convs = tuple(self.stores_of(owner, conv))
@@ -196,6 +205,15 @@ class Pairs:
             if isinstance(access.node.ctx, ast.Load) and not _is_no_call(parent, access.node):
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(access.node)})")
 
+    def _check_held(self, owner: ast.ClassDef, conv: str, calls: list[ast.Call]) -> None:
+        """See that the convolution is not called by another way as well."""
+        for target in self.stores_of(owner, conv):
+            value = assigned_value(self.source.parent_of, target)
+            if value is not None:
+                obstacle = self.holding.obstacle(value, calls)
+                if obstacle is not None:
+                    raise Refusal(f"self.{conv} is used elsewhere too ({line_of(obstacle)})")
+
     def _check_kinds(self, norm: str, stores: tuple[Store, ...]) -> None:
         splitting = _splitting(stores)
         for each in stores:
@@ -209,6 +227,8 @@ class Pairs:
     ) -> tuple[Uses, bool]:
         """What must change besides, and whether the norm is only called."""
         for node in self.index.mentions.naming(norm):
+            if self._is_kind(node):
+                continue
             raise Refusal(f"{norm!r} is also named in a string ({line_of(node)})")
         for node in self.index.mentions.computed(norm):
             raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
@@ -225,6 +245,13 @@ class Pairs:
             self._look_at(weights, node)
         weights.check_aliases()
         return weights.uses, not others
+
+    def _is_kind(self, node: ast.AST) -> bool:
+        """Whether a string says which norm is wanted, as in ``get_norm("bn")``."""
+        parent = self.source.parent(node)
+        if isinstance(parent, ast.keyword):
+            return is_like_a_norm(str(parent.arg))
+        return isinstance(parent, ast.Call) and is_like_a_norm(self.source.code(parent.func))
 
     def _is_late(self, convs: tuple[ast.Attribute, ...], stores: tuple[Store, ...]) -> bool:
         """Whether the norm is given to its attribute before the convolution is to its own."""

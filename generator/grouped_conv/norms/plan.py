@@ -58,9 +58,7 @@ class NormPlan:
             found.add("norms")
         if any(each.has_padding for each in self.sequences):
             found.add("pads")
-        if any(
-            each.alone or any(one.may_be_skipped for one in each.followed) for each in self.pairs
-        ):
+        if any(each.is_joined_elsewhere for each in self.pairs):
             found.add("join")
         return frozenset(found)
 
@@ -72,35 +70,44 @@ class NormPlan:
             found += pair.alone
             found += [each.call for each in pair.followed if each.may_be_skipped]
             found += [each.norm for each in pair.followed if each.may_be_skipped]
-        return found + [each.node for each in self.sequences]
+        return found + [each.node for each in self.sequences if each.after is None]
 
 
 def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
     """Plan what is done with the norms after some convolutions."""
-    index, flow = finder.index, finder.flow
+    index = finder.index
     pairs: dict[Pair, None] = {}
     sequences: dict[ast.AST, Sequence] = {}
     moved: dict[ast.Call, tuple[str, ...]] = {}
     notes: dict[ast.Call, tuple[str, ...]] = {}
+    sites = list(sites)
+    in_sequences = {
+        site.call: list(find_sequences(finder.holding, site.call, reached))
+        for site, reached in sites
+    }
+    # All norms of an nn.Sequential are split, or none.
+    kept = {
+        each.place: each.reason for found in in_sequences.values() for each in found if each.reason
+    }
     for site, reached in sites:
-        found: list[str] = []
+        reasons: list[str] = []
         names: list[str] = []
         for owner, name in attributes_of(index, site, reached):
             pair = finder.find(owner, name)
             if isinstance(pair, Refusal):
-                found.append(str(pair))
+                reasons.append(str(pair))
             elif pair is not None:
                 pairs[pair] = None
                 names.append(f"{pair.owner.name}.{pair.norm}")
-        for sequence in find_sequences(index, flow, reached):
-            if isinstance(sequence, Refusal):
-                found.append(str(sequence))
+        for sequence in in_sequences[site.call]:
+            if sequence.place in kept:
+                reasons.append(kept[sequence.place])
             else:
-                sequences[sequence.node] = sequence
+                sequences[sequence.place] = sequence
                 names += ["a norm that follows"] if sequence.has_norm else []
-        found += _loose(index.source, reached)
+        reasons += _loose(index.source, reached)
         moved[site.call] = tuple(dict.fromkeys(names))
-        notes[site.call] = tuple(dict.fromkeys(found))
+        notes[site.call] = tuple(dict.fromkeys(reasons))
     return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes)
 
 
@@ -131,9 +138,8 @@ def attributes_of(
             if access.owner is None or index.classes[access.owner] not in relatives:
                 continue
             value = assigned_value(index.source.parent_of, access.node)
-            if isinstance(access.node.ctx, ast.Store) and _is_conv(
-                index.source, value, site, reached
-            ):
+            is_set = isinstance(access.node.ctx, ast.Store)
+            if is_set and _is_conv(index.source, value, site, reached):
                 found.add((owner, name))
     return sorted(found, key=lambda each: (each[0].lineno, each[1]))
 
@@ -147,9 +153,9 @@ def _is_conv(source: Source, value: ast.expr | None, site: Site, reached: Reache
     callee = meaning(source, value.func)
     if callee.path.startswith("torch.nn."):
         return not callee.path.endswith(("Sequential", "ModuleList", "ModuleDict"))
-    return not isinstance(callee.node, FUNCTIONS) or _passes_groups(
-        source, callee.node, value, site
-    )
+    if not isinstance(callee.node, FUNCTIONS):
+        return True
+    return _passes_groups(source, callee.node, value, site)
 
 
 def _passes_groups(source: Source, function: Function, call: ast.Call, site: Site) -> bool:
@@ -166,11 +172,11 @@ def _passes_groups(source: Source, function: Function, call: ast.Call, site: Sit
     if not isinstance(default, ast.Constant) or default.value != 1:
         return True
     given: list[tuple[ast.expr, str | None]] = [(each, None) for each in call.args]
-    given += [(each.value, each.arg) for each in call.keywords]
     if any(isinstance(each, ast.Starred) for each in call.args):
         return True
     if any(each.arg is None for each in call.keywords):
         return True
+    given += [(each.value, each.arg) for each in call.keywords]
     return any(
         groups.id in parameters_given(source, function, value, call, keyword)
         for value, keyword in given

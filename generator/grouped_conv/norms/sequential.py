@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from ...classes import ClassIndex
-from ...flow import Flow, Reached
+from ...flow import Reached
 from ...names import meaning
 from ...scopes import FUNCTIONS
 from ..padding import builds_padding
-from ..refusal import Refusal, line_of
+from ..refusal import line_of
+from .holding import Holding
 from .kinds import Kind, kind_of
 
 _ADDING: Final = frozenset(("append", "add_module", "insert", "extend", "register_module"))
-_TAKING_APART: Final = frozenset(("children", "named_children", "_modules", "pop", "modules"))
 _SEQUENTIAL: Final = ("torch.nn.Sequential", "torch.nn.modules.Sequential")
 _TRYING: Final = frozenset(("norm", "unclear"))
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """An nn.Sequential whose norms, or paddings, are to be split.
+    """An nn.Sequential in which a norm follows a convolution, or a padding comes before one.
 
     Attributes:
         node: the call that builds it, or what stands for it where it is added to.
@@ -32,6 +31,7 @@ class Sequence:
         code: what stands for it after that statement.
         has_norm: whether a norm may follow a convolution in it.
         has_padding: whether a padding comes before one.
+        reason: why these stay as they are, if so.
     """
 
     node: ast.expr
@@ -39,48 +39,77 @@ class Sequence:
     code: str
     has_norm: bool
     has_padding: bool
+    reason: str = ""
+
+    @property
+    def place(self) -> ast.AST:
+        """What is the same for all convolutions in it."""
+        return self.after or self.node
 
 
-def find_sequences(index: ClassIndex, flow: Flow, reached: Reached) -> Iterator[Sequence | Refusal]:
-    """Each nn.Sequential that a convolution gets into beside one; or why that stays as it is."""
-    search = _Search(index, flow, reached)
-    for node in sorted(reached.expressions, key=index.source.span):
-        parent = index.source.parent(node)
-        call = index.source.parent(parent) if isinstance(parent, ast.Starred) else parent
+@dataclass(frozen=True)
+class Followed:
+    """A convolution in an nn.Sequential, and what comes directly behind it.
+
+    Attributes:
+        conv: the convolution; None for one that is not seen there.
+        norm: what comes behind it; None where that is not seen.
+        kind: what that is.
+    """
+
+    conv: ast.expr | None
+    norm: ast.expr | None
+    kind: Kind
+
+
+def find_sequences(holding: Holding, site: ast.Call, reached: Reached) -> Iterator[Sequence]:
+    """Each nn.Sequential that a convolution gets into beside a norm or a padding."""
+    search = _Search(holding, site, reached)
+    for node in sorted(reached.expressions, key=holding.source.span):
+        parent = holding.source.parent(node)
+        call = holding.source.parent(parent) if isinstance(parent, ast.Starred) else parent
         found = search.of_call(node, call) if isinstance(call, ast.Call) else None
         if found is not None:
             yield found
 
 
 class _Search:
-    def __init__(self, index: ClassIndex, flow: Flow, reached: Reached) -> None:
-        self.index = index
-        self.source = index.source
-        self.flow = flow
+    def __init__(self, holding: Holding, site: ast.Call, reached: Reached) -> None:
+        self.holding = holding
+        self.index = holding.index
+        self.source = holding.source
+        self.site = site
         self.reached = reached
 
-    def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | Refusal | None:
+    def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | None:
         """What becomes of an nn.Sequential that a call puts the convolution into."""
         function = call.func
         if self._is_sequential(call):
-            return self._checked(call, *self._place(call))
+            return self._of_sequential(call)
         if not isinstance(function, ast.Attribute) or node not in call.args:
             return None
-        if _is_super_init(call):
-            owner = self._own_sequential(call)
-            if owner is None:
+        if function.attr == "__init__" and _is_super(function.value):
+            if self._own_sequential(call) is None:
                 return None
-            return self._checked(
-                call, self._items_of(call), self.source.statement(call), self._self(call)
-            )
+            items = self._items_of(call)
+            return self._checked(call, items, self.source.statement(call), self._self(call))
         if function.attr in _ADDING and self._receives(function.value):
-            statement, items = self._additions(function.value)
-            code = self.source.code(function.value)
-            return self._checked(function.value, items, statement, code)
+            added = self._additions(function.value)
+            return self._added_to(function.value, added, [each.args[-1] for each in added])
         return None
 
-    def _place(self, call: ast.Call) -> tuple[list[ast.expr | None], ast.stmt | None, str]:
-        """What a call puts into an nn.Sequential, and the statement and the name to speak of it.
+    def _added_to(
+        self, receiver: ast.expr, added: list[ast.Call], items: list[ast.expr | None]
+    ) -> Sequence | None:
+        """What becomes of an nn.Sequential that modules are added to one by one."""
+        kinds = [kind_of(self.index, each.args[-1], "") for each in added]
+        norms = [each for each, kind in zip(added, kinds, strict=True) if kind.name in _TRYING]
+        last = norms or added
+        statement = self._last_statement(receiver, last[-1])
+        return self._checked(receiver, items, statement, self.source.code(receiver))
+
+    def _of_sequential(self, call: ast.Call) -> Sequence | None:
+        """What becomes of an nn.Sequential that a call builds, and more may be added to.
 
         A call on several lines is left as it is, where it gives its value to one target.
         """
@@ -88,26 +117,28 @@ class _Search:
         statement = self.source.parent(call)
         match statement:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target]):
-                is_short = call.lineno == call.end_lineno
-                if not is_short and self.source.has_own_lines(statement):
-                    return items, statement, self.source.code(target)
-        return items, None, ""
+                added = self._additions(target)
+                if added:
+                    items += [each.args[-1] for each in added]
+                    return self._added_to(target, added, items)
+                is_long = call.lineno != call.end_lineno
+                if is_long and self.source.has_own_lines(statement):
+                    return self._checked(call, items, statement, self.source.code(target))
+        return self._checked(call, items, None, "")
 
     def _is_sequential(self, node: ast.AST | None) -> bool:
         return isinstance(node, ast.Call) and meaning(self.source, node.func).path in _SEQUENTIAL
 
     def _own_sequential(self, node: ast.AST) -> ast.ClassDef | None:
-        """The class around a node, where it is an nn.Sequential with no forward of its own."""
+        """The class around a node, where it is an nn.Sequential."""
         owner = self.source.class_around(node)
         if owner is None:
             return None
-        around = list(self.index.classes[owner].ancestors())
         bases = [meaning(self.source, each).path for each in owner.bases]
-        if not any(each in _SEQUENTIAL for each in bases):
-            return None
-        return None if any("forward" in each.names for each in around) else owner
+        return owner if any(each in _SEQUENTIAL for each in bases) else None
 
     def _self(self, node: ast.AST) -> str:
+        """The first parameter of the function around a node."""
         function = next(each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS))
         return function.args.args[0].arg
 
@@ -127,47 +158,67 @@ class _Search:
             )
         return False
 
-    def _additions(self, receiver: ast.expr) -> tuple[ast.stmt, list[ast.expr | None]]:
-        """The last statement of a function that adds to an object, and what it adds."""
+    def _additions(self, receiver: ast.expr) -> list[ast.Call]:
+        """The calls in a function that add to an object, in the order of the text."""
+        code = self.source.code(receiver)
         function = next(
-            each for each in self.source.ancestors(receiver) if isinstance(each, FUNCTIONS)
+            (each for each in self.source.ancestors(receiver) if isinstance(each, FUNCTIONS)), None
         )
         added = [
             call
-            for call in ast.walk(function)
+            for call in (ast.walk(function) if function is not None else ())
             if isinstance(call, ast.Call)
             and isinstance(call.func, ast.Attribute)
             and call.func.attr in _ADDING
-            and ast.dump(call.func.value) == ast.dump(receiver)
+            and self.source.code(call.func.value) == code
             and call.args
         ]
-        added.sort(key=self.source.span)
-        outer = [added[-1], *self.source.ancestors(added[-1])]
-        statement = outer[outer.index(function) - 1]
+        return sorted(added, key=self.source.span)
+
+    def _last_statement(self, receiver: ast.expr, last: ast.Call) -> ast.stmt:
+        """The statement that a call is in, in the block in which an object is built."""
+        code = self.source.code(receiver)
+        outer = [last, *self.source.ancestors(last)]
+        function = next(each for each in outer if isinstance(each, FUNCTIONS))
+        blocks = [self.source.parent(each) for each in self._assignments(function, code)]
+        inside = outer[: outer.index(function) + 1]
+        block = next((each for each in inside if each in blocks), function)
+        statement = inside[inside.index(block) - 1]
         assert isinstance(statement, ast.stmt)
-        return statement, [call.args[-1] for call in added]
+        return statement
+
+    def _assignments(self, function: ast.AST, code: str) -> Iterator[ast.stmt]:
+        for each in ast.walk(function):
+            if isinstance(each, ast.Assign) and code in map(self.source.code, each.targets):
+                yield each
 
     def _items_of(self, call: ast.Call) -> list[ast.expr | None]:
         """What the arguments of a call add to an nn.Sequential; None for what is not seen."""
         return [each for one in call.args for each in self._items(one)]
 
-    def _kinds_after(self, items: list[ast.expr | None]) -> list[Kind]:
-        """What may directly follow the convolution among some items."""
-        if None in items:
-            return [Kind("unclear")]
+    def _padded(self, items: list[ast.expr | None]) -> list[tuple[ast.expr, ast.expr]]:
+        """The paddings directly before the convolution among some items, and the convolution."""
         return [
-            kind_of(self.index, following, "")
-            for one, following in pairwise(items)
-            if one in self.reached.expressions
+            (before, one)
+            for before, one in pairwise(items)
+            if before is not None
+            and one in self.reached.expressions
+            and builds_padding(self.index, before)
         ]
 
-    def _is_padded(self, items: list[ast.expr | None]) -> bool:
-        """Whether a padding comes directly before the convolution among some items."""
-        return any(
-            builds_padding(self.index, before)
-            for before, one in pairwise(items)
-            if one in self.reached.expressions
-        )
+    def _followed(self, items: list[ast.expr | None]) -> list[Followed]:
+        """What may directly follow the convolution; None among the items is all that may be."""
+        found = []
+        for one, following in pairwise(items):
+            if one is not None and one not in self.reached.expressions:
+                continue
+            kind = Kind("unclear")
+            if one is not None and following is not None:
+                kind = kind_of(self.index, following, "")
+            found.append(Followed(one, following, kind))
+        if items and items[-1] is None:
+            found.append(Followed(None, None, Kind("unclear")))
+        return found
 
     def _items(self, argument: ast.expr) -> Iterator[ast.expr | None]:
         """What an argument of nn.Sequential adds to it, as far as it is seen."""
@@ -176,8 +227,19 @@ class _Search:
                 yield from self._listed(value)
             case ast.Call(args=[listed]) if _is_ordered_dict(argument):
                 yield from self._listed(listed)
+            case ast.Call(args=[], keywords=named) if _is_ordered_dict(argument):
+                yield from (each.value for each in named)
+            case ast.Name() if self._is_dict(argument):
+                yield from self._built_up(argument)
             case _:
                 yield argument
+
+    def _is_dict(self, name: ast.Name) -> bool:
+        """Whether a name is known to be a dict."""
+        known = self.source.scope(name).only_value(name.id)
+        if known is None:
+            return False
+        return isinstance(known[1], ast.Call) and _is_ordered_dict(known[1])
 
     def _listed(self, value: ast.expr) -> Iterator[ast.expr | None]:
         match value:
@@ -216,69 +278,40 @@ class _Search:
                 ) if target == name.id:
                     yield from () if _is_empty(value) else self._listed(value)
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=target), attr=attr), args=[value]
-                ):
-                    if target == name.id and attr == "append":
-                        yield value
-                    elif target == name.id and attr == "extend":
-                        yield from self._listed(value)
+                    func=ast.Attribute(value=ast.Name(id=target), attr="append" | "extend" as attr),
+                    args=[value],
+                ) if target == name.id:
+                    yield from [value] if attr == "append" else self._listed(value)
                 case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=target))], value=value):
                     if target == name.id:
                         yield value
 
     def _checked(
         self, node: ast.expr, items: list[ast.expr | None], after: ast.stmt | None, code: str
-    ) -> Sequence | Refusal | None:
-        kinds = self._kinds_after(items)
-        has_norm = any(each.name in _TRYING and not each.reason for each in kinds)
-        has_padding = self._is_padded(items)
-        if not has_norm and not has_padding:
-            reasons = [each.reason for each in kinds if each.reason]
-            return Refusal(f"the norm stays after it: {reasons[0]}") if reasons else None
-        obstacle = self._taken_apart(node)
+    ) -> Sequence | None:
+        followed, padded = self._followed(items), self._padded(items)
+        trying = [each for each in followed if each.kind.name in _TRYING and not each.kind.reason]
+        reasons = [each.kind.reason for each in followed if each.kind.reason]
+        found = Sequence(node, after, code, bool(trying), bool(padded))
+        if not trying and not padded:
+            reason = f"the norm stays after it: {reasons[0]}" if reasons else ""
+            return replace(found, reason=reason) if reason else None
+        obstacle = self._obstacle(followed if trying else [], padded)
         if obstacle is None:
-            return Sequence(node, after, code, has_norm, has_padding)
-        what = "the norm stays after" if has_norm else "the padding stays before"
-        return Refusal(f"{what} it: its nn.Sequential is taken apart ({line_of(obstacle)})")
+            return found
+        what = "the norm stays after" if trying else "the padding stays before"
+        reason = f"{what} it: one of them is used by itself ({line_of(obstacle)})"
+        return replace(found, reason=reason)
 
-    def _taken_apart(self, node: ast.expr) -> ast.expr | None:
-        """Where something else is done with an nn.Sequential than to call it as a whole."""
-        for each in sorted(self._objects(node), key=self.source.span):
-            parent = self.source.parent(each)
-            match parent:
-                case ast.Subscript(value=value) if value is each:
-                    return each
-                case ast.Starred():
-                    return each
-                case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is each:
-                    return each
-                case ast.Attribute(attr=name) if name in _TAKING_APART:
-                    return each
-                case ast.Call(func=ast.Name(id="list" | "enumerate" | "zip" | "iter" | "reversed")):
-                    return each
-        return None
-
-    def _objects(self, node: ast.expr) -> set[ast.expr]:
-        """What may stand for an nn.Sequential, or for an object of a subclass around its node."""
-        owner = self._own_sequential(node)
-        stands_for_self = self.index.self_class(node) is owner or _is_super_init(node)
-        if owner is None or not stands_for_self:
-            return self.flow.kept(node).expressions
-        relatives = self.index.classes[owner].relatives()
-        found: set[ast.expr] = set()
-        for each in relatives:
-            for call in self.index.calls_of.get(each.node.name, []):
-                found |= self.flow.kept(call).expressions
-            names = (name for name in ast.walk(each.node) if isinstance(name, ast.Name))
-            found |= {name for name in names if self.index.self_class(name) is each.node}
-        return found
-
-
-def _is_super_init(node: ast.expr) -> bool:
-    match node:
-        case ast.Call(func=ast.Attribute(value=value, attr="__init__")):
-            return _is_super(value)
-    return False
+    def _obstacle(
+        self, followed: list[Followed], padded: list[tuple[ast.expr, ast.expr]]
+    ) -> ast.expr | None:
+        """Where one of some modules of an nn.Sequential is used by itself."""
+        modules = [(each.conv or self.site, False) for each in followed]
+        modules += [(each.norm, True) for each in followed if each.norm is not None]
+        modules += [(each, False) for pair in padded for each in pair]
+        found = (self.holding.obstacle(each, is_norm=is_norm) for each, is_norm in modules)
+        return next((each for each in found if each is not None), None)
 
 
 def _is_super(node: ast.expr) -> bool:

@@ -1,0 +1,422 @@
+"""The norm that follows a grouped convolution, as an attribute: it moves or stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from cases import model
+
+torch = pytest.importorskip("torch")
+
+from norms import WHOLE, check, notes  # noqa: E402
+
+from gencode.outcome import Style  # noqa: E402
+
+CONV = "self.conv = nn.Conv2d(16, 32, 3, groups=2)\n"
+BUILT = CONV + "self.bn = nn.BatchNorm2d(32)\n"
+TWICE = "self.conv = nn.Conv2d(16, 16, 1, groups=2)\nself.bn = nn.BatchNorm2d(16)\n"
+NESTED = "return self.bn(self.conv(x)).relu()"
+GUARDED = "x = self.conv(x)\nif self.use_bn:\n    x = self.bn(x)\nreturn x.relu()"
+STYLES: tuple[Style, ...] = ("explicit", "loop", "module")
+
+# What is written out in all styles: __init__ and forward.
+WRITTEN = {
+    "nested": (BUILT, NESTED),
+    "nested in an activation": (BUILT, "return F.relu(self.bn(self.conv(x))) + 1"),
+    "next": (BUILT, "x = self.conv(x)\nx = self.bn(x)\nreturn x.relu()"),
+    "next with another name": (BUILT, "y = self.conv(x)\nz = self.bn(y)\nreturn z.relu()"),
+    "next in an activation": (BUILT, "y = self.conv(x)\nx = F.relu(self.bn(y))\nreturn 2 * x"),
+    "next in return": (BUILT, "y = self.conv(x)\nreturn F.relu(self.bn(y))"),
+    "next with more lines": (
+        BUILT,
+        "# first\nx = self.conv(  # conv\n    x\n)  # end\n# then\n"
+        "x = self.bn(\n    x  # bn\n)\nreturn x",
+    ),
+    "norm first": ("self.bn = nn.BatchNorm2d(32)\n" + CONV, NESTED),
+    "under an if": (BUILT + "self.use_bn = True", GUARDED),
+    "under an if that is not so": (BUILT + "self.use_bn = False", GUARDED),
+    "built under an if": (
+        CONV + "self.use_bn = True\nif self.use_bn:\n    self.bn = nn.BatchNorm2d(32)",
+        GUARDED,
+    ),
+    "in one branch": (
+        BUILT + "self.use_bn = True",
+        "if self.use_bn:\n    return self.bn(self.conv(x))\nreturn self.conv(x)",
+    ),
+    "in a conditional expression": (
+        BUILT + "self.use_bn = True",
+        "return self.bn(self.conv(x)) if self.use_bn else self.conv(x)",
+    ),
+    "in a loop": (
+        "self.conv = nn.Conv2d(16, 16, 1, groups=2)\nself.bn = nn.BatchNorm2d(16)",
+        "y = x\nfor _ in range(2):\n    z = self.conv(y)\n    y = self.bn(z) + x\nreturn y",
+    ),
+    "keywords": (CONV + "self.bn = nn.BatchNorm2d(num_features=32, eps=0.1)", NESTED),
+    "places": (CONV + "self.bn = nn.BatchNorm2d(32, 1e-2, 0.3)", NESTED),
+    "momentum None": (CONV + "self.bn = nn.BatchNorm2d(32, momentum=None)", NESTED),
+    "not affine": (CONV + "self.bn = nn.BatchNorm2d(32, affine=False)", NESTED),
+    "SyncBatchNorm in eval": (
+        CONV + "self.bn = nn.SyncBatchNorm(32)\nself.bn2 = nn.BatchNorm2d(16)",
+        "return self.conv(x) * 2 if self.training else self.bn(self.conv(x))",
+    ),
+    "InstanceNorm": (CONV + "self.bn = nn.InstanceNorm2d(32)", NESTED),
+    "InstanceNorm, affine": (CONV + "self.bn = nn.InstanceNorm2d(32, affine=True)", NESTED),
+    "InstanceNorm, tracking": (
+        CONV + "self.bn = nn.InstanceNorm2d(32, track_running_stats=True)",
+        NESTED,
+    ),
+    "twice": (TWICE, "x = self.bn(self.conv(x))\nx = self.bn(self.conv(x))\nreturn x.relu()"),
+    "twice, once with the norm": (TWICE, "return self.conv(self.bn(self.conv(x)).relu())"),
+    "another norm behind it": (
+        BUILT + "self.second = nn.BatchNorm2d(16)",
+        "return self.bn(self.conv(self.second(x)))",
+    ),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("form", WRITTEN)
+def test_moves_and_is_written_out(form: str, style: Style) -> None:
+    init, forward = WRITTEN[form]
+    result = check(model(init, forward), {16 if "32" in init else 8}, style)
+    assert {record.style for record in result.records} == {style}
+    assert "in each" in result.records[0].detail
+    assert notes(result) == ""
+
+
+GET_NORM = """
+def get_norm(name, c):
+    if name == "bn":
+        return nn.BatchNorm2d(c)
+    if name == "gn":
+        return nn.GroupNorm(4, c)
+    return nn.Identity() if name == "identity" else None
+"""
+NOT_NONE = "x = self.conv(x)\nif self.bn is not None:\n    x = self.bn(x)\nreturn x.relu()"
+CHOSEN = "y = self.conv(x)\ny = self.bn(y) if self.use_bn else y\nreturn y.relu()"
+ELSE = (
+    "x = self.conv(x)\nif self.use_bn:\n    x = self.bn(x)\nelse:\n    x = x * 2\nreturn x.relu()"
+)
+MORE = "x = self.conv(x)\nif self.use_bn:\n    x = self.bn(x)\n    x = x * 2\nreturn x.relu()"
+ONLY_CALLED = "not only called"
+RUN_TIME = "known only at run time"
+
+# What is split when it is built, in all styles: the top, __init__, forward, the note, the sizes.
+LATER = {
+    "is not None": ("", BUILT, NOT_NONE, ONLY_CALLED, {16}),
+    "is None": ("", CONV + "self.bn = None", NOT_NONE, "", set[int]()),
+    "maybe None": (
+        "",
+        CONV + "self.bn = nn.BatchNorm2d(32) if x is None else None",
+        NOT_NONE,
+        ONLY_CALLED,
+        {16},
+    ),
+    "is true": ("", BUILT, NOT_NONE.replace(" is not None", ""), ONLY_CALLED, {16}),
+    "else": ("", BUILT + "self.use_bn = x is None", ELSE, "more is done", {16}),
+    "else that is so": ("", BUILT + "self.use_bn = False", ELSE, "more is done", {16}),
+    "more in the if": ("", BUILT + "self.use_bn = x is None", MORE, "more is done", {16}),
+    "more in the if, not so": ("", BUILT + "self.use_bn = False", MORE, "more is done", {16}),
+    "chosen": ("", BUILT + "self.use_bn = x is None", CHOSEN, "in an expression", {16}),
+    "chosen not": ("", BUILT + "self.use_bn = False", CHOSEN, "in an expression", {16}),
+    "or Identity": (
+        "",
+        CONV + "self.bn = nn.Identity()\nif x is None:\n    self.bn = nn.BatchNorm2d(32)",
+        NESTED,
+        RUN_TIME,
+        {16},
+    ),
+    "a class in a variable": (
+        "",
+        CONV + "norm = nn.BatchNorm2d\nself.bn = norm(32)",
+        NESTED,
+        "",
+        {16},
+    ),
+    "a partial": (
+        "from functools import partial",
+        CONV
+        + "norm_layer = partial(nn.BatchNorm2d, eps=0.1, momentum=0.4)\nself.bn = norm_layer(32)",
+        NESTED,
+        RUN_TIME,
+        {16},
+    ),
+    "a factory": (GET_NORM, CONV + 'self.bn = get_norm("bn", 32)', NOT_NONE, ONLY_CALLED, {16}),
+    "a factory of GroupNorm": (
+        GET_NORM,
+        CONV + 'self.bn = get_norm("gn", 32)',
+        NOT_NONE,
+        ONLY_CALLED,
+        set[int](),
+    ),
+    "a factory of Identity": (
+        GET_NORM,
+        CONV + 'self.bn = get_norm("identity", 32)',
+        NOT_NONE,
+        ONLY_CALLED,
+        set[int](),
+    ),
+    "a factory of None": (
+        GET_NORM,
+        CONV + 'self.bn = get_norm("", 32)',
+        NOT_NONE,
+        ONLY_CALLED,
+        set[int](),
+    ),
+    "a subclass": (
+        "class Own(nn.BatchNorm2d):\n    pass",
+        CONV + "self.bn = Own(32)",
+        NESTED,
+        RUN_TIME,
+        {16},
+    ),
+    "a subclass with a forward": (
+        "class Own(nn.BatchNorm2d):\n"
+        "    def forward(self, x):\n        return super().forward(x) * 2",
+        CONV + "self.bn = Own(32)",
+        NESTED,
+        RUN_TIME,
+        {32},
+    ),
+    "statistics by a variable": (
+        "",
+        CONV + "tracks = False\nself.bn = nn.BatchNorm2d(32, track_running_stats=tracks)",
+        NESTED,
+        RUN_TIME,
+        {32},
+    ),
+    "another number of channels": (
+        "",
+        CONV + "self.bn = nn.InstanceNorm2d(1)",
+        NESTED,
+        "num_features",
+        {1},
+    ),
+    "its weight is set": (
+        "",
+        BUILT + "nn.init.zeros_(self.bn.weight)\nself.bn.weight.data.fill_(0.5)",
+        NESTED,
+        ONLY_CALLED,
+        {16},
+    ),
+}
+
+
+@pytest.mark.parametrize("style", ["auto", "module"])
+@pytest.mark.parametrize("form", LATER)
+def test_is_split_when_it_is_built(form: str, style: Style) -> None:
+    top, init, forward, note, expected = LATER[form]
+    source = model(init, forward, top).replace("def __init__(self)", "def __init__(self, x=None)")
+    result = check(source, expected, style)
+    if style == "auto":
+        assert note in notes(result)
+
+
+# What stays: __init__, forward, and the reason in the note.
+STAYS = {
+    "GroupNorm": (
+        CONV + "self.bn = nn.GroupNorm(2, 32)\nself.other = nn.BatchNorm2d(32)",
+        "return self.other(self.bn(self.conv(x)).relu())",
+        "a GroupNorm goes over several channels",
+    ),
+    "LayerNorm": (
+        CONV + "self.bn = nn.LayerNorm([32, 5, 4])\nself.other = nn.BatchNorm2d(32)",
+        "return self.other(self.bn(self.conv(x)).relu())",
+        "a LayerNorm goes over several channels",
+    ),
+    "no statistics": (
+        CONV + "self.bn = nn.BatchNorm2d(32, track_running_stats=False)",
+        NESTED,
+        "without running statistics",
+    ),
+    "no statistics by place": (
+        CONV + "self.bn = nn.BatchNorm2d(32, 1e-3, 0.2, True, False)",
+        NESTED,
+        "without running statistics",
+    ),
+    "read again": (BUILT, "y = self.conv(x)\nz = self.bn(y)\nreturn z + y", "not only it"),
+    "read before": (
+        BUILT,
+        "outs = []\ny = self.conv(x)\nouts.append(y)\ny = self.bn(y)\nreturn [y, *outs]",
+        "not only it",
+    ),
+    "read by a closure": (
+        BUILT,
+        "y = self.conv(x)\nz = self.bn(y)\nf = lambda: y\nreturn z + f()",
+        "not only it",
+    ),
+    "returned with it": (BUILT, "y = self.conv(x)\nreturn y, self.bn(y)", "not only it"),
+    "an elif": (
+        BUILT + "self.use_bn = True",
+        "x = self.conv(x)\nif self.use_bn:\n    x = self.bn(x)\nelif x.mean() > 0:\n    x = x * 2\n"
+        "return x",
+        "not only it",
+    ),
+    "is None, else": (
+        BUILT,
+        "x = self.conv(x)\nif self.bn is None:\n    pass\nelse:\n    x = self.bn(x)\nreturn x",
+        "not only it",
+    ),
+    "shared": (
+        BUILT + "self.conv2 = nn.Conv2d(32, 32, 1, groups=4)",
+        "return self.bn(self.conv2(self.bn(self.conv(x))))",
+        "it is called elsewhere too",
+    ),
+    "called without it": (
+        BUILT,
+        "y = self.bn(self.conv(x))\nreturn self.bn(y.relu())",
+        "it is called elsewhere too",
+    ),
+    "two norms": (
+        BUILT + "self.bn2 = nn.BatchNorm2d(32)",
+        "return self.bn(self.conv(x)) * self.bn2(self.conv(x))",
+        "another norm follows",
+    ),
+    "another name for it": (
+        BUILT + "self.other = self.bn",
+        "return self.other(self.bn(self.conv(x)).relu())",
+        "it is called elsewhere too",
+    ),
+    "a variable for it": (
+        CONV + "bn = nn.BatchNorm2d(32)\nself.bn = bn\nself.other = bn",
+        "return self.other(self.bn(self.conv(x)).relu())",
+        "kept elsewhere",
+    ),
+    "momentum": (BUILT + "self.bn.momentum = 0.3", NESTED, "its momentum is set"),
+    "eps": (BUILT + "self.bn.eps = 0.3", NESTED, "its eps is set"),
+    "a hook": (
+        BUILT + "self.bn.register_forward_hook(lambda m, i, o: 2 * o)",
+        NESTED,
+        "its register_forward_hook is used",
+    ),
+    "a string": (BUILT + 'self.names = ["bn"]', NESTED, "named in a string"),
+}
+
+
+@pytest.mark.parametrize("style", ["auto", "loop", "module"])
+@pytest.mark.parametrize("form", STAYS)
+def test_stays(form: str, style: Style) -> None:
+    init, forward, reason = STAYS[form]
+    result = check(model(init, forward), {WHOLE}, style)
+    assert reason in notes(result)
+    assert "in each" not in result.records[0].detail
+
+
+# Where the convolution may not be the only one to know of its outputs, in module style.
+HELD = {
+    "another attribute": (
+        "conv = nn.Conv2d(16, 16, 1, groups=2)\nself.conv = conv\nself.other = conv\n",
+        "self.other(y)",
+    ),
+    "two targets": ("self.conv = self.other = nn.Conv2d(16, 16, 1, groups=2)\n", "self.other(y)"),
+    "a list": (
+        "self.conv = nn.Conv2d(16, 16, 1, groups=2)\nself.others = [self.conv]\n",
+        "self.others[0](y)",
+    ),
+    "a hook": (
+        "self.conv = nn.Conv2d(16, 16, 1, groups=2)\n"
+        "self.conv.register_forward_hook(lambda m, i, o: 2 * o)\n",
+        "y",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", HELD)
+def test_stays_where_the_convolution_is_used_elsewhere(form: str) -> None:
+    init, after = HELD[form]
+    init += "self.bn = nn.BatchNorm2d(16)"
+    result = check(model(init, f"y = self.bn(self.conv(x))\nreturn {after}"), {16}, "module")
+    assert "self.bn stays after the concatenation" in notes(result)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_stays_where_the_user_wants_it(style: Style) -> None:
+    result = check(model(BUILT, NESTED), {WHOLE}, style, norm=False)
+    assert notes(result) == ""
+    assert "in each" not in result.records[0].detail
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(
+    ("conv", "dimensions"),
+    [(f"{kind}(16, 32, 2, groups=2)", d) for d in (1, 2, 3) for kind in ("Conv", "ConvTranspose")],
+)
+def test_all_classes(conv: str, dimensions: int, style: Style) -> None:
+    name, _, arguments = conv.partition("(")
+    for kind in ("Batch", "Instance"):
+        init = f"self.conv = nn.{name}{dimensions}d({arguments}\n"
+        init += f"self.bn = nn.{kind}Norm{dimensions}d(32)"
+        check(model(init, NESTED), {16}, style, size=(4, 3, 5)[:dimensions])
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_depthwise_in_3d(style: Style) -> None:
+    init = "self.conv = nn.Conv3d(16, 16, 3, groups=16)\nself.bn = nn.BatchNorm3d(16)"
+    check(model(init, NESTED), {1}, style, size=(4, 3, 5))
+
+
+@pytest.mark.parametrize(("groups", "expected"), [(1, 32), (2, 16), (4, 8), (16, 2)])
+@pytest.mark.parametrize("style", ["auto", "loop"])
+def test_groups_known_only_at_run_time(style: Style, groups: int, expected: int) -> None:
+    source = model(
+        "self.conv = nn.Conv2d(16, 32, 3, groups=groups)\nself.bn = nn.BatchNorm2d(32)", NESTED
+    ).replace("def __init__(self)", "def __init__(self, groups=2)")
+    check(source, {16}, style)
+    if groups > 1:
+        check(source, {expected}, style, build=lambda module: module.Net(groups))
+
+
+BASE = """
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        IN_BASE
+
+    def forward(self, x):
+        return self.bn(self.conv(x)).relu()
+
+
+class Net(Base):
+    def __init__(self):
+        super().__init__()
+        IN_NET
+"""
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n\n"
+
+
+@pytest.mark.parametrize("in_base", ["pass", CONV.strip(), "self.bn = nn.BatchNorm2d(32)"])
+def test_a_base_class(in_base: str) -> None:
+    both = {CONV.strip(), "self.bn = nn.BatchNorm2d(32)"}
+    in_net = "\n        ".join(sorted(both - {in_base}, reverse=True))
+    source = HEAD + BASE.replace("IN_BASE", in_base).replace("IN_NET", in_net)
+    result = check(source, {16})
+    assert (
+        "base class" in notes(result) or "inherits" in notes(result) or "self.bn" in notes(result)
+    )
+
+
+def test_a_base_class_whose_subclasses_differ() -> None:
+    source = HEAD + BASE.replace("IN_BASE", CONV.strip()).replace(
+        "IN_NET", "self.bn = nn.GroupNorm(2, 32)"
+    )
+    source += "\n\nclass Other(Base):\n    def __init__(self):\n        super().__init__()\n"
+    source += "        self.bn = nn.BatchNorm2d(32)\n"
+    check(source, set())
+    check(source, {16}, build=lambda module: module.Other())
+
+
+def test_a_norm_layer_parameter() -> None:
+    source = (
+        model(
+            "if norm_layer is None:\n    norm_layer = nn.BatchNorm2d\n"
+            + CONV
+            + "self.bn = norm_layer(32)",
+            NESTED,
+            "from functools import partial",
+        )
+    ).replace("def __init__(self)", "def __init__(self, norm_layer=None)")
+    check(source, {16})
+    check(source, {16}, build=lambda each: each.Net(each.partial(each.nn.BatchNorm2d, eps=0.1)))
+    check(source, {16}, build=lambda each: each.Net(each.nn.InstanceNorm2d))
+    check(source, set(), build=lambda each: each.Net(lambda c: each.nn.GroupNorm(2, c)))
+    check(source, set(), build=lambda each: each.Net(each.nn.Identity))
