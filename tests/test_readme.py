@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
 import gencode
+from cases import model
 from gencode.command import main
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +38,16 @@ def test_the_example_is_a_model_of_the_repository(name: str, folder: str) -> Non
 def test_the_example_of_the_module_style() -> None:
     before = f"import torch\nfrom torch import nn\n\n\n{block('module before')}"
     assert gencode.split_source(before).text.endswith(f"\n\n\n{block('module after')}")
+
+
+def test_the_example_of_a_norm() -> None:
+    init = """
+        self.conv1 = nn.Conv1d(16, 8, 3, groups=2)
+        self.bn1 = nn.BatchNorm1d(8)
+        self.relu = nn.ReLU()
+        """
+    split = gencode.split_source(model(init, f"{block('norm before')}return x")).text
+    assert indent(block("norm after"), " " * 8) in split
 
 
 def test_the_main_command_splits_that_model(monkeypatch, tmp_path: Path) -> None:
