@@ -40,14 +40,6 @@ _TRANSPARENT: Final = frozenset(
         *(f"torch.nn.utils.parametrizations.{each}" for each in ("weight_norm", "spectral_norm")),
     )
 )
-_ADDING_METHODS: Final = frozenset(("append", "insert", "extend", "add", "__init__"))
-_CONTAINERS: Final = frozenset(
-    (
-        *("list", "tuple", "dict", "set", "zip", "enumerate", "reversed", "iter", "next"),
-        *("collections.OrderedDict", "collections.deque", "itertools.chain"),
-        *(f"torch.nn.{each}" for each in ("Sequential", "ModuleList", "ModuleDict")),
-    )
-)
 _NAMING: Final = frozenset(("dict", "collections.OrderedDict"))
 _CHILDREN: Final = frozenset(
     ("children", "named_children", "_modules", "get_submodule", "__dict__")
@@ -56,11 +48,6 @@ _CHILDREN: Final = frozenset(
 _HOLDING = (
     *(ast.Starred, ast.List, ast.Tuple, ast.Set, ast.BoolOp, ast.BinOp),
     *COMPREHENSIONS,
-)
-# Expressions and statements that take out of, or put into, a container.
-_TAKING = (
-    *(ast.For, ast.comprehension, ast.Subscript, ast.Dict, ast.Starred, ast.List, ast.Tuple),
-    *(ast.Set, *COMPREHENSIONS),
 )
 
 
@@ -93,10 +80,6 @@ class Flow:
         """Where the object may get to that an expression builds."""
         return Search(self).run([start])
 
-    def kept(self, start: ast.expr) -> Reached:
-        """The same, but for what goes into a container, which the object is then one of many in."""
-        return Search(self, containers=False).run([start])
-
     def returned(self, function: ast.expr) -> Reached:
         """Where that may get to which a function returns that an expression makes."""
         return Search(self).run(_calls(self.source, self.reached(function).expressions))
@@ -116,10 +99,7 @@ class Flow:
 class Search:
     """One search, forwards from an expression."""
 
-    def __init__(
-        self, flow: Flow, functions: set[ast.AST] | None = None, containers: bool = True
-    ) -> None:
-        self.containers = containers
+    def __init__(self, flow: Flow, functions: set[ast.AST] | None = None) -> None:
         self.flow = flow
         self.index = flow.index
         self.source = flow.source
@@ -155,8 +135,6 @@ class Search:
                 self._give_back(self._function_around(parent))
             case ast.Lambda():
                 self._give_to_callers(parent, [parent])
-            case _ if not self.containers and isinstance(parent, _TAKING):
-                pass
             case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is node:
                 self._store(parent.target)
             case ast.Call() if parent.func is not node:
@@ -231,8 +209,6 @@ class Search:
 
     def _pass(self, node: ast.expr, call: ast.Call, keyword: str | None = None) -> None:
         function = call.func
-        if not self.containers and self._is_of_container(function):
-            return
         if isinstance(function, ast.Attribute) and function.attr in _KEEPING_METHODS:
             self._store(function.value)
             self._store_named(call.args, function.value)
@@ -245,11 +221,6 @@ class Search:
         if path in _TRANSPARENT:
             self._reach([call])
         self._pass_to(functions_called(self.index, function), node, call, keyword)
-
-    def _is_of_container(self, function: ast.expr) -> bool:
-        if isinstance(function, ast.Attribute) and function.attr in _ADDING_METHODS:
-            return True
-        return self._path(function) in _CONTAINERS
 
     def _path(self, function: ast.expr) -> str:
         """The path of what is called, or the name of a builtin."""
