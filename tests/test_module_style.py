@@ -20,9 +20,10 @@ def equal_parts(module, count):
         for name, whole in tensors.items():
             values = whole.detach()
             values = (values.chunk(count)[number] if values.dim() else values).clone()
-            if isinstance(whole, nn.Parameter):
-                values = nn.Parameter(values, whole.requires_grad)
-            setattr(part, name, values)
+            if name in module._parameters:
+                part._parameters[name] = nn.Parameter(values, whole.requires_grad)
+            else:
+                part._buffers[name] = values
         parts.append(part)
     return parts
 
