@@ -16,7 +16,7 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
-    metadata, strict, missing_keys, _, error_msgs = others
+    metadata, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
     held = {
         f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
@@ -30,6 +30,8 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
         shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(whole, None)
+        if whole in unexpected_keys:
+            unexpected_keys.remove(whole)
         if given is None:
             # As in torch, a checkpoint without versions may lack the number of batches.
             if strict and ("version" in metadata or key != "num_batches_tracked"):
@@ -66,6 +68,7 @@ class AlexNet(nn.Module):
         self.fc8 = nn.Linear(hidden, num_classes)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
+        super()._load_from_state_dict(state_dict, prefix, *args)
         parts = {
             "conv2": ["conv2_0", "conv2_1"],
             "conv4": ["conv4_0", "conv4_1"],
@@ -73,7 +76,6 @@ class AlexNet(nn.Module):
         }
         for name, paths in parts.items():
             load_parts(self, name, paths, state_dict, prefix, *args)
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x):
         x = self.pool(self.norm(F.relu(self.conv1(x))))

@@ -10,7 +10,7 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
-    metadata, strict, missing_keys, _, error_msgs = others
+    metadata, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
     held = {
         f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
@@ -24,6 +24,8 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
         shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(whole, None)
+        if whole in unexpected_keys:
+            unexpected_keys.remove(whole)
         if given is None:
             # As in torch, a checkpoint without versions may lack the number of batches.
             if strict and ("version" in metadata or key != "num_batches_tracked"):
@@ -48,8 +50,8 @@ class GroupedConv2d(nn.Module):
         self.conv3 = nn.Conv2d(8, 16, 3, padding="same", groups=1)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        load_parts(self, "conv1", ["conv1_0", "conv1_1"], state_dict, prefix, *args)
         super()._load_from_state_dict(state_dict, prefix, *args)
+        load_parts(self, "conv1", ["conv1_0", "conv1_1"], state_dict, prefix, *args)
 
     def forward(self, x):
         x0 = F.relu(self.conv0(x))

@@ -9,7 +9,7 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
-    metadata, strict, missing_keys, _, error_msgs = others
+    metadata, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
     held = {
         f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
@@ -23,6 +23,8 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
         shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(whole, None)
+        if whole in unexpected_keys:
+            unexpected_keys.remove(whole)
         if given is None:
             # As in torch, a checkpoint without versions may lack the number of batches.
             if strict and ("version" in metadata or key != "num_batches_tracked"):
@@ -52,13 +54,13 @@ class GroupedConv3d(nn.Module):
         self.head = nn.Conv3d(8, 4, 1)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
+        super()._load_from_state_dict(state_dict, prefix, *args)
         parts = {
             "spatial": ["spatial_0", "spatial_1"],
             "temporal": [f"temporal.{i}" for i in range(8)],
         }
         for name, paths in parts.items():
             load_parts(self, name, paths, state_dict, prefix, *args)
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x):
         x = torch.relu(self.stem(x))

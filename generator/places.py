@@ -73,15 +73,17 @@ def line_above_comments(source: Source, statement: ast.stmt) -> int:
 
 def line_after(source: Source, statement: ast.stmt, indent: str) -> int:
     """Where the line begins after a statement, and after the comments that end its block."""
-    at = _next_line(source, statement)
+    found = at = _next_line(source, statement)
     while at < len(source.text):
         line = source.line_of(at)
+        at = line_end(source, line.end)
         text = source.text[line.start : line.end]
         is_inside = text.startswith(indent) and text[len(indent) :][:1].isspace()
-        if not (is_inside and text.lstrip().startswith("#")):
+        if is_inside and text.lstrip().startswith("#"):
+            found = at
+        elif text.strip():
             break
-        at = line_end(source, line.end)
-    return at
+    return found
 
 
 def _imports(source: Source) -> list[ast.Import | ast.ImportFrom]:

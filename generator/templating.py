@@ -53,19 +53,21 @@ class Templates:
             raise self._named(template, error) from error
 
     def _named(self, template: str, error: Exception) -> TemplateError:
-        line = self._line(template, error)
+        name, line = self._place(template, error)
         reason = str(error).partition("\n")[0] or type(error).__name__
-        return TemplateError(f"template {template}{f' line {line}' if line else ''}: {reason}")
+        return TemplateError(f"template {name}{f' line {line}' if line else ''}: {reason}")
 
-    def _line(self, template: str, error: Exception) -> int | None:
-        """The line of a template that an error comes from; None where it is not known."""
+    def _place(self, template: str, error: Exception) -> tuple[str, int | None]:
+        """Where an error comes from: a template, or one that it imports, and the line if known."""
         if isinstance(error, jinja2.TemplateSyntaxError):
-            return error.lineno
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [each.lineno for each in frames if Path(each.filename).name == template]
-        if not lines or lines[-1] is None:
-            return None
-        return self._environment.get_template(template).get_corresponding_lineno(lines[-1])
+            return error.name or template, error.lineno
+        known = _names()
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            name = Path(frame.filename).name
+            if name in known and frame.lineno is not None:
+                found = self._environment.get_template(name)
+                return name, found.get_corresponding_lineno(frame.lineno)
+        return template, None
 
 
 @lru_cache(maxsize=8)
@@ -83,9 +85,13 @@ def _environment(directory: Path | None) -> jinja2.Environment:
 
 def _check_names(directory: Path) -> None:
     """See that a directory of templates replaces something: a misspelt name would do nothing."""
-    names = sorted(each.name for each in _FILES.iterdir() if each.name.endswith(".jinja"))
+    names = _names()
     if not any((directory / name).is_file() for name in names):
         raise TemplateError(f"{directory} has none of the templates {', '.join(names)}")
+
+
+def _names() -> list[str]:
+    return sorted(each.name for each in _FILES.iterdir() if each.name.endswith(".jinja"))
 
 
 def _built_in(name: str) -> str | None:

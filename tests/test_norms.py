@@ -234,28 +234,28 @@ STAYS = {
         NESTED,
         "without running statistics",
     ),
-    "read again": (BUILT, "y = self.conv(x)\nz = self.bn(y)\nreturn z + y", "what it takes has another use too"),
+    "read again": (BUILT, "y = self.conv(x)\nz = self.bn(y)\nreturn z + y", "another use too"),
     "read before": (
         BUILT,
         "outs = []\ny = self.conv(x)\nouts.append(y)\ny = self.bn(y)\nreturn [y, *outs]",
-        "what it takes has another use too",
+        "another use too",
     ),
     "read by a closure": (
         BUILT,
         "y = self.conv(x)\nz = self.bn(y)\nf = lambda: y\nreturn z + f()",
-        "what it takes has another use too",
+        "another use too",
     ),
-    "returned with it": (BUILT, "y = self.conv(x)\nreturn y, self.bn(y)", "what it takes has another use too"),
+    "returned with it": (BUILT, "y = self.conv(x)\nreturn y, self.bn(y)", "another use too"),
     "an elif": (
         BUILT + "self.use_bn = True",
         "x = self.conv(x)\nif self.use_bn:\n    x = self.bn(x)\nelif x.mean() > 0:\n    x = x * 2\n"
         "return x",
-        "what it takes has another use too",
+        "another use too",
     ),
     "is None, else": (
         BUILT,
         "x = self.conv(x)\nif self.bn is None:\n    pass\nelse:\n    x = self.bn(x)\nreturn x",
-        "what it takes has another use too",
+        "another use too",
     ),
     "shared": (
         BUILT + "self.conv2 = nn.Conv2d(32, 32, 1, groups=4)",

@@ -60,8 +60,9 @@ def insert_loading(
     by_owner: dict[ast.ClassDef, list[SplitAttribute]] = defaultdict(list)
     for each in attributes:
         by_owner[each.owner].append(each)
-    for owner, split in by_owner.items():
-        split.sort(key=lambda each: source.span(each.candidates[0].statement))
+    # Where the methods of two classes end at one place, that of the inner class goes first.
+    for owner in sorted(by_owner, key=lambda each: -each.col_offset):
+        split = sorted(by_owner[owner], key=lambda each: source.span(each.candidates[0].statement))
         parts = tuple(part for each in split for part in _parts(owner, each))
         code = templates.render("checkpoint.py.jinja", "method", OwnerContext(load, parts))
         method = _method(source, owner, split[0])

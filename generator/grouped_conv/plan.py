@@ -181,13 +181,14 @@ class _Planning:
     def _helper(
         self, attributes: list[SplitAttribute], modules: ModulePlan | None
     ) -> Helper | None:
+        path = self.options.helper_module
         features = set(modules.features) if modules else set()
-        if self.options.checkpoint and (modules or attributes):
+        # A helper that is imported loads the weights of what it has split by itself.
+        if self.options.checkpoint and (attributes or (modules and not path)):
             features.add("load")
         if not features:
             return None
         users = _users(modules, attributes)
-        path = self.options.helper_module
         return make_helper(self.index.source, frozenset(features), users, path)
 
     def _check_apart(self, uses: list[Use], modules: ModulePlan | None) -> None:
