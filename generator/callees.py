@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from .classes import ClassIndex
+from .classes import Class, ClassIndex
 from .names import meaning
 from .scopes import FUNCTIONS, Function, Scope
 from .source import Source
@@ -20,8 +20,19 @@ def functions_called(index: ClassIndex, function: ast.expr) -> Iterator[Function
         for each in index.classes[callee.node].ancestors():
             yield from _functions(each.scope, "__init__")
     elif isinstance(function, ast.Attribute) and callee.kind != "import":
-        for each in index.classes.values():
+        for each in _classes_asked(index, function.value):
             yield from _functions(each.scope, function.attr)
+
+
+def _classes_asked(index: ClassIndex, instance: ast.expr) -> Iterable[Class]:
+    """The classes whose method of a name may be called for an object."""
+    match instance:
+        case ast.Call(func=ast.Name(id="super")):
+            owner = index.source.class_around(instance)
+            if owner is not None:
+                own = index.classes[owner]
+                return [each for each in own.relatives() if each is not own]
+    return index.classes.values()
 
 
 def _functions(scope: Scope, name: str) -> Iterator[Function]:

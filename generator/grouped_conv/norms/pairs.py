@@ -16,8 +16,9 @@ from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
 from .following import Following, find_following
 from .holding import Holding
-from .kinds import Kind, is_like_a_norm, kind_of
+from .kinds import Kind, kind_of
 from .loose import find_loose_norm, seems_a_norm
+from .naming import strings_naming
 from .order import are_exclusive, earlier_statements, is_set_before
 
 _MODULE_METHODS: Final = frozenset(
@@ -198,7 +199,7 @@ class Pairs:
             parent = self.source.parent(call.func)
             if self.index.self_class(getattr(call.func, "value", call)) is None:
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(parent)})")
-        for node in self.index.mentions.naming(conv):
+        for node in strings_naming(self.index, conv):
             raise Refusal(f"{conv!r} is also named in a string ({line_of(node)})")
         for access in self._accesses(owner, conv):
             parent = self.source.parent(access.node)
@@ -226,9 +227,7 @@ class Pairs:
         self, norm: str, stores: tuple[Store, ...], followed: list[Following]
     ) -> tuple[Uses, bool]:
         """What must change besides, and whether the norm is only called."""
-        for node in self.index.mentions.naming(norm):
-            if self._is_kind(node):
-                continue
+        for node in strings_naming(self.index, norm):
             raise Refusal(f"{norm!r} is also named in a string ({line_of(node)})")
         for node in self.index.mentions.computed(norm):
             raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
@@ -245,13 +244,6 @@ class Pairs:
             self._look_at(weights, node)
         weights.check_aliases()
         return weights.uses, not others
-
-    def _is_kind(self, node: ast.AST) -> bool:
-        """Whether a string says which norm is wanted, as in ``get_norm("bn")``."""
-        parent = self.source.parent(node)
-        if isinstance(parent, ast.keyword):
-            return is_like_a_norm(str(parent.arg))
-        return isinstance(parent, ast.Call) and is_like_a_norm(self.source.code(parent.func))
 
     def _is_late(self, convs: tuple[ast.Attribute, ...], stores: tuple[Store, ...]) -> bool:
         """Whether the norm is given to its attribute before the convolution is to its own."""
