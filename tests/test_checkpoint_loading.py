@@ -1,0 +1,907 @@
+"""A split model loads the state dict of its original, and says as torch does what is wrong with it.
+
+What the code that does so looks like is in test_checkpoint_code.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from cases import model
+from gencode import Options, helper_source, split_source
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor, nn  # noqa: E402
+
+from equivalence import assert_equivalent, randomise, run_source  # noqa: E402
+
+HEAD = """\
+from functools import partial
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch.nn.utils import weight_norm
+
+"""
+# Every kind of convolution, two levels deep in what can hold modules.
+NESTED = (
+    HEAD
+    + """
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Conv2d(8, 8, 1)
+        self.conv = nn.Conv2d(8, 8, 3, padding=1, groups=2)
+        self.bare = nn.Conv2d(8, 16, 1, groups=8, bias=False)
+        self.norm = nn.BatchNorm2d(16)
+        self.up = nn.ConvTranspose2d(16, 8, 2, groups=4)
+
+    def forward(self, x):
+        x = self.norm(self.bare(self.conv(self.one(x))))
+        return self.up(x) + self.up(F.relu(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.ConvTranspose2d(4, 8, 1, bias=False, groups=2)
+        self.rows = nn.ModuleList([nn.Sequential(Block(), nn.BatchNorm2d(8)) for _ in range(2)])
+        self.heads = nn.ModuleDict({"a": nn.Sequential(nn.Conv2d(8, 4, 1, groups=4)), "b": Block()})
+        self.last = nn.Conv2d(8, 5, 1)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for row in self.rows:
+            x = row(x)
+        return self.heads["a"](x), self.last(self.heads["b"](x))
+"""
+)
+STYLES = ("auto", "explicit", "loop", "module")
+X = torch.linspace(-1, 1, 2 * 4 * 5 * 6).sin().reshape(2, 4, 5, 6)
+X8 = torch.linspace(-1, 1, 2 * 8 * 5 * 6).sin().reshape(2, 8, 5, 6)
+
+State = dict[str, Any]
+Pair = tuple[nn.Module, nn.Module]
+
+
+def build(module: ModuleType) -> nn.Module:
+    return module.Net()
+
+
+def pair(source: str, build: Callable[[ModuleType], nn.Module] = build, **options: Any) -> Pair:
+    """An original with random values and its split version, which has not loaded them."""
+    text = split_source(source, Options(**options)).text
+    assert text != source
+    torch.manual_seed(0)
+    original = build(run_source(source)).double()
+    randomise(original)
+    return original, build(run_source(text)).double()
+
+
+def assert_same(split: nn.Module, original: nn.Module, x: Tensor = X) -> None:
+    """Both compute the same in eval mode, and no constant."""
+    x = x.double()
+    for one, other in zip(outputs(split.eval(), x), outputs(original.eval(), x), strict=True):
+        assert other.std() > 0
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+def outputs(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    found = net(x)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def loading(net: nn.Module, state: State, **how: Any) -> Any:
+    """What comes of loading a state dict: the names that are reported, or the error."""
+    try:
+        found = net.load_state_dict(state, **how)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return found.missing_keys, found.unexpected_keys
+
+
+def names_in(message: str) -> list[str]:
+    """The names and lines of a message in the order of the alphabet."""
+    return sorted(message.replace('"', "\n").splitlines())
+
+
+def spans(net: nn.Module) -> list[tuple[int, int]]:
+    """The stretch of memory of each parameter and buffer."""
+    own = [each for one in net.modules() for each in (one._parameters, one._buffers)]
+    tensors = [each for values in own for each in values.values() if each is not None]
+    starts = [each.data_ptr() for each in tensors]
+    sizes = [each.numel() * each.element_size() for each in tensors]
+    assert min(starts) > 0 and all(each.is_contiguous() for each in tensors)
+    return sorted((start, start + size) for start, size in zip(starts, sizes, strict=True))
+
+
+def assert_nothing_is_shared(net: nn.Module) -> None:
+    for (_, end), (start, _) in itertools.pairwise(spans(net)):
+        assert end <= start
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_kind_of_convolution_in_every_style(style: str) -> None:
+    result = assert_equivalent(NESTED, build, X, options=Options(style=style))
+    found = {record.style for record in result.records}
+    assert found == {"auto": {"explicit", "loop", "module"}}.get(style, {style, "module"})
+
+
+@pytest.mark.parametrize("groups", [4, 1, 8])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("conv", ["nn.Conv2d", "nn.ConvTranspose2d"])
+def test_a_loop_that_may_turn_out_plain_or_depthwise(groups: int, bias: bool, conv: str) -> None:
+    source = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, c=8, g=4):
+        super().__init__()
+        self.first = nn.Conv2d(c, 2 * c, 1, groups=4)
+        self.conv = {conv}(2 * c, c, 1, groups=g)
+        self.last = {conv}(c, c, 3, groups=g, bias={bias})
+
+    def forward(self, x):
+        return self.last(self.conv(self.first(x)))
+"""
+
+    def build(module: ModuleType) -> nn.Module:
+        return module.Net(g=groups)
+
+    result = assert_equivalent(source, build, X8, options=Options(style="loop"))
+    assert [record.style for record in result.records] == ["loop"] * 3
+    _, split = pair(source, build, style="loop")
+    assert len(split.last) == (groups if groups == 4 else 1)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def conv(g): return nn.Conv2d(8, 8, 3, groups=g)\ndef made(g): return conv(g)",
+        "def made(g, layer=nn.Conv2d): return layer(8, 8, 3, groups=g, bias=False)",
+        "made = lambda g: partial(nn.Conv2d, kernel_size=3, groups=g)(8, 8)",
+        "class Own(nn.Conv2d):\n"
+        "    def __init__(self, g):\n        super().__init__(8, 16, 3, groups=g)\n"
+        "def made(g): return nn.Sequential(Own(g), nn.ReLU())",
+        "class Bound(nn.Conv2d):\n"
+        "    def forward(self, x):\n"
+        "        self.weight.data = torch.renorm(self.weight.data, p=2, dim=0, maxnorm=1)\n"
+        "        return super().forward(x)\n"
+        "def made(g): return Bound(8, 8, 3, groups=g)",
+        "def made(g): return nn.ConvTranspose2d(8, 4, 3, stride=2, groups=g)",
+        "def made(g): return nn.Conv2d(8, 16, 3, groups=2 * g)",
+    ],
+)
+def test_what_is_split_where_it_is_built(code: str) -> None:
+    source = f"{HEAD}\n{code}\n" + dedent("""
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.nets = nn.ModuleList([nn.Sequential(made(4)), made(2), made(1)])
+                self.net = made(4)
+
+            def forward(self, x):
+                return self.net(x), *[each(x) for each in self.nets]
+    """)
+    result = assert_equivalent(source, build, X8)
+    assert {record.style for record in result.records} == {"module"}
+
+
+def test_a_class_that_the_file_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A buffer of as many values as there are filters is shared out as the weight is."""
+
+    class Own(nn.Conv2d):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.register_buffer("seen", torch.arange(8.0))
+            self.register_buffer("steps", torch.tensor(3))
+            self.register_buffer("nothing", None)
+
+    top = "def made(g, conv_layer): return conv_layer(8, 8, 1, groups=g)"
+    source = model("self.conv = nn.Sequential(made(4, F.Own))", top=top)
+    monkeypatch.setattr(nn.functional, "Own", Own, raising=False)
+    original, split = pair(source)
+    original.conv[0].steps += 4
+    split.load_state_dict(original.state_dict())
+    assert_same(split, original, X8)
+    parts = split.conv[0].convs
+    torch.testing.assert_close(torch.cat([each.seen for each in parts]), original.conv[0].seen)
+    assert [int(each.steps) for each in parts] == [7] * 4
+    assert_nothing_is_shared(split)
+
+
+WEIGHT_NORMS = ("weight_norm", "nn.utils.weight_norm", "nn.utils.parametrizations.weight_norm")
+
+
+def weight_norm_net(norm: str) -> str:
+    return f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, groups=4):
+        super().__init__()
+        self.first = {norm}(nn.Conv2d(4, 8, 3, groups=2, bias=False))
+        self.rest = nn.Sequential({norm}(nn.ConvTranspose2d(8, 8, 1, groups=groups)))
+        self.conv = nn.Conv2d(8, 8, 1, groups=groups)
+        self.conv = {norm}(self.conv)
+        self.plain = {norm}(nn.Conv2d(8, 4, 1))
+
+    def forward(self, x):
+        return self.plain(self.conv(self.rest(self.first(x))))
+"""
+
+
+@pytest.mark.parametrize("norm", WEIGHT_NORMS)
+def test_weight_norm(norm: str) -> None:
+    assert_equivalent(weight_norm_net(norm), build, X)
+    original, _ = pair(weight_norm_net(norm))
+    names = {name.partition(".")[2] for name in original.state_dict() if name.startswith("conv.")}
+    wholes = {"weight_g", "weight_v"}
+    if "parametrizations" in norm:
+        wholes = {f"parametrizations.weight.original{i}" for i in range(2)}
+    assert names == {"bias", *wholes}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("wide", [True, False])
+def test_what_is_built_on_a_condition(style: str, wide: bool) -> None:
+    source = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, wide, groups=4):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1, groups=2)
+        if wide:
+            self.two = nn.Conv2d(8, 16, 3, groups=2)
+            self.many = nn.Conv2d(16, 8, 1, groups=8)
+            self.some = nn.Conv2d(8, 8, 1, groups=groups)
+        else:
+            self.two = nn.Conv2d(8, 4, 3, bias=False, groups=2)
+
+    def forward(self, x):
+        x = self.two(self.conv(x))
+        if x.shape[1] == 16:
+            x = self.many(x)
+            x = self.some(x)
+        return x
+"""
+
+    def build(module: ModuleType) -> nn.Module:
+        return module.Net(wide)
+
+    result = assert_equivalent(source, build, X8, options=Options(style=style))
+    assert style != "loop" or {record.style for record in result.records} == {"loop"}
+    original, split = pair(source, build, style=style)
+    other = pair(source, lambda module: module.Net(not wide), style=style)[0].state_dict()
+    assert names_in(loading(split, other)) == names_in(loading(original, other))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_private_names_and_those_of_a_subclass(style: str) -> None:
+    source = f"""{HEAD}
+class Base(nn.Module):
+    def __init__(self, c=8):
+        super().__init__()
+        self.__conv = nn.Conv2d(8, 8, 1, groups=2)
+        self.__many = nn.Conv2d(8, 16, 1, groups=8)
+        self._some = nn.Conv2d(16, c, 1, groups=4)
+        self._ = nn.Conv2d(8, 8, 1, groups=2)  # whose branches have private names
+
+    def forward(self, x):
+        return self._(self._some(self.__many(self.__conv(x))))
+
+
+class _Net(Base):
+    def __init__(self):
+        super().__init__()
+        self.__conv = nn.Conv2d(8, 8, 1, bias=False, groups=4)
+        self.__many = nn.Conv2d(8, 16, 1, groups=8)
+
+    def forward(self, x):
+        return self.__many(self.__conv(super().forward(x)))
+"""
+    assert_equivalent(source, lambda module: module._Net(), X8, options=Options(style=style))
+    assert_equivalent(source, lambda module: module.Base(), X8, options=Options(style=style))
+
+
+def test_a_mixin_before_the_module() -> None:
+    source = f"""{HEAD}
+class Mixin:
+    def build(self):
+        self.conv = nn.Conv2d(8, 8, 1, groups=2)
+
+    def run(self, x):
+        return self.conv(x)
+
+
+class Net(Mixin, nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.build()
+
+    def forward(self, x):
+        return self.run(x)
+"""
+    result = assert_equivalent(source, build, X8)
+    assert result.records[0].style == "explicit"
+
+
+NESTED_CLASSES = f"""{HEAD}
+class Net(nn.Module):
+    def forward(self, x):
+        return self.conv(self.inner(x))
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1, groups=4)
+        self.build()
+
+    def build(self):
+        class Inner(nn.Module):
+            def forward(self, x):
+                return self.conv(x)
+
+            def __init__(self):
+                super().__init__()
+                self.conv = nn.Conv2d(8, 8, 1, groups=2)
+
+        self.inner = Inner()
+"""
+
+
+def test_a_class_inside_a_method() -> None:
+    assert_equivalent(NESTED_CLASSES, build, X8)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_data_parallel(style: str) -> None:
+    original, split = pair(NESTED, style=style)
+    state = nn.DataParallel(original).state_dict()
+    assert all(name.startswith("module.") for name in state)
+    nn.DataParallel(split).load_state_dict(state)
+    assert_same(split, original)
+    del state["module.rows.0.0.conv.bias"]
+    whole = nn.DataParallel(original)
+    assert loading(nn.DataParallel(split), state) == loading(whole, state)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_part_of_the_model(style: str) -> None:
+    original, split = pair(NESTED, style=style)
+    for name in ("rows.1", "heads", "heads.b"):
+        split.get_submodule(name).load_state_dict(original.get_submodule(name).state_dict())
+    assert_same(split.heads["b"], original.heads["b"], X8)
+    assert_same(split.rows[1], original.rows[1], X8)
+    if style == "module":
+        split.stem.load_state_dict(original.stem.state_dict())
+        assert_same(split.stem, original.stem)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_state_dict_of_the_split_model(style: str) -> None:
+    original, split = pair(NESTED, style=style)
+    split.load_state_dict(original.state_dict())
+    _, other = pair(NESTED, style=style)
+    state = split.state_dict()
+    assert not state.keys() & {"stem.weight", "rows.0.0.conv.weight", "rows.0.0.bare.weight"}
+    other.load_state_dict(state)
+    assert_same(other, original)
+    for name, value in other.state_dict().items():
+        torch.testing.assert_close(value, state[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("old", ["stem.", "rows.0.", "rows.0.0.conv.weight", ".bias", "up.", "a.0"])
+def test_some_from_the_original_and_some_from_the_split_model(style: str, old: str) -> None:
+    original, split = pair(NESTED, style=style)
+    split.load_state_dict(original.state_dict())
+    wholes, parts = original.state_dict(), split.state_dict()
+    for name in original.state_dict():
+        if name in parts:
+            continue
+        if old in name:
+            for part in parts_of(name, split):
+                del parts[part]
+        else:
+            del wholes[name]
+    _, other = pair(NESTED, style=style)
+    assert wholes.keys() - parts.keys() and parts.keys() - wholes.keys()
+    other.load_state_dict({**wholes, **parts})
+    assert_same(other, original)
+
+
+def parts_of(name: str, split: nn.Module) -> list[str]:
+    """The names in a split model's state dict that stand for one of its original's."""
+    steps = name.split(".")
+    for at in range(1, len(steps)):
+        path, leaf = ".".join(steps[:at]), ".".join(steps[at:])
+        for form in ("{}_{}.{}", "{}.{}.{}", "{}.convs.{}.{}", "{}.norms.{}.{}"):
+            names = [form.format(path, number, leaf) for number in range(8)]
+            found = [each for each in names if each in split.state_dict()]
+            if found:
+                return found
+    raise AssertionError(f"{name} was not split")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_state_dict_that_is_given_stays_as_it_is(style: str) -> None:
+    original, split = pair(NESTED, style=style)
+    state = original.state_dict()
+    before = {name: (id(each), each.clone()) for name, each in state.items()}
+    split.load_state_dict(state)
+    with torch.no_grad():
+        for each in split.parameters():
+            each.zero_()
+    assert list(state) == list(before)
+    for name, (identity, value) in before.items():
+        assert id(state[name]) == identity
+        torch.testing.assert_close(state[name], value, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_assign(style: str, device: str) -> None:
+    """The parts may be views of what is given, but an optimizer's step moves each by itself."""
+    original, copied = pair(NESTED, style=style)
+    text = split_source(NESTED, Options(style=style)).text
+    copied.load_state_dict(original.state_dict())
+    with torch.device(device):
+        split = build(run_source(text))
+    assert {each.device.type for each in split.parameters()} == {device}
+    assert {each.dtype for each in split.parameters()} == {torch.float32}
+    state = copy.deepcopy(original.state_dict())
+    assert loading(split, state, assign=True) == ([], [])
+    assert {each.device.type for each in split.state_dict().values()} == {"cpu"}
+    assert {each.dtype for each in split.parameters()} == {torch.float64}
+    assert all(isinstance(each, nn.Parameter) and each.is_leaf for each in split.parameters())
+    assert {each.requires_grad for each in split.parameters()} == {True}
+    assert_same(split, original)
+    assert_nothing_is_shared(split)
+    for net in (split, copied):
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(2):
+            optimizer.zero_grad()
+            sum(each.sin().sum() for each in net.train()(X.double())).backward()
+            optimizer.step()
+    assert_same(split, copied)
+    for name, value in split.state_dict().items():
+        torch.testing.assert_close(value, copied.state_dict()[name], rtol=1e-9, atol=1e-9)
+
+
+def test_assign_keeps_what_is_frozen() -> None:
+    for style in STYLES:
+        original, split = pair(NESTED, style=style)
+        split.requires_grad_(False)
+        split.load_state_dict(original.state_dict(keep_vars=True), assign=True)
+        assert not any(each.requires_grad for each in split.parameters())
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_assign_leaves_what_is_missing_as_it_is(style: str) -> None:
+    """An optimizer goes on with the very parameters that it was given."""
+    _, split = pair(NESTED, style=style)
+    before = dict(split.named_parameters())
+    split.load_state_dict({}, assign=True, strict=False)
+    assert all(each is before[name] for name, each in split.named_parameters())
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_state_dict_that_holds_parameters(style: str) -> None:
+    original, split = pair(NESTED, style=style)
+    split.load_state_dict(original.state_dict(keep_vars=True))
+    assert_same(split, original)
+    assert all(each.is_leaf for each in split.parameters())
+    split.load_state_dict(original.state_dict(keep_vars=True), assign=True)
+    assert_same(split, original)
+    assert all(each.is_leaf for each in split.parameters())
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_modules_that_are_there_twice(style: str) -> None:
+    source = f"""{HEAD}
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1, groups=2)
+        self.many = nn.Conv2d(8, 16, 1, groups=8)
+
+    def forward(self, x):
+        return self.many(self.conv(x))[:, ::2]
+
+
+class Net(nn.Module):
+    def __init__(self, groups=4):
+        super().__init__()
+        block, conv = Block(), nn.Conv2d(8, 8, 1, groups=groups)
+        self.one = nn.Sequential(block, conv)
+        self.two = nn.ModuleList([conv, block, conv])
+        self.three = conv
+
+    def forward(self, x):
+        for each in self.two:
+            x = each(x)
+        return self.three(self.one(x))
+"""
+    assert_equivalent(source, build, X8, options=Options(style=style))
+    for assign in (False, True):
+        original, split = pair(source, style=style)
+        assert split.one[1] is split.two[0] is split.two[2] is split.three
+        split.load_state_dict(original.state_dict(), assign=assign)
+        assert_same(split, original, X8)
+        assert_nothing_is_shared(split)
+
+
+@pytest.fixture(params=STYLES)
+def module(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]:
+    """The split model's module, imported from a file, as pickle needs it."""
+    name = f"checkpoint_{request.param}"
+    (tmp_path / f"{name}.py").write_text(split_source(NESTED, Options(style=request.param)).text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        yield importlib.import_module(name)
+
+
+def test_copies_and_what_was_saved_whole(module: ModuleType) -> None:
+    original, _ = pair(NESTED)
+    split = build(module).double()
+    file = io.BytesIO()
+    torch.save(split, file)
+    file.seek(0)
+    before = {name: each.clone() for name, each in split.state_dict().items()}
+    for twin in (copy.deepcopy(split), torch.load(file, weights_only=False)):
+        assert type(twin) is module.Net
+        twin.load_state_dict(original.state_dict())
+        assert_same(twin, original)
+    for name, value in split.state_dict().items():  # the copies have values of their own
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_what_was_saved_in_a_file(tmp_path: Path) -> None:
+    original, split = pair(NESTED)
+    torch.save(original.state_dict(), tmp_path / "model.pt")
+    for more in ({}, {"mmap": True}):
+        state = torch.load(tmp_path / "model.pt", weights_only=True, **more)
+        split.load_state_dict(state)
+        assert_same(split, original)
+
+
+SYMBOLIC = model(
+    "self.conv = nn.Conv2d(4, c, 1, groups=2)\n"
+    "self.some = nn.Conv2d(c, c, 1, groups=g)\n"
+    "self.one = nn.Conv2d(c, c, 1, groups=g // 4)",
+    "return self.one(self.some(self.conv(x)))",
+).replace("(self)", "(self, c=8, g=4)", 1)
+NORMS = (
+    "nn.BatchNorm2d(8)",
+    "nn.BatchNorm2d(8, affine=False)",
+    "nn.InstanceNorm2d(8, affine=True, track_running_stats=True)",
+    "nn.InstanceNorm2d(8, affine=True)",
+)
+
+
+def split_by_helper(norm: str) -> Pair:
+    """A norm after a grouped convolution, and both of them split."""
+    helper = run_source(helper_source())
+    original = nn.Sequential(nn.Conv2d(4, 8, 1, groups=4), eval(norm)).double()
+    conv = helper.split_groups(copy.deepcopy(original[0]))
+    split = nn.Sequential(conv, helper.split_norm(copy.deepcopy(original[1]), conv))
+    assert type(split[1]) is helper.JoinGroups
+    randomise(original)
+    return original, split
+
+
+@pytest.fixture(params=[*STYLES, "symbolic", *WEIGHT_NORMS, *NORMS])
+def both(request: pytest.FixtureRequest) -> Pair:
+    """An original and its split version, which has not loaded it."""
+    if request.param in NORMS:
+        return split_by_helper(request.param)
+    if request.param in WEIGHT_NORMS:
+        return pair(weight_norm_net(request.param))
+    if request.param == "symbolic":
+        return pair(SYMBOLIC, style="loop")
+    return pair(NESTED, style=request.param)
+
+
+def test_each_that_is_missing(both: Pair) -> None:
+    original, split = both
+    for name in original.state_dict():
+        state = original.state_dict()
+        del state[name]
+        message = loading(original, state)
+        assert f'Missing key(s) in state_dict: "{name}"' in message
+        assert loading(split, state) == message
+        assert loading(split, state, strict=False) == ([name], [])
+
+
+def test_each_that_has_another_shape(both: Pair) -> None:
+    original, split = both
+    for name, value in original.state_dict().items():
+        size = [*value.shape]
+        shapes = [
+            [*size, 2],
+            [*size, 1] if size else [2, 1],
+            [size[0] + 1, *size[1:]] if size else [3],
+        ]
+        if size:
+            shapes += [[], [0], [1, *size], [*size[:-1], size[-1] + 1], size[1:]]
+            shapes += [[size[0] // 2, *size[1:]], [size[0] // 2, 2, *size[1:]]]
+        for shape in shapes:
+            state = {**original.state_dict(), name: torch.ones(shape).to(value)}
+            message = loading(original, state)
+            assert f"size mismatch for {name}: copying a param with shape" in message
+            assert loading(split, state) == message
+            assert loading(split, state, strict=False) == loading(original, state, strict=False)
+
+
+def test_what_is_right_is_loaded_all_the_same(both: Pair) -> None:
+    """The error is raised at the end, as by torch."""
+    original, split = both
+    before = copy.deepcopy(split.state_dict())
+    split.load_state_dict(original.state_dict())
+    loaded = copy.deepcopy(split.state_dict())
+    for name in original.state_dict().keys() - before.keys():
+        split.load_state_dict(before)
+        assert "size mismatch" in loading(split, {**original.state_dict(), name: torch.ones(99)})
+        own = parts_of(name, split)
+        for each, value in split.state_dict().items():
+            expected = (before if each in own else loaded)[each]
+            torch.testing.assert_close(value, expected, rtol=0, atol=0)
+
+
+def test_what_is_not_expected(both: Pair) -> None:
+    original, split = both
+    state = original.state_dict()
+    paths = {name.rpartition(".")[0] for name in state}
+    more = [f"{path}.{leaf}" for path in paths for leaf in ("bias", "foo", "0.foo", "weight.foo")]
+    more += [*paths, "foo", "foo.bar", "module.conv.weight", "convs.0.weight"]
+    for name in set(more) - state.keys():
+        given = {**state, name: torch.ones(8)}
+        message = loading(original, given)
+        assert f'Unexpected key(s) in state_dict: "{name}"' in message
+        assert loading(split, given) == message
+        assert loading(split, given, strict=False) == ([], [name])
+
+
+def test_all_errors_at_once(both: Pair) -> None:
+    """The order is another where what is split is an attribute: its owner sees to it first."""
+    original, split = both
+    state = original.state_dict()
+    given = {
+        name: torch.ones(99) if i % 3 else state[name] for i, name in enumerate(state) if i % 4
+    }
+    given |= {"foo": torch.ones(8), "conv.foo.bar": torch.ones(8), "stem.foo": torch.ones(8)}
+    for each in (given, {}, dict.fromkeys(state, torch.ones(99))):
+        assert names_in(loading(split, each)) == names_in(loading(original, each))
+    del given["foo"]
+    for each in ({}, {"foo": X, "conv.foo.bar": X, "stem.foo": X}):
+        found, expected = loading(split, each, strict=False), loading(original, each, strict=False)
+        assert [sorted(names) for names in found] == [sorted(names) for names in expected]
+
+
+def test_in_module_style_errors_have_the_order_of_the_original() -> None:
+    original, split = pair(NESTED, style="module")
+    for given in ({}, {"stem.foo": X, "foo": X}, dict.fromkeys(original.state_dict(), X)):
+        assert loading(split, given) == loading(original, given)
+        assert loading(split, given, strict=False) == loading(original, given, strict=False)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_part_that_is_missing_in_a_state_dict_of_the_split_model(style: str) -> None:
+    original, split = pair(NESTED, style=style)
+    state = split.state_dict()
+    (name, *_) = parts_of("rows.0.0.conv.bias", split)
+    del state[name]
+    assert loading(split, state, strict=False) == ([name], [])
+    # With the whole beside some of its parts, which is to be taken is not known.
+    state["rows.0.0.conv.bias"] = original.state_dict()["rows.0.0.conv.bias"]
+    assert loading(split, state, strict=False) == ([name], ["rows.0.0.conv.bias"])
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_state_dict_without_versions_may_lack_the_number_of_batches(style: str) -> None:
+    original, split = pair(NESTED, style=style)
+    state = {
+        name: value
+        for name, value in original.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    assert loading(split, state) == loading(original, state) == ([], [])
+    assert_same(split, original)
+    versions = original.state_dict()
+    del versions["rows.0.0.norm.num_batches_tracked"]
+    assert "rows.0.0.norm.num_batches_tracked" in loading(original, versions)
+    assert loading(split, versions) == loading(original, versions)
+
+
+@pytest.fixture(params=NORMS)
+def norms(request: pytest.FixtureRequest) -> Pair:
+    return split_by_helper(request.param)
+
+
+def test_a_norm_that_is_split(norms: Pair) -> None:
+    original, split = norms
+    for net in norms:
+        net.train()(X.double())
+    split.load_state_dict(original.state_dict())
+    assert_same(split, original)
+    assert_nothing_is_shared(split)
+    for one, other in zip(
+        outputs(split.train(), X.double()), outputs(original.train(), X.double()), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+    assert_same(split, original)
+    assert_nothing_is_shared(split)
+    for name, value in original[1].state_dict().items():
+        shares = [each.state_dict()[name] for each in split[1].norms]
+        whole = torch.cat(shares) if value.dim() else torch.stack(shares).unique().squeeze()
+        torch.testing.assert_close(whole, value, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_norm_that_is_split_and_assigned(norms: Pair, device: str) -> None:
+    original, split = norms
+    loading_into = copy.deepcopy(split).to(device) if device == "meta" else split
+    assert loading(loading_into, original.state_dict(), assign=True) == ([], [])
+    assert_same(loading_into, original)
+    assert_nothing_is_shared(loading_into)
+
+
+def test_a_norm_that_is_split_may_lack_its_number_of_batches(norms: Pair) -> None:
+    original, split = norms
+    state = dict(original.state_dict())
+    state.pop("1.num_batches_tracked", None)
+    for each in split[1].norms:
+        if each.track_running_stats:
+            each.num_batches_tracked.fill_(3)
+    assert loading(original, state) == loading(split, state) == ([], [])
+    assert_same(split, original)
+    assert_nothing_is_shared(split)
+    for each in split[1].norms:  # a model's own count stays
+        assert not each.track_running_stats or each.num_batches_tracked == 3
+
+
+def test_a_class_that_loads_its_weights_by_itself() -> None:
+    own = """
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        for name in list(state_dict):
+            if name.startswith(f"{prefix}old_"):
+                state_dict[name.replace("old_", "")] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+"""
+    source = model("self.conv = nn.Conv2d(8, 8, 1, groups=2)") + own
+    result = assert_equivalent(source, build, X8)
+    assert [(each.style, each.note) for each in result.records] == [
+        ("module", "Net loads its weights by a _load_from_state_dict of its own")
+    ]
+    original, split = pair(source)
+    state = {f"old_{name}": each for name, each in original.state_dict().items()}
+    split.load_state_dict(state)
+    assert_same(split, original, X8)
+    subclass = model("self.conv = nn.Conv2d(8, 8, 1, groups=2)") + "\n\nclass Sub(Net):" + own
+    original, split = pair(subclass, lambda module: module.Sub())
+    assert split_source(subclass).records[0].style == "explicit"
+    for given in (state, original.state_dict()):
+        original.load_state_dict(given)
+        split.load_state_dict(given)
+        assert_same(split, original, X8)
+
+
+def test_a_hook_of_the_class_sees_the_names_of_the_original() -> None:
+    source = model(
+        """
+        self.conv = nn.Conv2d(8, 8, 1, groups=2)
+        self._register_load_state_dict_pre_hook(self.rename)
+        """
+    )
+    source += """
+    def rename(self, state_dict, prefix, *args):
+        for name in list(state_dict):
+            if name.startswith(f"{prefix}old_"):
+                state_dict[name.replace("old_", "")] = state_dict.pop(name)
+"""
+    original, split = pair(source)
+    assert split_source(source).records[0].style == "explicit"
+    state = {f"old_{name}": each for name, each in original.state_dict().items()}
+    split.load_state_dict(state)
+    assert_same(split, original, X8)
+
+
+def test_without_it_no_state_dict_of_the_original_is_loaded() -> None:
+    for style in STYLES:
+        original, split = pair(NESTED, style=style, checkpoint=False)
+        assert not any("_load_from_state_dict" in vars(type(each)) for each in custom(split))
+        assert "stem.weight" in loading(split, original.state_dict(), strict=False)[1]
+        split.load_state_dict(split.state_dict())
+
+
+def custom(net: nn.Module) -> list[nn.Module]:
+    """The modules whose classes are not torch's."""
+    found = [each for each in net.modules() if not type(each).__module__.startswith("torch")]
+    assert found
+    return found
+
+
+def not_yet(reason: str) -> pytest.MarkDecorator:
+    """What does not load as it does in the original, and should."""
+    return pytest.mark.xfail(strict=True, raises=(AssertionError, AttributeError), reason=reason)
+
+
+@not_yet("nn.Module does not call the method of a class that comes after it")
+def test_a_mixin_after_the_module() -> None:
+    source = f"""{HEAD}
+class Mixin:
+    def build(self):
+        self.conv = nn.Conv2d(8, 8, 1, groups=2)
+
+    def run(self, x):
+        return self.conv(x)
+
+
+class Net(nn.Module, Mixin):
+    def __init__(self):
+        super().__init__()
+        self.build()
+
+    def forward(self, x):
+        return self.run(x)
+"""
+    original, split = pair(source)
+    assert loading(split, original.state_dict()) == ([], [])
+
+
+@not_yet("the hook of torch that renames them belongs to each part")
+def test_weights_from_before_parametrizations() -> None:
+    original, split = pair(weight_norm_net("nn.utils.parametrizations.weight_norm"))
+    old, _ = pair(weight_norm_net("nn.utils.weight_norm"))
+    assert loading(original, old.state_dict()) == ([], [])
+    assert loading(split, old.state_dict()) == ([], [])
+
+
+@not_yet("it is taken for a tensor, or for nothing")
+@pytest.mark.parametrize("value", [None, [1.0] * 8, torch.ones(8).numpy()])
+def test_what_is_no_tensor(value: object) -> None:
+    original, split = pair(NESTED)
+    state = {**original.state_dict(), "rows.0.0.conv.bias": value}
+    assert "expected torch.Tensor or Tensor-like" in loading(original, state)
+    assert loading(split, state) == loading(original, state)
+
+
+@not_yet("torch 0.4.0 wrote version 1 and no number of batches")
+def test_a_norm_of_version_1() -> None:
+    original, split = split_by_helper(NORMS[0])
+    state = original.state_dict()
+    del state["1.num_batches_tracked"]
+    state._metadata["1"]["version"] = 1
+    assert loading(original, state) == ([], [])
+    assert loading(split, state) == ([], [])
+
+
+@not_yet("it stays on the meta device; torch makes a new one")
+def test_a_norm_on_the_meta_device_without_a_number_of_batches() -> None:
+    original, split = split_by_helper(NORMS[0])
+    state = dict(original.state_dict())
+    del state["1.num_batches_tracked"]
+    split.to("meta").load_state_dict(state, assign=True)
+    assert not any(each.is_meta for each in split.state_dict().values())
+
+
+@pytest.mark.xfail(strict=True, raises=IndexError, reason="one value cannot be shared out")
+def test_a_class_with_a_buffer_of_one_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(nn.Conv2d):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.register_buffer("scale", torch.ones(1))
+
+    top = "def made(g, conv_layer): return conv_layer(8, 8, 1, groups=g)"
+    source = model("self.conv = nn.Sequential(made(4, F.Own))", top=top)
+    monkeypatch.setattr(nn.functional, "Own", Own, raising=False)
+    original, split = pair(source)
+    assert loading(split, original.state_dict()) == ([], [])
