@@ -30,6 +30,8 @@ def strings_naming(index: ClassIndex, name: str) -> Iterator[ast.AST]:
                 reaches = arg == "name"
             case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)):
                 reaches = called not in _OF_STRINGS | _OF_OTHERS and not is_like_a_norm(called)
+            case ast.Compare() | ast.Subscript():  # with the name of a parameter
+                reaches = "." in str(getattr(node, "value", ""))
             case _:
                 reaches = False
         if reaches:
