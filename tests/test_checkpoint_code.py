@@ -47,7 +47,8 @@ def net(init: str, forward: str = "return x", more: str = "") -> str:
     return (
         f"{HEAD}class Net(nn.Module):\n    def __init__(self, c, g):\n"
         f"        super().__init__()\n{indent(dedent(init), ' ' * 8)}\n"
-        f"{indent(dedent(more), ' ' * 4)}\n    def forward(self, x):\n{indent(dedent(forward), ' ' * 8)}\n"
+        f"{indent(dedent(more), ' ' * 4)}\n"
+        f"    def forward(self, x):\n{indent(dedent(forward), ' ' * 8)}\n"
     )
 
 
