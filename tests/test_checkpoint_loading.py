@@ -857,7 +857,6 @@ class Net(nn.Module, Mixin):
     assert loading(split, original.state_dict()) == ([], [])
 
 
-@not_yet("the hook of torch that renames them belongs to each part")
 def test_weights_from_before_parametrizations() -> None:
     original, split = pair(weight_norm_net("nn.utils.parametrizations.weight_norm"))
     old, _ = pair(weight_norm_net("nn.utils.weight_norm"))
@@ -874,7 +873,6 @@ def test_what_is_no_tensor(value: object) -> None:
     assert loading(split, state) == loading(original, state)
 
 
-@not_yet("torch 0.4.0 wrote version 1 and no number of batches")
 def test_a_norm_of_version_1() -> None:
     original, split = split_by_helper(NORMS[0])
     state = original.state_dict()

@@ -30,7 +30,7 @@ _FUNCTIONS: Final = (
     *("split", "by_filter", "build", "apply", "parts", "whole", "assign"),
     *("load", "split_norm", "norms", "join", "outputs", "pad", "pads", "copy_pad"),
 )
-_ALL_FEATURES: Final = frozenset(("module", "norm", "transposed", "held", *_FUNCTIONS))
+_ALL_FEATURES: Final = frozenset(("module", "norm", "transposed", "held", "weight_g", *_FUNCTIONS))
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|build_split)(_\d+)?")
 
 

@@ -18,7 +18,7 @@ from .norms.plan import NormPlan, plan_norms
 from .objects import find_uses
 from .reach import check_reach
 from .refusal import Refusal, line_of
-from .weight_norm import is_weight_norm
+from .weight_norm import is_parametrization, is_weight_norm
 from .weights import Uses
 
 
@@ -124,6 +124,8 @@ class ModuleStyle:
             found.add("transposed")
         if uses.applications:
             found.add("apply")
+        if any(is_parametrization(self.index.source, each) for each in uses.applications):
+            found.add("weight_g")
         if uses.assignments:
             found.add("assign")
         if uses.readings or any(each.expands for each in uses.assignments.values()):

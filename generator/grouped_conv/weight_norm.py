@@ -25,6 +25,11 @@ def is_weight_norm(source: Source, call: ast.Call) -> bool:
     return meaning(source, call.func).path in WEIGHT_NORMS and _has_defaults(call)
 
 
+def is_parametrization(source: Source, call: ast.Call) -> bool:
+    """Whether a weight_norm is the one that keeps its parts under other names than it once did."""
+    return ".parametrizations." in meaning(source, call.func).path
+
+
 def _has_defaults(call: ast.Call) -> bool:
     """Whether weight_norm is called for the weight, along dimension 0."""
     if not call.args or any(isinstance(each, ast.Starred) for each in call.args):

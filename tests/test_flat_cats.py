@@ -1,0 +1,91 @@
+"""What a split convolution gives goes straight into a concatenation of channels around it."""
+
+from __future__ import annotations
+
+import pytest
+
+from cases import assert_becomes, model
+from gencode import Options
+from gencode.outcome import Style
+
+torch = pytest.importorskip("torch")
+
+from equivalence import assert_equivalent, run_source  # noqa: E402
+from plinio_rules import broken  # noqa: E402
+
+STYLES: list[Style] = ["explicit", "loop", "module"]
+BUILT = """
+    self.a = nn.Conv2d(8, 8, 1, groups=2)
+    self.bn_a = nn.BatchNorm2d(8)
+    self.b = nn.Conv2d(8, 4, 1, groups=4)
+    """
+NESTED = {
+    "two": "return torch.cat((self.a(x), self.b(x)), dim=1)",
+    "with another": "return torch.cat([x, self.a(x)], 1)",
+    "with a norm": "return torch.cat([self.bn_a(self.a(x)), x, self.b(x)], axis=1)",
+    "after what may raise": "return torch.cat([F.relu(x), self.bn_a(self.a(x)), self.b(x)], 1)",
+    "of an expression": "return torch.cat([F.relu(x), self.a(x * 2), self.b(x)], 1)",
+    "in a variable": "y = self.a(x)\nz = self.b(x)\nreturn torch.cat([y, z], 1)",
+    "in a variable, with a norm": "y = self.bn_a(self.a(x))\nreturn torch.cat((x, y), dim=1)",
+    "a norm after a variable": "y = self.a(x)\ny = self.bn_a(y)\nreturn torch.cat((x, y), dim=1)",
+    "a norm of a variable": "y = self.a(x)\nz = self.bn_a(y)\nreturn torch.cat((x, z), dim=1)",
+    "a norm of a variable inside": "y = self.a(x)\nreturn torch.cat((x, self.bn_a(y)), dim=1)",
+    "under an if": "if x.shape[0]:\n    return torch.cat((x, self.a(x)), dim=1)\nreturn x",
+}
+KEPT = {
+    "along another dimension": "return torch.cat((self.a(x), self.a(x)), dim=2)",
+    "along an unknown one": "return torch.cat((self.a(x), x), dim=self.dim)",
+    "read twice": "y = self.a(x)\nreturn torch.cat((x, y), dim=1) + y.mean()",
+    "in a later block": "y = self.a(x)\nif x.shape[0]:\n    x = torch.cat((x, y), dim=1)\nreturn x",
+    "not the only call": "y = self.a(x)\nz = self.a(x + 1)\nreturn torch.cat((y, z), dim=1)",
+    "a list elsewhere": "return sum([self.a(x), x]) + torch.stack([self.a(x), x]).sum(0)",
+    "on a shared line": "y = self.a(x); x = x + 1\nreturn torch.cat((x, y), dim=1)",
+    "a norm that may be skipped": (
+        "y = self.a(x)\nif self.dim:\n    y = self.bn_a(y)\nreturn torch.cat((x, y), dim=1)"
+    ),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("form", NESTED)
+def test_the_concatenation_is_flat(form: str, style: Style) -> None:
+    source = model(BUILT, NESTED[form])
+    x = torch.randn(2, 8, 5, 5)
+    result = assert_equivalent(source, lambda module: module.Net(), x, options=Options(style=style))
+    if form != "under an if":
+        assert not broken(run_source(result.text).Net().eval(), x).get("17")
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("form", KEPT)
+def test_what_has_another_use_is_concatenated_before(form: str, style: Style) -> None:
+    source = model(BUILT + "self.dim = 1", KEPT[form])
+    x = torch.randn(2, 8, 5, 5)
+    assert_equivalent(source, lambda module: module.Net(), x, options=Options(style=style))
+
+
+def test_how_it_reads() -> None:
+    assert_becomes(
+        model(BUILT, "y = self.bn_a(self.a(x))  # one\nreturn torch.cat([y, self.b(x)], 1)"),
+        model(
+            """
+            self.a_0 = nn.Conv2d(4, 4, 1)
+            self.a_1 = nn.Conv2d(4, 4, 1)
+            self.bn_a_0 = nn.BatchNorm2d(4)
+            self.bn_a_1 = nn.BatchNorm2d(4)
+            self.b_0 = nn.Conv2d(2, 1, 1)
+            self.b_1 = nn.Conv2d(2, 1, 1)
+            self.b_2 = nn.Conv2d(2, 1, 1)
+            self.b_3 = nn.Conv2d(2, 1, 1)
+            """,
+            """
+            a_0 = self.bn_a_0(self.a_0(x[:, 0:4]))  # one
+            a_1 = self.bn_a_1(self.a_1(x[:, 4:8]))
+            b_0 = self.b_0(x[:, 0:2])
+            b_1 = self.b_1(x[:, 2:4])
+            b_2 = self.b_2(x[:, 4:6])
+            b_3 = self.b_3(x[:, 6:8])
+            return torch.cat([a_0, a_1, b_0, b_1, b_2, b_3], 1)
+            """,
+        ),
+    )
