@@ -100,11 +100,11 @@ def test_what_pads_more_computes_the_same(form: str, style: Style) -> None:
 
 def test_a_convolution_that_turns_out_plain() -> None:
     init = "self.conv = nn.Conv1d(8, 8, 3, groups=g)\n" + PAD
-    source = model(init, "return self.conv(self.pad(x))", top="g = int('2')")
+    source = model(init, "return self.conv(self.pad(x))", top="g = int(torch.tensor(2))")
     assert_equivalent(source, lambda module: module.Net(), torch.randn(2, 8, 9))
     text = split_source(source).text
     assert "copy_padding(" in text
-    plain = run_source(text.replace("g = int('2')", "g = 1")).Net()
+    plain = run_source(text.replace("g = int(torch.tensor(2))", "g = 1")).Net()
     assert plain(torch.randn(2, 8, 9)).shape == (2, 8, 9)
 
 
