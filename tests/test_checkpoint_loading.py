@@ -834,7 +834,6 @@ def not_yet(reason: str) -> pytest.MarkDecorator:
     return pytest.mark.xfail(strict=True, raises=(AssertionError, AttributeError), reason=reason)
 
 
-@not_yet("nn.Module does not call the method of a class that comes after it")
 def test_a_mixin_after_the_module() -> None:
     source = f"""{HEAD}
 class Mixin:
@@ -891,7 +890,7 @@ def test_a_norm_on_the_meta_device_without_a_number_of_batches() -> None:
     assert not any(each.is_meta for each in split.state_dict().values())
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="one value cannot be shared out")
+@not_yet("one value cannot be shared out")
 def test_a_class_with_a_buffer_of_one_value(monkeypatch: pytest.MonkeyPatch) -> None:
     class Own(nn.Conv2d):
         def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -19,7 +19,8 @@ def equal_parts(module, count):
         part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
         for name, whole in tensors.items():
             values = whole.detach()
-            values = (values.chunk(count)[number] if values.dim() else values).clone()
+            is_whole = values.dim() == 0 or len(values) % count > 0
+            values = (values if is_whole else values.chunk(count)[number]).clone()
             if name in module._parameters:
                 part._parameters[name] = nn.Parameter(values, whole.requires_grad)
             else:

@@ -47,10 +47,14 @@ def check_loading(owner: Class) -> None:
     """See that a class can be given a method that loads its weights.
 
     Raises:
-        Refusal: it has one.
+        Refusal: it has one, or torch may not call it.
     """
     if METHOD in owner.names:
         raise Refusal(f"{owner.node.name} loads its weights by a {METHOD} of its own")
+    is_mixin = not any(each.node.bases for each in owner.ancestors())
+    name = owner.node.name
+    if is_mixin and any(getattr(each.node.bases[0], "id", "") != name for each in owner.derived):
+        raise Refusal(f"{name} is a mixin, which torch may not ask to load its weights")
 
 
 def insert_loading(
