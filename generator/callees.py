@@ -29,9 +29,8 @@ def _classes_asked(index: ClassIndex, instance: ast.expr) -> Iterable[Class]:
     match instance:
         case ast.Call(func=ast.Name(id="super")):
             owner = index.source.class_around(instance)
-            if owner is not None:
-                own = index.classes[owner]
-                return [each for each in own.relatives() if each is not own]
+            own = [each for each in index.classes.values() if each.node is owner]
+            return [each for one in own for each in one.relatives() if each is not one]
     return index.classes.values()
 
 

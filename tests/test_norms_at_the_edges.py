@@ -20,6 +20,19 @@ flag = bool(torch.ones(1))
 g = int(torch.tensor(2))
 def make(groups=1, **kwargs):
     return nn.Conv1d(8, 8, 3, groups=groups, **kwargs)
+def other(groups=1):
+    groups = groups * 1
+    return nn.Conv1d(8, 8, 3, groups=groups)
+def wrap(module):
+    return module
+def keep(module):
+    return None
+def init_(module):
+    return None
+def above(module):
+    super().run(module)
+layers = [nn.Conv1d(8, 8, 3, groups=g), nn.BatchNorm1d(8)]
+NET = nn.Sequential(*layers)
 """
 FORMS = {
     "one or the other": (CONV + "self.bn = flag and nn.BatchNorm1d(8) or nn.Identity()", CALL),
@@ -103,6 +116,33 @@ FORMS = {
         "self.conv = nn.Conv1d(8, 16, 3, groups=g)\nself.bn = nn.BatchNorm1d(16)\nself.on = True",
         "x = self.conv(x)\nif self.on:\n    x = self.bn(x)\nreturn x",
     ),
+    "in an nn.Sequential of the module": ("self.net = NET", "return self.net(x)"),
+    "named by strings in a list": (
+        "from collections import OrderedDict\n"
+        "self.net = nn.Sequential(OrderedDict([(str(0), make(g)),"
+        " ('{}'.format(1), nn.BatchNorm1d(8))]))",
+        "return self.net(x)",
+    ),
+    "a variable of a loop": (
+        "for bn in [nn.BatchNorm1d(8)]:\n    self.net = nn.Sequential(make(g), bn)",
+        "return self.net(x)",
+    ),
+    "taken by next": (CONV + BN + "self.first = next(iter([self.conv]))", CALL),
+    "a function that is kept": ("self.maker = make\nself.conv = make(g)\n" + BN, CALL),
+    "a function around it": (CONV + "self.bn = wrap(nn.BatchNorm1d(8))", CALL),
+    "kept by a function": (CONV + BN + "keep(self.bn)", CALL),
+    "initialised": (CONV + BN + "init_(self.conv)", CALL),
+    "of another value of groups": ("self.conv = other(g)\n" + BN, CALL),
+    "handed to what calls super": (CONV + BN + "if not flag:\n    above(self.conv)", CALL),
+    "by a loop": (CONV + "for self.bn in [nn.BatchNorm1d(8)]:\n    pass", CALL),
+    "a convolution by a loop": (CONV + "for self.conv in [self.conv]:\n    pass\n" + BN, CALL),
+    "built twice before": (BN + "if flag:\n    self.bn = nn.BatchNorm1d(8)\n" + CONV, CALL),
+    "beside a dict": (
+        "other = {}\nother['a'] = 1\nlayers = [make(g)]\nlayers.append(nn.BatchNorm1d(8))\n"
+        "self.net = nn.Sequential(*layers)",
+        "return self.net(x)",
+    ),
+    "of an item": (CONV + BN, "return self.bn(self.conv(x[:]))"),
     "a norm before, in a loop style": (
         "self.bn = nn.BatchNorm1d(16)\nself.conv = nn.Conv1d(8, 16, 3, groups=g)",
         CALL,
@@ -133,13 +173,45 @@ def test_other_classes(form: str) -> None:
             self.conv = nn.Conv1d(8, 8, 3, groups=2)
             self.bn = nn.BatchNorm1d(8)
 
+    class Late(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv1d(8, 8, 1, groups=2)
+            self.later()
+
+        def later(self):
+            self.on = True
+            self.bn = nn.BatchNorm1d(8)
+
+        def forward(self, x):
+            return self.bn(self.conv(x))
+
+    class Given(nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x):
+            return self.layer(x)
+
+    class Giving(Given):
+        def __init__(self):
+            super().__init__(nn.Conv1d(8, 8, 1, groups=2))
+
     class Held(nn.Sequential):
         def __init__(self, *layers):
             super().__init__(*layers)
     """
-    init = "self.block = Block()\nself.held = Held(nn.Conv1d(8, 8, 1, groups=2), nn.BatchNorm1d(8))"
-    forward = "return self.held(self.block(x))"
+    init = "self.late = nn.Sequential(Late(), Giving())\nself.block = Block()\n"
+    init += "self.held = Held(nn.Conv1d(8, 8, 1, groups=2), nn.BatchNorm1d(8))"
+    forward = "return self.held(self.late(self.block(x)))"
     if form == "of a block elsewhere":
         forward = "x = self.block.bn(self.block.conv(x))\nreturn self.held(x)"
     source = model(init, forward, top=top)
     assert_equivalent(source, lambda module: module.Net(), torch.randn(4, 8, 9))
+
+
+def test_a_norm_that_torch_refuses() -> None:
+    source = model(CONV + "self.bn = nn.BatchNorm1d(eps=0.1)", CALL)
+    (record,) = split_source(source).records
+    assert "without num_features" in record.note

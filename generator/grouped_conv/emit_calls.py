@@ -205,7 +205,7 @@ def _call_context(
 ) -> CallContext:
     attribute = use.attribute
     assert isinstance(use.call.func, ast.Attribute)
-    codes = _padded_codes(use, codes)
+    codes = _padded_codes(source, use, codes)
     names = attribute.names
     passed = _passed_on(
         use.arguments,
@@ -253,20 +253,13 @@ def _around(source: Source, use: Use, number: str) -> tuple[str, str]:
     return use.padding.around(source, number) if use.padding is not None else ("", "")
 
 
-def _padded_codes(use: Use, codes: Codes) -> Codes:
+def _padded_codes(source: Source, use: Use, codes: Codes) -> Codes:
     """The code of each argument, with that of what is padded in place of the padding."""
     padding = use.padding
     if padding is None:
         return codes
-    found = []
-    for each, code in zip(use.arguments, codes, strict=True):
-        if each.parameter == "input" and padding.statement is not None:
-            assert isinstance(padding.input, ast.Name)
-            code = padding.input.id
-        elif each.parameter == "input":
-            code = _first_argument(code)
-        found.append(code)
-    return found
+    (code,) = codes  # a 1d convolution takes its input alone
+    return [_first_argument(code) if padding.statement is None else source.code(padding.input)]
 
 
 def _passed_on(arguments: tuple[NamedArgument, ...], values: list[str]) -> InputContext:

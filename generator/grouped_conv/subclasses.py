@@ -115,13 +115,20 @@ def _is_told_apart(index: ClassIndex, lineage: list[Class]) -> str:
     for node in index.source.nodes:
         if isinstance(node, ast.Attribute) and node.attr in own and id(node) not in inside:
             return f"{node.attr} is used outside of it (line {node.lineno})"
-    for call in (*index.calls_of.get("isinstance", []), *index.calls_of.get("type", [])):
-        parent = index.source.parent(call)
-        around = parent if isinstance(parent, ast.Compare) else call
-        mentioned = {each.id for each in ast.walk(around) if isinstance(each, ast.Name)}
-        if names & mentioned and id(call) not in inside:
-            return f"it is asked for (line {call.lineno})"
-    return ""
+    asked = (
+        call.lineno
+        for call in (*index.calls_of.get("isinstance", []), *index.calls_of.get("type", []))
+        if id(call) not in inside and names & _names_around(index, call)
+    )
+    line = next(asked, 0)
+    return f"it is asked for (line {line})" if line else ""
+
+
+def _names_around(index: ClassIndex, call: ast.Call) -> set[str]:
+    """The names in a call, or in the comparison that it is part of."""
+    parent = index.source.parent(call)
+    around = parent if isinstance(parent, ast.Compare) else call
+    return {each.id for each in ast.walk(around) if isinstance(each, ast.Name)}
 
 
 def _methods(each: Class) -> Iterator[Function]:

@@ -204,7 +204,8 @@ class _StatementWriting:
         conv = attribute.candidates[0].conv
         if not hoisted or conv.dimensions > 1 or conv.transposed or attribute.may_be_plain:
             return None
-        return find_padding(self.writing.index, call, call.args[0]) if call.args else None
+        is_alone = len(call.args) == 1 and not call.keywords
+        return find_padding(self.writing.index, call, call.args[0]) if is_alone else None
 
     def _feed(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> Feed | None:
         """The concatenation that the results go into one by one."""
@@ -212,9 +213,7 @@ class _StatementWriting:
         if attribute.may_be_plain or (following is not None and following.form == "if"):
             return None
         feed = find_feed(self.source, following.norm if following is not None else call)
-        if feed is None:
-            return None
-        if not hoisted and feed.is_named:
+        if feed is None or (feed.is_named and not hoisted):
             return None
         last = self.source.statement(feed.value)
         if feed.is_named or self.source.statement(call) is not last:

@@ -67,8 +67,6 @@ class Holding:
 
     def _origins(self, node: ast.expr) -> list[ast.expr]:
         """What builds the object that a name stands for, as far as that is one place."""
-        if isinstance(node, ast.Starred):
-            return self._origins(node.value)
         if isinstance(node, ast.Name):
             known = self.source.scope(node).only_value(node.id)
             if known is not None:

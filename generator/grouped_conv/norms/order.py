@@ -49,12 +49,11 @@ def are_exclusive(source: Source, one: ast.AST, other: ast.AST) -> bool:
 def _earlier(source: Source, node: ast.AST, function: ast.AST) -> Iterator[ast.stmt]:
     """The statements that have been run when a node of a function is reached."""
     inner: ast.AST = node
-    for outer in source.ancestors(node):
+    around = list(source.ancestors(node))
+    for outer in around[: around.index(function) + 1]:
         for _, block in ast.iter_fields(outer):
             if isinstance(block, list) and inner in block and isinstance(inner, ast.stmt):
                 yield from block[: block.index(inner)]
-        if outer is function:
-            return
         inner = outer
 
 

@@ -289,9 +289,7 @@ class Pairs:
 
     def _is_followed_into(self, call: ast.AST) -> bool:
         """Whether a call is of a function of the source, in which an argument is looked at too."""
-        if not isinstance(call, ast.Call):
-            return False
-        return meaning(self.source, call.func).kind == "function"
+        return isinstance(call, ast.Call) and meaning(self.source, call.func).kind == "function"
 
 
 def _splitting(stores: tuple[Store, ...]) -> list[Store]:

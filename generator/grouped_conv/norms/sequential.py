@@ -132,9 +132,7 @@ class _Search:
     def _own_sequential(self, node: ast.AST) -> ast.ClassDef | None:
         """The class around a node, where it is an nn.Sequential."""
         owner = self.source.class_around(node)
-        if owner is None:
-            return None
-        bases = [meaning(self.source, each).path for each in owner.bases]
+        bases = [meaning(self.source, each).path for each in getattr(owner, "bases", ())]
         return owner if any(each in _SEQUENTIAL for each in bases) else None
 
     def _self(self, node: ast.AST) -> str:

