@@ -21,19 +21,20 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
     for key, value in next(iter(held.values()), {}).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
+        full = whole + key
         shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
         shares = [each[key] for each in held.values()]
-        given = state_dict.pop(whole + key, None)
-        if whole + key in unexpected_keys:
-            unexpected_keys.remove(whole + key)
+        given = state_dict.pop(full, None)
+        if full in unexpected_keys:
+            unexpected_keys.remove(full)
         if given is None:
             # As in torch, an old checkpoint may lack the number of batches.
             is_old = metadata.get("version", 0) < owner._version
             if strict and not (is_old and key == "num_batches_tracked"):
-                missing_keys.append(whole + key)
+                missing_keys.append(full)
         elif list(given.shape) != shape:
             error_msgs.append(
-                f"size mismatch for {whole + key}: copying a param with shape {given.shape} "
+                f"size mismatch for {full}: copying a param with shape {given.shape} "
                 f"from checkpoint, the shape in current model is torch.Size({shape})."
             )
         else:
