@@ -142,6 +142,28 @@ FORMS = {
         "self.net = nn.Sequential(*layers)",
         "return self.net(x)",
     ),
+    "named by an f-string": (
+        "from collections import OrderedDict\n"
+        "self.net = nn.Sequential(OrderedDict([(f'c{g}', make(g)),"
+        " ('n' + str(g), nn.BatchNorm1d(8))]))",
+        "return self.net(x)",
+    ),
+    "kept in a list as well": (
+        "layer = make(g)\nself.net = nn.Sequential(layer, nn.BatchNorm1d(8))\n"
+        "self.first = next(iter([layer]))",
+        "return self.net(x)",
+    ),
+    "a block that is kept": (
+        "def block():\n"
+        "    return nn.Sequential(nn.Conv1d(8, 8, 3, groups=g), nn.BatchNorm1d(8))\n"
+        "self.maker = block\nself.net = block()",
+        "return self.net(x)",
+    ),
+    "given again by a loop": (CONV + BN + "for self.bn in [self.bn]:\n    pass", CALL),
+    "a convolution given again by a loop": (
+        CONV + "for self.conv in nn.ModuleList([nn.Conv1d(8, 8, 3, groups=4)]):\n    pass\n" + BN,
+        CALL,
+    ),
     "of an item": (CONV + BN, "return self.bn(self.conv(x[:]))"),
     "a norm before, in a loop style": (
         "self.bn = nn.BatchNorm1d(16)\nself.conv = nn.Conv1d(8, 16, 3, groups=g)",
