@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from itertools import takewhile
 
+from .edits import Insertion
 from .scopes import FUNCTIONS
 from .source import Source
 
@@ -71,7 +72,16 @@ def line_above_comments(source: Source, statement: ast.stmt) -> int:
     return start
 
 
-def line_after(source: Source, statement: ast.stmt, indent: str) -> int:
+def insert_after(
+    source: Source, statement: ast.stmt, code: str, blank_lines_above: int = 0
+) -> Insertion:
+    """Statements behind another one, at its indent."""
+    indent = source.indent_of_line(source.span(statement).start)
+    place = _line_after(source, statement, indent)
+    return Insertion(place, code, blank_lines_above=blank_lines_above, indent=indent)
+
+
+def _line_after(source: Source, statement: ast.stmt, indent: str) -> int:
     """Where the line begins after a statement, and after the comments that end its block."""
     found = at = _next_line(source, statement)
     while at < len(source.text):

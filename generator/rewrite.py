@@ -202,7 +202,7 @@ class _StatementRewrite:
 
     def _broken_line(self, indent: str) -> list[Splice]:
         """Line breaks in place of the colon's space or the semicolons before the statement."""
-        block = _block_of(self.source, self.statement)
+        block = self.source.block(self.statement)
         position = block.index(self.statement)
         found = []
         if not self.source.is_first_on_line(block[0]):
@@ -217,7 +217,7 @@ class _StatementRewrite:
 
     def _indent(self) -> str:
         """The indent of the statement, or that it has once it stands on a line of its own."""
-        block = _block_of(self.source, self.statement)
+        block = self.source.block(self.statement)
         if self.source.is_first_on_line(block[0]):
             return self.source.indent_of_line(self.source.span(block[0]).start)
         parent = self.source.parent(self.statement)
@@ -228,10 +228,3 @@ class _StatementRewrite:
             assert isinstance(parent, (ast.stmt, ast.ExceptHandler))
             header = self.source.offset(parent.lineno, 0)
         return self.source.indent_of_line(header) + self.source.indentation
-
-
-def _block_of(source: Source, statement: ast.stmt) -> list[ast.stmt]:
-    """The statements of the block that a statement is one of."""
-    parent = source.parent(statement)
-    blocks = (value for _, value in ast.iter_fields(parent) if isinstance(value, list))
-    return next(block for block in blocks if statement in block)

@@ -73,6 +73,12 @@ class Source:
         """The statement that an expression belongs to."""
         return next(each for each in self.ancestors(node) if isinstance(each, ast.stmt))
 
+    def block(self, statement: ast.stmt) -> list[ast.stmt]:
+        """The statements of the block that a statement is one of."""
+        fields = ast.iter_fields(self.parent(statement))
+        blocks = (value for _, value in fields if isinstance(value, list))
+        return next(block for block in blocks if statement in block)
+
     def offset(self, line: int, utf8_column: int) -> int:
         """The character offset of a position as ``ast`` gives it."""
         start = self._line_starts[line - 1]

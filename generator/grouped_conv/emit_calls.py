@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..calls import arguments_of
-from ..edits import CallEdit, Codes, Edit, Insertion, Removal, Replacement, StatementEdit, TextEdit
-from ..places import line_after
+from ..edits import CallEdit, Codes, Edit, Removal, Replacement, StatementEdit, TextEdit
+from ..places import insert_after
 from ..scopes import assigned_value
 from ..source import Source
 from .contexts import (
@@ -91,13 +92,10 @@ def _feeding_edits(source: Source, use: Use, feed: Feed, templates: Templates) -
     def statements(codes: Codes) -> str:
         return templates.render(template, "statements", _call_context(source, use, codes, str))
 
-    def bound(variable: Variable) -> str:
-        return templates.render(template, "bound", variable)
-
     def written(codes: Codes) -> Replacement:
         if use.hoisted:
             return Replacement(use.output, statements(codes))
-        context = _call_context(source, use, codes, bound)
+        context = _call_context(source, use, codes, partial(templates.render, template, "bound"))
         return Replacement(_first_argument(templates.render(template, "expression", context)))
 
     if feed.is_named or own is not last:
@@ -175,19 +173,14 @@ def _guarded_edits(source: Source, use: Use, guard: ast.If, templates: Templates
         statement, following.norm, lambda _: templates.render(template, "normed", context)
     )
     value = templates.render(template, "value", context)
-    indent = source.indent_of_line(source.span(guard).start)
-    place = line_after(source, guard, indent)
-    yield Insertion(place, f"{following.output} = {value}", indent=indent)
+    yield insert_after(source, guard, f"{following.output} = {value}")
 
 
 def _use_edit(source: Source, use: Use, templates: Templates) -> CallEdit:
     template = template_of(use.attribute.style)
 
-    def bound(variable: Variable) -> str:
-        return templates.render(template, "bound", variable)
-
     def emit(codes: Codes) -> Replacement:
-        context = _call_context(source, use, codes, bound)
+        context = _call_context(source, use, codes, partial(templates.render, template, "bound"))
         if not use.hoisted:
             return Replacement(templates.render(template, "expression", context))
         before = templates.render(template, "statements", context)

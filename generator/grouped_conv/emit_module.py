@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..edits import Codes, Edit, Insertion, Removal, RepeatEdit, TextEdit
+from ..edits import Codes, Edit, Removal, RepeatEdit, TextEdit
 from ..naming import fresh, names_in, outermost_function
-from ..places import line_after
+from ..places import insert_after
 from ..scopes import assigned_value
 from ..source import Source
 from .helper import TEMPLATE, Helper
@@ -129,9 +129,8 @@ def _padded_edits(
         own = f"{source.code(padded.conv.value)}.{padding.store.attr}"
         context = SiteContext(helper, own, function=source.code(padded.conv))
         statement = source.statement(padded.conv)
-        indent = source.indent_of_line(source.span(statement).start)
         code = f"{own} = {templates.render(TEMPLATE, 'copied', context)}"
-        yield Insertion(line_after(source, statement, indent), code, indent=indent)
+        yield insert_after(source, statement, code)
     elif padding.store is not None:
         value = assigned_value(source.parent_of, padding.store)
         assert value is not None

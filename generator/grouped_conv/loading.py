@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..edits import Insertion
 from ..naming import mangled
-from ..places import line_after
+from ..places import insert_after
 from ..source import Source
 from .model import SplitAttribute
 from .refusal import Refusal
@@ -70,10 +70,7 @@ def insert_loading(
         parts = tuple(part for each in split for part in _parts(owner, each))
         code = templates.render("checkpoint.py.jinja", "method", OwnerContext(load, parts))
         method = _method(source, owner, split[0])
-        indent = source.indent_of_line(source.span(method).start)
-        yield Insertion(
-            line_after(source, method, indent), code, blank_lines_above=1, indent=indent
-        )
+        yield insert_after(source, method, code, blank_lines_above=1)
 
 
 def _parts(owner: ast.ClassDef, attribute: SplitAttribute) -> Iterator[PartsContext]:

@@ -57,15 +57,8 @@ def find_padding(index: ClassIndex, call: ast.Call, argument: ast.expr) -> Paddi
     if not isinstance(argument, ast.Name):
         return None
     statement = source.statement(call)
-    block = next(
-        (
-            each
-            for _, each in ast.iter_fields(source.parent(statement))
-            if isinstance(each, list) and statement in each
-        ),
-        [],
-    )
-    before = block[block.index(statement) - 1] if block and block[0] is not statement else None
+    block = source.block(statement)
+    before = block[block.index(statement) - 1] if block[0] is not statement else None
     match before:
         case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as padding):
             is_padded = name == argument.id and _pads(index, padding)

@@ -9,7 +9,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from ...edits import Edit, Insertion, TextEdit
-from ...places import line_after, line_of
+from ...places import insert_after, line_of
 from ...source import Source
 from ..helper import Helper
 from .following import Following
@@ -53,7 +53,7 @@ def make_norm_edits(
         if each.after is None:
             yield TextEdit(each.node, each.node, emission.listed(each))
         else:
-            yield emission.behind(each.after, emission.listed(each)(each.code))
+            yield insert_after(source, each.after, emission.listed(each)(each.code))
 
 
 class _Emission:
@@ -73,18 +73,13 @@ class _Emission:
         macros = ["listed"] * sequence.has_norm + ["padded"] * sequence.has_padding
         return lambda code: reduce(lambda inner, macro: self.rendered(macro)(inner), macros, code)
 
-    def behind(self, statement: ast.stmt, code: str) -> Insertion:
-        """A statement behind another one."""
-        indent = self.source.indent_of_line(self.source.span(statement).start)
-        place = line_after(self.source, statement, indent)
-        return Insertion(place, code, indent=indent)
-
     def pair(self, pair: Pair) -> Iterator[Edit]:
         """The edits for the norm after one convolution."""
         for target in pair.convs if pair.is_late else ():
             norm = f"{self.source.code(target.value)}.{pair.norm}"
             statement = self.source.statement(target)
-            yield self.behind(statement, self.rendered("after", self.source.code(target))(norm))
+            code = self.rendered("after", self.source.code(target))(norm)
+            yield insert_after(self.source, statement, code)
         for store in () if pair.is_late else pair.deciding(self.source):
             conv = f"{self.source.code(store.target.value)}.{pair.conv}"
             yield TextEdit(store.value, store.value, self.rendered("moved", conv))
@@ -102,5 +97,5 @@ class _Emission:
         assert isinstance(guard, ast.If)
         code = self.rendered("joining")(following.output)
         if not guard.orelse:
-            return self.behind(guard, code)
+            return insert_after(self.source, guard, code)
         return Insertion(line_of(self.source, guard.orelse[0]), code)

@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 
 from ...classes import ClassIndex
 from ...scopes import FUNCTIONS
-from ...source import Source
 from ..reads import binds, reads_after, reads_in
 
 Form: TypeAlias = Literal["nested", "next", "if", "choice"]
@@ -65,8 +64,9 @@ def find_following(index: ClassIndex, call: ast.Call) -> Following | None:
     function = source.scope(parent).node
     if not isinstance(function, FUNCTIONS) or target.id in source.scope(parent).module.nonlocals:
         return None
-    following = next_statement(source, parent)
-    return _in_statement(index, call, target.id, following) if following is not None else None
+    block = source.block(parent)
+    following = block[block.index(parent) + 1 :][:1]
+    return _in_statement(index, call, target.id, following[0]) if following else None
 
 
 def _in_statement(
@@ -106,14 +106,3 @@ def _applies(index: ClassIndex, call: ast.AST, value: ast.expr) -> bool:
         case ast.Call(func=ast.Attribute(value=instance), args=[given], keywords=[]):
             return given is value and index.self_class(instance) is not None
     return False
-
-
-def next_statement(source: Source, statement: ast.stmt) -> ast.stmt | None:
-    """What follows a statement in its block."""
-    parent = source.parent(statement)
-    for _, block in ast.iter_fields(parent):
-        if isinstance(block, list) and statement in block[:-1]:
-            following = block[block.index(statement) + 1]
-            assert isinstance(following, ast.stmt)
-            return following
-    return None

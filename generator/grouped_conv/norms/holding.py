@@ -24,9 +24,10 @@ _PAIRING: Final = frozenset(("zip", "enumerate"))
 _BY_LEVEL: Final = {"items": 1, "named_children": 1, "pop": -1, "get": -1, "next": -1}
 _TAKING_APART: Final = frozenset(("get_submodule", "__getitem__"))
 _HOOKS: Final = frozenset(("register_forward_hook", "register_forward_pre_hook"))
-_KEEPING: Final = frozenset(
+KEEPING: Final = frozenset(
     ("train", "eval", "requires_grad_", "to", "cpu", "cuda", "float", "double", "half")
 )
+"""The methods of a module that do to its parts what they do to it."""
 
 
 class Holding:
@@ -102,7 +103,7 @@ class Holding:
             case ast.Call(func=function) if function is node:
                 return parent not in calls
             case ast.Attribute(attr=name):
-                return name in _HOOKS or (asks and not (is_norm and name in _KEEPING))
+                return name in _HOOKS or (asks and not (is_norm and name in KEEPING))
             case ast.Call(func=function, args=arguments) if node in arguments:
                 name = getattr(function, "attr", getattr(function, "id", ""))
                 return asks and name in ("isinstance", "type", "getattr", "setattr", "hasattr")

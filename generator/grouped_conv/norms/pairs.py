@@ -15,23 +15,19 @@ from ...source import Source
 from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
 from .following import Following, find_following
-from .holding import Holding
+from .holding import KEEPING, Holding
 from .kinds import Kind, kind_of
 from .loose import find_loose_norm, seems_a_norm
 from .naming import strings_naming
 from .order import are_exclusive, earlier_statements, is_set_before
 
-_MODULE_METHODS: Final = frozenset(
+_MODULE_METHODS: Final = KEEPING | frozenset(
     (
-        *("train", "eval", "requires_grad_", "to", "cpu", "cuda", "float", "double", "half"),
         *("weight", "bias", "stride", "groups", "in_channels", "out_channels", "kernel_size"),
         *("reset_parameters", "parameters", "padding", "dilation", "apply"),
     )
 )
 _NORM_READS: Final = frozenset(("num_features", "eps", "momentum", "affine", "track_running_stats"))
-_NORM_METHODS: Final = frozenset(
-    ("train", "eval", "requires_grad_", "to", "cpu", "cuda", "float", "double", "half")
-)
 
 
 @dataclass(frozen=True)
@@ -276,7 +272,7 @@ class Pairs:
             case ast.Attribute(attr="weight" | "bias"):
                 weights.look_at(node, parent)
             case ast.Attribute(attr=name, ctx=ast.Load()):
-                if name not in _NORM_READS | _NORM_METHODS:
+                if name not in _NORM_READS | KEEPING:
                     raise Refusal(f"its {name} is used ({where})")
             case ast.Attribute(attr=name):
                 raise Refusal(f"its {name} is set ({where})")
