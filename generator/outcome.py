@@ -11,7 +11,7 @@ Style = Literal["auto", "explicit", "loop", "module"]
 STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "module")
 
 WrittenStyle = Literal["explicit", "loop", "module"]
-Status = Literal["split", "kept", "unsplit"]
+Status = Literal["split", "kept", "unsplit", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Record:
         line: of the expression that constructs it, from 1.
         column: of the same, in characters, from 1.
         name: how a person would call it, such as ``Net.conv1`` or ``nn.Conv2d(...)``.
-        status: ``"split"``; ``"kept"`` (depthwise, which PLiNIO takes as it is); or
-            ``"unsplit"`` (left as it was, for the stated reason).
+        status: ``"split"``; ``"kept"`` (depthwise, which PLiNIO takes as it is); ``"unsplit"``
+            (left as it was, for the stated reason); or ``"skipped"`` (left by the user's comment).
         detail: what it was split into, or why it was not.
         note: why it was not written out in the style that was asked for, and what else there is
             to know of it.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LONGEST_SHOWN = 200
 PathOutcome = Literal["written", "copied", "ignored"]
-_VERBS = {"split": "split into", "kept": "kept:", "unsplit": "not split:"}
+_VERBS = {"split": "split into", "kept": "kept:", "unsplit": "not split:", "skipped": "skipped:"}
 
 
 class Status(IntEnum):
@@ -120,7 +120,7 @@ class Report:
         return Status.USAGE
 
     def _convolutions(self) -> str:
-        counted = self._counted(split="split", unsplit="not split", kept="kept")
+        counted = self._counted(split="split", unsplit="not split", kept="kept", skipped="skipped")
         return f"grouped convolutions: {counted}" if counted else "no grouped convolutions"
 
     def _counted(self, **words: str) -> str:
