@@ -79,4 +79,4 @@ def conversion_of(parsed: argparse.Namespace, defaults: argparse.Namespace) -> C
 
 
 def _name(key: str) -> str:
-    return "MODEL" if key == "source" else f"--{key.replace('_', '-')}"
+    return "a SOURCE" if key == "sources" else f"--{key.replace('_', '-')}"

@@ -9,30 +9,41 @@ import stat
 import sys
 import tempfile
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from .progress import above_progress
 
 STDIN = "-"
 
 
 class FileError(Exception):
-    """A file cannot be read, decoded or written; the message says why, in one line."""
+    """A file cannot be read, decoded or written; the message says why, in one line.
+
+    Attributes:
+        path: of the file, where it is one that could not be read; else empty.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class UsageError(Exception):
     """What the user asks for cannot be meant; the message says why, in one line."""
 
 
-class ConfigError(Exception):
-    """A configuration file is faulty; the message names it and says how, in one line."""
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """A path from the root, with its links as they are, which ``Path.resolve`` follows."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def shown(path: str) -> str:
+    """A path that a user typed, as messages have it."""
+    return "<stdin>" if path == STDIN else path or "''"
 
 
 def is_directory(path: str) -> bool:
@@ -107,14 +118,12 @@ def read_bytes(path: str) -> bytes:
     Raises:
         FileError: it cannot be read.
     """
-    try:
+    with reading(path):
         if path != STDIN:
             return Path(path).read_bytes()
         if sys.stdin is None:
             raise FileError("cannot be read: standard input is closed")
         return sys.stdin.buffer.read()
-    except OSError as error:
-        raise FileError(f"cannot be read: {_reason(error)}") from error
 
 
 def write_to_stdout(data: bytes) -> None:
@@ -126,8 +135,9 @@ def write_to_stdout(data: bytes) -> None:
     if sys.stdout is None:
         raise FileError("cannot be written: it is closed")
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        with above_progress():
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
     except OSError as error:
         # What is left in the buffer must not be met again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -200,45 +210,20 @@ def put_link(target: Path, text: str) -> None:
 
 
 @contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Make what goes wrong with reading a file a FileError."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"cannot be read: {_reason(error)}", path) from error
+
+
+@contextmanager
 def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise FileError(f"cannot be written: {_reason(error)}") from error
-
-
-def black_config(path: str) -> Mapping[str, Any]:
-    """The ``[tool.black]`` table of the nearest pyproject.toml at or above a source's directory.
-
-    Raises:
-        ConfigError: that file cannot be read, or is not TOML.
-    """
-    directory = Path.cwd() if path == STDIN else Path(path).resolve().parent
-    for each in (directory, *directory.parents):
-        file = each / "pyproject.toml"
-        try:
-            text = file.read_text("utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise ConfigError(f"{file}: cannot be read: {_reason(error)}") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"{file}: is not UTF-8") from error
-        if "black" not in text:
-            return {}
-        try:
-            return _black_table(tomllib.loads(text))
-        except (tomllib.TOMLDecodeError, ConfigError) as error:
-            raise ConfigError(f"{file}: {error}") from error
-    return {}
-
-
-def _black_table(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    tool = document.get("tool", {})
-    table = tool.get("black", {}) if isinstance(tool, dict) else {}
-    if not isinstance(table, dict):
-        raise ConfigError("tool.black is not a table")
-    return table
 
 
 def _umask() -> int:

@@ -47,6 +47,16 @@ class Patterns:
                 return not pattern.is_negated
         return None
 
+    def covers(self, names: Sequence[str]) -> bool:
+        """Whether a file, or a directory on the way to it, is taken.
+
+        Args:
+            names: of the directories on the way to it, and its own.
+        """
+        return any(
+            self.verdict(names[: count + 1], count + 1 < len(names)) for count in range(len(names))
+        )
+
 
 def is_ignored(levels: Sequence[Patterns], names: Sequence[str], is_directory: bool) -> bool:
     """Whether a path is ignored: what is nearest to it decides.

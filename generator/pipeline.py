@@ -36,23 +36,18 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
         SourceError: the text is not Python of this interpreter's version, or libcst misreads it.
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
-    try:
-        tree = parse(text)
-        rules = [rule for rule in RULES if rule.may_apply(text, tree)]
-        if not rules:
-            return Result(text)
-        emitted = [each for rule in rules for each in rule.emitted(tree)]
-        index = ClassIndex(Source(text, tree, emitted))
-        plans = [rule.make_plan(index, options) for rule in rules]
-        changes = any(plan.changes for plan in plans)
-        return Result(
-            _rewritten(index.source, plans, options) if changes else text,
-            tuple(record for plan in plans for record in plan.records),
-            tuple(warning for plan in plans for warning in plan.warnings),
-            any(plan.imports_helper for plan in plans),
-        )
-    except RecursionError as error:
-        raise SourceError("it is nested too deeply") from error
+    return _outcome(text, options, rewrites=True)
+
+
+def list_source(text: str, options: Options = _DEFAULTS) -> Result:
+    """Say what ``split_source`` would do, and leave the text as it is.
+
+    Templates are not looked at.
+
+    Raises:
+        SourceError: the text is not Python of this interpreter's version.
+    """
+    return _outcome(text, options, rewrites=False)
 
 
 def helper_source(options: Options = _DEFAULTS) -> str:
@@ -67,6 +62,26 @@ def helper_source(options: Options = _DEFAULTS) -> str:
     code = grouped_conv.helper_source(Templates(options.templates), options.checkpoint)
     lines = Formatter(options.black, indentation="    ", line_end="\n").statements(code, "")
     return "\n".join([*lines, ""])
+
+
+def _outcome(text: str, options: Options, rewrites: bool) -> Result:
+    try:
+        tree = parse(text)
+        rules = [rule for rule in RULES if rule.may_apply(text, tree)]
+        if not rules:
+            return Result(text)
+        emitted = [each for rule in rules for each in rule.emitted(tree)]
+        index = ClassIndex(Source(text, tree, emitted))
+        plans = [rule.make_plan(index, options) for rule in rules]
+        changes = rewrites and any(plan.changes for plan in plans)
+        return Result(
+            _rewritten(index.source, plans, options) if changes else text,
+            tuple(record for plan in plans for record in plan.records),
+            tuple(warning for plan in plans for warning in plan.warnings),
+            any(plan.imports_helper for plan in plans),
+        )
+    except RecursionError as error:
+        raise SourceError("it is nested too deeply") from error
 
 
 def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:

@@ -7,21 +7,26 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from .files import shown, write_to_stdout
 from .key_lists import compressed
 from .outcome import Record, Result, SourceError
+from .progress import above_progress
 
 if TYPE_CHECKING:
     from .checkpoint import Converted
+    from .delivery import Delivered
 
 _LONGEST_SHOWN = 200
-PathOutcome = Literal["written", "copied", "ignored"]
+LeftOut = Literal["ignored", "excluded", "failed"]
 _VERBS = {"split": "split into", "kept": "kept:", "unsplit": "not split:", "skipped": "skipped:"}
+_STALE = {"stale": "is out of date", "missing": "is missing", "current": "is up to date"}
 
 
 class Status(IntEnum):
-    """The exit statuses; where several apply, the first of FILE, UNSPLIT, DONE."""
+    """The exit statuses; where several apply, the first of FILE, UNSPLIT, CHANGES, DONE."""
 
     DONE = 0
+    CHANGES = 1
     USAGE = 2
     UNSPLIT = 3
     FILE = 123
@@ -32,10 +37,22 @@ class Report:
 
     Args:
         stream: None where there is none to say anything on.
+        will_split: whether what is said to be done is only what would be.
+        checks: whether it counts in the exit status that something would change.
+        lists: whether what is said of each convolution goes to standard output.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(
+        self,
+        stream: TextIO | None,
+        will_split: bool = False,
+        checks: bool = False,
+        lists: bool = False,
+    ) -> None:
         self._stream = stream
+        self._will_split = will_split
+        self._checks = checks
+        self._lists = lists
         self._counts: Counter[str] = Counter()
 
     @property
@@ -43,25 +60,36 @@ class Report:
         """The exit status of all that was reported."""
         if self._counts["failed"]:
             return Status.FILE
-        return Status.UNSPLIT if self._counts["unsplit"] else Status.DONE
+        if self._counts["unsplit"]:
+            return Status.UNSPLIT
+        changes = self._counts["written"] + self._counts["stale"] + self._counts["missing"]
+        return Status.CHANGES if self._checks and changes else Status.DONE
 
-    def result(self, path: str, result: Result) -> Status:
-        """Say what was done in a source, or why not, and how much in all."""
-        self.records(path, result)
-        self._say(f"{path}: {self._convolutions()}")
-        return self.status
-
-    def records(self, path: str, result: Result) -> None:
+    def result(self, path: str, result: Result) -> None:
         """Say what was done in a source, or why not."""
-        for record in result.records:
-            self._counts[record.status] += 1
-            self._say(f"{path}:{record.line}:{record.column}: {_sentence(record)}")
+        path = shown(path)
+        lines = [
+            f"{path}:{each.line}:{each.column}: {self._sentence(each)}" for each in result.records
+        ]
+        self._counts.update(each.status for each in result.records)
+        if self._lists and lines:
+            write_to_stdout("".join(f"{line}\n" for line in lines).encode(errors="replace"))
+        else:
+            self._say(*lines)
         for warning in result.warnings:
             self._say(f"{path}:{warning.line}:{warning.column}: warning: {warning.message}")
 
-    def count(self, outcome: PathOutcome) -> None:
-        """Count what became of one path of a tree."""
-        self._counts[outcome] += 1
+    def delivered(self, path: str, delivered: Delivered | None) -> None:
+        """Count what became of a file; say it of one that is no longer what it is to be."""
+        if delivered is None:
+            return
+        self._counts[delivered] += 1
+        if delivered in ("stale", "missing"):
+            self._say(f"{path}: {_STALE[delivered]}")
+
+    def left_out(self, reason: LeftOut) -> None:
+        """Count a path of which no more is to be said."""
+        self._counts[reason] += 1
 
     def skipped(self, path: str, reason: str) -> None:
         """Say that something is left out, which is no failure."""
@@ -87,16 +115,17 @@ class Report:
         )
         return self.status
 
-    def tree(self, path: str) -> Status:
-        """Say how much was done in all of a tree."""
-        files = self._counted(written="split", copied="copied unchanged")
-        others = self._counted(failed="failed", ignored="ignored")
-        parts = [f"files: {files}" if files else "no files", *([others] if others else [])]
-        self._say(f"{path}: {'; '.join([*parts, self._convolutions()])}")
+    def summary(self, label: str, one_file: bool) -> Status:
+        """Say how much was done in all."""
+        if one_file and self._counts["failed"]:
+            return self.status  # which has been said
+        parts = [] if one_file or self._lists else self._files()
+        self._say(f"{label}: {'; '.join([*parts, self._convolutions()])}")
         return self.status
 
     def source_error(self, path: str, error: SourceError) -> Status:
         """Say that a source is not Python, and show where."""
+        path = shown(path)
         if not error.line:
             return self.failure(path, error.message)
         self._say(f"{path}:{error.line}:{error.column}: {error.message}")
@@ -119,22 +148,36 @@ class Report:
         self._say(f"gencode: {reason}")
         return Status.USAGE
 
+    def _files(self) -> list[str]:
+        done = "to be split" if self._will_split else "split"
+        files = self._counted(
+            written=done,
+            unchanged="unchanged",
+            copied="copied unchanged",
+            stale="out of date",
+            missing="missing",
+            current="up to date",
+        )
+        others = self._counted(failed="failed", ignored="ignored", excluded="excluded")
+        return [f"files: {files}" if files else "no files", *([others] if others else [])]
+
     def _convolutions(self) -> str:
-        counted = self._counted(split="split", unsplit="not split", kept="kept", skipped="skipped")
+        done = "to be split" if self._will_split else "split"
+        counted = self._counted(split=done, unsplit="not split", kept="kept", skipped="skipped")
         return f"grouped convolutions: {counted}" if counted else "no grouped convolutions"
 
     def _counted(self, **words: str) -> str:
         counts = ((self._counts[what], each) for what, each in words.items())
         return ", ".join(f"{count} {each}" for count, each in counts if count)
 
-    def _say(self, text: str) -> None:
+    def _sentence(self, record: Record) -> str:
+        will = "to be " if self._will_split and record.status == "split" else ""
+        sentence = f"{record.name} {will}{_VERBS[record.status]} {record.detail}"
+        return f"{sentence}; {record.note}" if record.note else sentence
+
+    def _say(self, *lines: str) -> None:
         if self._stream is not None:
             # Where messages cannot be written, nobody is there to be told so.
-            with suppress(OSError):
-                self._stream.write(f"{text}\n")
+            with suppress(OSError), above_progress():
+                self._stream.writelines(f"{line}\n" for line in lines)
                 self._stream.flush()
-
-
-def _sentence(record: Record) -> str:
-    sentence = f"{record.name} {_VERBS[record.status]} {record.detail}"
-    return f"{sentence}; {record.note}" if record.note else sentence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
@@ -11,7 +11,9 @@ from typing import Literal, TypeAlias
 from .files import UsageError
 from .ignore import Patterns, ignore_file, ignore_files_above, is_ignored
 
-Kind: TypeAlias = Literal["directory", "source", "file", "link", "special", "ignored", "unreadable"]
+Kind: TypeAlias = Literal[
+    "directory", "source", "excluded", "file", "link", "special", "ignored", "unreadable"
+]
 _NEVER = {"__pycache__", ".git", ".hg", ".svn", ".tox", ".nox"}
 _NEVER |= {".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
@@ -21,8 +23,8 @@ class Entry:
     """One path of a tree.
 
     Attributes:
-        kind: ``"source"`` is a file to split, ``"file"`` one to copy; ``"special"`` is neither a
-            file nor a directory.
+        kind: ``"source"`` is a file to split, ``"excluded"`` one that is not to be, ``"file"`` any
+            other; ``"special"`` is neither a file nor a directory.
         path: where it is, as the user would type it.
         place: where it belongs in the mirrored tree.
         detail: of a link, what it is to point to; of what is unreadable, the reason.
@@ -45,29 +47,25 @@ class Tree:
     """The paths below a directory.
 
     A link to what is in the tree is a link in the mirrored tree too. Any other is followed, the
-    first time that its target is met; from then on the target counts as part of the tree.
+    first time that its target is met; from then on the target counts as part of the tree. Where
+    there is no output no link is followed.
 
     Args:
         root: the directory.
-        output: the directory to mirror it in, which is no part of it.
-        exclude: patterns, in gitignore's syntax, of sources that are not to be split.
+        output: the directory to mirror it in, which is no part of it; None to change it itself.
+        is_excluded: tells of the path of a source whether it is not to be split.
 
     Raises:
         UsageError: it cannot be mirrored there.
     """
 
-    def __init__(self, root: Path, output: Path, exclude: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, output: Path | None, is_excluded: Callable[[str], bool]) -> None:
         self.root = root
         self.output = output
+        self._is_excluded = is_excluded
         real = Path(os.path.realpath(root))
-        self._output = Path(os.path.realpath(output))
-        if os.path.lexists(output) and not output.is_dir():
-            raise UsageError(f"{output} is not a directory")
-        if real.is_relative_to(self._output):
-            what = "is" if real == self._output else "holds"
-            raise UsageError(f"{output} {what} the directory that is read: name another with -o")
+        self._output = None if output is None else _real_output(output, real)
         self._levels, self._above = ignore_files_above(real)
-        self._exclude = Patterns(exclude)
         self._places: dict[Path, PurePath] = {real: PurePath()}
 
     def entries(self) -> Iterator[Entry]:
@@ -104,10 +102,12 @@ class Tree:
             return None
         if is_ignored(found.levels, names, path.is_dir() and not is_link):
             return Entry("ignored", path, place)
-        if is_link and not path.exists():
+        if is_link and (self._output is None or not path.exists()):
             return Entry("link", path, place, str(path.readlink()))
         real = path.resolve()
-        if real.is_relative_to(self._output) or (path / "pyvenv.cfg").exists():
+        if (path / "pyvenv.cfg").exists():
+            return None
+        if self._output is not None and real.is_relative_to(self._output):
             return None
         first = self._first_place(real)
         if first is None:
@@ -128,14 +128,19 @@ class Tree:
             return "directory"
         if not path.is_file():
             return "special"
-        is_source = path.name.endswith(".py") and not self._is_excluded(place.parts)
-        return "source" if is_source else "file"
+        if not path.name.endswith(".py"):
+            return "file"
+        return "excluded" if self._is_excluded(str(path)) else "source"
 
-    def _is_excluded(self, names: Sequence[str]) -> bool:
-        return any(
-            self._exclude.verdict(names[: count + 1], count + 1 < len(names))
-            for count in range(len(names))
-        )
+
+def _real_output(output: Path, root: Path) -> Path:
+    real = Path(os.path.realpath(output))
+    if os.path.lexists(output) and not output.is_dir():
+        raise UsageError(f"{output} is not a directory")
+    if root.is_relative_to(real):
+        what = "is" if root == real else "holds"
+        raise UsageError(f"{output} {what} the directory that is read: name another with -o")
+    return real
 
 
 def _unreadable(found: _Found, error: OSError) -> Entry:

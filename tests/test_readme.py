@@ -31,7 +31,7 @@ def without_load_parts(text: str) -> str:
 
 @pytest.mark.parametrize(("name", "folder"), [("before", "tests/zoo"), ("after", "generated")])
 def test_the_example_is_a_model_of_the_repository(name: str, folder: str) -> None:
-    text = (ROOT / folder / "grouped_1d.py").read_text(encoding="utf-8")
+    text = (ROOT / folder / "grouped_1d.py").read_text("utf-8")
     assert without_load_parts(text.split('"""\n', 1)[-1]).strip() == block(name).strip()
 
 

@@ -1,0 +1,209 @@
+"""What can be typed: the parser, and the text of ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .conversion_options import add_conversion_options
+from .outcome import STYLES
+
+_DESCRIPTION = """\
+Rewrite the source of PyTorch models so that every grouped convolution is a set
+of plain convolutions over slices of the channels, whose outputs are concatenated.
+The model is read, not run. Code goes to standard output or to files, what was
+done with each convolution, or why not, to standard error.
+
+Without a SOURCE, gencode generates what pyproject.toml configures.
+"""
+
+_EPILOG = """\
+examples:
+  gencode model.py                       print the split source
+  gencode model.py -o model_split.py     write it to a file
+  gencode - < model.py > model_split.py  read standard input
+  gencode models/ -o split/              write a directory anew, with all that is in it
+  gencode -i models/ train.py            rewrite files, and all of a directory, in place
+  gencode --check models/                fail if there is anything to split
+  gencode --diff models/                 show what would change
+  gencode --list models/                 list the grouped convolutions
+  gencode --check model.py -o model_split.py
+                                         fail if the output is not up to date
+  gencode                                generate what pyproject.toml configures
+  gencode --style loop model.py          an nn.ModuleList and a loop for each
+  gencode --style module model.py        change nothing but the constructions
+  gencode --templates mine/ model.py     with templates of your own
+  gencode --convert-checkpoint old.pt new.pt --model model_split.py:Net
+                                         write the original's weights for the split model
+
+exit status:
+  0    done, or nothing to do
+  1    only with --check: something would change
+  2    wrong usage: an unknown option, a faulty template or configuration file, a missing package
+  3    a grouped convolution was left unsplit, for the stated reason; all else is written
+  123  a file could not be read, parsed, converted or written; all others are
+
+  Where several apply, it is the first of 123, 3 and 1.
+
+comments in a source:
+  # gencode: skip         on a statement, above it, or at the top of the file: leave it as it is
+  # gencode: style=loop   likewise: write its convolutions in that style
+
+configuration, in the nearest pyproject.toml that has this table; the command line wins:
+  [tool.gencode]
+  style = "auto"                 also max-unroll, templates, checkpoint, norm, helper-module
+  exclude = ["legacy/"]
+  [[tool.gencode.generate]]      for gencode without a SOURCE; may be repeated
+  source = "model.py"            relative to pyproject.toml; both may be directories
+  output = "model_split.py"
+
+environment:
+  NO_COLOR  if set, --diff is not coloured on a terminal either
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser; what is not typed is None, or not set."""
+    made = argparse.ArgumentParser(
+        prog="gencode",
+        usage="gencode [SOURCE ...] [-o OUTPUT | -i] [--check] [--diff] [--list] [options]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "sources",
+        metavar="SOURCE",
+        nargs="*",
+        help="a file, or a directory for all the *.py in it; - for standard input",
+    )
+    made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    _add_destinations(made.add_argument_group("where the code goes"))
+    _add_styles(made.add_argument_group("how it is split"))
+    _add_selection(made.add_argument_group("for directories"))
+    add_conversion_options(made)
+    return made
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line, by default that of the process.
+
+    Raises:
+        SystemExit: with status 2 where it is faulty, after a message on standard error.
+    """
+    made = parser()
+    _offer_completion(made)
+    return made.parse_intermixed_args(arguments)
+
+
+def given(namespace: argparse.Namespace) -> dict[str, Any]:
+    """The options of a configuration that are typed."""
+    names = ("style", "max_unroll", "templates", "checkpoint", "norm", "exclude", "helper_module")
+    values = {name: getattr(namespace, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _add_destinations(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="OUTPUT",
+        help="write there; - for standard output, the default; a directory needs another one, and"
+        " several sources one that is there",
+    )
+    group.add_argument(
+        "-i", "--in-place", action="store_true", help="write each source over itself"
+    )
+    group.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; exit with 1 if something would change, with -o if OUTPUT would",
+    )
+    group.add_argument("--diff", action="store_true", help="write nothing; print what would change")
+    group.add_argument(
+        "--list",
+        action="store_true",
+        help="write nothing; print what would be done with each grouped convolution",
+    )
+    group.add_argument(
+        "--generated",
+        action="store_true",
+        help="generate what pyproject.toml configures, as without a SOURCE, and fail where it"
+        " configures nothing",
+    )
+
+
+def _add_styles(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--style",
+        choices=STYLES,
+        help="explicit, one attribute and one call a group; loop, an nn.ModuleList; module, a"
+        " helper around the construction, which is taken for what the others cannot write; auto,"
+        " explicit for few groups, loop for more, module for the rest (the default)",
+    )
+    group.add_argument(
+        "--max-unroll",
+        metavar="N",
+        type=_positive,
+        help="the most groups that auto writes out in explicit style (default: 4)",
+    )
+    group.add_argument(
+        "--templates",
+        metavar="DIR",
+        type=_directory,
+        help="take templates from this directory where it has them",
+    )
+    group.add_argument(
+        "--checkpoint",
+        action=argparse.BooleanOptionalAction,
+        help="whether what is written loads the weights of the original by their names there"
+        " (default: yes)",
+    )
+    group.add_argument(
+        "--norm",
+        action=argparse.BooleanOptionalAction,
+        help="whether a BatchNorm that follows a grouped convolution goes into the branches"
+        " (default: yes)",
+    )
+
+
+def _add_selection(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--exclude",
+        metavar="PATTERN",
+        action="append",
+        help="leave what it matches as it is; in gitignore's syntax, and may be repeated",
+    )
+    group.add_argument(
+        "--helper-module",
+        metavar="NAME",
+        help="write the helper that split sources need to this module, such as layers.splitting,"
+        " and import it, instead of having it in each of them",
+    )
+
+
+def _offer_completion(made: argparse.ArgumentParser) -> None:
+    """Have the shell complete what is typed, where argcomplete is installed and asks for it."""
+    if "_ARGCOMPLETE" in os.environ:
+        with suppress(ImportError):
+            import argcomplete
+
+            argcomplete.autocomplete(made)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1")
+    return int(text)
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a directory")
+    return path

@@ -1,0 +1,217 @@
+"""The ``[tool.gencode]`` and ``[tool.black]`` tables of pyproject.toml, and where they hold."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .files import FileError, absolute, read_bytes
+from .outcome import STYLES
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class ConfigError(Exception):
+    """A configuration file is faulty; the message names it and says how, in one line."""
+
+
+class Pair(NamedTuple):
+    """A source, or a directory of sources, and what is generated from it; absolute paths."""
+
+    source: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a pyproject.toml says of gencode.
+
+    Attributes:
+        directory: that of the file; None where there is no such file.
+        values: what each key but ``generate`` is set to, by the name of its option; paths are
+            absolute.
+        generate: the pairs to generate.
+    """
+
+    directory: Path | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    generate: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Project:
+    """A directory that has a pyproject.toml."""
+
+    file: Path
+    tools: Mapping[str, Any]
+
+    @cached_property
+    def black(self) -> Mapping[str, Any]:
+        return self._table("black") or {}
+
+    @cached_property
+    def config(self) -> Config | None:
+        table = self._table("gencode")
+        if table is None:
+            return None
+        try:
+            values = {key: _checked(key, value, self.file.parent) for key, value in table.items()}
+        except ValueError as error:
+            raise ConfigError(f"{self.file}: [tool.gencode]: {error}") from error
+        generate: Any = values.pop("generate", ())
+        options = {key.replace("-", "_"): value for key, value in values.items()}
+        return Config(self.file.parent, options, generate)
+
+    def _table(self, name: str) -> Mapping[str, Any] | None:
+        table = self.tools.get(name)
+        if table is not None and not isinstance(table, dict):
+            raise ConfigError(f"{self.file}: tool.{name} is not a table")
+        return table
+
+
+class Projects:
+    """Reads each pyproject.toml once.
+
+    Raises, in all its methods:
+        ConfigError: a file cannot be read, or is not TOML; or its table of gencode has an unknown
+            key, or one with a value that cannot be.
+    """
+
+    def __init__(self) -> None:
+        self._projects: dict[Path, _Project | None] = {}
+
+    def config(self, directory: Path) -> Config:
+        """The nearest ``[tool.gencode]`` table at or above a directory."""
+        found = (self._project(each) for each in (directory, *directory.parents))
+        configs = (project.config for project in found if project is not None)
+        return next((config for config in configs if config is not None), Config())
+
+    def black(self, directory: Path) -> Mapping[str, Any]:
+        """The ``[tool.black]`` table of the nearest pyproject.toml at or above a directory."""
+        found = (self._project(each) for each in (directory, *directory.parents))
+        project = next((each for each in found if each is not None), None)
+        return {} if project is None else project.black
+
+    def _project(self, directory: Path) -> _Project | None:
+        if directory not in self._projects:
+            self._projects[directory] = _read(directory / "pyproject.toml")
+        return self._projects[directory]
+
+
+def _read(file: Path) -> _Project | None:
+    if not os.path.lexists(file):
+        return None
+    try:
+        text = read_bytes(str(file)).decode("utf-8-sig")
+        # What has neither table is not ours to find fault with.
+        document = tomllib.loads(text) if "black" in text or "gencode" in text else {}
+    except FileError as error:
+        raise ConfigError(f"{file}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: is not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: {error}") from error
+    tools = document.get("tool", {})
+    return _Project(file, tools if isinstance(tools, dict) else {})
+
+
+def _checked(key: str, value: object, directory: Path) -> object:
+    """What a key is set to.
+
+    Raises:
+        ValueError: there is no such key, or it cannot have that value.
+    """
+    if key not in _KEYS:
+        raise ValueError(_unknown_key(key, list(_KEYS)))
+    try:
+        return _KEYS[key](value, directory)
+    except ValueError as error:
+        raise ValueError(f"{key} {error}") from error
+
+
+def _unknown_key(key: str, known: list[str]) -> str:
+    (nearest,) = get_close_matches(key, known, n=1, cutoff=0)
+    return f"there is no key {key}; did you mean {nearest}?"
+
+
+def _style(value: object, directory: Path) -> str:
+    if value not in STYLES:
+        raise ValueError(f"is one of {', '.join(STYLES)}, not {value!r}")
+    return str(value)
+
+
+def _number(value: object, directory: Path) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"is a number from 1, not {value!r}")
+    return value
+
+
+def _flag(value: object, directory: Path) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"is true or false, not {value!r}")
+    return value
+
+
+def _text(value: object, directory: Path) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"is a string, not {value!r}")
+    return value
+
+
+def _patterns(value: object, directory: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"is a list of patterns, not {value!r}")
+    return tuple(value)
+
+
+def _templates(value: object, directory: Path) -> Path:
+    path = directory / _text(value, directory)
+    if not path.is_dir():
+        raise ValueError(f"is a directory, which {value} is not")
+    return path
+
+
+def _pairs(value: object, directory: Path) -> tuple[Pair, ...]:
+    if not isinstance(value, list):
+        raise ValueError("is a list of tables: [[tool.gencode.generate]]")
+    pairs = tuple(_pair(each, directory) for each in value)
+    outputs = [each.output for each in pairs]
+    for pair in pairs:
+        if pair.output == pair.source:
+            raise ValueError(f"would write {pair.source.name} over itself")
+        if outputs.count(pair.output) > 1:
+            raise ValueError(f"writes {os.path.relpath(pair.output, directory)} twice")
+    return pairs
+
+
+def _pair(value: object, directory: Path) -> Pair:
+    if not isinstance(value, dict):
+        raise ValueError(f"is a list of tables with source and output, not of {value!r}")
+    for key in value:
+        if key not in Pair._fields:
+            raise ValueError(f"has a table that is faulty: {_unknown_key(key, [*Pair._fields])}")
+    for key in Pair._fields:
+        if not isinstance(value.get(key), str) or not value[key]:
+            raise ValueError(f"has a table without a path as {key}")
+    return Pair(*(absolute(directory / value[key]) for key in Pair._fields))
+
+
+_KEYS: Mapping[str, Callable[[object, Path], object]] = {
+    "style": _style,
+    "max-unroll": _number,
+    "templates": _templates,
+    "checkpoint": _flag,
+    "norm": _flag,
+    "exclude": _patterns,
+    "helper-module": _text,
+    "generate": _pairs,
+}

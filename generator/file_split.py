@@ -1,0 +1,90 @@
+"""Split one file: bytes in, bytes out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from .files import STDIN, decoded, read_bytes, write_atomically
+from .header import origin, with_header
+from .outcome import Options, Result
+from .pipeline import list_source, split_source
+
+
+@dataclass(frozen=True)
+class FileSplit:
+    """What splitting a file gave.
+
+    Attributes:
+        before: the bytes of the file.
+        after: those of the split source, in the same encoding; the same where nothing is split.
+        result: the text, what was done with each grouped convolution or why not, and warnings.
+    """
+
+    before: bytes
+    after: bytes
+    result: Result
+
+
+def split_file(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    options: Options | None = None,
+) -> FileSplit:
+    """Split the grouped convolutions of a model's file, as ``gencode source -o output`` does.
+
+    Args:
+        source: the file to read.
+        output: the file to write, as a whole or not at all; None to write nothing. Where something
+            is split it starts with a line that names the source, unless it is the source.
+        options: how to split; by default as the pyproject.toml files say that hold for the source.
+
+    Returns:
+        The bytes before and after, and what ``split_source`` gives.
+
+    Raises:
+        FileError: a file cannot be read, decoded or written.
+        SourceError: the source is not Python.
+        ConfigError: a pyproject.toml is faulty.
+        TemplateError: a template is faulty.
+    """
+    from .settings import Settings
+
+    path = os.fspath(source)
+    if options is None:
+        options = Settings({}).options(path)
+    split = split_path(path, options, "" if output is None else header_for(path, Path(output)))
+    if output is not None:
+        write_atomically(Path(output), split.after)
+    return split
+
+
+def header_for(path: str, target: Path) -> str:
+    """What the header of a file names as its source; empty where that is the file itself."""
+    same = path != STDIN and os.path.realpath(path) == os.path.realpath(target)
+    return "" if same else origin(path)
+
+
+def split_path(path: str, options: Options, source: str = "", only_list: bool = False) -> FileSplit:
+    """Read and split a file; nothing is written.
+
+    Args:
+        path: the file, or ``-`` for standard input.
+        options: how to split.
+        source: what the header is to name; empty for no header.
+        only_list: say what would be done, and leave the text as it is.
+
+    Raises:
+        FileError: it cannot be read or decoded, or its encoding cannot hold the new text.
+        SourceError: it is not Python.
+        TemplateError: a template is faulty.
+    """
+    data = read_bytes(path)
+    read = decoded(data)
+    result = (list_source if only_list else split_source)(read.text, options)
+    text = result.text
+    if source and text is not read.text:
+        name = source.encode(read.encoding, "replace").decode(read.encoding)
+        text = with_header(text, name)
+    return FileSplit(data, data if text is read.text else read.encoded(text), result)

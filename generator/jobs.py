@@ -1,0 +1,198 @@
+"""What is asked for, as a list of jobs: one for each path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from .file_split import header_for
+from .files import STDIN, UsageError, absolute, is_directory, read_bytes
+from .header import origin
+from .helper_module import HelperModule, helper_module
+from .outcome import Options
+from .pipeline import helper_source
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .tree import Entry, Kind, Tree
+
+_SEVERAL = "several sources: rewrite them with -i, or name a directory to write them to, with -o"
+_DEFAULTS = Options()
+Destination: TypeAlias = Literal["stdout", "itself", "file", "tree"]
+
+
+@dataclass(frozen=True)
+class HelperJob:
+    """A module that sources may turn out to import.
+
+    Attributes:
+        module: what it is called, and where it is.
+        output: the directory that it is to be written to.
+        options: how to write it.
+    """
+
+    module: HelperModule
+    output: Path
+    options: Options
+
+    @property
+    def target(self) -> Path:
+        """Its file."""
+        return self.output / self.module.place
+
+    @property
+    def source(self) -> bytes:
+        """What is to be in it."""
+        return helper_source(self.options).encode()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done about one path.
+
+    Attributes:
+        kind: ``"source"`` is a file to split; all else is as in a tree.
+        path: as typed; ``-`` for standard input.
+        destination: where the outcome belongs: on standard output, in the source itself, in a file,
+            or in a tree that mirrors another.
+        target: the file or directory that is; of no meaning for standard output.
+        options: how to split the source.
+        header: what the target is to name as its source; empty for nothing.
+        detail: of a link, what it is to point to; of others, what there is to say.
+        helper: what the source may come to import.
+    """
+
+    kind: Kind
+    path: str
+    destination: Destination
+    target: Path
+    options: Options = _DEFAULTS
+    header: str = ""
+    detail: str = ""
+    helper: HelperJob | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the outcome belongs, as messages have it."""
+        return "<stdout>" if self.destination == "stdout" else str(self.target)
+
+
+class JobMaker:
+    """Makes jobs of what a user types, or has configured.
+
+    Args:
+        settings: what holds for each file.
+        in_place: whether sources without an output are their own; if not, they have none.
+
+    Raises, in all its methods:
+        UsageError: what is asked for cannot be meant.
+        ConfigError: a configuration file is faulty.
+    """
+
+    def __init__(self, settings: Settings, in_place: bool) -> None:
+        self._settings = settings
+        self._in_place = in_place
+
+    def of_sources(self, sources: Sequence[str], output: str | None) -> list[Job]:
+        """The jobs for some files and directories, each file once."""
+        if len(sources) > 1 and output is None and not self._in_place:
+            raise UsageError(_SEVERAL)
+        if len(sources) == 1 or output is None:
+            each_output = dict.fromkeys(sources, output)
+        else:
+            each_output = _outputs_in(output, sources)
+        jobs = [job for path, place in each_output.items() for job in self._of(path, place)]
+        if output is not None:
+            return jobs
+        # The same file twice, whether by name and with its directory or through a link.
+        return list({os.path.realpath(job.path): job for job in reversed(jobs)}.values())[::-1]
+
+    def of_pairs(self, directory: Path) -> list[Job]:
+        """The jobs for the sources and outputs that are configured for a directory."""
+        pairs = self._settings.config(directory).generate
+        return [
+            job
+            for source, output in pairs
+            for job in self._of(os.path.relpath(source), os.path.relpath(output))
+        ]
+
+    def _of(self, path: str, output: str | None) -> Iterator[Job]:
+        if is_directory(path):
+            yield from self._of_directory(path, output)
+        else:
+            yield self._of_file(path, output)
+
+    def _of_file(self, path: str, output: str | None) -> Job:
+        destination: Destination
+        if output == STDIN or (output is None and (path == STDIN or not self._in_place)):
+            destination, target = "stdout", Path()
+        elif output is None:
+            destination, target = "itself", Path(path)
+        else:
+            destination, target = "file", Path(output)
+        if self._settings.is_excluded(path, os.curdir):
+            return Job("excluded", path, destination, target, detail="it is excluded")
+        header = header_for(path, target) if destination == "file" else ""
+        return Job("source", path, destination, target, self._settings.options(path), header)
+
+    def _of_directory(self, path: str, output: str | None) -> Iterator[Job]:
+        if output == STDIN or (output is None and not self._in_place):
+            raise UsageError(
+                f"{path} is a directory: name one to write it to, with -o, or rewrite it with -i"
+            )
+        root, target = Path(path), None if output is None else Path(output)
+        from .tree import Tree  # slow to import, and so only for a directory
+
+        try:
+            tree = Tree(root, target, partial(self._settings.is_excluded, root=path))
+        except OSError as error:
+            detail = f"cannot be read: {error.strerror}"
+            yield Job("unreadable", str(error.filename or path), "itself", root, detail=detail)
+            return
+        helper = self._helper(root, target or root)
+        for entry in tree.entries():
+            if entry.place.parts or not (target or root).is_dir():
+                yield self._of_entry(entry, tree, helper)
+
+    def _helper(self, root: Path, output: Path) -> HelperJob | None:
+        name = self._settings.helper_module(root)
+        if name is None:
+            return None
+        module = helper_module(name, root)
+        file = root / module.place
+        helper = HelperJob(module, output, self._settings.options(str(file)))
+        if file.is_file() and read_bytes(str(file)) != helper.source:
+            raise UsageError(f"--helper-module: {file} is there already, and is another module")
+        return helper
+
+    def _of_entry(self, entry: Entry, tree: Tree, helper: HelperJob | None) -> Job:
+        path = str(entry.path)
+        is_own = tree.output is None
+        target = (tree.output or tree.root) / entry.place
+        destination: Destination = "itself" if is_own else "tree"
+        if entry.kind != "source":
+            return Job(entry.kind, path, destination, target, detail=entry.detail)
+        options = self._settings.options(path)
+        if helper is not None:
+            if entry.place == helper.module.place:
+                return Job("file", path, destination, target)
+            options = replace(options, helper_module=helper.module.imported_by(entry.place))
+        header = "" if is_own else origin(path)
+        return Job("source", path, destination, target, options, header, helper=helper)
+
+
+def _outputs_in(directory: str, sources: Sequence[str]) -> dict[str, str]:
+    """Where each of several sources belongs in a directory, as ``cp`` has it."""
+    if directory == STDIN or STDIN in sources or not is_directory(directory):
+        raise UsageError(_SEVERAL)
+    outputs = {path: str(Path(directory, absolute(path).name)) for path in sources}
+    taken: dict[str, str] = {}
+    for path, output in outputs.items():
+        if output in taken:
+            raise UsageError(f"{taken[output]} and {path} would both be written to {output}")
+        taken[output] = path
+    return outputs

@@ -1,0 +1,121 @@
+"""Do jobs: split, deliver, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from .batch import Outcome, split_all
+from .delivery import Delivered, Delivery
+from .file_split import FileSplit
+from .files import FileError, read_bytes, shown
+from .jobs import HelperJob, Job
+from .outcome import SourceError
+from .progress import progress
+from .report import Report
+
+
+class Run:
+    """Does jobs, one after the other; what fails with one of them is said, and the others go on.
+
+    Args:
+        delivery: takes what comes of each.
+        report: is told of everything.
+    """
+
+    def __init__(self, delivery: Delivery, report: Report) -> None:
+        self._delivery = delivery
+        self._report = report
+        self._helpers: dict[Path, HelperJob] = {}
+        self._lost: set[Path] = set()
+
+    def do(self, jobs: Sequence[Job]) -> None:
+        """Do some jobs.
+
+        Raises:
+            TemplateError: a template is faulty; nothing more is done.
+        """
+        sources = [job for job in jobs if job.kind == "source"]
+        outcomes = split_all(sources, only_list=self._delivery.only_lists)
+        with progress(len(sources)) as advance:
+            for job in jobs:
+                outcome = next(outcomes) if job.kind == "source" else None
+                with self._reporting(job.place):
+                    self._do(job, outcome)
+                if outcome is not None:
+                    advance()
+        for target, helper in self._helpers.items():
+            with self._reporting(str(target)):
+                self._report.delivered(str(target), self._delivery.helper(helper))
+
+    def _do(self, job: Job, outcome: Outcome | None) -> None:
+        if not self._lost.isdisjoint(job.target.parents):
+            self._report.left_out("failed")  # its directory, which cannot be made, was named
+        elif outcome is None:
+            self._other(job)
+        else:
+            self._source(job, outcome)
+
+    @contextmanager
+    def _reporting(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except FileError as error:
+            self._report.failure(shown(error.path) if error.path else path, str(error))
+
+    def _source(self, job: Job, outcome: Outcome) -> None:
+        if isinstance(outcome, FileSplit):
+            self._deliver(job, outcome.before, outcome.after)
+            self._report.result(job.path, outcome.result)
+            if job.helper is not None and outcome.result.imports_helper:
+                self._helpers[job.helper.target] = job.helper
+            return
+        if isinstance(outcome, SourceError):
+            self._report.source_error(job.path, outcome)
+        else:
+            self._report.failure(shown(job.path), str(outcome))
+        is_unreadable = isinstance(outcome, FileError) and outcome.path
+        if job.destination == "tree" and not is_unreadable:
+            self._said(job, self._delivery.file(job))
+
+    def _other(self, job: Job) -> None:
+        report, delivery = self._report, self._delivery
+        match job.kind:
+            case "ignored":
+                report.left_out("ignored")
+            case "special":
+                report.skipped(job.path, "it is neither a file nor a directory")
+            case "unreadable":
+                report.failure(job.path, job.detail)
+            case "excluded":
+                self._excluded(job)
+            case _ if job.destination == "itself":
+                pass  # what else a tree holds is none of a rewriting's business
+            case "directory":
+                self._directory(job)
+            case "link":
+                self._said(job, delivery.link(job))
+            case _:
+                self._said(job, delivery.file(job))
+
+    def _directory(self, job: Job) -> None:
+        try:
+            self._delivery.directory(job)
+        except FileError:
+            self._lost.add(job.target)
+            raise
+
+    def _excluded(self, job: Job) -> None:
+        self._report.left_out("excluded")
+        if job.detail:
+            self._report.skipped(shown(job.path), job.detail)
+        if job.destination != "itself":
+            data = read_bytes(job.path)
+            self._deliver(job, data, data)
+
+    def _deliver(self, job: Job, before: bytes, after: bytes) -> None:
+        self._said(job, self._delivery.source(job, before, after))
+
+    def _said(self, job: Job, delivered: Delivered | None) -> None:
+        self._report.delivered(job.place, delivered)
