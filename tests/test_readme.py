@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import indent
 
@@ -96,6 +99,58 @@ def test_the_exit_statuses_and_examples_are_those_of_the_help(capsys) -> None:
         assert f"| {number} | {meaning.strip()} |" in README
     for line in shown.partition("examples:\n")[2].partition("\n\n")[0].splitlines():
         assert line.strip() in README
+
+
+def commands() -> list[str]:
+    """The commands of the section on usage, without what is said of them."""
+    usage = README.partition("## Usage\n")[2].partition("```")[0]
+    return re.findall(r"^    (gencode.*?)(?:  .*)?$", usage, re.MULTILINE)
+
+
+WRITTEN = {
+    "gencode model.py -o model_split.py": {"model_split.py"},
+    "gencode - < model.py > model_split.py": {"model_split.py"},
+    "gencode models/ -o split/": {"split/net.py"},
+    "gencode -i models/ train.py": {"models/net.py", "train.py"},
+    "gencode": {"model_split.py"},
+    "gencode --convert-checkpoint old.pt new.pt --model model_split.py:Net": {"new.pt"},
+}
+
+
+@pytest.mark.parametrize("command", commands())
+def test_the_commands_do_what_is_said(command: str, tmp_path: Path) -> None:
+    source = (ROOT / "tests/zoo/grouped_1d.py").read_text("utf-8")
+    for name in ("model.py", "train.py", "models/net.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(source)
+    shutil.copytree(ROOT / "templates", tmp_path / "mine")
+    pairs = '[[tool.gencode.generate]]\nsource = "model.py"\noutput = "model_split.py"\n'
+    (tmp_path / "pyproject.toml").write_text(pairs)
+    if "--convert-checkpoint" in command:
+        save_a_checkpoint(tmp_path)
+    before = contents(tmp_path)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    line = command.replace(":Net", ":GroupedConv1d")
+    done = subprocess.run(line, shell=True, cwd=tmp_path, env=environment, capture_output=True)
+    assert done.returncode == ("--check" in command.split()), done.stderr
+    now = contents(tmp_path)
+    assert {each for each in now if now[each] != before.get(each)} == WRITTEN.get(command, set())
+    assert bool(done.stdout) is (command not in WRITTEN and "--check" not in command.split())
+
+
+def save_a_checkpoint(directory: Path) -> None:
+    """Write a split model, and what its original would hold."""
+    torch = pytest.importorskip("torch")
+    gencode.split_file(directory / "model.py", directory / "model_split.py")
+    namespace: dict = {}
+    exec((directory / "model.py").read_text(), namespace)
+    torch.save(namespace["GroupedConv1d"]().state_dict(), directory / "old.pt")
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """All files below a directory but Python's own."""
+    files = (each for each in directory.rglob("*") if each.is_file() and each.suffix != ".pyc")
+    return {each.relative_to(directory).as_posix(): each.read_bytes() for each in files}
 
 
 def test_the_configuration_has_every_key(tmp_path: Path, monkeypatch) -> None:
