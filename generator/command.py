@@ -18,7 +18,7 @@ from .config import ConfigError
 from .conversion_options import Conversion, conversion_of
 from .delivery import Comparing, Delivery, Listing, Writing
 from .extras import needing
-from .files import STDIN, UsageError, is_directory, shown
+from .files import STDIN, FileError, UsageError, is_directory, shown
 from .jobs import JobMaker
 from .outcome import TemplateError
 from .report import Report, Status
@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(asked, is_dry, report)
     except (TemplateError, ConfigError, UsageError) as error:
         return report.wrong_usage(str(error))
+    except FileError as error:
+        return report.failure(shown(error.path), str(error))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT  # what a shell says of a command that was interrupted
 

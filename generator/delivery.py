@@ -27,7 +27,7 @@ _PERMISSIONS = 0o777
 
 
 class Delivery(Protocol):
-    """Takes what comes of each job, and says what became of it.
+    """Takes what comes of each job, and says what became of it, where that is to be counted.
 
     Raises, in all its methods:
         FileError: something cannot be read or written.
@@ -91,10 +91,9 @@ class Writing:
         """Make a directory."""
         put_directory(job.target)
 
-    def helper(self, helper: HelperJob) -> Delivered:
+    def helper(self, helper: HelperJob) -> None:
         """Write a module, and the packages that it is in."""
         helper.module.write(helper.output, helper.source)
-        return "written"
 
 
 class Listing:

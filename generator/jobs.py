@@ -20,7 +20,6 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .tree import Entry, Kind, Tree
 
-_SEVERAL = "several sources: rewrite them with -i, or name a directory to write them to, with -o"
 _DEFAULTS = Options()
 Destination: TypeAlias = Literal["stdout", "itself", "file", "tree"]
 
@@ -100,7 +99,8 @@ class JobMaker:
     def of_sources(self, sources: Sequence[str], output: str | None) -> list[Job]:
         """The jobs for some files and directories, each file once."""
         if len(sources) > 1 and output is None and not self._in_place:
-            raise UsageError(_SEVERAL)
+            hint = "rewrite them with -i, or name a directory to write them to, with -o"
+            raise UsageError(f"several sources: {hint}")
         if len(sources) == 1 or output is None:
             each_output = dict.fromkeys(sources, output)
         else:
@@ -108,8 +108,7 @@ class JobMaker:
         jobs = [job for path, place in each_output.items() for job in self._of(path, place)]
         if output is not None:
             return jobs
-        # The same file twice, whether by name and with its directory or through a link.
-        return list({os.path.realpath(job.path): job for job in reversed(jobs)}.values())[::-1]
+        return list({_identity(job): job for job in reversed(jobs)}.values())[::-1]
 
     def of_pairs(self, directory: Path) -> list[Job]:
         """The jobs for the sources and outputs that are configured for a directory."""
@@ -185,10 +184,17 @@ class JobMaker:
         return Job("source", path, destination, target, options, header, helper=helper)
 
 
+def _identity(job: Job) -> str:
+    """The same for two jobs that would rewrite one file, named twice or through a link."""
+    return os.path.realpath(job.path) if job.kind == "source" else job.path
+
+
 def _outputs_in(directory: str, sources: Sequence[str]) -> dict[str, str]:
     """Where each of several sources belongs in a directory, as ``cp`` has it."""
-    if directory == STDIN or STDIN in sources or not is_directory(directory):
-        raise UsageError(_SEVERAL)
+    if not is_directory(directory):
+        raise UsageError(f"{directory} is not a directory, which several sources need")
+    if STDIN in sources:
+        raise UsageError("standard input has no name in a directory")
     outputs = {path: str(Path(directory, absolute(path).name)) for path in sources}
     taken: dict[str, str] = {}
     for path, output in outputs.items():

@@ -85,7 +85,7 @@ class Run:
             case "ignored":
                 report.left_out("ignored")
             case "special":
-                report.skipped(job.path, "it is neither a file nor a directory")
+                report.skipped(job.path, job.detail)
             case "unreadable":
                 report.failure(job.path, job.detail)
             case "excluded":

@@ -24,10 +24,10 @@ class Entry:
 
     Attributes:
         kind: ``"source"`` is a file to split, ``"excluded"`` one that is not to be, ``"file"`` any
-            other; ``"special"`` is neither a file nor a directory.
+            other; ``"special"`` is what cannot be dealt with.
         path: where it is, as the user would type it.
         place: where it belongs in the mirrored tree.
-        detail: of a link, what it is to point to; of what is unreadable, the reason.
+        detail: of a link, what it is to point to; of what is special or unreadable, why.
     """
 
     kind: Kind
@@ -102,9 +102,11 @@ class Tree:
             return None
         if is_ignored(found.levels, names, path.is_dir() and not is_link):
             return Entry("ignored", path, place)
-        if is_link and (self._output is None or not path.exists()):
+        if is_link and not path.exists():
             return Entry("link", path, place, str(path.readlink()))
         real = path.resolve()
+        if is_link and self._output is None:
+            return self._link_in_place(found, real)
         if (path / "pyvenv.cfg").exists():
             return None
         if self._output is not None and real.is_relative_to(self._output):
@@ -114,7 +116,17 @@ class Tree:
             self._places[real] = place
         elif first != place:
             return Entry("link", path, place, os.path.relpath(first, place.parent))
-        return Entry(self._kind(path, place), path, place)
+        kind = self._kind(path)
+        detail = "it is neither a file nor a directory" if kind == "special" else ""
+        return Entry(kind, path, place, detail)
+
+    def _link_in_place(self, found: _Found, real: Path) -> Entry:
+        """A link that is not followed: what it points to is split by itself, or is not to be."""
+        is_outside = not real.is_relative_to(os.path.realpath(self.root))
+        if is_outside and self._kind(found.path) in ("directory", "source"):
+            detail = "it is a link to what is outside of the directory"
+            return Entry("special", found.path, found.place, detail)
+        return Entry("link", found.path, found.place)
 
     def _first_place(self, real: Path) -> PurePath | None:
         """Where a path is in the tree, if it has been met there or is below what has been."""
@@ -123,7 +135,7 @@ class Tree:
                 return self._places[each] / real.relative_to(each)
         return None
 
-    def _kind(self, path: Path, place: PurePath) -> Kind:
+    def _kind(self, path: Path) -> Kind:
         if path.is_dir():
             return "directory"
         if not path.is_file():
