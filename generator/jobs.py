@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .file_split import header_for
-from .files import STDIN, UsageError, absolute, is_directory, read_bytes
+from .files import STDIN, STDOUT, FileError, UsageError, absolute, is_directory, read_bytes
 from .header import origin
 from .helper_module import HelperModule, helper_module
 from .outcome import Options
@@ -78,7 +78,7 @@ class Job:
     @property
     def place(self) -> str:
         """Where the outcome belongs, as messages have it."""
-        return "<stdout>" if self.destination == "stdout" else str(self.target)
+        return STDOUT if self.destination == "stdout" else str(self.target)
 
 
 class JobMaker:
@@ -109,7 +109,10 @@ class JobMaker:
         if output is not None:
             return jobs
         # The same file twice, whether by name and with its directory or through a link.
-        return list({os.path.realpath(job.path): job for job in reversed(jobs)}.values())[::-1]
+        once: dict[tuple[str, str], Job] = {}
+        for job in jobs:
+            once.setdefault((job.kind, os.path.realpath(job.path)), job)
+        return list(once.values())
 
     def of_pairs(self, directory: Path) -> list[Job]:
         """The jobs for the sources and outputs that are configured for a directory."""
@@ -117,7 +120,7 @@ class JobMaker:
         return [
             job
             for source, output in pairs
-            for job in self._of(os.path.relpath(source), os.path.relpath(output))
+            for job in self._of(_relative(source), _relative(output))
         ]
 
     def _of(self, path: str, output: str | None) -> Iterator[Job]:
@@ -165,7 +168,11 @@ class JobMaker:
         module = helper_module(name, root)
         file = root / module.place
         helper = HelperJob(module, output, self._settings.options(str(file)))
-        if file.is_file() and read_bytes(str(file)) != helper.source:
+        try:
+            is_other = file.is_file() and read_bytes(str(file)) != helper.source
+        except FileError as error:
+            raise UsageError(f"--helper-module: {file} {error}") from error
+        if is_other:
             raise UsageError(f"--helper-module: {file} is there already, and is another module")
         return helper
 
@@ -183,6 +190,12 @@ class JobMaker:
             options = replace(options, helper_module=helper.module.imported_by(entry.place))
         header = "" if is_own else origin(path)
         return Job("source", path, destination, target, options, header, helper=helper)
+
+
+def _relative(path: Path) -> str:
+    """A path as a user would type it here."""
+    relative = os.path.relpath(path)
+    return os.path.join(os.curdir, relative) if relative == STDIN else relative  # noqa: PTH118
 
 
 def _outputs_in(directory: str, sources: Sequence[str]) -> dict[str, str]:
