@@ -158,7 +158,8 @@ class JobMaker:
             return
         helper = self._helper(root, target or root)
         for entry in tree.entries():
-            if entry.place.parts or not (target or root).is_dir():
+            is_there = entry.kind == "directory" and (target or root).is_dir()
+            if entry.place.parts or not is_there:
                 yield self._of_entry(entry, tree, helper)
 
     def _helper(self, root: Path, output: Path) -> HelperJob | None:
