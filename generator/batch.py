@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from .file_split import FileSplit, split_path
 from .files import FileError
 from .jobs import Job
 from .outcome import SourceError
+from .signals import leave_interrupts_to_the_parent
 
 Outcome: TypeAlias = FileSplit | FileError | SourceError
 
@@ -21,15 +21,17 @@ _WORTHWHILE = 1_500_000  # bytes; measured over the files of timm and torchvisio
 _CHUNK = 4
 
 
-def split_all(jobs: Sequence[Job], only_list: bool) -> Iterator[Outcome]:
+def split_all(jobs: Sequence[Job], only_list: bool) -> Generator[Outcome]:
     """What splitting each of some sources gives, in their order.
+
+    No more is split once it is closed.
 
     Raises:
         TemplateError: a template is faulty; nothing more is split.
     """
     split = partial(_split, only_list=only_list)
     workers = min(_processors(), len(jobs)) if _size(jobs) > _WORTHWHILE else 1
-    return map(split, jobs) if workers < 2 else _in_processes(split, jobs, workers)
+    yield from map(split, jobs) if workers < 2 else _in_processes(split, jobs, workers)
 
 
 def _split(job: Job, only_list: bool) -> Outcome:
@@ -45,7 +47,7 @@ def _in_processes(split: partial[Outcome], jobs: Sequence[Job], workers: int) ->
     from concurrent.futures.process import BrokenProcessPool
 
     done = 0
-    executor = ProcessPoolExecutor(workers, initializer=_leave_interrupts_to_the_parent)
+    executor = ProcessPoolExecutor(workers, initializer=leave_interrupts_to_the_parent)
     try:
         for outcome in executor.map(split, jobs, chunksize=_CHUNK):
             yield outcome
@@ -55,10 +57,6 @@ def _in_processes(split: partial[Outcome], jobs: Sequence[Job], workers: int) ->
             yield FileError("is not split: a process that was at it, or at another, ended abruptly")
     finally:
         executor.shutdown(cancel_futures=True)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _processors() -> int:

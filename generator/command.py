@@ -6,26 +6,21 @@ import argparse
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
-from typing import NoReturn
+from collections.abc import Sequence
 
 from .command_line import given, parsed, parser
 from .config import ConfigError
 from .conversion_options import Conversion, conversion_of
 from .delivery import Comparing, Delivery, Listing, Writing
 from .extras import needing
-from .files import STDIN, FileError, UsageError, is_directory, shown
+from .files import STDIN, UsageError, absolute, is_directory, shown
 from .jobs import JobMaker
 from .outcome import TemplateError
 from .report import Report, Status
 from .run import Run
 from .settings import Settings
+from .signals import ended_in_order
 
-_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _PAIRS = "[[tool.gencode.generate]] in pyproject.toml"
 _NOTHING_CONFIGURED = f"there is nothing to generate: no {_PAIRS}"
 _NOTHING_ASKED = f"name a SOURCE to split, or what to generate, as {_PAIRS}; see gencode --help"
@@ -43,15 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     will_split = is_dry and bool(asked.sources) and asked.output is None
     report = Report(sys.stderr, will_split, checks=asked.check, lists=asked.list)
     try:
-        with _ended_in_order():
+        with ended_in_order():
             conversion = conversion_of(asked, parser().parse_args([]))
             if conversion is not None:
                 return _convert(conversion, report)
             return _run(asked, is_dry, report)
     except (TemplateError, ConfigError, UsageError) as error:
         return report.wrong_usage(str(error))
-    except FileError as error:
-        return report.failure(shown(error.path), str(error))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT  # what a shell says of a command that was interrupted
 
@@ -65,13 +58,15 @@ def _convert(asked: Conversion, report: Report) -> Status:
 
 def _run(asked: argparse.Namespace, is_dry: bool, report: Report) -> Status:
     _check(asked)
-    maker = JobMaker(Settings(given(asked)), in_place=asked.in_place or is_dry)
+    # What is configured to be generated is, even where what is rewritten in place excludes it.
+    values = given(asked) if asked.sources else {"exclude": (), **given(asked)}
+    maker = JobMaker(Settings(values), in_place=asked.in_place or is_dry)
     if asked.sources:
         jobs = maker.of_sources(asked.sources, asked.output)
     elif asked.in_place:
         jobs = []
     else:
-        jobs = maker.of_pairs(Path.cwd())
+        jobs = maker.of_pairs(absolute(os.curdir))
         if not jobs and (asked.generated or not is_dry):
             raise UsageError(_NOTHING_CONFIGURED if asked.generated else _NOTHING_ASKED)
     Run(_delivery(asked, is_dry), report).do(jobs)
@@ -107,21 +102,3 @@ def _delivery(asked: argparse.Namespace, is_dry: bool) -> Delivery:
         return Listing()
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     return Comparing(asked.diff, in_colour=is_terminal and not os.environ.get("NO_COLOR"))
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Have a signal to end run what an exception runs, so that no temporary file is left."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # where handlers cannot be set
-        return
-    before = {each: signal.signal(each, _end) for each in _ENDING}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)

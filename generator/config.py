@@ -162,7 +162,7 @@ def _flag(value: object, directory: Path) -> bool:
 
 
 def _text(value: object, directory: Path) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"is a string, not {value!r}")
     return value
 
@@ -200,7 +200,8 @@ def _pair(value: object, directory: Path) -> Pair:
         if key not in Pair._fields:
             raise ValueError(f"has a table that is faulty: {_unknown_key(key, [*Pair._fields])}")
     for key in Pair._fields:
-        if not isinstance(value.get(key), str) or not value[key]:
+        path = value.get(key)
+        if not isinstance(path, str) or not path or "\0" in path:
             raise ValueError(f"has a table without a path as {key}")
     return Pair(*(absolute(directory / value[key]) for key in Pair._fields))
 

@@ -161,7 +161,10 @@ class Comparing:
         return self._compared(helper.target, helper.source)
 
     def _compared(self, target: Path, after: bytes) -> Delivered:
-        before = read_bytes(str(target)) if os.path.lexists(target) else None
+        before = None
+        if os.path.lexists(target):
+            with reading(str(target)):
+                before = target.read_bytes()
         self._show(before, after, str(target))
         if before is None:
             return "missing"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import diff_bytes, unified_diff
 
 _NO_LINE_END = b"\\ No newline at end of file"
+_ODD_IN_NAMES = re.compile(rb'[\x00-\x1f"\\\x7f]')
 _COLOURS = {b"---": b"1", b"+++": b"1", b"@@": b"36", b"+": b"32", b"-": b"31"}
 
 
@@ -17,7 +19,7 @@ def difference(before: bytes | None, after: bytes, name: str) -> bytes:
         after: what there would be.
         name: of the file.
     """
-    named = name.encode("utf-8", "surrogateescape")
+    named = _quoted(name.encode("utf-8", "surrogateescape"))
     lines = diff_bytes(
         unified_diff,
         _lines(before or b""),
@@ -26,6 +28,13 @@ def difference(before: bytes | None, after: bytes, name: str) -> bytes:
         named,
     )
     return b"".join(_ended(lines))
+
+
+def _quoted(name: bytes) -> bytes:
+    """A name as git writes it, so that it is read as a whole."""
+    if not _ODD_IN_NAMES.search(name):
+        return name + (b"\t" if b" " in name else b"")
+    return b'"%s"' % _ODD_IN_NAMES.sub(lambda found: b"\\%03o" % found[0][0], name)
 
 
 def coloured(diff: bytes) -> bytes:

@@ -85,6 +85,7 @@ def split_path(path: str, options: Options, source: str = "", only_list: bool = 
     result = (list_source if only_list else split_source)(read.text, options)
     text = result.text
     if source and text is not read.text:
-        name = source.encode(read.encoding, "replace").decode(read.encoding)
-        text = with_header(text, name)
+        if not read.encoding.startswith("utf-8"):  # what is above a cookie is to be ASCII
+            source = source.encode("ascii", "replace").decode()
+        text = with_header(text, source)
     return FileSplit(data, data if text is read.text else read.encoded(text), result)

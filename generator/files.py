@@ -18,13 +18,14 @@ from typing import BinaryIO
 from .progress import above_progress
 
 STDIN = "-"
+STDOUT = "<stdout>"
 
 
 class FileError(Exception):
     """A file cannot be read, decoded or written; the message says why, in one line.
 
     Attributes:
-        path: of the file, where it is one that could not be read; else empty.
+        path: of the file, unless that is the one to be written: empty.
     """
 
     def __init__(self, message: str, path: str = "") -> None:
@@ -37,8 +38,15 @@ class UsageError(Exception):
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:
-    """A path from the root, with its links as they are, which ``Path.resolve`` follows."""
-    return Path(os.path.abspath(path))  # noqa: PTH100
+    """A path from the root, with its links as they are, which ``Path.resolve`` follows.
+
+    Raises:
+        UsageError: it is relative to a directory that is gone.
+    """
+    try:
+        return Path(os.path.abspath(path))  # noqa: PTH100
+    except FileNotFoundError as error:
+        raise UsageError("the working directory is gone") from error
 
 
 def shown(path: str) -> str:
@@ -133,7 +141,7 @@ def write_to_stdout(data: bytes) -> None:
         FileError: it cannot be written.
     """
     if sys.stdout is None:
-        raise FileError("cannot be written: it is closed")
+        raise FileError("cannot be written: it is closed", STDOUT)
     try:
         with above_progress():
             sys.stdout.buffer.write(data)
@@ -142,7 +150,7 @@ def write_to_stdout(data: bytes) -> None:
         # What is left in the buffer must not be met again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            raise FileError(f"cannot be written: {_reason(error)}") from error
+            raise FileError(f"cannot be written: {_reason(error)}", STDOUT) from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -181,7 +189,7 @@ def put_file(target: Path, source: BinaryIO, mode: int) -> None:
             Path(name).chmod(stat.S_IMODE(mode))
             Path(name).replace(target)
         except BaseException:
-            Path(name).unlink()
+            Path(name).unlink(missing_ok=True)  # it may have been put there already
             raise
 
 

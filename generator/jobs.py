@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .file_split import header_for
-from .files import STDIN, UsageError, absolute, is_directory, read_bytes
+from .files import STDIN, STDOUT, FileError, UsageError, absolute, is_directory, read_bytes
 from .header import origin
 from .helper_module import HelperModule, helper_module
 from .outcome import Options
@@ -77,7 +77,7 @@ class Job:
     @property
     def place(self) -> str:
         """Where the outcome belongs, as messages have it."""
-        return "<stdout>" if self.destination == "stdout" else str(self.target)
+        return STDOUT if self.destination == "stdout" else str(self.target)
 
 
 class JobMaker:
@@ -108,7 +108,11 @@ class JobMaker:
         jobs = [job for path, place in each_output.items() for job in self._of(path, place)]
         if output is not None:
             return jobs
-        return list({_identity(job): job for job in reversed(jobs)}.values())[::-1]
+        # The same file twice, whether by name and with its directory or through a link.
+        once: dict[tuple[str, str], Job] = {}
+        for job in jobs:
+            once.setdefault((job.kind, os.path.realpath(job.path)), job)
+        return list(once.values())
 
     def of_pairs(self, directory: Path) -> list[Job]:
         """The jobs for the sources and outputs that are configured for a directory."""
@@ -116,7 +120,7 @@ class JobMaker:
         return [
             job
             for source, output in pairs
-            for job in self._of(os.path.relpath(source), os.path.relpath(output))
+            for job in self._of(_relative(source), _relative(output))
         ]
 
     def _of(self, path: str, output: str | None) -> Iterator[Job]:
@@ -154,7 +158,8 @@ class JobMaker:
             return
         helper = self._helper(root, target or root)
         for entry in tree.entries():
-            if entry.place.parts or not (target or root).is_dir():
+            is_there = entry.kind == "directory" and (target or root).is_dir()
+            if entry.place.parts or not is_there:
                 yield self._of_entry(entry, tree, helper)
 
     def _helper(self, root: Path, output: Path) -> HelperJob | None:
@@ -164,7 +169,11 @@ class JobMaker:
         module = helper_module(name, root)
         file = root / module.place
         helper = HelperJob(module, output, self._settings.options(str(file)))
-        if file.is_file() and read_bytes(str(file)) != helper.source:
+        try:
+            is_other = file.is_file() and read_bytes(str(file)) != helper.source
+        except FileError as error:
+            raise UsageError(f"--helper-module: {file} {error}") from error
+        if is_other:
             raise UsageError(f"--helper-module: {file} is there already, and is another module")
         return helper
 
@@ -184,9 +193,10 @@ class JobMaker:
         return Job("source", path, destination, target, options, header, helper=helper)
 
 
-def _identity(job: Job) -> str:
-    """The same for two jobs that would rewrite one file, named twice or through a link."""
-    return os.path.realpath(job.path) if job.kind == "source" else job.path
+def _relative(path: Path) -> str:
+    """A path as a user would type it here."""
+    relative = os.path.relpath(path)
+    return os.path.join(os.curdir, relative) if relative == STDIN else relative  # noqa: PTH118
 
 
 def _outputs_in(directory: str, sources: Sequence[str]) -> dict[str, str]:

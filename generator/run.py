@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from .batch import Outcome, split_all
@@ -37,8 +37,8 @@ class Run:
             TemplateError: a template is faulty; nothing more is done.
         """
         sources = [job for job in jobs if job.kind == "source"]
-        outcomes = split_all(sources, only_list=self._delivery.only_lists)
-        with progress(len(sources)) as advance:
+        splitting = split_all(sources, only_list=self._delivery.only_lists)
+        with closing(splitting) as outcomes, progress(len(sources)) as advance:
             for job in jobs:
                 outcome = next(outcomes) if job.kind == "source" else None
                 with self._reporting(job.place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -79,7 +80,7 @@ class Settings:
 
 def _directory_of(path: str) -> Path:
     """The absolute directory of a file, links not resolved."""
-    return Path.cwd() if path == STDIN else absolute(path).parent
+    return absolute(os.curdir) if path == STDIN else absolute(path).parent
 
 
 @cache

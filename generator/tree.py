@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -136,9 +137,10 @@ class Tree:
         return None
 
     def _kind(self, path: Path) -> Kind:
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             return "directory"
-        if not path.is_file():
+        if not stat.S_ISREG(mode):
             return "special"
         if not path.name.endswith(".py"):
             return "file"

@@ -1,0 +1,193 @@
+"""The exit status of every outcome in every mode, with what is then where."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import gencode
+from gencode.command import main
+from sources import BOTH, BROKEN, GROUPED, PLAIN, UNSPLIT, on_disk, write
+
+MODES = {
+    "stdout": ["model.py"],
+    "-o": ["model.py", "-o", "out.py"],
+    "-i": ["-i", "model.py"],
+    "check": ["--check", "model.py"],
+    "diff": ["--diff", "model.py"],
+    "list": ["--list", "model.py"],
+    "-o check": ["--check", "model.py", "-o", "out.py"],
+    "-o diff": ["--diff", "model.py", "-o", "out.py"],
+    "-o list": ["--list", "model.py", "-o", "out.py"],
+    "-i check": ["-i", "--check", "model.py"],
+    "-i diff": ["-i", "--diff", "model.py"],
+    "stdin": ["-"],
+    "stdin check": ["--check", "-"],
+    "stdin list": ["--list", "-"],
+}
+CHECKS = ("check", "-o check", "-i check", "stdin check")
+SOURCES = {
+    "clean": PLAIN,
+    "changed": GROUPED,
+    "unsplit": UNSPLIT,
+    "both": BOTH,
+    "syntax": BROKEN,
+    "missing": None,
+    "unwritable": GROUPED,
+    "usage": GROUPED,
+    "config": GROUPED,
+    "template": GROUPED,
+}
+SAID = {
+    "clean": "no grouped convolutions",
+    "changed": "grouped convolutions: 1 ",
+    "unsplit": "grouped convolutions: 1 not split",
+    "both": ", 1 not split",
+    "syntax": ":2:20: invalid syntax",
+    "missing": " cannot be read: ",
+    "unwritable": " cannot be written: ",
+    "usage": "gencode: error: argument --max-unroll: 0 is not a number from 1",
+    "config": "pyproject.toml: [tool.gencode]: there is no key stlye; did you mean style?",
+    "template": "gencode: template explicit.py.jinja line 1: ",
+}
+FULL = "<stdout>: cannot be written: No space left on device"
+UNWRITABLE = {
+    "-o": "out.py: cannot be written: Permission denied",
+    "-i": "model.py: cannot be written: Permission denied",
+}
+MORE = {"usage": ["--max-unroll", "0"], "template": ["--templates", "mine"]}
+
+
+def expected_status(source: str, mode: str) -> int:
+    if source in ("usage", "config"):
+        return 2
+    if source == "template" and "list" not in mode:  # which looks at none
+        return 2
+    if source in ("syntax", "missing") or (source == "unwritable" and mode not in CHECKS):
+        return 123  # what --diff and --list print is written too
+    if source in ("unsplit", "both"):
+        return 3
+    if mode in CHECKS:
+        # The output, which is there, is another one than that of any source.
+        return 0 if source == "clean" and mode != "-o check" else 1
+    return 0
+
+
+class Full:
+    """A standard output that cannot be written to."""
+
+    def __init__(self) -> None:
+        self.buffer = self
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    def fileno(self) -> int:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("mode", MODES)
+def test_status(source: str, mode: str, tmp_path: Path, monkeypatch, capsysbinary) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = SOURCES[source]
+    write({"out.py": "before", "mine/explicit.py.jinja": "{%"})
+    if before is not None:
+        write({"model.py": before})
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(before.encode())))
+    else:
+        monkeypatch.setattr(sys, "stdin", None)
+    if source == "config":
+        write({"pyproject.toml": "[tool.gencode]\nstlye = 'loop'\n"})
+    if source == "unwritable":
+        monkeypatch.setattr(sys, "stdout", Full())
+        monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write to anything
+    was = on_disk()
+
+    try:
+        status = main([*MODES[mode], *MORE.get(source, [])])
+    except SystemExit as ending:
+        status = ending.code
+    out, err = (each.decode() for each in capsysbinary.readouterr())
+
+    assert status == expected_status(source, mode)
+    assert "Traceback" not in err
+    if status in (2, 123) or source not in ("unwritable", "template"):
+        assert SAID[source] in err
+    if (source, status) == ("unwritable", 123):
+        assert f"{UNWRITABLE.get(mode, FULL)}\n" in err
+    is_done = status in (0, 1, 3)
+    after = gencode.split_source(before).text if is_done else ""
+    printed = {"stdout": after, "stdin": after} if is_done else {}
+    if "list" in mode and is_done:
+        lines = [line for line in out.splitlines() if "Net" in line]
+        assert len(lines) == len(gencode.split_source(before).records)
+        assert out.splitlines() == lines
+    elif "diff" in mode and is_done:
+        assert out.startswith("--- ") is (after != before or mode == "-o diff")
+        assert ("+++ " in out) is bool(out)
+    else:
+        assert out == printed.get(mode, "")
+    expected = dict(was)
+    if mode == "-o" and is_done:
+        header = "" if after == before else "# Generated by gencode from model.py.\n"
+        expected["out.py"] = (header + after).encode(), was["out.py"][1]
+    if mode == "-i" and is_done:
+        expected["model.py"] = after.encode(), was["model.py"][1]
+    assert on_disk() == expected
+
+
+@pytest.mark.parametrize(
+    ("sources", "status"),
+    [
+        ([PLAIN, PLAIN], 0),
+        ([PLAIN, GROUPED], 1),
+        ([GROUPED, UNSPLIT], 3),
+        ([UNSPLIT, BROKEN], 123),
+        ([BROKEN, GROUPED], 123),
+        ([], 0),
+    ],
+)
+def test_the_first_of_several_that_apply(
+    sources: list[str], status: int, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [f"{number}.py" for number in range(len(sources))]
+    write(dict(zip(names, sources, strict=True)))
+    assert main(["--check", "-i", *names]) == status
+    assert main(["-i", *names]) == (0 if status == 1 else status)
+    # What was rewritten has nothing more to rewrite.
+    assert main(["--check", "-i", *names]) == (0 if status == 1 else status)
+
+
+def test_what_one_output_lacks_is_said_of_a_directory_too(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write({"a.py": GROUPED, "b.txt": "b", "sub/c.py": PLAIN}, "models")
+    (tmp_path / "models/link.py").symlink_to("a.py")
+    for expected in (
+        ["a.py: is missing", "b.txt: is missing", "link.py: is missing", "sub/c.py: is missing"],
+        [],
+        ["a.py: is out of date", "b.txt: is out of date", "link.py: is out of date"],
+    ):
+        was = on_disk()
+        status = main(["--check", "models", "-o", "out"])
+        said = [each for each in capsys.readouterr().err.splitlines() if " is " in each]
+        assert said == [f"out/{each}" for each in expected]
+        assert status == (1 if expected else 0)
+        assert on_disk() == was
+        if expected and "missing" in expected[0]:
+            main(["models", "-o", "out"])
+        else:
+            write({"a.py": "a", "b.txt": "x"}, "out")
+            Path("out/link.py").unlink()
+            Path("out/link.py").symlink_to("b.txt")
+        capsys.readouterr()
