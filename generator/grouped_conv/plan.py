@@ -15,6 +15,7 @@ from ..guard import guarded
 from ..outcome import Options, Record, Warning
 from ..source import Source
 from ..values import Values
+from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
@@ -172,6 +173,9 @@ class _Planning:
             self.records += [split_by_helper(self.index, each, modules) for each in modules.sites]
         if attributes or modules:
             self.warnings += warn_of_initialisation(self.index.source)
+            split = [each.site.call for one in attributes for each in one.candidates]
+            split += [each.site.call for each in modules.sites] if modules is not None else []
+            self.warnings += warn_of_functions(self.index, self.directives, split)
         helper = self._helper(attributes, modules)
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
         missing += helper.missing if helper else ()
