@@ -103,7 +103,8 @@ def test_on_a_line_of_a_long_statement(line: int, skipped: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "statuses"), [(1, "ss"), (2, "us"), (3, "us"), (4, "ss"), (5, "ss")]
+    ("line", "statuses"),
+    [(1, "ss"), (2, "us"), (3, "us"), (4, "us"), (5, "us"), (6, "ss"), (7, "ss")],
 )
 def test_on_a_line_of_one_in_another(line: int, statuses: str) -> None:
     source = """\
@@ -112,16 +113,20 @@ def test_on_a_line_of_one_in_another(line: int, statuses: str) -> None:
             return conv_layer(  # 1
                 4,
                 # 2
-                NEW,  # 3
-                {  # 4
+                nn.Conv2d(  # 3
+                    4, 4,  # 4
+                    1, groups=2,
+                ),  # 5
+                {  # 6
                 },
                 groups=2,
-            )  # 5
+            )  # 7
         """
     result = split(source.replace(f"# {line}\n", "# gencode: skip\n"))
     assert "".join(each.status[0] for each in result.records) == statuses
     if statuses == "us":
-        detail = f"# gencode: skip stands at what would change with it (line {line + 3})"
+        row = source.split(f"# {line}\n")[0].count("\n") + 1
+        detail = f"# gencode: skip stands at what would change with it (line {row})"
         assert result.records[0].detail == detail
 
 
@@ -433,6 +438,12 @@ def test_the_nearest_is_named() -> None:
     assert record_of(assert_unchanged(inner)).detail == "# gencode: skip (line 10)"
 
 
+def test_the_nearest_may_stand_above_another() -> None:
+    source = f"{TOP}a = [\n    NEW,  # gencode: skip\n    NEW,\n]  # gencode: skip\n"
+    details = [each.detail for each in split(source).records]
+    assert details == ["# gencode: skip (line 3)", "# gencode: skip (line 5)"]
+
+
 WRAPPED = CONV.replace("nn.", "split_groups(nn.") + ")"
 
 
@@ -458,6 +469,13 @@ def test_a_statement_that_calls_it(forward: str, style: Style) -> None:
     (record,) = result.records
     line = model(CONV, forward).split("# gencode")[0].count("\n") + 1
     assert record.note == f"# gencode: skip stands at its call (line {line})"
+    assert bodies(result.text) == bodies(model(WRAPPED, forward))
+
+
+def test_a_statement_on_the_line_of_a_skipped_one() -> None:
+    forward = "y = nn.Conv2d(4, 4, 1, groups=2)(x); return self.conv(y)  # gencode: skip"
+    result = split(model(CONV, forward))
+    assert [each.status for each in result.records] == ["split", "skipped"]
     assert bodies(result.text) == bodies(model(WRAPPED, forward))
 
 

@@ -21,7 +21,8 @@ def warn_of_functions(
     builders = {
         function: call
         for call in split
-        for function in [each for each in source.ancestors(call) if isinstance(each, FUNCTIONS)][:1]
+        for function in source.ancestors(call)
+        if isinstance(function, FUNCTIONS)
     }
     told = set()
     for node in source.nodes:

@@ -118,7 +118,7 @@ def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
     directives, after = finder.directives, sequence.after
     found = directives.skip(after) if after is not None else directives.forbids(sequence.node)
     skip = next(filter(None, [found, *map(directives.skip, sequence.norms)]), None)
-    if skip is None or sequence.reason:
+    if skip is None:
         return sequence
     what = "the norm stays after" if sequence.has_norm else "the padding stays before"
     return replace(sequence, reason=f"{what} it: {skip.standing('there')}")
