@@ -96,6 +96,16 @@ class Source:
             self.offset(node.end_lineno, node.end_col_offset),
         )
 
+    def head(self, statement: ast.stmt) -> Span:
+        """Where a statement stands, up to the block in it if there is one."""
+        span = self.span(statement)
+        body: list[ast.stmt] = getattr(statement, "body", [])
+        return Span(span.start, self.span(body[0]).start) if body else span
+
+    def line_start(self, line: int) -> int:
+        """The character offset at which a line begins, counted from 1."""
+        return self._line_starts[line - 1]
+
     def code(self, node: ast.expr | ast.stmt) -> str:
         """The text of a node."""
         span = self.span(node)

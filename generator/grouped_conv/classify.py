@@ -54,7 +54,7 @@ class Candidate:
 class Verdict:
     """Why a site is not to be split: it needs no change, or it stays for a reason."""
 
-    status: Literal["kept", "unsplit"]
+    status: Literal["kept", "unsplit", "skipped"]
     reason: str
 
 

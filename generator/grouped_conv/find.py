@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from ..classes import ClassIndex
 from ..convolutions import GROUPS_POSITION, Arguments, ConvClass, bind_arguments, conv_class
+from ..directives import Directive
 from ..names import meaning
 from ..scopes import Scope
 from ..source import Source
@@ -26,12 +27,14 @@ class Site:
         conv: the class of torch that it calls by name; None for every other way to get one.
         arguments: which parameter gets what.
         indirect: what is known of it, where it does not call a class of torch by name.
+        asked: the comment that asks for a style, if there is one.
     """
 
     call: ast.Call
     conv: ConvClass | None
     arguments: Arguments
     indirect: Indirect | None = None
+    asked: Directive | None = None
 
 
 def find_sites(index: ClassIndex) -> list[Site]:

@@ -10,6 +10,7 @@ import ast
 from dataclasses import dataclass
 from typing import Final
 
+from ..directives import Directives
 from ..names import meaning
 from ..source import Source
 from .reads import reads_after
@@ -37,8 +38,16 @@ class Feed:
         return self.element is not self.value
 
 
-def find_feed(source: Source, value: ast.expr) -> Feed | None:
-    """The concatenation of channels that a value only goes into."""
+def find_feed(source: Source, directives: Directives, value: ast.expr) -> Feed | None:
+    """The concatenation of channels that a value only goes into, where both may change."""
+    feed = _feed_of(source, value)
+    if feed is None:
+        return None
+    statements = [source.statement(each) for each in (feed.value, feed.cat)]
+    return None if any(map(directives.forbids, statements)) else feed
+
+
+def _feed_of(source: Source, value: ast.expr) -> Feed | None:
     statement = source.parent(value)
     cat = _cat_around(source, value)
     if cat is not None:

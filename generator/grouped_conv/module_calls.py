@@ -62,7 +62,7 @@ class CallPlan:
 
 def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormPlan) -> CallPlan:
     """Plan the calls of some convolutions, of which some are followed by a norm."""
-    index = pairs.index
+    index, directives = pairs.index, pairs.directives
     feeds: dict[ast.expr, Feed] = {}
     padded: dict[ast.Call, PaddedCall] = {}
     values = _values(norms.pairs)
@@ -76,10 +76,10 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
                 if len(call.args) != 1 or call.keywords or isinstance(call.args[0], ast.Starred):
                     continue
                 value = values.get(call, call)
-                feed = find_feed(index.source, value) if value is not None else None
+                feed = find_feed(index.source, directives, value) if value is not None else None
                 if feed is not None:
                     feeds[feed.value] = feed
-                padding = find_padding(index, call, call.args[0]) if is_1d else None
+                padding = find_padding(index, directives, call, call.args[0]) if is_1d else None
                 if padding is not None and value is not None:
                     own[call] = padding
             padded |= {each.call: each for each in _with_stores(pairs, owner, name, own)}
@@ -92,11 +92,10 @@ def _with_stores(
     pairs: Pairs, owner: ast.ClassDef, name: str, paddings: dict[ast.Call, Padding]
 ) -> Iterator[PaddedCall]:
     """The padded calls of a convolution; with where the module is built that pads."""
-    source = pairs.source
+    source, directives = pairs.source, pairs.directives
     convs = list(pairs.stores_of(owner, name))
-    for call, padding in zip(
-        paddings, with_stores(pairs.index, list(paddings.values())), strict=True
-    ):
+    found = with_stores(pairs.index, directives, list(paddings.values()))
+    for call, padding in zip(paddings, found, strict=True):
         store = padding.store
         if store is not None and is_set_before(pairs.index, convs, store):
             yield PaddedCall(call, padding)
@@ -104,6 +103,7 @@ def _with_stores(
             store is not None
             and len(convs) == 1
             and source.has_own_lines(source.statement(convs[0]))
+            and not directives.forbids(source.statement(convs[0]))
             and is_set_before(pairs.index, [store], convs[0])
         ):
             yield PaddedCall(call, padding, convs[0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..classes import ClassIndex
 from ..convolutions import ConvClass, conv_class
+from ..directives import Directives
 from ..flow import Flow, Reached
 from ..names import meaning
 from ..places import place_for_definition
@@ -63,10 +64,11 @@ class ModulePlan:
 class ModuleStyle:
     """Splits convolutions where they are built, and follows the object from there."""
 
-    def __init__(self, index: ClassIndex) -> None:
+    def __init__(self, index: ClassIndex, directives: Directives) -> None:
         self.index = index
+        self.directives = directives
         self.flow = Flow(index)
-        self.pairs = Pairs(index, self.flow)
+        self.pairs = Pairs(index, self.flow, directives)
         self._reached: dict[ast.Call, Reached] = {}
 
     def uses(self, deferred: Deferred) -> Uses:
@@ -85,7 +87,12 @@ class ModuleStyle:
         reached = follow(deferred.site.call)
         check_reach(self.index, reached)
         self._reached[deferred.site.call] = reached
-        return find_uses(self.index, reached)
+        uses = find_uses(self.index, reached)
+        for node in (deferred.site.call, *uses.changed()):
+            skip = self.directives.forbids(node)
+            if skip is not None:
+                raise Refusal(skip.standing("at what would change with it"))
+        return uses
 
     def plan(self, deferred: Iterable[tuple[Deferred, Uses]], norm: bool) -> ModulePlan:
         """Plan some sites with what each uses; ``norm`` says whether norms are split as well."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from ..calls import is_repeatable
 from ..classes import ClassIndex
+from ..directives import Directives
 from ..names import meaning
 from ..scopes import assigned_value
 from ..source import Source
@@ -49,8 +50,19 @@ class Padding:
         return f"{function}(", " ".join(source.text[start:end].split())
 
 
-def find_padding(index: ClassIndex, call: ast.Call, argument: ast.expr) -> Padding | None:
-    """What pads the last dimension of an argument of a call just before it."""
+def find_padding(
+    index: ClassIndex, directives: Directives, call: ast.Call, argument: ast.expr
+) -> Padding | None:
+    """What pads the last dimension of an argument of a call just before it, and may change."""
+    source = index.source
+    padding = _padding_of(index, call, argument)
+    if padding is None:
+        return None
+    statements = [source.statement(each) for each in (call, padding.call)]
+    return None if any(map(directives.forbids, statements)) else padding
+
+
+def _padding_of(index: ClassIndex, call: ast.Call, argument: ast.expr) -> Padding | None:
     source = index.source
     if isinstance(argument, ast.Call):
         return Padding(argument, argument.args[0]) if _pads(index, argument) else None
@@ -96,10 +108,18 @@ def _is_padding(index: ClassIndex, attribute: ast.Attribute) -> bool:
     return bool(values) and all(builds_padding(index, each) for each in values)
 
 
-def with_stores(index: ClassIndex, paddings: list[Padding]) -> list[Padding]:
+def with_stores(
+    index: ClassIndex, directives: Directives, paddings: list[Padding]
+) -> list[Padding]:
     """The paddings of one convolution, with where their module is built if it pads nothing else."""
     functions = {id(each.call.func) for each in paddings}
-    return [replace(each, store=_own_store(index, each.call.func, functions)) for each in paddings]
+    stores = [_own_store(index, each.call.func, functions) for each in paddings]
+    return [
+        replace(each, store=store)
+        if store is not None and not directives.forbids(index.source.statement(store))
+        else each
+        for each, store in zip(paddings, stores, strict=True)
+    ]
 
 
 def _own_store(index: ClassIndex, function: ast.expr, functions: set[int]) -> ast.Attribute | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..classes import ClassIndex
+from ..directives import Directives
 from ..edits import Edit
+from ..guard import guarded
 from ..outcome import Options, Record, Warning
 from ..source import Source
 from ..values import Values
+from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
@@ -27,7 +30,7 @@ from .records import left, split_by_helper, written_out
 from .refusal import Refusal
 from .weights import Uses
 from .writing import Writing
-from .written_out import WritingOut
+from .written_out import WritingOut, style_of
 
 if TYPE_CHECKING:
     from ..templating import Templates
@@ -48,6 +51,7 @@ class Plan:
         attributes: what is split by writing its definitions and uses.
         helper: what the new source needs of the helper; None for nothing.
         missing: the modules that the source must import, with ``as`` where under another name.
+        directives: the comments that leave something alone.
     """
 
     records: tuple[Record, ...]
@@ -58,6 +62,7 @@ class Plan:
     attributes: tuple[SplitAttribute, ...]
     helper: Helper | None
     missing: tuple[str, ...]
+    directives: Directives
 
     @property
     def changes(self) -> bool:
@@ -75,6 +80,11 @@ class Plan:
         yield from insert_imports(source, self.missing, users, templates)
         if self.helper is not None:
             yield from insert_helper(source, self.helper, users, templates)
+        yield from guarded(source, self.directives, self._changes(source, templates))
+
+    def _changes(self, source: Source, templates: Templates) -> Iterator[Edit]:
+        """Those that change statements, or put others beside them."""
+        if self.helper is not None:
             if "load" in self.helper.features:
                 load = self.helper.names.load
                 yield from insert_loading(source, self.attributes, load, templates)
@@ -86,21 +96,25 @@ class Plan:
 
 def make_plan(index: ClassIndex, options: Options) -> Plan:
     """Plan all sites of a source. An attribute is split in all its places, or in none."""
-    planning = _Planning(index, options)
-    for site in find_sites(index):
-        planning.add(site)
+    sites = find_sites(index)
+    directives = Directives(index.source, [each.call for each in sites])
+    planning = _Planning(index, directives, options)
+    for site in sites:
+        planning.add(replace(site, asked=directives.style(site.call)))
     return planning.finish()
 
 
 class _Planning:
     """Sorts the sites of one source by what becomes of them."""
 
-    def __init__(self, index: ClassIndex, options: Options) -> None:
+    def __init__(self, index: ClassIndex, directives: Directives, options: Options) -> None:
         self.index = index
+        self.directives = directives
         self.options = options
         self.values = Values(index)
-        self.style = ModuleStyle(index)
-        self.writing_out = WritingOut(index, self.values, self.style.pairs, options)
+        self.style = ModuleStyle(index, directives)
+        pairs = self.style.pairs
+        self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
         self.warnings: list[Warning] = []
         self.deferred: list[tuple[Deferred, Uses]] = []
@@ -108,18 +122,29 @@ class _Planning:
 
     def add(self, site: Site) -> None:
         """Take a site in."""
-        found = classify(self.values, site, self.options.style)
-        if found is not None and site.conv is not None and site.conv.transposed:
+        style = style_of(site, self.options)
+        found = self._unless_skipped(site, classify(self.values, site, style))
+        is_skipped = isinstance(found, Verdict) and found.status == "skipped"
+        if found is not None and not is_skipped and site.conv is not None and site.conv.transposed:
             self.warnings.append(Warning(*self.index.source.place(site.call), _TRANSPOSED))
         if isinstance(found, Verdict):
             self.records.append(left(self.index, site, found))
         elif isinstance(found, Deferred):
             self._defer(found)
         elif found is not None:
-            if self.options.style == "module":
+            if style == "module":
                 self._defer_all([found], reason="")
             else:
                 self.by_attribute[found.owner, found.attribute].append(found)
+
+    def _unless_skipped(
+        self, site: Site, found: Candidate | Deferred | Verdict | None
+    ) -> Candidate | Deferred | Verdict | None:
+        """What a site is, or that it is left alone where it would be split, or could not be."""
+        if found is None or (isinstance(found, Verdict) and found.status == "kept"):
+            return found
+        skip = self.directives.skip(site.call)
+        return Verdict("skipped", str(skip)) if skip is not None else found
 
     def finish(self) -> Plan:
         """Decide about all that was taken in."""
@@ -132,7 +157,7 @@ class _Planning:
         while True:
             modules = self._modules()
             try:
-                writing = Writing(self.index)
+                writing = Writing(self.index, self.directives)
                 definitions, uses = writing.write(attributes)
                 self._check_apart(uses, modules)
                 break
@@ -148,6 +173,9 @@ class _Planning:
             self.records += [split_by_helper(self.index, each, modules) for each in modules.sites]
         if attributes or modules:
             self.warnings += warn_of_initialisation(self.index.source)
+            split = [each.site.call for one in attributes for each in one.candidates]
+            split += [each.site.call for each in modules.sites] if modules is not None else []
+            self.warnings += warn_of_functions(self.index, self.directives, split)
         helper = self._helper(attributes, modules)
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
         missing += helper.missing if helper else ()
@@ -160,6 +188,7 @@ class _Planning:
             tuple(attributes),
             helper,
             tuple(dict.fromkeys(missing)),
+            self.directives,
         )
 
     def _defer(self, deferred: Deferred) -> None:

@@ -24,7 +24,7 @@ def split_by_helper(index: ClassIndex, deferred: Deferred, modules: ModulePlan) 
     norms = modules.norms.moved.get(site.call, ())
     norm = f", with {' and '.join(norms)} in each" if norms else ""
     detail = f"{_size(site.conv, numbers)}{norm} (module)"
-    notes = [deferred.reason] if deferred.reason else []
+    notes = [*_asked(site), *([deferred.reason] if deferred.reason else [])]
     if site.call in modules.normalised:
         notes.append("PLiNIO takes no convolution under weight_norm")
     notes += modules.norms.notes.get(site.call, ())
@@ -57,8 +57,13 @@ def written_out(index: ClassIndex, candidate: Candidate, attribute: SplitAttribu
         owner=candidate.owner.name,
         attribute=mangled(candidate.owner, candidate.attribute),
         branches=attribute.paths,
-        note=attribute.note,
+        note="; ".join([*_asked(candidate.site), *([attribute.note] if attribute.note else [])]),
     )
+
+
+def _asked(site: Site) -> list[str]:
+    """Who asked for a style, where that is a comment."""
+    return [str(site.asked)] if site.asked is not None else []
 
 
 def _name(index: ClassIndex, site: Site) -> str:

@@ -65,6 +65,11 @@ class Uses:
     readings: dict[ast.Attribute, ast.expr] = field(default_factory=dict)
     assignments: dict[ast.stmt, Assignment] = field(default_factory=dict)
 
+    def changed(self) -> list[ast.expr | ast.stmt]:
+        """The statements, or where these stay the expressions, that change."""
+        statements = [*self.repeats, *self.assignments]
+        return [*statements, *self.firsts, *self.applications, *self.readings]
+
     def add(self, other: Uses) -> None:
         """Take in what other objects need."""
         self.repeats |= other.repeats

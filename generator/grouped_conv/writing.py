@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from ..calls import Argument, arguments_of, is_plain, is_repeatable
 from ..classes import ClassIndex
+from ..directives import Directives
 from ..evaluation import can_be_hoisted
 from ..naming import fresh, names_in, numbered, outermost_function
 from ..spelling import can_import_torch, spell
@@ -30,8 +31,9 @@ class Writing:
         needs_torch: whether ``import torch`` must be added for what was written.
     """
 
-    def __init__(self, index: ClassIndex) -> None:
+    def __init__(self, index: ClassIndex, directives: Directives) -> None:
         self.index = index
+        self.directives = directives
         self.source = index.source
         self.needs_torch = False
         self._calls: list[tuple[ast.Call, str]] = []
@@ -68,7 +70,7 @@ class Writing:
             if attribute.groups is None or not found:
                 yield from own
                 continue
-            paddings = iter(with_stores(self.index, found))
+            paddings = iter(with_stores(self.index, self.directives, found))
             for each in own:
                 yield replace(each, padding=next(paddings)) if each.padding is not None else each
 
@@ -205,14 +207,16 @@ class _StatementWriting:
         if not hoisted or conv.dimensions > 1 or conv.transposed or attribute.may_be_plain:
             return None
         is_alone = len(call.args) == 1 and not call.keywords
-        return find_padding(self.writing.index, call, call.args[0]) if is_alone else None
+        index, directives = self.writing.index, self.writing.directives
+        return find_padding(index, directives, call, call.args[0]) if is_alone else None
 
     def _feed(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> Feed | None:
         """The concatenation that the results go into one by one."""
         following = attribute.norm.following.get(call) if attribute.norm else None
         if attribute.may_be_plain or (following is not None and following.form == "if"):
             return None
-        feed = find_feed(self.source, following.norm if following is not None else call)
+        value = following.norm if following is not None else call
+        feed = find_feed(self.source, self.writing.directives, value)
         if feed is None or (feed.is_named and not hoisted):
             return None
         last = self.source.statement(feed.value)

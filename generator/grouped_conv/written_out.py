@@ -7,10 +7,12 @@ from collections import defaultdict
 from dataclasses import replace
 
 from ..classes import ClassIndex
+from ..directives import Directives
 from ..naming import fresh_series
-from ..outcome import Options, WrittenStyle
+from ..outcome import Options, Style, WrittenStyle
 from ..values import Values
 from .classify import Candidate
+from .find import Site
 from .loading import check_loading
 from .model import SplitAttribute, SplitNorm
 from .norms.pairs import Pairs
@@ -22,10 +24,18 @@ from .uses import find_calls
 class WritingOut:
     """Decides about the attributes of one source, one after the other."""
 
-    def __init__(self, index: ClassIndex, values: Values, pairs: Pairs, options: Options) -> None:
+    def __init__(
+        self,
+        index: ClassIndex,
+        values: Values,
+        pairs: Pairs,
+        directives: Directives,
+        options: Options,
+    ) -> None:
         self.index = index
         self.values = values
         self.pairs = pairs
+        self.directives = directives
         self.options = options
         self._given: dict[ast.ClassDef, set[str]] = defaultdict(set)
 
@@ -42,7 +52,8 @@ class WritingOut:
             check_loading(owner)
         targets = [each.target for each in candidates]
         calls = find_calls(self.index, first.owner, first.attribute, targets)
-        style = self._style(first)
+        self._check_free(candidates, calls)
+        style = self._style(candidates)
         names = self._names(first, first.attribute) if style == "explicit" else ()
         attribute = SplitAttribute(tuple(candidates), calls, style, names)
         return self._with_norm(attribute) if self.options.norm else attribute
@@ -59,11 +70,28 @@ class WritingOut:
         following = {each.call: each for each in pair.followed}
         return replace(attribute, norm=SplitNorm(pair.norm, definitions, names, following))
 
-    def _style(self, candidate: Candidate) -> WrittenStyle:
+    def _check_free(self, candidates: list[Candidate], calls: tuple[ast.Call, ...]) -> None:
+        """See that no statement is to be left alone that would change."""
+        definitions = [(each.statement, "in its definition") for each in candidates]
+        called = [(self.index.source.statement(each), "at its call") for each in calls]
+        for statement, place in (*definitions, *called):
+            skip = self.directives.forbids(statement)
+            if skip is not None:
+                raise Refusal(skip.standing(place))
+
+    def _style(self, candidates: list[Candidate]) -> WrittenStyle:
+        styles = dict.fromkeys(map(self._style_of, candidates))
+        if len(styles) > 1:
+            attribute, found = candidates[0].attribute, " and ".join(sorted(styles))
+            raise Refusal(f"self.{attribute} is assigned convolutions in different styles, {found}")
+        return next(iter(styles))
+
+    def _style_of(self, candidate: Candidate) -> WrittenStyle:
         if candidate.numbers is None:
             return "loop"
-        if self.options.style != "auto":
-            return self.options.style
+        style = style_of(candidate.site, self.options)
+        if style != "auto":
+            return style
         return "explicit" if candidate.numbers[2] <= self.options.max_unroll else "loop"
 
     def _names(self, candidate: Candidate, attribute: str) -> tuple[str, ...]:
@@ -87,6 +115,11 @@ class WritingOut:
             raise Refusal("all names for its branches may be taken by other attributes")
         self._given[candidate.owner].update(names)
         return names
+
+
+def style_of(site: Site, options: Options) -> Style:
+    """The style that is asked for at a site: by a comment, or else by the options."""
+    return (site.asked.style if site.asked is not None else None) or options.style
 
 
 def _check_alike(candidates: list[Candidate]) -> None:

@@ -40,6 +40,11 @@ class Following:
         return self.norm.func.attr
 
     @property
+    def alternative(self) -> list[ast.stmt]:
+        """The statements that are run where it is not applied."""
+        return self.guard.orelse if isinstance(self.guard, ast.If) else []
+
+    @property
     def may_be_skipped(self) -> bool:
         """Whether a norm that is there may yet not be applied."""
         if self.guard is None:

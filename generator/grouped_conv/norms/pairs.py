@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...classes import Access, ClassIndex
+from ...directives import Directives
 from ...flow import Flow
 from ...names import meaning
 from ...scopes import assigned_value
@@ -96,10 +97,11 @@ class Pair:
 class Pairs:
     """Finds pairs in one source."""
 
-    def __init__(self, index: ClassIndex, flow: Flow) -> None:
+    def __init__(self, index: ClassIndex, flow: Flow, directives: Directives) -> None:
         self.index = index
         self.source = index.source
         self.flow = flow
+        self.directives = directives
         self.holding = Holding(index, flow)
         self._found: dict[tuple[ast.ClassDef, str], Pair | Refusal | None] = {}
 
@@ -130,12 +132,28 @@ class Pairs:
             uses, is_plain = self._uses(norm, stores, followed)
             convs = tuple(self.stores_of(owner, conv))
             is_late = self._is_late(convs, stores)
+            pair = Pair(
+                *(owner, conv, norm, convs, stores),
+                *(tuple(followed), tuple(alone), uses, is_plain, is_late),
+            )
+            self._check_free(pair)
         except Refusal as refusal:
             return Refusal(f"self.{norm} stays after the concatenation: {refusal}")
-        return Pair(
-            *(owner, conv, norm, convs, stores),
-            *(tuple(followed), tuple(alone), uses, is_plain, is_late),
-        )
+        return pair
+
+    def _check_free(self, pair: Pair) -> None:
+        """See that nothing is to be left alone that would change."""
+        own = [*(each.target for each in pair.stores), *(each.norm for each in pair.followed)]
+        others = [*pair.alone, *(pair.convs if pair.is_late else ())]
+        statements = [(self.source.statement(each), "at it") for each in own]
+        statements += [(each, "at it") for one in pair.followed for each in one.alternative]
+        statements += [(self.source.statement(each), "at its convolution") for each in others]
+        nodes: list[tuple[ast.expr | ast.stmt, str]] = [*statements]
+        nodes += [(each, "at what would change with it") for each in pair.uses.changed()]
+        for node, place in nodes:
+            skip = self.directives.forbids(node)
+            if skip is not None:
+                raise Refusal(skip.standing(place))
 
     def _loose(self, owner: ast.ClassDef, calls: list[ast.Call]) -> Refusal | None:
         """Why the norm after one of some calls is to stay, if there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ...callees import parameters_given
@@ -82,7 +82,9 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     notes: dict[ast.Call, tuple[str, ...]] = {}
     sites = list(sites)
     in_sequences = {
-        site.call: list(find_sequences(finder.holding, site.call, reached))
+        site.call: [
+            _if_free(finder, each) for each in find_sequences(finder.holding, site.call, reached)
+        ]
         for site, reached in sites
     }
     # All norms of an nn.Sequential are split, or none.
@@ -109,6 +111,17 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
         moved[site.call] = tuple(dict.fromkeys(names))
         notes[site.call] = tuple(dict.fromkeys(reasons))
     return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes)
+
+
+def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
+    """An nn.Sequential, with the reason why it stays if something is to be left alone."""
+    directives, after = finder.directives, sequence.after
+    found = directives.skip(after) if after is not None else directives.forbids(sequence.node)
+    skip = next(filter(None, [found, *map(directives.skip, sequence.norms)]), None)
+    if skip is None:
+        return sequence
+    what = "the norm stays after" if sequence.has_norm else "the padding stays before"
+    return replace(sequence, reason=f"{what} it: {skip.standing('there')}")
 
 
 def _loose(source: Source, reached: Reached) -> Iterable[str]:

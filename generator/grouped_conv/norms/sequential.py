@@ -31,6 +31,7 @@ class Sequence:
         code: what stands for it after that statement.
         has_norm: whether a norm may follow a convolution in it.
         has_padding: whether a padding comes before one.
+        norms: what may be such norms, as far as they are seen.
         reason: why these stay as they are, if so.
     """
 
@@ -39,6 +40,7 @@ class Sequence:
     code: str
     has_norm: bool
     has_padding: bool
+    norms: tuple[ast.expr, ...] = ()
     reason: str = ""
 
     @property
@@ -290,7 +292,8 @@ class _Search:
         followed, padded = self._followed(items), self._padded(items)
         trying = [each for each in followed if each.kind.name in _TRYING and not each.kind.reason]
         reasons = [each.kind.reason for each in followed if each.kind.reason]
-        found = Sequence(node, after, code, bool(trying), bool(padded))
+        norms = tuple(each.norm for each in trying if each.norm is not None)
+        found = Sequence(node, after, code, bool(trying), bool(padded), norms)
         if not trying and not padded:
             reason = f"the norm stays after it: {reasons[0]}" if reasons else ""
             return replace(found, reason=reason) if reason else None

@@ -1,0 +1,38 @@
+"""Warn where a comment leaves nothing alone since a function elsewhere builds the convolution."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from ..callees import functions_called
+from ..classes import ClassIndex
+from ..directives import Directives
+from ..outcome import Warning
+from ..scopes import FUNCTIONS
+from .refusal import line_of
+
+
+def warn_of_functions(
+    index: ClassIndex, directives: Directives, split: Iterable[ast.Call]
+) -> Iterator[Warning]:
+    """Where a statement that is left alone calls a function in which something is split."""
+    source = index.source
+    builders = {
+        function: call
+        for call in split
+        for function in source.ancestors(call)
+        if isinstance(function, FUNCTIONS)
+    }
+    told = set()
+    for node in source.nodes:
+        skip = directives.skip(node) if isinstance(node, ast.Call) else None
+        if skip is None or not isinstance(node, ast.Call):
+            continue
+        for function in functions_called(index, node.func):
+            if function in builders and (skip, function) not in told:
+                told.add((skip, function))
+                shown, where = source.one_line(node.func), line_of(builders[function])
+                yield Warning(
+                    *source.place(node), f"{skip} does not hold for what {shown} builds ({where})"
+                )
