@@ -120,7 +120,7 @@ class Result:
 
 
 class SourceError(ValueError):
-    """The source cannot be read as Python.
+    """The source cannot be read as Python, or a comment in it that is for gencode.
 
     Attributes:
         message: what is wrong, in one line.

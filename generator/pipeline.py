@@ -33,7 +33,8 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
         The text is the one given, to the byte, outside the statements that change.
 
     Raises:
-        SourceError: the text is not Python of this interpreter's version, or libcst misreads it.
+        SourceError: the text is not Python of this interpreter's version, or libcst misreads it;
+            or a comment that steers gencode is misspelt.
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
     return _outcome(text, options, rewrites=True)
