@@ -330,6 +330,10 @@ ELSEWHERE = {
     "nn.Sequential around one": ("self.net = nn.Sequential(nn.Sequential(SAME), SMALL)", NET),
     "nn.Sequential around the other": ("self.net = nn.Sequential(SAME, nn.Sequential(SMALL))", NET),
     "insert": ("layers = [SMALL]\nlayers.insert(0, SAME)\nself.net = nn.Sequential(*layers)", NET),
+    "a list put into another": (
+        "layers = [SAME]\nlayers = [SMALL, *layers]\nself.net = nn.Sequential(*layers)",
+        NET,
+    ),
     "setattr": ('setattr(self, "c", SAME)\nsetattr(self, "b", SMALL)', "return self.b(self.c(x))"),
     "setattr in a loop": (
         "for i in range(2):\n    setattr(self, f'conv{i}', SAME)\n"

@@ -82,6 +82,7 @@ class _Search:
         self.source = holding.source
         self.site = site
         self.reached = reached
+        self._building: set[str] = set()
 
     def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | None:
         """What becomes of an nn.Sequential that a call puts the convolution into."""
@@ -262,12 +263,18 @@ class _Search:
     def _built_up(self, name: ast.Name) -> Iterator[ast.expr | None]:
         """What a list holds that a function builds up, in the order of the text."""
         found = self.source.scope(name).lookup(name.id)
-        if found is None or not isinstance(found[0].node, FUNCTIONS):
+        is_own = name.id in self._building  # layers = [norm, *layers]
+        if is_own or found is None or not isinstance(found[0].node, FUNCTIONS):
             yield None
             return
+        self._building.add(name.id)
+        yield from self._built_in(found[0].node, name)
+        self._building.discard(name.id)
+
+    def _built_in(self, function: ast.AST, name: ast.Name) -> Iterator[ast.expr | None]:
         nodes = [
             each
-            for each in ast.walk(found[0].node)
+            for each in ast.walk(function)
             if isinstance(each, (ast.Assign, ast.AugAssign, ast.Call))
         ]
         for each in sorted(nodes, key=self.source.span):
