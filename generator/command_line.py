@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -98,7 +99,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """
     made = parser()
     _offer_completion(made)
-    return made.parse_intermixed_args(arguments)
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    # What is behind -- is a SOURCE, which argparse knows only where arguments are not intermixed.
+    end = typed.index("--") if "--" in typed else len(typed)
+    namespace = made.parse_intermixed_args(typed[:end])
+    namespace.sources = [*namespace.sources, *typed[end + 1 :]]
+    return namespace
 
 
 def given(namespace: argparse.Namespace) -> dict[str, Any]:

@@ -83,6 +83,8 @@ def _outcome(text: str, options: Options, rewrites: bool) -> Result:
         )
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error
+    except MemoryError as error:  # which is what the parser says of deep nesting, too
+        raise SourceError("it is nested too deeply, or too large") from error
 
 
 def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:

@@ -129,7 +129,7 @@ class Report:
         if not error.line:
             return self.failure(path, error.message)
         self._say(f"{path}:{error.line}:{error.column}: {error.message}")
-        line = error.source_line.rstrip()
+        line = _printable(error.source_line.rstrip())
         if line and len(line) <= _LONGEST_SHOWN:
             before = line[: error.column - 1]
             margin = "".join(each if each.isspace() else " " for each in before)
@@ -181,3 +181,8 @@ class Report:
             with suppress(OSError), above_progress():
                 self._stream.writelines(f"{line}\n" for line in lines)
                 self._stream.flush()
+
+
+def _printable(line: str) -> str:
+    """A line that does nothing to a terminal."""
+    return "".join(each if each.isprintable() or each == "\t" else "?" for each in line)

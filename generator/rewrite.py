@@ -25,6 +25,7 @@ _COMPOUND = (
     *(ast.With, ast.AsyncWith, ast.Try, ast.Match),
 )
 _COMPOUND += (ast.TryStar,) if hasattr(ast, "TryStar") else ()  # from Python 3.11
+_TOO_DEEP = "too many nested parentheses"
 
 
 def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
@@ -33,6 +34,7 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     Raises:
         TemplateError: the code of an edit, or the source after it, is not Python.
         SourceError: libcst does not see in a statement what ``ast`` does.
+        RecursionError: it is nested too deeply.
     """
     by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
     texts: dict[ast.stmt, list[TextEdit]] = defaultdict(list)
@@ -66,6 +68,8 @@ def _check(before: str, after: str) -> None:
     try:
         _compile(after)
     except SyntaxError as error:
+        if error.msg == _TOO_DEEP:  # by those that black has put around expressions
+            raise RecursionError from error
         try:
             _compile(before)
         except SyntaxError:

@@ -183,6 +183,8 @@ def parse(text: str) -> ast.Module:
 
     Raises:
         SourceError: it is not Python, as ``ast`` says it.
+        RecursionError: it is nested too deeply.
+        MemoryError: likewise, or it is too large.
     """
     try:
         with warnings.catch_warnings():
@@ -194,6 +196,5 @@ def parse(text: str) -> ast.Module:
         shown = lines[line - 1] if 0 < line <= len(lines) else ""
         message = error.msg.partition("\n")[0]
         raise SourceError(message, line, max(column, 1), shown) from error
-    except (RecursionError, MemoryError, ValueError) as error:
-        is_value = isinstance(error, ValueError)  # a null byte, in Python 3.10
-        raise SourceError(str(error) if is_value else "it is nested too deeply") from error
+    except ValueError as error:  # a null byte, in Python 3.10
+        raise SourceError(str(error)) from error
