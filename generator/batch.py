@@ -17,7 +17,7 @@ from .signals import leave_interrupts_to_the_parent
 
 Outcome: TypeAlias = FileSplit | FileError | SourceError
 
-_WORTHWHILE = 1_500_000  # bytes; measured over the files of timm and torchvision
+_WORTHWHILE = 2_000_000  # bytes; measured over the files of timm and torchvision
 _CHUNK = 4
 
 
