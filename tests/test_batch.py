@@ -19,9 +19,12 @@ import pytest
 
 import gencode
 from gencode import Options
+from gencode.batch import split_all
 from gencode.command import main
 from gencode.delivery import Writing
+from gencode.jobs import JobMaker
 from gencode.progress import above_progress, progress
+from gencode.settings import Settings
 from gencode.signals import ended_in_order, leave_interrupts_to_the_parent
 from sources import BOTH, BROKEN, GROUPED, PLAIN, SPLIT, UNSPLIT, on_disk, text, write
 
@@ -127,6 +130,20 @@ def test_a_process_that_ends_abruptly(processes, monkeypatch, capsys) -> None:
         assert (text(name) == SPLIT) is (name not in failed)
     assert len(said) == 31
     assert multiprocessing.active_children() == []
+
+
+@FORKS
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_all_that_processes_give_can_be_taken(is_broken: bool, processes, monkeypatch) -> None:
+    write({"a.py": GROUPED, "b.py": PLAIN, "c.py": BROKEN})
+    if is_broken:
+        monkeypatch.setattr("gencode.file_split.split_source", lambda *_: os._exit(9))
+    jobs = JobMaker(Settings({}), in_place=True).of_sources(["a.py", "b.py", "c.py"], None)
+    kinds = [type(each) for each in split_all(jobs, only_list=False)]
+    if is_broken:
+        assert kinds == [gencode.FileError] * 3
+    else:
+        assert kinds == [gencode.FileSplit, gencode.FileSplit, gencode.SourceError]
 
 
 @FORKS
