@@ -13,7 +13,7 @@ from .file_split import FileSplit, split_path
 from .files import FileError
 from .jobs import Job
 from .outcome import SourceError
-from .signals import leave_interrupts_to_the_parent
+from .signals import leave_signals_to_the_parent
 
 Outcome: TypeAlias = FileSplit | FileError | SourceError
 
@@ -47,7 +47,7 @@ def _in_processes(split: partial[Outcome], jobs: Sequence[Job], workers: int) ->
     from concurrent.futures.process import BrokenProcessPool
 
     done = 0
-    executor = ProcessPoolExecutor(workers, initializer=leave_interrupts_to_the_parent)
+    executor = ProcessPoolExecutor(workers, initializer=leave_signals_to_the_parent)
     try:
         for outcome in executor.map(split, jobs, chunksize=_CHUNK):
             yield outcome

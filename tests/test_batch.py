@@ -19,10 +19,13 @@ import pytest
 
 import gencode
 from gencode import Options
+from gencode.batch import split_all
 from gencode.command import main
 from gencode.delivery import Writing
+from gencode.jobs import JobMaker
 from gencode.progress import above_progress, progress
-from gencode.signals import ended_in_order, leave_interrupts_to_the_parent
+from gencode.settings import Settings
+from gencode.signals import ended_in_order, leave_signals_to_the_parent
 from sources import BOTH, BROKEN, GROUPED, PLAIN, SPLIT, UNSPLIT, on_disk, text, write
 
 FORKS = pytest.mark.skipif(
@@ -130,6 +133,20 @@ def test_a_process_that_ends_abruptly(processes, monkeypatch, capsys) -> None:
 
 
 @FORKS
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_all_that_processes_give_can_be_taken(is_broken: bool, processes, monkeypatch) -> None:
+    write({"a.py": GROUPED, "b.py": PLAIN, "c.py": BROKEN})
+    if is_broken:
+        monkeypatch.setattr("gencode.file_split.split_source", lambda *_: os._exit(9))
+    jobs = JobMaker(Settings({}), in_place=True).of_sources(["a.py", "b.py", "c.py"], None)
+    kinds = [type(each) for each in split_all(jobs, only_list=False)]
+    if is_broken:
+        assert kinds == [gencode.FileError] * 3
+    else:
+        assert kinds == [gencode.FileSplit, gencode.FileSplit, gencode.SourceError]
+
+
+@FORKS
 def test_no_more_is_split_once_a_run_has_ended(processes, monkeypatch) -> None:
     write({f"{number:02}.py": GROUPED for number in range(60)}, "models")
     original, delivered = Writing.source, []
@@ -137,7 +154,7 @@ def test_no_more_is_split_once_a_run_has_ended(processes, monkeypatch) -> None:
     def interrupted(self: Writing, *arguments: object) -> object:
         delivered.append(arguments)
         if len(delivered) == 3:
-            raise KeyboardInterrupt
+            sys.exit(143)
         return original(self, *arguments)
 
     def noting(source: str, options: Options) -> gencode.Result:
@@ -148,8 +165,10 @@ def test_no_more_is_split_once_a_run_has_ended(processes, monkeypatch) -> None:
     split = gencode.split_source
     monkeypatch.setattr("gencode.file_split.split_source", noting)
     monkeypatch.setattr(Writing, "source", interrupted)
-    assert main(["-i", "models"]) == 130
+    with pytest.raises(SystemExit) as caught:  # which keeps all frames, as that of a signal does
+        main(["-i", "models"])
     assert multiprocessing.active_children() == []
+    assert caught.value.code == 143
     assert len(text("split")) < 60
     assert sum(text(f"models/{number:02}.py") == SPLIT for number in range(60)) == 2
 
@@ -223,7 +242,8 @@ def test_a_signal_in_the_middle(number: int, to_all: bool, status: int, processe
     assert len(workers) == (2 if processes == 2 and Path("/proc/self/task").exists() else 0)
 
     said = err.decode().splitlines()
-    assert all(re.match(r"models/\d+\.py:9:21: Net.conv split into 2 ", each) for each in said)
+    line = re.compile(r"models/\d+\.py:9:21: Net.conv split into 2 Conv2d of 8 -> 16 channels .*")
+    assert [each for each in said if not line.fullmatch(each)] == []
     assert {text(name) for name in names} == {GROUPED, SPLIT}
     assert sorted(each.as_posix() for each in Path("models").iterdir()) == names
 
@@ -245,18 +265,14 @@ def test_a_signal_that_is_ignored_or_handled_stays_so(handler: object, monkeypat
 
 
 def test_the_signals_of_a_worker() -> None:
-    before = signal.getsignal(signal.SIGINT)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.getsignal(each) for each in numbers}
     try:
-        with ended_in_order():
-            leave_interrupts_to_the_parent()
-            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        leave_interrupts_to_the_parent()
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        leave_signals_to_the_parent()
+        assert {signal.getsignal(each) for each in numbers} == {signal.SIG_IGN}
     finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def test_a_thread_that_cannot_handle_signals() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -333,6 +334,28 @@ def test_options_may_stand_anywhere(options: list[str]) -> None:
     write({"a.py": GROUPED, "b.py": GROUPED})
     assert main(["a.py", "-i", "b.py", "--style", "auto"]) == 0
     assert rewritten() == ["a.py", "b.py"]
+
+
+def test_the_shell_completes_what_is_typed(monkeypatch) -> None:
+    write({"a.py": GROUPED})
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    monkeypatch.setitem(sys.modules, "argcomplete", None)  # it is not installed
+    assert main(["-i", "a.py"]) == 0
+    completed = []
+    module = SimpleNamespace(autocomplete=lambda made: completed.append(made.prog))
+    monkeypatch.setitem(sys.modules, "argcomplete", module)
+    assert main(["-i", "a.py"]) == 0
+    assert completed == ["gencode"]
+    monkeypatch.delenv("_ARGCOMPLETE")
+    assert main(["-i", "a.py"]) == 0
+    assert completed == ["gencode"]
+
+
+def test_the_arguments_are_those_of_the_process(monkeypatch) -> None:
+    write({"a.py": GROUPED})
+    monkeypatch.setattr(sys, "argv", ["gencode", "-i", "a.py"])
+    assert main() == 0
+    assert rewritten() == ["a.py"]
 
 
 # What would change

@@ -230,6 +230,11 @@ def test_errors_from_python(
     assert set(on_disk()) <= {"a.py", "mine"}
 
 
+def test_a_text_that_no_file_can_hold() -> None:
+    with pytest.raises(SourceError, match="surrogates not allowed"):
+        gencode.split_source("x = '\ud800'\n")
+
+
 def test_a_source_is_listed_from_python(monkeypatch) -> None:
     expected = gencode.split_source(BOTH)
     monkeypatch.setattr("gencode.rewrite.rewrite", lambda *_: pytest.fail("rewrites"))
