@@ -88,15 +88,6 @@ class SourceFile:
             raise FileError(f"cannot be written: {reason}") from error
 
 
-def read_source(path: str) -> SourceFile:
-    """Read a Python source from a file, or from standard input for ``-``.
-
-    Raises:
-        FileError: it cannot be read, or is in no encoding that it says.
-    """
-    return decoded(read_bytes(path))
-
-
 def decoded(data: bytes) -> SourceFile:
     """A Python source of its bytes.
 

@@ -114,9 +114,12 @@ def _lines_inside_strings(code: str) -> set[int]:
     """The numbers, from 1, of the lines that begin inside a string."""
     found: set[int] = set()
     starts: list[int] = []
-    for token in tokenize.generate_tokens(io.StringIO(code).readline):
-        if token.type in (tokenize.STRING, _FSTRING_START):
-            starts.append(token.start[0])
-        if token.type in (tokenize.STRING, _FSTRING_END):
-            found.update(range(starts.pop() + 1, token.end[0] + 1))
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
+            if token.type in (tokenize.STRING, _FSTRING_START):
+                starts.append(token.start[0])
+            if token.type in (tokenize.STRING, _FSTRING_END):
+                found.update(range(starts.pop() + 1, token.end[0] + 1))
+    except tokenize.TokenError as error:  # of parentheses, from Python 3.12
+        raise RecursionError from error
     return found

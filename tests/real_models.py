@@ -30,7 +30,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from gencode import Options, Record, SourceError, split_source
-from gencode.files import read_source
+from gencode.files import decoded, read_bytes
 from gencode.outcome import STYLES
 from real_models_worker import PACKAGES, Json, Site, serve
 
@@ -110,7 +110,7 @@ def split_tree(package_dir: Path, out: Path, options: Options) -> Tree:
     shutil.copytree(package_dir, target, ignore=shutil.ignore_patterns("__pycache__"))
     for path in sorted(target.rglob("*.py")):
         name = path.relative_to(target).as_posix()
-        source = read_source(str(path))
+        source = decoded(read_bytes(str(path)))
         try:
             result = split_source(source.text, options)
         except SourceError as error:
@@ -127,7 +127,7 @@ def split_again(tree: Tree, package: str, options: Options) -> None:
     directory = tree.root / package
     for path in sorted(directory.rglob("*.py")):
         name = path.relative_to(directory).as_posix()
-        source = read_source(str(path))
+        source = decoded(read_bytes(str(path)))
         try:
             result = split_source(source.text, options)
         except SourceError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,15 @@ def test_deep_nesting_never_crashes(depth: int) -> None:
         assert done.returncode == 0, done.stderr
     if depth > 6000:
         assert done.returncode == 123
+
+
+def test_what_is_too_deep_for_the_tokenizer_only(monkeypatch) -> None:
+    def refused(_: object) -> None:
+        raise tokenize.TokenError("too many nested parentheses", (1, 1))
+
+    monkeypatch.setattr("gencode.formatting.tokenize.generate_tokens", refused)
+    with pytest.raises(SourceError, match="nested too deeply"):
+        gencode.split_source(GROUPED)
 
 
 @pytest.mark.parametrize("conv", [True, False])
