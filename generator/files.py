@@ -15,10 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from .progress import above_progress
-
 STDIN = "-"
-STDOUT = "<stdout>"
 
 
 class FileError(Exception):
@@ -125,25 +122,6 @@ def read_bytes(path: str) -> bytes:
         return sys.stdin.buffer.read()
 
 
-def write_to_stdout(data: bytes) -> None:
-    """Write to standard output; a reader that has gone away is no failure.
-
-    Raises:
-        FileError: it cannot be written.
-    """
-    if sys.stdout is None:
-        raise FileError("cannot be written: it is closed", STDOUT)
-    try:
-        with above_progress():
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-    except OSError as error:
-        # What is left in the buffer must not be met again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise FileError(f"cannot be written: {_reason(error)}", STDOUT) from error
-
-
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file as a whole or not at all; an existing one keeps its mode, a link stays one.
 
@@ -214,7 +192,7 @@ def reading(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FileError(f"cannot be read: {_reason(error)}", path) from error
+        raise FileError(f"cannot be read: {reason_of(error)}", path) from error
 
 
 @contextmanager
@@ -222,7 +200,7 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FileError(f"cannot be written: {_reason(error)}") from error
+        raise FileError(f"cannot be written: {reason_of(error)}") from error
 
 
 def _umask() -> int:
@@ -231,5 +209,6 @@ def _umask() -> int:
     return current
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
+    """Why something could not be done, in few words."""
     return error.strerror or str(error)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import grouped_conv
-from .classes import ClassIndex
 from .outcome import Options, Result, SourceError
+from .reading.classes import ClassIndex
+from .reading.source import Source, parse
 from .rule import Plan, Rule
-from .source import Source, parse
 
 RULES: tuple[Rule, ...] = (grouped_conv,)
 _DEFAULTS = Options()
@@ -57,8 +57,8 @@ def helper_source(options: Options = _DEFAULTS) -> str:
     Raises:
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
-    from .formatting import Formatter
-    from .templating import Templates
+    from .rewriting.formatting import Formatter
+    from .rewriting.templating import Templates
 
     code = grouped_conv.helper_source(Templates(options.templates), options.checkpoint)
     lines = Formatter(options.black, indentation="    ", line_end="\n").statements(code, "")
@@ -89,9 +89,9 @@ def _outcome(text: str, options: Options, rewrites: bool) -> Result:
 
 def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:
     # Slow to import, and so only for a source that changes.
-    from .formatting import Formatter
-    from .rewrite import rewrite
-    from .templating import Templates
+    from .rewriting.formatting import Formatter
+    from .rewriting.rewrite import rewrite
+    from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
     formatter = Formatter(options.black, source.indentation, source.line_end)

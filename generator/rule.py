@@ -10,13 +10,13 @@ import ast
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from .classes import ClassIndex
-from .edits import Edit
 from .outcome import Options, Record, Warning
-from .source import Source
+from .reading.classes import ClassIndex
+from .reading.source import Source
+from .rewriting.edits import Edit
 
 if TYPE_CHECKING:
-    from .templating import Templates
+    from .rewriting.templating import Templates
 
 
 class Plan(Protocol):

@@ -19,13 +19,13 @@ import pytest
 
 import gencode
 from gencode import Options
-from gencode.batch import split_all
 from gencode.command import main
-from gencode.delivery import Writing
-from gencode.jobs import JobMaker
-from gencode.progress import above_progress, progress
+from gencode.command.batch import split_all
+from gencode.command.delivery import Writing
+from gencode.command.jobs import JobMaker
+from gencode.command.progress import above_progress, progress
+from gencode.command.signals import ended_in_order, leave_signals_to_the_parent
 from gencode.settings import Settings
-from gencode.signals import ended_in_order, leave_signals_to_the_parent
 from sources import BOTH, BROKEN, GROUPED, PLAIN, SPLIT, UNSPLIT, on_disk, text, write
 
 FORKS = pytest.mark.skipif(
@@ -41,8 +41,8 @@ def in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes for the smallest of files."""
-    monkeypatch.setattr("gencode.batch._WORTHWHILE", 0)
-    monkeypatch.setattr("gencode.batch._processors", lambda: 2)
+    monkeypatch.setattr("gencode.command.batch._WORTHWHILE", 0)
+    monkeypatch.setattr("gencode.command.batch._processors", lambda: 2)
 
 
 FILES = {
@@ -65,7 +65,7 @@ def test_processes_do_the_same_in_the_same_order(processes, monkeypatch, capsys)
     commands += [["-i", "models/f", "models", "missing.py"]]
     done = []
     for count in (2, 1):
-        monkeypatch.setattr("gencode.batch._processors", lambda count=count: count)
+        monkeypatch.setattr("gencode.command.batch._processors", lambda count=count: count)
         write(FILES, "models")
         done.append([])
         for command in commands:
@@ -76,17 +76,19 @@ def test_processes_do_the_same_in_the_same_order(processes, monkeypatch, capsys)
 
 
 def test_processes_are_for_many_files_only(monkeypatch) -> None:
-    monkeypatch.setattr("gencode.batch._in_processes", lambda *_: pytest.fail("in processes"))
+    monkeypatch.setattr(
+        "gencode.command.batch._in_processes", lambda *_: pytest.fail("in processes")
+    )
     write({"a.py": GROUPED, "b.py": GROUPED})
     assert main(["-i", "a.py", "b.py"]) == 0
     write({"a.py": GROUPED + "#" * 2_000_000})
     assert main(["a.py"]) == 0
-    monkeypatch.setattr("gencode.batch._processors", lambda: 1)
+    monkeypatch.setattr("gencode.command.batch._processors", lambda: 1)
     assert main(["-i", "a.py", "b.py"]) == 0
 
 
 def test_the_processors_are_those_that_may_be_used(monkeypatch) -> None:
-    from gencode.batch import _processors
+    from gencode.command.batch import _processors
 
     assert _processors() >= 1
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7}, raising=False)
@@ -185,8 +187,8 @@ def slow(*arguments):
     return original(*arguments)
 
 original, gencode.file_split.split_source = gencode.file_split.split_source, slow
-gencode.batch._WORTHWHILE = 0
-gencode.batch._processors = lambda: {processes}
+gencode.command.batch._WORTHWHILE = 0
+gencode.command.batch._processors = lambda: {processes}
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -345,7 +347,7 @@ class Terminal(io.StringIO):
 
 
 def test_progress_is_above_what_is_written(monkeypatch) -> None:
-    monkeypatch.setattr("gencode.progress._SECONDS", 0)
+    monkeypatch.setattr("gencode.command.progress._SECONDS", 0)
     monkeypatch.setattr(sys, "stderr", Terminal())
     with progress(40) as advance:
         advance()
@@ -365,7 +367,7 @@ def test_progress_is_above_what_is_written(monkeypatch) -> None:
 
 @pytest.mark.parametrize("stream", [None, io.StringIO(), Terminal()])
 def test_no_progress(stream: io.StringIO | None, monkeypatch) -> None:
-    monkeypatch.setattr("gencode.progress._SECONDS", 0)
+    monkeypatch.setattr("gencode.command.progress._SECONDS", 0)
     monkeypatch.setattr(sys, "stderr", stream)
     with progress(1 if isinstance(stream, Terminal) else 40) as advance:
         advance()

@@ -410,7 +410,7 @@ def test_an_interruption_ends_without_a_traceback(monkeypatch, capsys) -> None:
 def test_torch_and_what_is_slow_are_not_imported_for_nothing() -> None:
     write(UNSPLIT.replace(CONV, "pass"))
     code = (
-        "import sys, gencode.command as c; c.main(['model.py', '-o', 'out.py']);"
+        "import sys, gencode.command.entry as c; c.main(['model.py', '-o', 'out.py']);"
         "print(*{'torch', 'libcst', 'jinja2', 'black'} & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -9,11 +9,11 @@ import pytest
 
 from cases import BARE, CONV, assert_unchanged, model
 from gencode import Options, Record, Result, SourceError, helper_source, split_source
-from gencode.directives import Directives
-from gencode.edits import CallEdit, Edit, Insertion, Removal, Replacement, TextEdit
-from gencode.guard import guarded
 from gencode.outcome import Style
-from gencode.source import Source, parse
+from gencode.reading.directives import Directives
+from gencode.reading.source import Source, parse
+from gencode.rewriting.edits import CallEdit, Edit, Insertion, Removal, Replacement, TextEdit
+from gencode.rewriting.guard import guarded
 
 NEW = "nn.Conv2d(4, 4, 1, groups=2)"
 TOP = "import torch.nn as nn\n"
@@ -395,7 +395,7 @@ def test_one_that_stands_nowhere(source: str) -> None:
 
 
 def test_nothing_is_tokenised_without_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gencode.directives._Reading", None)
+    monkeypatch.setattr("gencode.reading.directives._Reading", None)
     assert held("a = NEW  # gencode says: skip") == ""
 
 

@@ -16,7 +16,7 @@ import pytest
 import gencode
 from cases import CONV, model
 from gencode.command import main
-from gencode.differences import coloured, difference
+from gencode.command.differences import coloured, difference
 from sources import BOTH, BROKEN, GROUPED, PLAIN, SPLIT, UNSPLIT, on_disk, text, write
 
 
@@ -492,5 +492,5 @@ def test_the_list_goes_to_standard_output(capsys, monkeypatch) -> None:
 
 def test_the_list_needs_nothing_that_is_slow(monkeypatch, capsys) -> None:
     write({"a.py": GROUPED})
-    monkeypatch.setattr("gencode.rewrite.rewrite", lambda *_: pytest.fail("rewrites"))
+    monkeypatch.setattr("gencode.rewriting.rewrite.rewrite", lambda *_: pytest.fail("rewrites"))
     assert main(["--list", "a.py"]) == 0

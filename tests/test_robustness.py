@@ -89,7 +89,7 @@ def test_what_is_too_deep_for_the_tokenizer_only(monkeypatch) -> None:
     def refused(_: object) -> None:
         raise tokenize.TokenError("too many nested parentheses", (1, 1))
 
-    monkeypatch.setattr("gencode.formatting.tokenize.generate_tokens", refused)
+    monkeypatch.setattr("gencode.rewriting.formatting.tokenize.generate_tokens", refused)
     with pytest.raises(SourceError, match="nested too deeply"):
         gencode.split_source(GROUPED)
 
@@ -118,7 +118,7 @@ def test_a_source_that_memory_does_not_hold(monkeypatch, capsys) -> None:
         raise MemoryError
 
     write({"a.py": GROUPED})
-    monkeypatch.setattr("gencode.source.ast.parse", exhausted)
+    monkeypatch.setattr("gencode.reading.source.ast.parse", exhausted)
     assert main(["-i", "a.py"]) == 123
     assert capsys.readouterr().err == "a.py: it is nested too deeply, or too large\n"
 
@@ -247,7 +247,7 @@ def test_a_text_that_no_file_can_hold() -> None:
 
 def test_a_source_is_listed_from_python(monkeypatch) -> None:
     expected = gencode.split_source(BOTH)
-    monkeypatch.setattr("gencode.rewrite.rewrite", lambda *_: pytest.fail("rewrites"))
+    monkeypatch.setattr("gencode.rewriting.rewrite.rewrite", lambda *_: pytest.fail("rewrites"))
     listed = gencode.list_source(BOTH)
     assert listed.text is BOTH
     assert listed.records == expected.records

@@ -580,7 +580,7 @@ def helped(monkeypatch) -> None:
         return Result(f"from {options.helper_module} import HELPED\n", imports_helper=True)
 
     monkeypatch.setattr("gencode.file_split.split_source", split)
-    monkeypatch.setattr("gencode.jobs.helper_source", lambda options: HELPER)
+    monkeypatch.setattr("gencode.command.jobs.helper_source", lambda options: HELPER)
 
 
 @pytest.mark.parametrize(
@@ -650,7 +650,7 @@ def test_a_helper_that_is_there_already(mirror, helped) -> None:
 
 
 def test_a_helper_is_not_split_itself(mirror, helped, monkeypatch) -> None:
-    monkeypatch.setattr("gencode.jobs.helper_source", lambda options: "# helped\n")
+    monkeypatch.setattr("gencode.command.jobs.helper_source", lambda options: "# helped\n")
     write({"splitting.py": "# helped\n"})
     messages = mirror("--helper-module", "splitting")
     assert messages == ["models: files: 1 copied unchanged; no grouped convolutions"]

@@ -6,7 +6,7 @@ import pytest
 
 from cases import CONV, assert_unchanged, left, model
 from gencode import Options, SourceError, split_source
-from gencode.convolutions import CONV_CLASSES, kind_of
+from gencode.reading.convolutions import CONV_CLASSES, kind_of
 
 
 @pytest.mark.parametrize(

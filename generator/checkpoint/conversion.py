@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import nn
 
-from ..conversion_options import Conversion
+from ..command.conversion_options import Conversion
+from ..command.report import Report, Status
 from ..files import FileError
 from ..key_lists import shortened
 from ..load_model import ModelError, load_model
 from ..one_line import in_one_line
-from ..report import Report, Status
 from .contents import Contents, contents_of, optimizers_in, state_dicts_in
 from .convert import Converted, convert
 from .files import Checkpoint, is_safetensors, read_checkpoint, write_checkpoint

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..extras import needing
+from ..command.extras import needing
 from ..files import FileError, read_bytes, write_atomically
 from ..one_line import in_one_line
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from ..callees import functions_called
-from ..classes import ClassIndex
-from ..directives import Directives
 from ..outcome import Warning
-from ..scopes import FUNCTIONS
+from ..reading.callees import functions_called
+from ..reading.classes import ClassIndex
+from ..reading.directives import Directives
+from ..reading.scopes import FUNCTIONS
 from .refusal import line_of
 
 

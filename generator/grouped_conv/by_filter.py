@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from ..classes import ClassIndex
-from ..names import meaning
-from ..scopes import Function
+from ..reading.classes import ClassIndex
+from ..reading.names import meaning
+from ..reading.scopes import Function
 
 _ELEMENTWISE = frozenset(("clamp_", "clip_", "clamp_min_", "clamp_max_", "abs_"))
 _SIZES = ("in_channels", "out_channels", "groups")

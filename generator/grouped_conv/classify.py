@@ -6,10 +6,10 @@ import ast
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..classes import ClassIndex
-from ..convolutions import ConvClass, kind_of
 from ..outcome import Style
-from ..values import Unknown, Values
+from ..reading.classes import ClassIndex
+from ..reading.convolutions import ConvClass, kind_of
+from ..reading.values import Unknown, Values
 from .find import Site
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..edits import Codes
 from ..outcome import WrittenStyle
+from ..rewriting.edits import Codes
 from .model import NamedArgument
 
 

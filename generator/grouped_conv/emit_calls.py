@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..calls import arguments_of
-from ..edits import CallEdit, Codes, Edit, Removal, Replacement, StatementEdit, TextEdit
-from ..places import insert_after
-from ..scopes import assigned_value
-from ..source import Source
+from ..reading.calls import arguments_of
+from ..reading.places import insert_after
+from ..reading.scopes import assigned_value
+from ..reading.source import Source
+from ..rewriting.edits import CallEdit, Codes, Edit, Removal, Replacement, StatementEdit, TextEdit
 from .contexts import (
     BranchContext,
     CallContext,
@@ -27,7 +27,7 @@ from .model import NamedArgument, Use
 from .norms.written import is_rebinding
 
 if TYPE_CHECKING:
-    from ..templating import Templates
+    from ..rewriting.templating import Templates
 
 
 def make_call_edits(source: Source, uses: Iterable[Use], templates: Templates) -> Iterator[Edit]:

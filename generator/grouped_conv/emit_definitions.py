@@ -6,15 +6,15 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ..edits import Codes, Edit, StatementEdit
-from ..source import Source
+from ..reading.source import Source
+from ..rewriting.edits import Codes, Edit, StatementEdit
 from .classify import SIZES
 from .contexts import DefinitionContext, NormContext, template_of, variables
 from .model import Definition
 from .norms.written import NormDefinition
 
 if TYPE_CHECKING:
-    from ..templating import Templates
+    from ..rewriting.templating import Templates
 
 
 def make_definition_edits(

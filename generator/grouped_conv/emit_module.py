@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..edits import Codes, Edit, Removal, RepeatEdit, TextEdit
-from ..naming import fresh, names_in, outermost_function
-from ..places import insert_after
-from ..scopes import assigned_value
-from ..source import Source
+from ..reading.naming import fresh, names_in, outermost_function
+from ..reading.places import insert_after
+from ..reading.scopes import assigned_value
+from ..reading.source import Source
+from ..rewriting.edits import Codes, Edit, Removal, RepeatEdit, TextEdit
 from .helper import TEMPLATE, Helper
 from .joining import Feed
 from .module_calls import PaddedCall
@@ -20,7 +20,7 @@ from .norms.emit import make_norm_edits
 from .weights import Assignment, Repeat
 
 if TYPE_CHECKING:
-    from ..templating import Templates
+    from ..rewriting.templating import Templates
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import ast
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..classes import ClassIndex
-from ..convolutions import GROUPS_POSITION, Arguments, ConvClass, bind_arguments, conv_class
-from ..directives import Directive
-from ..names import meaning
-from ..scopes import Scope
-from ..source import Source
+from ..reading.classes import ClassIndex
+from ..reading.convolutions import GROUPS_POSITION, Arguments, ConvClass, bind_arguments, conv_class
+from ..reading.directives import Directive
+from ..reading.names import meaning
+from ..reading.scopes import Scope
+from ..reading.source import Source
 from .gate import can_carry_groups
 from .helper import is_split_already
 from .indirect import Indirect, find_indirect

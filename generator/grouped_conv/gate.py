@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ..convolutions import GROUPS_POSITION
+from ..reading.convolutions import GROUPS_POSITION
 
 
 def may_apply(text: str, tree: ast.Module) -> bool:

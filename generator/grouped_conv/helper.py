@@ -8,22 +8,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from ..edits import Insertion
-from ..names import is_unknown_star
-from ..naming import fresh, names_in
-from ..places import (
+from ..reading.names import is_unknown_star
+from ..reading.naming import fresh, names_in
+from ..reading.places import (
     line_above_comments,
     line_of,
     place_after_imports,
     place_for_definition,
     place_for_import,
 )
-from ..scopes import FUNCTIONS, Binding
-from ..source import Source
-from ..spelling import spell_in_module
+from ..reading.scopes import FUNCTIONS, Binding
+from ..reading.source import Source
+from ..reading.spelling import spell_in_module
+from ..rewriting.edits import Insertion
 
 if TYPE_CHECKING:
-    from ..templating import Templates
+    from ..rewriting.templating import Templates
 
 TEMPLATE: Final = "module.py.jinja"
 _FUNCTIONS: Final = (

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ..classes import ClassIndex
-from ..convolutions import CONV_CLASSES, conv_class, is_functional_convolution
-from ..names import meaning
-from ..scopes import FUNCTIONS, Binding
-from ..source import Source
+from ..reading.classes import ClassIndex
+from ..reading.convolutions import CONV_CLASSES, conv_class, is_functional_convolution
+from ..reading.names import meaning
+from ..reading.scopes import FUNCTIONS, Binding
+from ..reading.source import Source
 from .subclasses import Subclass, find_subclass
 
 # Those with classes of the same names that are not torch's.

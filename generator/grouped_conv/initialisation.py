@@ -10,12 +10,12 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from ..calls import is_repeatable
-from ..convolutions import conv_class
-from ..names import meaning
 from ..outcome import Warning
-from ..scopes import FUNCTIONS
-from ..source import Source
+from ..reading.calls import is_repeatable
+from ..reading.convolutions import conv_class
+from ..reading.names import meaning
+from ..reading.scopes import FUNCTIONS
+from ..reading.source import Source
 
 # By element, or by fan_in.
 _BY_ELEMENT: Final = frozenset(

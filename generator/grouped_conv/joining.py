@@ -10,9 +10,9 @@ import ast
 from dataclasses import dataclass
 from typing import Final
 
-from ..directives import Directives
-from ..names import meaning
-from ..source import Source
+from ..reading.directives import Directives
+from ..reading.names import meaning
+from ..reading.source import Source
 from .reads import reads_after
 
 _CATS: Final = frozenset(("torch.cat", "torch.concat", "torch.concatenate"))

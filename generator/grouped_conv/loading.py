@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..edits import Insertion
-from ..naming import mangled
-from ..places import insert_after
-from ..source import Source
+from ..reading.naming import mangled
+from ..reading.places import insert_after
+from ..reading.source import Source
+from ..rewriting.edits import Insertion
 from .model import SplitAttribute
 from .refusal import Refusal
 
 if TYPE_CHECKING:
-    from ..classes import Class
-    from ..templating import Templates
+    from ..reading.classes import Class
+    from ..rewriting.templating import Templates
 
 METHOD: Final = "_load_from_state_dict"
 

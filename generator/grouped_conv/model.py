@@ -6,9 +6,9 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..calls import Argument
-from ..naming import mangled
 from ..outcome import WrittenStyle
+from ..reading.calls import Argument
+from ..reading.naming import mangled
 from .classify import Candidate
 from .joining import Feed
 from .norms.following import Following

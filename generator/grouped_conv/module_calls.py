@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ..flow import Reached
+from ..reading.flow import Reached
 from .find import Site
 from .joining import Feed, find_feed
 from .norms.order import is_set_before

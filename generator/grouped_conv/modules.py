@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..classes import ClassIndex
-from ..convolutions import ConvClass, conv_class
-from ..directives import Directives
-from ..flow import Flow, Reached
-from ..names import meaning
-from ..places import place_for_definition
+from ..reading.classes import ClassIndex
+from ..reading.convolutions import ConvClass, conv_class
+from ..reading.directives import Directives
+from ..reading.flow import Flow, Reached
+from ..reading.names import meaning
+from ..reading.places import place_for_definition
 from .classify import Deferred
 from .module_calls import CallPlan, plan_calls
 from .norms.pairs import Pairs

@@ -12,9 +12,9 @@ import ast
 import re
 from typing import Final
 
-from ..classes import REPARAMETRISING, ClassIndex
-from ..flow import Reached
-from ..names import meaning
+from ..reading.classes import REPARAMETRISING, ClassIndex
+from ..reading.flow import Reached
+from ..reading.names import meaning
 from .indirect import holds_class
 from .questions import are_treated_alike, may_be_conv, may_look_at_module, may_reparametrise
 from .refusal import Refusal, line_of

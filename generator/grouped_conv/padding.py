@@ -11,12 +11,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..calls import is_repeatable
-from ..classes import ClassIndex
-from ..directives import Directives
-from ..names import meaning
-from ..scopes import assigned_value
-from ..source import Source
+from ..reading.calls import is_repeatable
+from ..reading.classes import ClassIndex
+from ..reading.directives import Directives
+from ..reading.names import meaning
+from ..reading.scopes import assigned_value
+from ..reading.source import Source
 from .reads import reads_after
 
 _MODULES: Final = re.compile(

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..classes import ClassIndex
-from ..directives import Directives
-from ..edits import Edit
-from ..guard import guarded
 from ..outcome import Options, Record, Warning
-from ..source import Source
-from ..values import Values
+from ..reading.classes import ClassIndex
+from ..reading.directives import Directives
+from ..reading.source import Source
+from ..reading.values import Values
+from ..rewriting.edits import Edit
+from ..rewriting.guard import guarded
 from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emit_calls import make_call_edits
@@ -33,7 +33,7 @@ from .writing import Writing
 from .written_out import WritingOut, style_of
 
 if TYPE_CHECKING:
-    from ..templating import Templates
+    from ..rewriting.templating import Templates
 
 _TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from ..classes import REPARAMETRISING, ClassIndex
-from ..names import meaning
-from ..scopes import FUNCTIONS, Function
-from ..source import Source
+from ..reading.classes import REPARAMETRISING, ClassIndex
+from ..reading.names import meaning
+from ..reading.scopes import FUNCTIONS, Function
+from ..reading.source import Source
 from .indirect import holds_class, values_of
 from .subclasses import find_subclass
 from .weights import ALIKE

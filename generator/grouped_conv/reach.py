@@ -6,10 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ..classes import ClassIndex
-from ..flow import Reached
-from ..listings import LISTINGS
-from ..scopes import FUNCTIONS
+from ..reading.classes import ClassIndex
+from ..reading.flow import Reached
+from ..reading.listings import LISTINGS
+from ..reading.scopes import FUNCTIONS
 from .refusal import Refusal, line_of
 
 # Also what a pattern for names of weights looks like: "(conv|bn).w".

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from ..names import meaning
-from ..source import Source
+from ..reading.names import meaning
+from ..reading.source import Source
 
 _REFUSED: Final = frozenset(("grad", "grad_fn", "register_hook", "data_ptr", "untyped_storage"))
 # Functions of torch that keep, or change, the very tensor that they are given.

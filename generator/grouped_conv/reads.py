@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from ..scopes import FUNCTIONS
-from ..source import Source
+from ..reading.scopes import FUNCTIONS
+from ..reading.source import Source
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 

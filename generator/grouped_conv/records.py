@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..classes import ClassIndex
-from ..convolutions import ConvClass
-from ..naming import mangled
 from ..outcome import Record
+from ..reading.classes import ClassIndex
+from ..reading.convolutions import ConvClass
+from ..reading.naming import mangled
 from .classify import Candidate, Deferred, Verdict, self_target, single_target
 from .find import Site
 from .model import SplitAttribute

@@ -14,10 +14,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..classes import Class, ClassIndex
-from ..convolutions import GROUPS_POSITION, conv_class
-from ..names import meaning
-from ..scopes import FUNCTIONS, Function
+from ..reading.classes import Class, ClassIndex
+from ..reading.convolutions import GROUPS_POSITION, conv_class
+from ..reading.names import meaning
+from ..reading.scopes import FUNCTIONS, Function
 from .by_filter import is_by_filter
 
 _INHERITED = frozenset(("__init__", "__module__", "__doc__", "extra_repr", "__repr__", "forward"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from ..classes import Access, Class, ClassIndex
-from ..naming import is_mangled, mangled
-from ..scopes import COMPREHENSIONS
+from ..reading.classes import Access, Class, ClassIndex
+from ..reading.naming import is_mangled, mangled
+from ..reading.scopes import COMPREHENSIONS
 from .refusal import Refusal, line_of
 
 

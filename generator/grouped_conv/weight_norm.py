@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from ..names import meaning
-from ..source import Source
+from ..reading.names import meaning
+from ..reading.source import Source
 
 WEIGHT_NORMS: Final = frozenset(
     (

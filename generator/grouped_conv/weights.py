@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..calls import is_repeatable
-from ..naming import outermost_function
-from ..source import Source
+from ..reading.calls import is_repeatable
+from ..reading.naming import outermost_function
+from ..reading.source import Source
 from .initialisation import is_exact_by_branch
 from .reading import is_only_read
 from .refusal import Refusal, line_of

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from ..calls import Argument, arguments_of, is_plain, is_repeatable
-from ..classes import ClassIndex
-from ..directives import Directives
-from ..evaluation import can_be_hoisted
-from ..naming import fresh, names_in, numbered, outermost_function
-from ..spelling import can_import_torch, spell
+from ..reading.calls import Argument, arguments_of, is_plain, is_repeatable
+from ..reading.classes import ClassIndex
+from ..reading.directives import Directives
+from ..reading.evaluation import can_be_hoisted
+from ..reading.naming import fresh, names_in, numbered, outermost_function
+from ..reading.spelling import can_import_torch, spell
 from .classify import Candidate
 from .joining import Feed, find_feed
 from .model import Definition, NamedArgument, SplitAttribute, Use

@@ -6,11 +6,11 @@ import ast
 from collections import defaultdict
 from dataclasses import replace
 
-from ..classes import ClassIndex
-from ..directives import Directives
-from ..naming import fresh_series
 from ..outcome import Options, Style, WrittenStyle
-from ..values import Values
+from ..reading.classes import ClassIndex
+from ..reading.directives import Directives
+from ..reading.naming import fresh_series
+from ..reading.values import Values
 from .classify import Candidate
 from .find import Site
 from .loading import check_loading

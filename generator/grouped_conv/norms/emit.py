@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
-from ...edits import Edit, Insertion, TextEdit
-from ...places import insert_after, line_of
-from ...source import Source
+from ...reading.places import insert_after, line_of
+from ...reading.source import Source
+from ...rewriting.edits import Edit, Insertion, TextEdit
 from ..helper import Helper
 from .following import Following
 from .pairs import Pair
@@ -18,7 +18,7 @@ from .plan import NormPlan
 from .sequential import Sequence
 
 if TYPE_CHECKING:
-    from ...templating import Templates
+    from ...rewriting.templating import Templates
 
 TEMPLATE: Final = "norm.py.jinja"
 

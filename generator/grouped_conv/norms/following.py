@@ -6,8 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ...classes import ClassIndex
-from ...scopes import FUNCTIONS
+from ...reading.classes import ClassIndex
+from ...reading.scopes import FUNCTIONS
 from ..reads import binds, reads_after, reads_in
 
 Form: TypeAlias = Literal["nested", "next", "if", "choice"]

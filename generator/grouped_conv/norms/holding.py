@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from ...classes import Class, ClassIndex
-from ...flow import Flow, Reached, Search
-from ...scopes import COMPREHENSIONS, FUNCTIONS, assigned_value
+from ...reading.classes import Class, ClassIndex
+from ...reading.flow import Flow, Reached, Search
+from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, assigned_value
 
 _DEEPEST: Final = 4
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ...classes import ClassIndex
-from ...names import meaning
-from ...scopes import FUNCTIONS
+from ...reading.classes import ClassIndex
+from ...reading.names import meaning
+from ...reading.scopes import FUNCTIONS
 
 _BY_CHANNEL: Final = re.compile(r"torch\.nn\.(\w+\.)*(SyncBatchNorm|(Batch|Instance)Norm[123]d)")
 _OVER_CHANNELS: Final = re.compile(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ...source import Source
+from ...reading.source import Source
 from ..reads import reads_after
 from ..refusal import Refusal, line_of
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from ...classes import ClassIndex
+from ...reading.classes import ClassIndex
 from .kinds import is_like_a_norm
 
 _OF_STRINGS: Final = frozenset(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 
-from ...classes import ClassIndex
-from ...scopes import FUNCTIONS
-from ...source import Source
+from ...reading.classes import ClassIndex
+from ...reading.scopes import FUNCTIONS
+from ...reading.source import Source
 
 
 def is_set_before(index: ClassIndex, targets: Collection[ast.Attribute], node: ast.AST) -> bool:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from ...classes import Access, ClassIndex
-from ...directives import Directives
-from ...flow import Flow
-from ...names import meaning
-from ...scopes import assigned_value
-from ...source import Source
+from ...reading.classes import Access, ClassIndex
+from ...reading.directives import Directives
+from ...reading.flow import Flow
+from ...reading.names import meaning
+from ...reading.scopes import assigned_value
+from ...reading.source import Source
 from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
 from .following import Following, find_following

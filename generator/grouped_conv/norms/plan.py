@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ...callees import parameters_given
-from ...classes import ClassIndex
-from ...flow import Reached
-from ...names import meaning
-from ...scopes import FUNCTIONS, Function, assigned_value
-from ...source import Source
+from ...reading.callees import parameters_given
+from ...reading.classes import ClassIndex
+from ...reading.flow import Reached
+from ...reading.names import meaning
+from ...reading.scopes import FUNCTIONS, Function, assigned_value
+from ...reading.source import Source
 from ..find import Site
 from ..refusal import Refusal
 from ..weights import Uses

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from ...flow import Reached
-from ...names import meaning
-from ...scopes import FUNCTIONS
+from ...reading.flow import Reached
+from ...reading.names import meaning
+from ...reading.scopes import FUNCTIONS
 from ..padding import builds_padding
 from ..refusal import line_of
 from .holding import Holding

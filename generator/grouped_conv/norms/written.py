@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from ...calls import Argument, arguments_of, is_repeatable
-from ...classes import ClassIndex
-from ...values import Values
+from ...reading.calls import Argument, arguments_of, is_repeatable
+from ...reading.classes import ClassIndex
+from ...reading.values import Values
 from ..classify import Candidate, single_target
 from ..refusal import Refusal
 from ..uses import find_calls

@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import takewhile
 
+from ..outcome import TemplateError
+from ..reading.places import line_end
+from ..reading.scopes import FUNCTIONS
+from ..reading.source import LINE_END, Source, Span
 from .edits import CallEdit, Edit, Insertion, Removal, RepeatEdit, StatementEdit, TextEdit
 from .formatting import Formatter
 from .fragment import Fragment
-from .outcome import TemplateError
-from .places import line_end
-from .scopes import FUNCTIONS
-from .source import LINE_END, Source, Span
 from .splicing import Splice, TextRewrite, longest, repeated, spliced
 
 _COMPOUND = (

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from itertools import takewhile
 
-from .edits import Insertion
+from ..rewriting.edits import Insertion
 from .scopes import FUNCTIONS
 from .source import Source
 

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from .file_split import FileSplit, split_path
-from .files import FileError
+from ..file_split import FileSplit, split_path
+from ..files import FileError
+from ..outcome import SourceError
 from .jobs import Job
-from .outcome import SourceError
 from .signals import leave_signals_to_the_parent
 
 Outcome: TypeAlias = FileSplit | FileError | SourceError

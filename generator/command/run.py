@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from ..file_split import FileSplit
+from ..files import FileError, read_bytes, shown
+from ..outcome import SourceError
 from .batch import Outcome, split_all
 from .delivery import Delivered, Delivery
-from .file_split import FileSplit
-from .files import FileError, read_bytes, shown
 from .jobs import HelperJob, Job
-from .outcome import SourceError
 from .progress import progress
 from .report import Report
 

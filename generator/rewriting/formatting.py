@@ -12,7 +12,7 @@ from black.const import DEFAULT_LINE_LENGTH
 from black.mode import TargetVersion
 from black.parsing import InvalidInput
 
-from .outcome import TemplateError
+from ..outcome import TemplateError
 
 _ENDLESS = 10**6
 _FSTRING_START = getattr(tokenize, "FSTRING_START", None)  # from Python 3.12

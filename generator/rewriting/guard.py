@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .directives import Directive, Directives
+from ..outcome import SourceError
+from ..reading.directives import Directive, Directives
+from ..reading.source import Source
 from .edits import CallEdit, Edit, Insertion, TextEdit
-from .outcome import SourceError
-from .source import Source
 
 
 def guarded(source: Source, directives: Directives, edits: Iterable[Edit]) -> Iterator[Edit]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import jinja2
 
-from .outcome import TemplateError
+from ..outcome import TemplateError
 
-_FILES = resources.files(f"{__package__}.templates")
+_FILES = resources.files("gencode.templates")
 
 
 class Templates:

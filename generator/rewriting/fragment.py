@@ -9,10 +9,10 @@ from typing import NamedTuple
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
+from ..outcome import SourceError
+from ..reading.source import LINE_END, Source, Span
 from .edits import CallEdit, StatementEdit
 from .formatting import Formatter
-from .outcome import SourceError
-from .source import LINE_END, Source, Span
 
 
 class Outcome(NamedTuple):

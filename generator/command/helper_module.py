@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from .files import UsageError, put_directory, write_atomically
+from ..files import UsageError, put_directory, write_atomically
 
 
 @dataclass(frozen=True)

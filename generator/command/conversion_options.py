@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from .files import STDIN, UsageError
-from .load_model import ModelSource, model_source
+from ..files import STDIN, UsageError
+from ..load_model import ModelSource, model_source
 
 _OURS = ("--convert-checkpoint", "--model", "--checkpoint-key")
 

@@ -8,8 +8,7 @@ import os
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from .differences import coloured, difference
-from .files import (
+from ..files import (
     FileError,
     put_directory,
     put_file,
@@ -17,9 +16,10 @@ from .files import (
     read_bytes,
     reading,
     write_atomically,
-    write_to_stdout,
 )
+from .differences import coloured, difference
 from .jobs import HelperJob, Job
+from .stdout import write_to_stdout
 
 Delivered: TypeAlias = Literal["written", "unchanged", "copied", "current", "stale", "missing"]
 """What became of a file, or was found of it where nothing is written."""

@@ -8,17 +8,17 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from ..config import ConfigError
+from ..files import STDIN, UsageError, absolute, is_directory, shown
+from ..outcome import TemplateError
+from ..settings import Settings
 from .command_line import given, parsed, parser
-from .config import ConfigError
 from .conversion_options import Conversion, conversion_of
 from .delivery import Comparing, Delivery, Listing, Writing
 from .extras import needing
-from .files import STDIN, UsageError, absolute, is_directory, shown
 from .jobs import JobMaker
-from .outcome import TemplateError
 from .report import Report, Status
 from .run import Run
-from .settings import Settings
 from .signals import ended_in_order
 
 _PAIRS = "[[tool.gencode.generate]] in pyproject.toml"
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _convert(asked: Conversion, report: Report) -> Status:
     # Imports torch, and so only for this.
     with needing("torch"):
-        from .checkpoint.conversion import convert_checkpoint
+        from ..checkpoint.conversion import convert_checkpoint
     return convert_checkpoint(asked, report)
 
 

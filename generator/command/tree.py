@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
-from .files import UsageError
-from .ignore import Patterns, ignore_file, ignore_files_above, is_ignored
+from ..files import UsageError
+from ..ignore import Patterns, ignore_file, ignore_files_above, is_ignored
 
 Kind: TypeAlias = Literal[
     "directory", "source", "excluded", "file", "link", "special", "ignored", "unreadable"

@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import __version__
+from .. import __version__
+from ..outcome import STYLES
 from .conversion_options import add_conversion_options
-from .outcome import STYLES
 
 _DESCRIPTION = """\
 Rewrite the source of PyTorch models so that every grouped convolution is a set

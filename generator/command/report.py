@@ -7,13 +7,14 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from .files import shown, write_to_stdout
-from .key_lists import compressed
-from .outcome import Record, Result, SourceError
+from ..files import shown
+from ..key_lists import compressed
+from ..outcome import Record, Result, SourceError
 from .progress import above_progress
+from .stdout import write_to_stdout
 
 if TYPE_CHECKING:
-    from .checkpoint import Converted
+    from ..checkpoint import Converted
     from .delivery import Delivered
 
 _LONGEST_SHOWN = 200

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .file_split import header_for
-from .files import STDIN, STDOUT, FileError, UsageError, absolute, is_directory, read_bytes
-from .header import origin
+from ..file_split import header_for
+from ..files import STDIN, FileError, UsageError, absolute, is_directory, read_bytes
+from ..header import origin
+from ..outcome import Options
+from ..pipeline import helper_source
+from ..settings import Settings
 from .helper_module import HelperModule, helper_module
-from .outcome import Options
-from .pipeline import helper_source
-from .settings import Settings
+from .stdout import STDOUT
 
 if TYPE_CHECKING:
     from .tree import Entry, Kind, Tree

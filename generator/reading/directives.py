@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from io import StringIO
 from typing import Final
 
-from .outcome import STYLES, SourceError, Style
+from ..outcome import STYLES, SourceError, Style
 from .source import LINE_END, Source, Span
 
 _SKIP: Final = "skip"

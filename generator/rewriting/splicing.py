@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..reading.source import LINE_END, Source, Span
 from .edits import RepeatEdit, TextEdit
 from .formatting import Formatter
-from .source import LINE_END, Source, Span
 
 
 class Splice(NamedTuple):

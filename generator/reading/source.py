@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from ..outcome import SourceError
 from .meaning import Meaning
-from .outcome import SourceError
 from .scopes import FUNCTIONS, Scope, build_scopes
 
 LINE_END = re.compile(r"\r\n|\r|\n")

@@ -1,0 +1,1 @@
+"""What any rule may ask of a source."""

@@ -1,0 +1,1 @@
+"""Carry out the edits that rules ask for, and change nothing else."""
