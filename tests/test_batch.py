@@ -24,7 +24,7 @@ from gencode.command.batch import split_all
 from gencode.command.delivery import Writing
 from gencode.command.jobs import JobMaker
 from gencode.command.progress import above_progress, progress
-from gencode.command.signals import ended_in_order, leave_signals_to_the_parent
+from gencode.command.signals import ended_in_order, leave_interrupts_to_the_parent
 from gencode.settings import Settings
 from sources import BOTH, BROKEN, GROUPED, PLAIN, SPLIT, UNSPLIT, on_disk, text, write
 
@@ -267,14 +267,18 @@ def test_a_signal_that_is_ignored_or_handled_stays_so(handler: object, monkeypat
 
 
 def test_the_signals_of_a_worker() -> None:
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {each: signal.getsignal(each) for each in numbers}
+    before = signal.getsignal(signal.SIGINT)
     try:
-        leave_signals_to_the_parent()
-        assert {signal.getsignal(each) for each in numbers} == {signal.SIG_IGN}
+        with ended_in_order():
+            leave_interrupts_to_the_parent()
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        leave_interrupts_to_the_parent()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def test_a_thread_that_cannot_handle_signals() -> None:

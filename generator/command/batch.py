@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,7 +12,7 @@ from ..file_split import FileSplit, split_path
 from ..files import FileError
 from ..outcome import SourceError
 from .jobs import Job
-from .signals import leave_signals_to_the_parent
+from .signals import leave_interrupts_to_the_parent
 
 Outcome: TypeAlias = FileSplit | FileError | SourceError
 
@@ -29,9 +28,12 @@ def split_all(jobs: Sequence[Job], only_list: bool) -> Generator[Outcome]:
     Raises:
         TemplateError: a template is faulty; nothing more is split.
     """
-    split = partial(_split, only_list=only_list)
     workers = min(_processors(), len(jobs)) if _size(jobs) > _WORTHWHILE else 1
-    yield from map(split, jobs) if workers < 2 else _in_processes(split, jobs, workers)
+    if workers > 1:
+        yield from _in_processes(jobs, only_list, workers)
+        return
+    for job in jobs:
+        yield from _split_some([job], only_list)
 
 
 def _split(job: Job, only_list: bool) -> Outcome:
@@ -41,17 +43,24 @@ def _split(job: Job, only_list: bool) -> Outcome:
         return error
 
 
-def _in_processes(split: partial[Outcome], jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
+def _split_some(jobs: Sequence[Job], only_list: bool) -> list[Outcome]:
+    return [_split(job, only_list) for job in jobs]
+
+
+def _in_processes(jobs: Sequence[Job], only_list: bool, workers: int) -> Iterator[Outcome]:
     # Slow to import, and so only where it is worth it.
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
     done = 0
-    executor = ProcessPoolExecutor(workers, initializer=leave_signals_to_the_parent)
+    executor = ProcessPoolExecutor(workers, initializer=leave_interrupts_to_the_parent)
     try:
-        for outcome in executor.map(split, jobs, chunksize=_CHUNK):
-            yield outcome
-            done += 1
+        # Not with its map, which cancels what another thread may be ending just then.
+        chunks = [jobs[start : start + _CHUNK] for start in range(0, len(jobs), _CHUNK)]
+        for future in [executor.submit(_split_some, chunk, only_list) for chunk in chunks]:
+            for outcome in future.result():
+                yield outcome
+                done += 1
     except BrokenProcessPool:
         for _ in jobs[done:]:
             yield FileError("is not split: a process that was at it, or at another, ended abruptly")

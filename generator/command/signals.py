@@ -30,10 +30,15 @@ def ended_in_order() -> Iterator[None]:
             signal.signal(each, signal.SIG_DFL)
 
 
-def leave_signals_to_the_parent() -> None:
-    """Have a worker process go on when all are to end: its parent then ends it, in order."""
-    for each in (signal.SIGINT, *_ENDING):
-        signal.signal(each, signal.SIG_IGN)
+def leave_interrupts_to_the_parent() -> None:
+    """Have a worker process go on when the terminal interrupts all, and end when it is told to.
+
+    To end it at once is how its parent ends it where another one has ended abruptly.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in _ENDING:
+        if signal.getsignal(each) is _end:  # which it has from its parent
+            signal.signal(each, signal.SIG_DFL)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
