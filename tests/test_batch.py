@@ -135,8 +135,11 @@ def test_a_process_that_ends_abruptly(processes, monkeypatch, capsys) -> None:
 
 
 @FORKS
-@pytest.mark.parametrize("is_broken", [False, True])
-def test_all_that_processes_give_can_be_taken(is_broken: bool, processes, monkeypatch) -> None:
+@pytest.mark.parametrize(("count", "is_broken"), [(1, False), (2, False), (2, True)])
+def test_all_that_is_split_can_be_taken(
+    count: int, is_broken: bool, processes, monkeypatch
+) -> None:
+    monkeypatch.setattr("gencode.batch._processors", lambda: count)
     write({"a.py": GROUPED, "b.py": PLAIN, "c.py": BROKEN})
     if is_broken:
         monkeypatch.setattr("gencode.file_split.split_source", lambda *_: os._exit(9))
