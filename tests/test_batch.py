@@ -111,6 +111,23 @@ def test_a_faulty_template_ends_all_processes(processes, capsys) -> None:
     assert on_disk() == was
 
 
+def test_a_fault_of_ours_is_said_and_the_others_go_on(monkeypatch, capsys) -> None:
+    write({"a.py": GROUPED, "b.py": GROUPED + "# odd\n", "c.py": GROUPED})
+    original = gencode.split_source
+
+    def faulty(source: str, options: Options) -> gencode.Result:
+        if "# odd" in source:
+            raise KeyError("odd")
+        return original(source, options)
+
+    monkeypatch.setattr("gencode.file_split.split_source", faulty)
+    assert main(["-i", "."]) == 123
+    assert (
+        "b.py: is left as it is, by a fault of gencode: KeyError: 'odd'" in capsys.readouterr().err
+    )
+    assert (text("a.py"), text("b.py"), text("c.py")) == (SPLIT, GROUPED + "# odd\n", SPLIT)
+
+
 @FORKS
 def test_a_process_that_ends_abruptly(processes, monkeypatch, capsys) -> None:
     write({f"{number:02}.py": GROUPED for number in range(30)}, "models")
@@ -139,7 +156,7 @@ def test_a_process_that_ends_abruptly(processes, monkeypatch, capsys) -> None:
 def test_all_that_is_split_can_be_taken(
     count: int, is_broken: bool, processes, monkeypatch
 ) -> None:
-    monkeypatch.setattr("gencode.batch._processors", lambda: count)
+    monkeypatch.setattr("gencode.command.batch._processors", lambda: count)
     write({"a.py": GROUPED, "b.py": PLAIN, "c.py": BROKEN})
     if is_broken:
         monkeypatch.setattr("gencode.file_split.split_source", lambda *_: os._exit(9))
@@ -182,7 +199,7 @@ def test_no_more_is_split_once_a_run_has_ended(processes, monkeypatch) -> None:
 
 SLOW = """
 import sys, time
-import gencode.batch, gencode.file_split
+import gencode.command.batch, gencode.file_split
 from gencode.command import main
 
 def slow(*arguments):

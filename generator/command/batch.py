@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from ..file_split import FileSplit, split_path
 from ..files import FileError
-from ..outcome import SourceError
+from ..one_line import in_one_line
+from ..outcome import SourceError, TemplateError
 from .jobs import Job
 from .signals import leave_interrupts_to_the_parent
 
@@ -41,6 +42,10 @@ def _split(job: Job, only_list: bool) -> Outcome:
         return split_path(job.path, job.options, job.header, only_list)
     except (FileError, SourceError) as error:
         return error
+    except TemplateError:
+        raise
+    except Exception as error:  # a fault of ours in one file is not to keep the others
+        return FileError(f"is left as it is, by a fault of gencode: {in_one_line(error)}")
 
 
 def _split_some(jobs: Sequence[Job], only_list: bool) -> list[Outcome]:
