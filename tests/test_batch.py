@@ -389,6 +389,12 @@ def test_progress_is_above_what_is_written(monkeypatch) -> None:
     assert sys.stderr.getvalue() == f"{screen}more\n"
 
 
+def test_what_is_written_where_there_was_never_a_bar(monkeypatch) -> None:
+    monkeypatch.delitem(sys.modules, "tqdm", raising=False)
+    with above_progress():
+        assert "tqdm" not in sys.modules
+
+
 @pytest.mark.parametrize("stream", [None, io.StringIO(), Terminal()])
 def test_no_progress(stream: io.StringIO | None, monkeypatch) -> None:
     monkeypatch.setattr("gencode.command.progress._SECONDS", 0)

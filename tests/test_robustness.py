@@ -94,6 +94,15 @@ def test_what_is_too_deep_for_the_tokenizer_only(monkeypatch) -> None:
         gencode.split_source(GROUPED)
 
 
+def test_what_parentheses_that_black_adds_make_too_deep(monkeypatch) -> None:
+    def refused(_: str) -> None:
+        raise SyntaxError("too many nested parentheses")
+
+    monkeypatch.setattr("gencode.rewriting.rewrite._compile", refused)
+    with pytest.raises(SourceError, match="nested too deeply"):
+        gencode.split_source(GROUPED)
+
+
 @pytest.mark.parametrize("conv", [True, False])
 def test_a_huge_source(conv: bool) -> None:
     # As large as 30 MB, most of which is data: one long string, and one on many lines.
