@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gencode import Options, split_source
+from gencode.command import batch
+from gencode.command.jobs import Job
 
 
 def seconds(action: Callable[[str], object], texts: list[str]) -> float:
@@ -24,6 +26,19 @@ def seconds(action: Callable[[str], object], texts: list[str]) -> float:
         for text in texts:
             action(text)
         taken.append(time.process_time() - start)
+    return statistics.median(taken)
+
+
+def elapsed(paths: list[Path], processes: int) -> float:
+    """The median of three runs over all files, as the command splits them."""
+    batch._processors = lambda: processes
+    jobs = [Job("source", str(path), "itself", path) for path in paths]
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        for _ in batch.split_all(jobs, only_list=False):
+            pass
+        taken.append(time.perf_counter() - start)
     return statistics.median(taken)
 
 
@@ -47,6 +62,9 @@ def main() -> None:
     if grouped:
         ratio = seconds(split_source, grouped) / seconds(ast.parse, grouped)
         print(f"  files with records    {ratio:.2f} x ast.parse ({len(grouped)} files)")
+    for processes in (1, 2):
+        taken = elapsed(paths, processes)
+        print(f"  in {processes} of the processes  {taken / parsing:.2f} x ast.parse, elapsed")
     lines = 40
     source = (
         "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n"

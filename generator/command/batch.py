@@ -17,7 +17,7 @@ from .signals import leave_interrupts_to_the_parent
 
 Outcome: TypeAlias = FileSplit | FileError | SourceError
 
-_WORTHWHILE = 2_000_000  # bytes; measured over the files of timm and torchvision
+_WORTHWHILE = 1_000_000  # bytes; measured over the files of timm and torchvision
 _CHUNK = 4
 
 
@@ -32,9 +32,8 @@ def split_all(jobs: Sequence[Job], only_list: bool) -> Generator[Outcome]:
     workers = min(_processors(), len(jobs)) if _size(jobs) > _WORTHWHILE else 1
     if workers > 1:
         yield from _in_processes(jobs, only_list, workers)
-        return
-    for job in jobs:
-        yield from _split_some([job], only_list)
+    else:
+        yield from (_split(job, only_list) for job in jobs)
 
 
 def _split(job: Job, only_list: bool) -> Outcome:
