@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import shutil
 import stat
 import sys
-import tempfile
 import tokenize
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 STDIN = "-"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class FileError(Exception):
@@ -149,16 +150,17 @@ def put_file(target: Path, source: BinaryIO, mode: int) -> None:
     Raises:
         FileError: it cannot be written; what was there before still is.
     """
-    prefix = f".{target.name[:40]}."  # the name may be as long as names can be
+    # The target's name may be as long as names can be. This one is known before there is a file of
+    # it, as that of tempfile is not: a signal at any moment leaves none behind.
+    temporary = target.parent / f".{target.name[:40]}.{secrets.token_hex(8)}.tmp"
     with _writing():
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=".tmp")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with os.fdopen(os.open(temporary, _NEW, 0o600), "wb") as file:
                 shutil.copyfileobj(source, file)
-            Path(name).chmod(stat.S_IMODE(mode))
-            Path(name).replace(target)
+            temporary.chmod(stat.S_IMODE(mode))
+            temporary.replace(target)
         except BaseException:
-            Path(name).unlink(missing_ok=True)  # it may have been put there already
+            temporary.unlink(missing_ok=True)  # it may have been put there already
             raise
 
 
