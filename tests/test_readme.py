@@ -167,6 +167,15 @@ def test_the_configuration_has_every_key(tmp_path: Path, monkeypatch) -> None:
     ]
 
 
+def test_the_files_that_are_named_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    files = {each.as_posix() for each in ROOT.rglob("*.py")}
+    for name in re.findall(r"(?<=`)[\w/]+\.py(?=`)|tests/\w+\.py", text):
+        assert any(each.endswith(f"/{name}") for each in files), name
+    for name in re.findall(r"(?<=`)[\w/]+/(?=`)", text):
+        assert any(f"/generator/{name}" in each for each in files), name
+
+
 def test_all_that_is_public_is_documented() -> None:
     for name in gencode.__all__:
         assert name == "__version__" or getattr(gencode, name).__doc__
