@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -167,6 +167,13 @@ def _text(value: object, directory: Path) -> str:
     return value
 
 
+def _module(value: object, directory: Path) -> str:
+    name = _text(value, directory)
+    if not all(each.isidentifier() for each in name.split(".")):
+        raise ValueError(f"is the name of a module, which {name!r} is not")
+    return name
+
+
 def _patterns(value: object, directory: Path) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise ValueError(f"is a list of patterns, not {value!r}")
@@ -184,13 +191,30 @@ def _pairs(value: object, directory: Path) -> tuple[Pair, ...]:
     if not isinstance(value, list):
         raise ValueError("is a list of tables: [[tool.gencode.generate]]")
     pairs = tuple(_pair(each, directory) for each in value)
-    outputs = [each.output for each in pairs]
-    for pair in pairs:
-        if pair.output == pair.source:
+    for number, pair in enumerate(pairs):
+        others = [each.output for each in pairs[:number] + pairs[number + 1 :]]
+        shown = os.path.relpath(pair.output, directory)
+        if _real(pair.output) == _real(pair.source):
             raise ValueError(f"would write {pair.source.name} over itself")
-        if outputs.count(pair.output) > 1:
-            raise ValueError(f"writes {os.path.relpath(pair.output, directory)} twice")
+        if _overlaps(pair.output, [directory / "pyproject.toml"]):
+            raise ValueError(f"would write over pyproject.toml, with {shown}")
+        if _overlaps(pair.output, others):
+            raise ValueError(f"writes {shown} twice")
+        if any(_real(pair.source).is_relative_to(_real(each)) for each in others):
+            raise ValueError(f"has {pair.source.name} as a source, which is generated itself")
     return pairs
+
+
+def _overlaps(path: Path, others: Iterable[Path]) -> bool:
+    """Whether a path is one of some others, or in one, or holds one."""
+    real = _real(path)
+    return any(
+        real.is_relative_to(_real(each)) or _real(each).is_relative_to(real) for each in others
+    )
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _pair(value: object, directory: Path) -> Pair:
@@ -213,6 +237,6 @@ _KEYS: Mapping[str, Callable[[object, Path], object]] = {
     "checkpoint": _flag,
     "norm": _flag,
     "exclude": _patterns,
-    "helper-module": _text,
+    "helper-module": _module,
     "generate": _pairs,
 }

@@ -10,7 +10,7 @@ import stat
 import sys
 import tokenize
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -131,21 +131,32 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         FileError: it cannot be written; a regular file that was there before still is.
     """
-    target = Path(os.path.realpath(path))
+    owner = None
     with _writing():
-        if target.is_dir():
+        if path.is_dir():
             raise IsADirectoryError(None, "Is a directory")
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)  # unresolved: what a pipe's name leads to is no name of it
             return
-        if target.exists() and not os.access(target, os.W_OK):
-            raise PermissionError(None, "Permission denied")
-        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
-    put_file(target, io.BytesIO(data), mode)
+        mode = 0o666 & ~_umask()
+        if path.exists():
+            if not os.access(path, os.W_OK):
+                raise PermissionError(None, "Permission denied")
+            status = path.stat()
+            mode, owner = status.st_mode, (status.st_uid, status.st_gid)
+    put_file(Path(os.path.realpath(path)), io.BytesIO(data), mode, owner)
 
 
-def put_file(target: Path, source: BinaryIO, mode: int) -> None:
+def put_file(
+    target: Path, source: BinaryIO, mode: int, owner: tuple[int, int] | None = None
+) -> None:
     """Put a file at a place, whole or not at all, instead of a file or link that is there.
+
+    Args:
+        target: the place.
+        source: what to read it from.
+        mode: its permissions.
+        owner: the user and group that are to own it, if that may be.
 
     Raises:
         FileError: it cannot be written; what was there before still is.
@@ -157,11 +168,24 @@ def put_file(target: Path, source: BinaryIO, mode: int) -> None:
         try:
             with os.fdopen(os.open(temporary, _NEW, 0o600), "wb") as file:
                 shutil.copyfileobj(source, file)
+            if owner is not None and hasattr(os, "chown"):
+                with suppress(OSError):
+                    os.chown(temporary, *owner)
             temporary.chmod(stat.S_IMODE(mode))
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)  # it may have been put there already
             raise
+
+
+def make_directory(target: Path) -> None:
+    """Make a directory where there is none, and those above it.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    with _writing():
+        target.mkdir(parents=True, exist_ok=True)
 
 
 def put_directory(target: Path) -> None:
@@ -193,7 +217,7 @@ def reading(path: str) -> Iterator[None]:
     """Make what goes wrong with reading a file a FileError."""
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a null byte in its name
         raise FileError(f"cannot be read: {reason_of(error)}", path) from error
 
 
@@ -201,7 +225,7 @@ def reading(path: str) -> Iterator[None]:
 def _writing() -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a null byte in its name
         raise FileError(f"cannot be written: {reason_of(error)}") from error
 
 
@@ -211,6 +235,6 @@ def _umask() -> int:
     return current
 
 
-def reason_of(error: OSError) -> str:
+def reason_of(error: OSError | ValueError) -> str:
     """Why something could not be done, in few words."""
-    return error.strerror or str(error)
+    return getattr(error, "strerror", None) or str(error)

@@ -33,8 +33,8 @@ class Options:
             for each branch, where that is the same.
 
     Raises:
-        ValueError: ``style`` is not one of ``STYLES``, ``max_unroll`` is below 1, or black's line
-            length is not a number of columns.
+        ValueError: ``style`` is not one of ``STYLES``, ``max_unroll`` is no number from 1, or
+            black's line length is not a number of columns.
     """
 
     style: Style = "auto"
@@ -48,8 +48,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.style not in STYLES:
             raise ValueError(f"style is one of {', '.join(STYLES)}, not {self.style!r}")
-        if self.max_unroll < 1:
-            raise ValueError(f"max_unroll is at least 1, not {self.max_unroll}")
+        if type(self.max_unroll) is not int or self.max_unroll < 1:
+            raise ValueError(f"max_unroll is a number from 1, not {self.max_unroll!r}")
         length = self.black.get("line-length", self.black.get("line_length", 1))
         if type(length) is not int or length < 1:
             raise ValueError(f"black's line-length is a number of columns, not {length!r}")

@@ -72,6 +72,12 @@ class Settings:
             return False
         return _patterns(tuple(lines)).covers(file.relative_to(base).parts)
 
+    def is_generated_from(self, path: str) -> bool:
+        """Whether something is configured to be generated from a file."""
+        file = os.path.realpath(path)
+        sources = (each.source for each in self.config(_directory_of(path)).generate)
+        return any(Path(file).is_relative_to(os.path.realpath(each)) for each in sources)
+
     def _value(self, name: str, directory: Path) -> Any:
         if name in self._given:
             return self._given[name]

@@ -267,6 +267,7 @@ def test_all_attributes_of_a_class_in_the_order_of_the_source() -> None:
                     pass
 
                 METHOD
+
                 def forward(self, x):
                     CALL
             """,
@@ -404,6 +405,7 @@ def test_all_attributes_of_a_class_in_the_order_of_the_source() -> None:
                                 # inner
 
                             METHOD
+
                             # of Inner
 
                         # outer
@@ -497,7 +499,7 @@ def test_one_line_is_left_between_the_methods() -> None:
         source = model(CONV).replace("\n\n    def forward", "\n" * (empty + 1) + "    def forward")
         text = without_function(split(source))
         assert "conv_1 = nn.Conv2d(8, 16, 3)\n\n    def _load_from_state_dict(" in text
-        assert ", prefix, *args)\n" + "\n" * empty + "    def forward" in text
+        assert ", prefix, *args)\n" + "\n" * max(empty, 1) + "    def forward" in text
 
 
 def test_only_what_is_an_attribute_is_loaded_by_its_class() -> None:

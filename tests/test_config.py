@@ -280,6 +280,23 @@ def test_exclusions_are_relative_to_the_file(capsys, monkeypatch, tmp_path: Path
             assert "2 split; 3 excluded; " in said
 
 
+def test_the_directory_of_what_is_generated_is_made() -> None:
+    write({"a.py": GROUPED, "real/x": ""})
+    Path("gen").symlink_to("real")
+    configure(
+        '[[tool.gencode.generate]]\nsource = "a.py"\noutput = "new/deep/a.py"\n'
+        '[[tool.gencode.generate]]\nsource = "a.py"\noutput = "gen/a.py"'
+    )
+    assert main(["--check"]) == 1
+    assert not Path("new").exists()
+    assert main([]) == 0
+    assert text("new/deep/a.py") == text("real/a.py")
+    assert Path("gen").is_symlink()
+    write({"file": ""})
+    configure('[[tool.gencode.generate]]\nsource = "a.py"\noutput = "file/a.py"')
+    assert main([]) == 123
+
+
 def test_what_is_generated_may_be_excluded_from_what_is_rewritten() -> None:
     write({"models/a.py": GROUPED, "models/b.py": GROUPED})
     configure(
@@ -404,8 +421,8 @@ def test_pairs_are_checked(pairs, capsys) -> None:
     assert main(["--diff"]) == 0
     assert main(["--list"]) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "src/model.py:9:21: Net.conv split into 2 Conv2d of 8 -> 16 channels (explicit)",
-        "src/nets/a.py:9:21: Net.conv split into 2 Conv2d of 8 -> 16 channels (explicit)",
+        "src/model.py:9:21: Net.conv to be split into 2 Conv2d of 8 -> 16 channels (explicit)",
+        "src/nets/a.py:9:21: Net.conv to be split into 2 Conv2d of 8 -> 16 channels (explicit)",
     ]
 
 

@@ -310,6 +310,8 @@ SEVERAL = "several sources: rewrite them with -i, or name a directory to write t
         (["-i", "a.py", "-"], "-i does not go with standard input"),
         (["-o", "b.py"], "-o needs a SOURCE"),
         (["-o", ""], "-o names nothing"),
+        (["a.py", "-o", "new/"], "new/ names a directory, and a.py is a file"),
+        (["-", "-o", "sub/"], "sub/ names a directory, and <stdin> is a file"),
         (["--generated", "a.py"], "--generated does not go with a SOURCE"),
         (["--generated", "-i"], "--generated does not go with -i"),
         (["-i", "a.py", "--helper-module", "b"], "--helper-module is for a directory"),
@@ -427,8 +429,8 @@ def test_the_diff_of_standard_input(capsysbinary, monkeypatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(GROUPED.encode())))
     assert main(["--diff", "-"]) == 0
     out = capsysbinary.readouterr().out
-    assert out == difference(GROUPED.encode(), SPLIT.encode(), "-")
-    assert out.startswith(b"--- -\n+++ -\n")
+    assert out == difference(GROUPED.encode(), SPLIT.encode(), "<stdin>")
+    assert out.startswith(b"--- <stdin>\n+++ <stdin>\n")
 
 
 def test_a_diff_of_nothing() -> None:

@@ -116,6 +116,19 @@ def test_what_is_the_same(code: str) -> None:
     assert messages(code) == []
 
 
+def test_the_groups_of_something_else_do_not_divide() -> None:
+    init = """
+        self.groups = groups
+        self.conv = nn.Conv2d(64, 64, 3, groups=groups)
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                n = m.kernel_size[0] * m.out_channels
+                m.weight.data.normal_(0, 2 / n)
+        """
+    (warning,) = split_source(model(init)).warnings
+    assert warning.message.startswith("out_channels of a branch is that of one group: ")
+
+
 def test_a_loop_of_the_module() -> None:
     (warning,) = split_source(
         model(CONV) + "\nfor m in Net().modules():\n    nn.init.orthogonal_(m.weight)\n"

@@ -168,7 +168,7 @@ def test_options_that_make_no_sense() -> None:
         ValueError, match="style is one of auto, explicit, loop, module, not 'round'"
     ):
         Options(style="round")
-    with pytest.raises(ValueError, match="max_unroll is at least 1, not 0"):
+    with pytest.raises(ValueError, match="max_unroll is a number from 1, not 0"):
         Options(max_unroll=0)
     with pytest.raises(ValueError, match="line-length is a number of columns, not 'a'"):
         Options(black={"line_length": "a"})

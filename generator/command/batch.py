@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
 from ..file_split import FileSplit, split_path
-from ..files import FileError
+from ..files import STDIN, FileError
 from ..one_line import in_one_line
 from ..outcome import SourceError, TemplateError
 from .jobs import Job
@@ -29,11 +29,12 @@ def split_all(jobs: Sequence[Job], only_list: bool) -> Generator[Outcome]:
     Raises:
         TemplateError: a template is faulty; nothing more is split.
     """
-    workers = min(_processors(), len(jobs)) if _size(jobs) > _WORTHWHILE else 1
+    workers = min(_processors(), len(jobs)) if _is_worthwhile(jobs) else 1
     if workers > 1:
         yield from _in_processes(jobs, only_list, workers)
     else:
-        yield from (_split(job, only_list) for job in jobs)
+        for job in jobs:
+            yield from _split_some([job], only_list)
 
 
 def _split(job: Job, only_list: bool) -> Outcome:
@@ -78,9 +79,15 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _size(jobs: Sequence[Job]) -> int:
+def _is_worthwhile(jobs: Sequence[Job]) -> bool:
+    """Whether there is enough to do, and all of it is in files: this process alone reads others."""
     size = 0
     for job in jobs:
-        with suppress(OSError):  # it is said when the file is read
-            size += Path(job.path).stat().st_size
-    return size
+        try:
+            status = Path(job.path).stat()
+        except OSError:
+            continue  # it is said when the file is read
+        if job.path == STDIN or not stat.S_ISREG(status.st_mode):
+            return False
+        size += status.st_size
+    return size > _WORTHWHILE

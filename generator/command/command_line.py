@@ -49,7 +49,8 @@ exit status:
   3    a grouped convolution was left unsplit, for the stated reason; all else is written
   123  a file could not be read, parsed, converted or written; all others are
 
-  Where several apply, it is the first of 123, 3 and 1.
+  Where several apply, it is the first of 123, 3 and 1. A run that a signal ends has 128 and the
+  number of the signal, as in a shell; each file is then as it was, or written whole.
 
 comments in a source:
   # gencode: skip         on a statement, above it, or at the top of the file: leave it as it is
@@ -76,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     made.add_argument(
         "sources",
@@ -86,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     _add_destinations(made.add_argument_group("where the code goes"))
     _add_styles(made.add_argument_group("how it is split"))
-    _add_selection(made.add_argument_group("for directories"))
+    _add_selection(made.add_argument_group("which files, and what they share"))
     add_conversion_options(made)
     return made
 
@@ -119,8 +121,8 @@ def _add_destinations(group: argparse._ArgumentGroup) -> None:
         "-o",
         "--output",
         metavar="OUTPUT",
-        help="write there; - for standard output, the default; a directory needs another one, and"
-        " several sources one that is there",
+        help="write there; a directory is written to a directory, several sources to one that is"
+        " there; - for standard output, which is the default for a file",
     )
     group.add_argument(
         "-i", "--in-place", action="store_true", help="write each source over itself"
@@ -188,8 +190,8 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--helper-module",
         metavar="NAME",
-        help="write the helper that split sources need to this module, such as layers.splitting,"
-        " and import it, instead of having it in each of them",
+        help="of a directory: write the helper that split sources need to this module, such as"
+        " layers.splitting, and import it, instead of having it in each of them",
     )
 
 

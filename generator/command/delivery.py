@@ -10,11 +10,13 @@ from typing import Literal, Protocol, TypeAlias
 
 from ..files import (
     FileError,
+    make_directory,
     put_directory,
     put_file,
     put_link,
     read_bytes,
     reading,
+    shown,
     write_atomically,
 )
 from .differences import coloured, difference
@@ -63,10 +65,14 @@ class Writing:
         if job.destination == "stdout":
             write_to_stdout(after)
         elif job.destination == "file":
+            if job.is_configured:
+                make_directory(job.target.parent)
             write_atomically(job.target, after)
         elif job.destination == "tree":
             put_file(job.target, io.BytesIO(after), _mode(job.path))
         elif before != after:
+            if job.target.exists() and not job.target.is_file():
+                raise FileError("cannot be written: it is no regular file")
             if read_bytes(job.path) != before:
                 raise FileError("cannot be written: it changed while it was being split")
             write_atomically(job.target, after)
@@ -134,7 +140,7 @@ class Comparing:
     def source(self, job: Job, before: bytes, after: bytes) -> Delivered:
         """Compare what a source is to be with it, or with its output."""
         if job.destination in ("itself", "stdout"):
-            self._show(before, after, job.path)
+            self._show(before, after, shown(job.path))
             return "unchanged" if before == after else "written"
         return self._compared(job.target, after)
 
@@ -162,6 +168,8 @@ class Comparing:
 
     def _compared(self, target: Path, after: bytes) -> Delivered:
         before = None
+        if target.is_fifo():
+            raise FileError("cannot be compared: it is a pipe")
         if os.path.lexists(target):
             with reading(str(target)):
                 before = target.read_bytes()

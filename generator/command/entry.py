@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..config import ConfigError
 from ..files import STDIN, UsageError, absolute, is_directory, shown
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parsed(arguments)
     is_dry = asked.check or asked.diff or asked.list
     # What an output is compared with has been split, or is to be; a source by itself is to be.
-    will_split = is_dry and bool(asked.sources) and asked.output is None
+    will_split = is_dry and (asked.list or (bool(asked.sources) and asked.output is None))
     report = Report(sys.stderr, will_split, checks=asked.check, lists=asked.list)
     try:
         with ended_in_order():
@@ -60,7 +61,7 @@ def _run(asked: argparse.Namespace, is_dry: bool, report: Report) -> Status:
     _check(asked)
     # What is configured to be generated is, even where what is rewritten in place excludes it.
     values = given(asked) if asked.sources else {"exclude": (), **given(asked)}
-    maker = JobMaker(Settings(values), in_place=asked.in_place or is_dry)
+    maker = JobMaker(Settings(values), asked.in_place or is_dry, spares_pairs=asked.in_place)
     if asked.sources:
         jobs = maker.of_sources(asked.sources, asked.output)
     elif asked.in_place:
@@ -71,8 +72,12 @@ def _run(asked: argparse.Namespace, is_dry: bool, report: Report) -> Status:
             raise UsageError(_NOTHING_CONFIGURED if asked.generated else _NOTHING_ASKED)
     Run(_delivery(asked, is_dry), report).do(jobs)
     is_file = len(asked.sources) == 1 and not is_directory(asked.sources[0])
-    label = shown(asked.sources[0]) if len(asked.sources) == 1 else "gencode"
+    label = _label(asked.sources[0]) if len(asked.sources) == 1 else "gencode"
     return report.summary(label, is_file)
+
+
+def _label(path: str) -> str:
+    return str(Path(path)) if is_directory(path) else shown(path)
 
 
 def _check(asked: argparse.Namespace) -> None:
@@ -91,7 +96,8 @@ def _check(asked: argparse.Namespace) -> None:
         raise UsageError("-o needs a SOURCE")
     if asked.generated and (asked.sources or asked.in_place):
         raise UsageError(f"--generated does not go with {'a SOURCE' if asked.sources else '-i'}")
-    if asked.helper_module is not None and not any(map(is_directory, asked.sources)):
+    is_for_files = asked.sources and not any(map(is_directory, asked.sources))
+    if asked.helper_module is not None and is_for_files:
         raise UsageError("--helper-module is for a directory")
 
 
@@ -101,4 +107,5 @@ def _delivery(asked: argparse.Namespace, is_dry: bool) -> Delivery:
     if not (asked.check or asked.diff):
         return Listing()
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    return Comparing(asked.diff, in_colour=is_terminal and not os.environ.get("NO_COLOR"))
+    is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Comparing(asked.diff, in_colour=is_terminal and not is_plain)

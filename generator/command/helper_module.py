@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ..files import UsageError, put_directory, write_atomically
+from ..files import UsageError, make_directory, write_atomically
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,12 @@ class HelperModule:
         name: dotted, from the directory of the tree.
         is_relative: whether that directory is a package, in which imports are relative. If not, it
             is taken for one of those in which Python looks for modules.
+        new_packages: the directories of the tree that it needs and that are not there.
     """
 
     name: str
     is_relative: bool
+    new_packages: tuple[PurePath, ...] = ()
 
     @property
     def place(self) -> PurePath:
@@ -39,9 +41,9 @@ class HelperModule:
         Raises:
             FileError: it cannot be written.
         """
-        for package in reversed(self.place.parents[:-1]):
-            if not (output / package).exists():
-                put_directory(output / package)
+        make_directory((output / self.place).parent)
+        for package in self.new_packages:
+            if not (output / package / "__init__.py").exists():
                 write_atomically(output / package / "__init__.py", b"")
         write_atomically(output / self.place, source)
 
@@ -55,9 +57,11 @@ def helper_module(name: str, root: Path) -> HelperModule:
     names = name.split(".")
     if not all(each.isidentifier() and not keyword.iskeyword(each) for each in names):
         raise UsageError(f"--helper-module: {name!r} is not the name of a module")
-    module = HelperModule(name, (root / "__init__.py").exists())
-    packages = [root / each for each in module.place.parents[:-1]]
-    for other in (*(each.with_suffix(".py") for each in packages), root.joinpath(*names)):
+    place = HelperModule(name, is_relative=False).place
+    packages = place.parents[:-1]
+    new = tuple(each for each in packages if not (root / each).exists())
+    module = HelperModule(name, (root / "__init__.py").exists(), new)
+    for other in (*((root / each).with_suffix(".py") for each in packages), root.joinpath(*names)):
         if os.path.lexists(other):
             raise UsageError(f"--helper-module: {other} is in the way of {root / module.place}")
     return module

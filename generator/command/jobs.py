@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..file_split import header_for
-from ..files import STDIN, FileError, UsageError, absolute, is_directory, read_bytes
+from ..files import STDIN, FileError, UsageError, absolute, is_directory, read_bytes, shown
 from ..header import origin
 from ..outcome import Options
 from ..pipeline import helper_source
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .tree import Entry, Kind, Tree
 
 _DEFAULTS = Options()
+_CONFIGURED = "what is generated from it is configured"
 Destination: TypeAlias = Literal["stdout", "itself", "file", "tree"]
 
 
@@ -64,6 +65,8 @@ class Job:
         header: what the target is to name as its source; empty for nothing.
         detail: of a link, what it is to point to; of others, what there is to say.
         helper: what the source may come to import.
+        is_configured: whether the target is named in a configuration, so that its directory is made
+            where it is missing.
     """
 
     kind: Kind
@@ -74,6 +77,7 @@ class Job:
     header: str = ""
     detail: str = ""
     helper: HelperJob | None = None
+    is_configured: bool = False
 
     @property
     def place(self) -> str:
@@ -87,14 +91,17 @@ class JobMaker:
     Args:
         settings: what holds for each file.
         in_place: whether sources without an output are their own; if not, they have none.
+        spares_pairs: whether those stay as they are from which something is configured to be
+            generated.
 
     Raises, in all its methods:
         UsageError: what is asked for cannot be meant.
         ConfigError: a configuration file is faulty.
     """
 
-    def __init__(self, settings: Settings, in_place: bool) -> None:
+    def __init__(self, settings: Settings, in_place: bool, spares_pairs: bool = False) -> None:
         self._settings = settings
+        self._spares_pairs = spares_pairs
         self._in_place = in_place
 
     def of_sources(self, sources: Sequence[str], output: str | None) -> list[Job]:
@@ -106,9 +113,11 @@ class JobMaker:
             each_output = dict.fromkeys(sources, output)
         else:
             each_output = _outputs_in(output, sources)
-        jobs = [job for path, place in each_output.items() for job in self._of(path, place)]
+        pairs = each_output.items()
         if output is not None:
-            return jobs
+            outputs = [each for each in each_output.values() if each is not None]
+            return [job for path, place in pairs for job in self._of(path, place, outputs)]
+        jobs = [job for path, _ in pairs for job in self._of(path, None)]
         # The same file twice, whether by name and with its directory or through a link.
         once: dict[tuple[str, str], Job] = {}
         for job in jobs:
@@ -117,34 +126,43 @@ class JobMaker:
 
     def of_pairs(self, directory: Path) -> list[Job]:
         """The jobs for the sources and outputs that are configured for a directory."""
-        pairs = self._settings.config(directory).generate
+        configured = self._settings.config(directory).generate
+        pairs = [(_relative(source), _relative(output)) for source, output in configured]
+        outputs = [output for _, output in pairs]
         return [
-            job
+            replace(job, is_configured=True)
             for source, output in pairs
-            for job in self._of(_relative(source), _relative(output))
+            for job in self._of(source, output, outputs)
         ]
 
-    def _of(self, path: str, output: str | None) -> Iterator[Job]:
+    def _of(self, path: str, output: str | None, outputs: Sequence[str] = ()) -> Iterator[Job]:
+        """The jobs for a source, where all these outputs are written."""
         if is_directory(path):
-            yield from self._of_directory(path, output)
+            yield from self._of_directory(path, output, outputs)
         else:
             yield self._of_file(path, output)
 
     def _of_file(self, path: str, output: str | None) -> Job:
         destination: Destination
-        if output == STDIN or (output is None and (path == STDIN or not self._in_place)):
+        if output in (STDIN, "/dev/stdout") or (
+            output is None and (path == STDIN or not self._in_place)
+        ):
             destination, target = "stdout", Path()
         elif output is None:
             destination, target = "itself", Path(path)
+        elif output.endswith(("/", os.sep)):
+            raise UsageError(f"{output} names a directory, and {shown(path)} is a file")
         else:
             destination, target = "file", Path(output)
         if self._settings.is_excluded(path, os.curdir):
             return Job("excluded", path, destination, target, detail="it is excluded")
+        if self._spares(path):
+            return Job("excluded", path, destination, target, detail=_CONFIGURED)
         header = header_for(path, target) if destination == "file" else ""
         return Job("source", path, destination, target, self._settings.options(path), header)
 
-    def _of_directory(self, path: str, output: str | None) -> Iterator[Job]:
-        if output == STDIN or (output is None and not self._in_place):
+    def _of_directory(self, path: str, output: str | None, outputs: Sequence[str]) -> Iterator[Job]:
+        if output in (STDIN, "/dev/stdout") or (output is None and not self._in_place):
             raise UsageError(
                 f"{path} is a directory: name one to write it to, with -o, or rewrite it with -i"
             )
@@ -152,7 +170,7 @@ class JobMaker:
         from .tree import Tree  # slow to import, and so only for a directory
 
         try:
-            tree = Tree(root, target, partial(self._settings.is_excluded, root=path))
+            tree = Tree(root, target, partial(self._settings.is_excluded, root=path), outputs)
         except OSError as error:
             detail = f"cannot be read: {error.strerror}"
             yield Job("unreadable", str(error.filename or path), "itself", root, detail=detail)
@@ -162,6 +180,10 @@ class JobMaker:
             is_there = entry.kind == "directory" and (target or root).is_dir()
             if entry.place.parts or not is_there:
                 yield self._of_entry(entry, tree, helper)
+
+    def _spares(self, path: str) -> bool:
+        """Whether a file is to stay as it is, since something is generated from it."""
+        return self._spares_pairs and self._settings.is_generated_from(path)
 
     def _helper(self, root: Path, output: Path) -> HelperJob | None:
         name = self._settings.helper_module(root)
@@ -185,6 +207,8 @@ class JobMaker:
         destination: Destination = "itself" if is_own else "tree"
         if entry.kind != "source":
             return Job(entry.kind, path, destination, target, detail=entry.detail)
+        if is_own and self._spares(path):
+            return Job("excluded", path, destination, target, detail=_CONFIGURED)
         options = self._settings.options(path)
         if helper is not None:
             if entry.place == helper.module.place:

@@ -27,7 +27,7 @@ class Run:
     def __init__(self, delivery: Delivery, report: Report) -> None:
         self._delivery = delivery
         self._report = report
-        self._helpers: dict[Path, HelperJob] = {}
+        self._helpers: dict[str, bool] = {}
         self._lost: set[Path] = set()
 
     def do(self, jobs: Sequence[Job]) -> None:
@@ -45,9 +45,6 @@ class Run:
                     self._do(job, outcome)
                 if outcome is not None:
                     advance()
-        for target, helper in self._helpers.items():
-            with self._reporting(str(target)):
-                self._report.delivered(str(target), self._delivery.helper(helper))
 
     def _do(self, job: Job, outcome: Outcome | None) -> None:
         if not self._lost.isdisjoint(job.target.parents):
@@ -66,10 +63,10 @@ class Run:
 
     def _source(self, job: Job, outcome: Outcome) -> None:
         if isinstance(outcome, FileSplit):
+            if job.helper is not None and _imports_helper(job, outcome):
+                self._helper(job.helper)
             self._deliver(job, outcome.before, outcome.after)
             self._report.result(job.path, outcome.result)
-            if job.helper is not None and outcome.result.imports_helper:
-                self._helpers[job.helper.target] = job.helper
             return
         if isinstance(outcome, SourceError):
             self._report.source_error(job.path, outcome)
@@ -78,6 +75,21 @@ class Run:
         is_unreadable = isinstance(outcome, FileError) and outcome.path
         if job.destination == "tree" and not is_unreadable:
             self._said(job, self._delivery.file(job))
+
+    def _helper(self, helper: HelperJob) -> None:
+        """Deliver a module before the first source that imports it.
+
+        Raises:
+            FileError: it could not be written, which was said.
+        """
+        place = str(helper.target)
+        if place not in self._helpers:
+            self._helpers[place] = False
+            with self._reporting(place):
+                self._report.delivered(place, self._delivery.helper(helper))
+                self._helpers[place] = True
+        if not self._helpers[place]:
+            raise FileError(f"cannot be written: its helper {place} could not be")
 
     def _other(self, job: Job) -> None:
         report, delivery = self._report, self._delivery
@@ -119,3 +131,9 @@ class Run:
 
     def _said(self, job: Job, delivered: Delivered | None) -> None:
         self._report.delivered(job.place, delivered)
+
+
+def _imports_helper(job: Job, outcome: FileSplit) -> bool:
+    """Whether a source imports its helper, or did so already."""
+    line = f"from {job.options.helper_module} import "
+    return outcome.result.imports_helper or line in outcome.result.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
@@ -55,17 +55,26 @@ class Tree:
         root: the directory.
         output: the directory to mirror it in, which is no part of it; None to change it itself.
         is_excluded: tells of the path of a source whether it is not to be split.
+        outputs: what else is written in the same run, which is no part of the tree either.
 
     Raises:
         UsageError: it cannot be mirrored there.
     """
 
-    def __init__(self, root: Path, output: Path | None, is_excluded: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        output: Path | None,
+        is_excluded: Callable[[str], bool],
+        outputs: Iterable[str] = (),
+    ) -> None:
         self.root = root
         self.output = output
         self._is_excluded = is_excluded
+        self._outputs = [Path(os.path.realpath(each)) for each in outputs]
         real = Path(os.path.realpath(root))
-        self._output = None if output is None else _real_output(output, real)
+        if output is not None:
+            self._outputs.append(_real_output(output, real))
         self._levels, self._above = ignore_files_above(real)
         self._places: dict[Path, PurePath] = {real: PurePath()}
 
@@ -106,11 +115,11 @@ class Tree:
         if is_link and not path.exists():
             return Entry("link", path, place, str(path.readlink()))
         real = path.resolve()
-        if is_link and self._output is None:
+        if is_link and self.output is None:
             return self._link_in_place(found, real)
         if (path / "pyvenv.cfg").exists():
             return None
-        if self._output is not None and real.is_relative_to(self._output):
+        if any(map(real.is_relative_to, self._outputs)):
             return None
         first = self._first_place(real)
         if first is None:

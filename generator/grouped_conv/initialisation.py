@@ -119,14 +119,23 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
     is_of_weight = attribute.attr in _OF_WHOLE and _is_weight_of_a_name(attribute.value)
     if not is_channels and not is_of_weight:
         return ""
-    inside = ast.walk(_function_around(source, attribute))
-    names = {each.attr for each in inside if isinstance(each, ast.Attribute)}
+    function = _function_around(source, attribute)
+    names = {each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute)}
     gives_values = attribute.attr in _OVER_ALL or not names.isdisjoint(_BY_ELEMENT)
-    if not gives_values or (is_channels and "groups" in names):
+    if not gives_values or (is_channels and _reads_groups_too(function, attribute)):
         return ""
     if is_channels:
         return f"{attribute.attr} of a branch is that of one group"
     return f"the {attribute.attr} of a branch's weight is that of one group"
+
+
+def _reads_groups_too(function: ast.AST, channels: ast.Attribute) -> bool:
+    """Whether a function that reads ``m.out_channels`` reads ``m.groups`` of the same name."""
+    groups = ast.Attribute(channels.value, "groups", ast.Load())
+    return any(
+        isinstance(each, ast.Attribute) and ast.dump(each) == ast.dump(groups)
+        for each in ast.walk(function)
+    )
 
 
 def _is_weight_of_a_name(value: ast.expr) -> bool:

@@ -70,7 +70,7 @@ def insert_loading(
         parts = tuple(part for each in split for part in _parts(owner, each))
         code = templates.render("checkpoint.py.jinja", "method", OwnerContext(load, parts))
         method = _method(source, owner, split[0])
-        yield insert_after(source, method, code, blank_lines_above=1)
+        yield insert_after(source, method, code, blank_lines=1)
 
 
 def _parts(owner: ast.ClassDef, attribute: SplitAttribute) -> Iterator[PartsContext]:

@@ -18,7 +18,7 @@ _SKIP: Final = "skip"
 _STYLES: Final = {f"style={each}": each for each in STYLES}
 _WORDS: Final = (_SKIP, *_STYLES)
 _MARK: Final = re.compile(
-    r"(?P<hash>#[ \t\f]*)?\b(?P<name>gencode)[ \t]*:[ \t]*"
+    r"(?P<hash>(?<![^\s#])#[ \t\f]*)?\b(?P<name>gencode)[ \t]*:[ \t]*"
     r"(?P<word>style[ \t]*=[ \t]*[^\s#]*|[^\s#]*)",
     re.IGNORECASE,
 )

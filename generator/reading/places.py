@@ -72,13 +72,14 @@ def line_above_comments(source: Source, statement: ast.stmt) -> int:
     return start
 
 
-def insert_after(
-    source: Source, statement: ast.stmt, code: str, blank_lines_above: int = 0
-) -> Insertion:
-    """Statements behind another one, at its indent."""
+def insert_after(source: Source, statement: ast.stmt, code: str, blank_lines: int = 0) -> Insertion:
+    """Statements behind another one, at its indent, with empty lines around them."""
     indent = source.indent_of_line(source.span(statement).start)
     place = _line_after(source, statement, indent)
-    return Insertion(place, code, blank_lines_above=blank_lines_above, indent=indent)
+    below = source.line_of(place)
+    is_empty = not source.text[below.start : below.end].strip()
+    is_within = not is_empty and source.indent_of_line(place) == indent
+    return Insertion(place, code, blank_lines if is_within else 0, blank_lines, indent)
 
 
 def _line_after(source: Source, statement: ast.stmt, indent: str) -> int:

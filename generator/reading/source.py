@@ -186,6 +186,10 @@ def parse(text: str) -> ast.Module:
         RecursionError: it is nested too deeply.
         MemoryError: likewise, or it is too large.
     """
+    if "\0" in text:  # of which Python does not say where it is
+        before = LINE_END.split(text[: text.index("\0")])
+        line, column = len(before), len(before[-1]) + 1
+        raise SourceError("it has a null byte", line, column, LINE_END.split(text)[line - 1])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes are not for us to point out
@@ -196,5 +200,5 @@ def parse(text: str) -> ast.Module:
         shown = lines[line - 1] if 0 < line <= len(lines) else ""
         message = error.msg.partition("\n")[0]
         raise SourceError(message, line, max(column, 1), shown) from error
-    except ValueError as error:  # a null byte, in Python 3.10
+    except ValueError as error:  # a lone surrogate
         raise SourceError(str(error)) from error
