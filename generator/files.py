@@ -225,7 +225,7 @@ def reading(path: str) -> Iterator[None]:
 def _writing() -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as error:  # a null byte in its name
+    except OSError as error:
         raise FileError(f"cannot be written: {reason_of(error)}") from error
 
 

@@ -75,6 +75,18 @@ def test_processes_do_the_same_in_the_same_order(processes, monkeypatch, capsys)
     assert done[0][0] == 123
 
 
+def test_standard_input_is_read_by_this_process(processes, monkeypatch, capsys) -> None:
+    write(dict.fromkeys(FILES, PLAIN), "models")
+    for source in ("-", "/dev/stdin"):
+        done = subprocess.run(
+            [sys.executable, "-c", SLOW.format(processes=2), "--list", "--check", source, "models"],
+            input=GROUPED.encode(),
+            capture_output=True,
+        )
+        assert done.returncode == 1
+        assert b"Net.conv to be split" in done.stdout
+
+
 def test_processes_are_for_many_files_only(monkeypatch) -> None:
     monkeypatch.setattr(
         "gencode.command.batch._in_processes", lambda *_: pytest.fail("in processes")

@@ -171,6 +171,7 @@ STYLES = "auto, explicit, loop, module"
         ("exclude = 'a.py'", "exclude is a list of patterns, not 'a.py'"),
         ("exclude = ['a.py', 3]", "exclude is a list of patterns, not ['a.py', 3]"),
         ("helper-module = []", "helper-module is a string, not []"),
+        ("helper-module = 'a b'", "helper-module is the name of a module, which 'a b' is not"),
         ("generate = 3", "generate is a list of tables: [[tool.gencode.generate]]"),
         ("generate = {source = 'a', output = 'b'}", "generate is a list of tables: "),
         ("generate = ['a']", "generate is a list of tables with source and output, not of 'a'"),
@@ -295,6 +296,70 @@ def test_the_directory_of_what_is_generated_is_made() -> None:
     write({"file": ""})
     configure('[[tool.gencode.generate]]\nsource = "a.py"\noutput = "file/a.py"')
     assert main([]) == 123
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([("a.py", "b.py"), ("b.py", "c.py")], "has b.py as a source, which is generated itself"),
+        ([("b.py", "c.py"), ("a.py", "b.py")], "has b.py as a source, which is generated itself"),
+        ([("m", "out"), ("a.py", "out/a.py")], "writes out twice"),
+        ([("a.py", "out/a.py"), ("m", "out")], "writes out/a.py twice"),
+        ([("a.py", "link.py")], "would write a.py over itself"),
+        ([("a.py", "pyproject.toml")], "would write over pyproject.toml, with pyproject.toml"),
+        ([("m", ".")], "would write over pyproject.toml, with ."),
+    ],
+)
+def test_pairs_that_contradict_each_other(pairs, message: str, capsys) -> None:
+    write({"a.py": GROUPED, "m/a.py": GROUPED})
+    Path("link.py").symlink_to("a.py")
+    configure("".join(PAIR.format(*each) for each in pairs))
+    was = on_disk()
+    assert main([]) == 2
+    assert f"generate {message}" in capsys.readouterr().err
+    assert on_disk() == was
+
+
+PAIR = '[[tool.gencode.generate]]\nsource = "{}"\noutput = "{}"\n'
+
+
+def test_outputs_are_not_read_again() -> None:
+    write({"models/a.py": GROUPED, "models/b.py": GROUPED})
+    pairs = [("models", "models/one"), ("models", "models/two"), ("models/b.py", "models/c.py")]
+    configure("".join(PAIR.format(*each) for each in pairs))
+    assert main([]) == 0
+    done = sorted(each for each in on_disk() if Path(each).is_file())
+    assert done == [
+        *("models/a.py", "models/b.py", "models/c.py"),
+        *("models/one/a.py", "models/one/b.py", "models/two/a.py", "models/two/b.py"),
+        "pyproject.toml",
+    ]
+    assert main(["--check"]) == 0
+    assert main([]) == 0
+    assert sorted(each for each in on_disk() if Path(each).is_file()) == done
+
+
+def test_what_something_is_generated_from_is_not_rewritten_in_place(capsys) -> None:
+    write({"a.py": GROUPED, "models/b.py": GROUPED, "c.py": GROUPED})
+    configure(PAIR.format("a.py", "x.py") + PAIR.format("models", "y"))
+    assert main([]) == 0
+    capsys.readouterr()
+    assert main(["-i", "a.py", "models", "c.py"]) == 0
+    assert (text("a.py"), text("models/b.py"), text("c.py")) == (GROUPED, GROUPED, SPLIT)
+    err = capsys.readouterr().err
+    assert "a.py: skipped: what is generated from it is configured" in err
+    assert main(["--generated", "--check"]) == 0
+    assert main(["--check", "a.py"]) == 1
+
+
+def test_a_helper_of_pairs_may_be_named_on_the_command_line() -> None:
+    write({"models/a.py": model("self.a = [nn.Conv2d(4, 4, 1, groups=g)]")})
+    configure(PAIR.format("models", "out"))
+    for _ in range(2):
+        assert main(["--helper-module", "new.parts"]) == 0
+        assert "from new.parts import split_groups" in text("out/a.py")
+        assert "def split_groups" in text("out/new/parts.py")
+        assert text("out/new/__init__.py") == ""
 
 
 def test_what_is_generated_may_be_excluded_from_what_is_rewritten() -> None:

@@ -414,6 +414,19 @@ def test_what_is_plain_or_depthwise_stays_so() -> None:
     assert [each.line for each in result.warnings] == [5]  # of the depthwise one
 
 
+def test_a_style_that_is_asked_of_nothing_is_warned_of() -> None:
+    source = model(f"# gencode: style=loop\n\n{CONV}")
+    (warning,) = split_source(source).warnings
+    line = source[: source.index("# gencode")].count("\n") + 1
+    message = '"# gencode: style=loop" stands neither at nor directly above a statement'
+    assert (warning.line, warning.column, warning.message) == (line, 9, message)
+
+
+def test_a_hash_within_a_word_is_none() -> None:
+    (record,) = split_source(model(f"# see doc/#gencode: docs\n{CONV}")).records
+    assert record.status == "split"
+
+
 def test_no_warning_where_nothing_is_split() -> None:
     init = f"{CONV}\nnn.init.kaiming_normal_(m.weight, mode='fan_out')\nself.modules()"
     assert split(model(init)).warnings

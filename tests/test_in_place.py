@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -496,3 +497,76 @@ def test_the_list_needs_nothing_that_is_slow(monkeypatch, capsys) -> None:
     write({"a.py": GROUPED})
     monkeypatch.setattr("gencode.rewriting.rewrite.rewrite", lambda *_: pytest.fail("rewrites"))
     assert main(["--list", "a.py"]) == 0
+
+
+SKIPPED = model(f"{CONV}  # gencode: skip")
+HELPED = model("self.a = [nn.Conv2d(4, 4, 1, groups=g)]")
+
+
+def test_a_helper_is_written_before_what_imports_it(capsys, monkeypatch) -> None:
+    write({"src/a.py": HELPED, "src/b.py": SKIPPED, "src/c.py": HELPED})
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", failing_for("h.py"))
+        assert main(["-i", "src", "--helper-module", "p.h"]) == 123
+    said = [each for each in capsys.readouterr().err.splitlines() if "cannot be written" in each]
+    assert said == [
+        "src/p/h.py: cannot be written: No space left on device",
+        "src/a.py: cannot be written: its helper src/p/h.py could not be",
+        "src/c.py: cannot be written: its helper src/p/h.py could not be",
+    ]
+    assert (text("src/a.py"), text("src/c.py")) == (HELPED, HELPED)
+    assert main(["-i", "src", "--helper-module", "p.h"]) == 0
+    helper = text("src/p/h.py")
+    Path("src/p/h.py").unlink()  # what imports it is split already
+    assert main(["--check", "src", "--helper-module", "p.h"]) == 1
+    assert main(["-i", "src", "--helper-module", "p.h"]) == 0
+    assert text("src/p/h.py") == helper
+
+
+def failing_for(name: str):
+    original = Path.replace
+
+    def replace(source: Path, target: Path) -> Path:
+        if target.name == name:
+            raise OSError(28, "No space left on device")
+        return original(source, target)
+
+    return replace
+
+
+def test_what_is_no_regular_file_is_not_rewritten(capsys) -> None:
+    assert main(["-i", os.devnull]) == 0
+    os.mkfifo("pipe")
+    write({"a.py": GROUPED})
+    assert main(["--check", "a.py", "-o", "pipe"]) == 123
+    assert "pipe: cannot be compared: it is a pipe" in capsys.readouterr().err
+    writer = threading.Thread(target=lambda: Path("pipe").write_text(GROUPED))
+    writer.start()
+    assert main(["-i", "pipe"]) == 123
+    writer.join()
+    assert "pipe: cannot be written: it is no regular file" in capsys.readouterr().err
+
+
+def test_standard_output_by_its_path() -> None:
+    write({"a.py": GROUPED})
+    command = "echo before; $0 -m gencode a.py -o /dev/stdout 2> /dev/null; echo after"
+    for place in ("| cat > out", "> out"):
+        script = f"( {command} ) {place}"
+        subprocess.run(["bash", "-c", script, sys.executable], check=True)
+        assert text("out") == f"before\n{SPLIT}after\n"
+    script = "$0 -m gencode a.py -o >(cat > other) 2> /dev/null; wait; sleep 0.3"
+    subprocess.run(["bash", "-c", script, sys.executable], check=True)
+    assert text("other").endswith(SPLIT)
+
+
+def test_the_owner_is_kept(monkeypatch) -> None:
+    write({"a.py": GROUPED})
+    owned = []
+    monkeypatch.setattr(os, "chown", lambda path, *ids: owned.append(ids))
+    assert main(["-i", "a.py"]) == 0
+    status = Path("a.py").stat()
+    assert owned == [(status.st_uid, status.st_gid)]
+    monkeypatch.delattr(os, "chown")
+    write({"a.py": GROUPED})
+    assert main(["-i", "a.py"]) == 0
+    assert text("a.py") == SPLIT

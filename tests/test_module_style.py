@@ -11,7 +11,7 @@ from gencode import Options, helper_source, split_source
 
 HELPER = '''\
 def equal_parts(module, count):
-    """Equal parts of a module: copies, each with its share of the weights along dimension 0."""
+    """Copies of a module, each with its equal part of the weights along dimension 0."""
     tensors = dict(module.named_parameters(recurse=False))
     tensors.update(module.named_buffers(recurse=False))
     parts = []

@@ -113,6 +113,17 @@ def test_a_huge_source(conv: bool) -> None:
     assert text("a.py").endswith("torch.cat((conv_0, conv_1), dim=1)\n" if conv else PLAIN)
 
 
+def test_a_null_byte_has_a_place(capsys) -> None:
+    write({"a.py": "x = 1\ny = '\0'\n"})
+    assert main(["-i", "a.py"]) == 123
+    assert capsys.readouterr().err == "a.py:2:6: it has a null byte\n    y = '?'\n         ^\n"
+
+
+def test_a_null_byte_in_a_name() -> None:
+    with pytest.raises(gencode.FileError, match=r"cannot be read: .*null"):
+        gencode.split_file("a\0.py")
+
+
 def test_a_huge_line_that_is_wrong_is_not_shown(capsys) -> None:
     write({"a.py": f"a = '{'x' * 1_000_000}' 3\n"})
     assert main(["-i", "a.py"]) == 123

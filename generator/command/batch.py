@@ -82,12 +82,14 @@ def _processors() -> int:
 def _is_worthwhile(jobs: Sequence[Job]) -> bool:
     """Whether there is enough to do, and all of it is in files: this process alone reads others."""
     size = 0
+    if any(job.path == STDIN for job in jobs):
+        return False
     for job in jobs:
         try:
             status = Path(job.path).stat()
         except OSError:
             continue  # it is said when the file is read
-        if job.path == STDIN or not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             return False
         size += status.st_size
     return size > _WORTHWHILE

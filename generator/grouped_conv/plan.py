@@ -116,7 +116,7 @@ class _Planning:
         pairs = self.style.pairs
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
-        self.warnings: list[Warning] = []
+        self.warnings: list[Warning] = [*directives.warnings]
         self.deferred: list[tuple[Deferred, Uses]] = []
         self.by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
 
