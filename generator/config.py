@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -167,9 +168,14 @@ def _text(value: object, directory: Path) -> str:
     return value
 
 
+def is_module_name(name: str) -> bool:
+    """Whether a dotted name can be that of a module."""
+    return all(each.isidentifier() and not keyword.iskeyword(each) for each in name.split("."))
+
+
 def _module(value: object, directory: Path) -> str:
     name = _text(value, directory)
-    if not all(each.isidentifier() for each in name.split(".")):
+    if not is_module_name(name):
         raise ValueError(f"is the name of a module, which {name!r} is not")
     return name
 

@@ -45,7 +45,7 @@ def split_file(
 
     Raises:
         FileError: a file cannot be read, decoded or written.
-        SourceError: the source is not Python.
+        SourceError: the source is not Python, or a comment that steers gencode is misspelt.
         ConfigError: a pyproject.toml is faulty.
         TemplateError: a template is faulty.
     """
@@ -77,7 +77,7 @@ def split_path(path: str, options: Options, source: str = "", only_list: bool = 
 
     Raises:
         FileError: it cannot be read or decoded, or its encoding cannot hold the new text.
-        SourceError: it is not Python.
+        SourceError: it is not Python, or a comment that steers gencode is misspelt.
         TemplateError: a template is faulty.
     """
     data = read_bytes(path)

@@ -197,7 +197,7 @@ def put_directory(target: Path) -> None:
     with _writing():
         if target.is_symlink():
             target.unlink()
-        target.mkdir(parents=True, exist_ok=True)
+    make_directory(target)
 
 
 def put_link(target: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..files import STDIN, UsageError
@@ -51,21 +52,24 @@ def add_conversion_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def conversion_of(parsed: argparse.Namespace, defaults: argparse.Namespace) -> Conversion | None:
+def conversion_of(
+    parsed: argparse.Namespace, make_parser: Callable[[], argparse.ArgumentParser]
+) -> Conversion | None:
     """The conversion that a command line asks for, if it does.
 
     Args:
         parsed: what was given.
-        defaults: the same of a command line with nothing on it.
+        make_parser: makes the parser of it, to tell what was.
 
     Raises:
         UsageError: it asks for something else too, or not for all of it.
     """
-    given = [_name(key) for key, value in vars(parsed).items() if value != getattr(defaults, key)]
-    ours = [name for name in given if name in _OURS]
-    others = [name for name in given if name not in _OURS]
+    set_to = {_name(key): value for key, value in vars(parsed).items()}
+    ours = [name for name in set_to if name in _OURS and set_to[name] is not None]
     if not ours:
         return None
+    defaults = {_name(key): value for key, value in vars(make_parser().parse_args([])).items()}
+    others = [name for name in set_to if name not in _OURS and set_to[name] != defaults[name]]
     if parsed.convert_checkpoint is None:
         raise UsageError(f"{ours[0]} goes with --convert-checkpoint OLD NEW")
     if others:

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report(sys.stderr, will_split, checks=asked.check, lists=asked.list)
     try:
         with ended_in_order():
-            conversion = conversion_of(asked, parser().parse_args([]))
+            conversion = conversion_of(asked, parser)
             if conversion is not None:
                 return _convert(conversion, report)
             return _run(asked, is_dry, report)

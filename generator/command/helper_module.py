@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import keyword
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from ..config import is_module_name
 from ..files import UsageError, make_directory, write_atomically
 
 
@@ -54,14 +54,16 @@ def helper_module(name: str, root: Path) -> HelperModule:
     Raises:
         UsageError: no module can have that name, or something else in the tree has it.
     """
-    names = name.split(".")
-    if not all(each.isidentifier() and not keyword.iskeyword(each) for each in names):
+    if not is_module_name(name):
         raise UsageError(f"--helper-module: {name!r} is not the name of a module")
     place = HelperModule(name, is_relative=False).place
     packages = place.parents[:-1]
     new = tuple(each for each in packages if not (root / each).exists())
     module = HelperModule(name, (root / "__init__.py").exists(), new)
-    for other in (*((root / each).with_suffix(".py") for each in packages), root.joinpath(*names)):
+    for other in (
+        *((root / each).with_suffix(".py") for each in packages),
+        root.joinpath(*name.split(".")),
+    ):
         if os.path.lexists(other):
             raise UsageError(f"--helper-module: {other} is in the way of {root / module.place}")
     return module

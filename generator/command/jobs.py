@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..file_split import header_for
-from ..files import STDIN, FileError, UsageError, absolute, is_directory, read_bytes, shown
+from ..files import (
+    STDIN,
+    FileError,
+    UsageError,
+    absolute,
+    is_directory,
+    read_bytes,
+    reason_of,
+    shown,
+)
 from ..header import origin
 from ..outcome import Options
 from ..pipeline import helper_source
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
     from .tree import Entry, Kind, Tree
 
 _DEFAULTS = Options()
+_STANDARD_OUTPUT = (STDIN, "/dev/stdout")
 _CONFIGURED = "what is generated from it is configured"
 Destination: TypeAlias = Literal["stdout", "itself", "file", "tree"]
 
@@ -144,9 +154,7 @@ class JobMaker:
 
     def _of_file(self, path: str, output: str | None) -> Job:
         destination: Destination
-        if output in (STDIN, "/dev/stdout") or (
-            output is None and (path == STDIN or not self._in_place)
-        ):
+        if output in _STANDARD_OUTPUT or (output is None and (path == STDIN or not self._in_place)):
             destination, target = "stdout", Path()
         elif output is None:
             destination, target = "itself", Path(path)
@@ -162,7 +170,7 @@ class JobMaker:
         return Job("source", path, destination, target, self._settings.options(path), header)
 
     def _of_directory(self, path: str, output: str | None, outputs: Sequence[str]) -> Iterator[Job]:
-        if output in (STDIN, "/dev/stdout") or (output is None and not self._in_place):
+        if output in _STANDARD_OUTPUT or (output is None and not self._in_place):
             raise UsageError(
                 f"{path} is a directory: name one to write it to, with -o, or rewrite it with -i"
             )
@@ -172,7 +180,7 @@ class JobMaker:
         try:
             tree = Tree(root, target, partial(self._settings.is_excluded, root=path), outputs)
         except OSError as error:
-            detail = f"cannot be read: {error.strerror}"
+            detail = f"cannot be read: {reason_of(error)}"
             yield Job("unreadable", str(error.filename or path), "itself", root, detail=detail)
             return
         helper = self._helper(root, target or root)

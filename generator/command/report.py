@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN = 200
 LeftOut = Literal["ignored", "excluded", "failed"]
 _VERBS = {"split": "split into", "kept": "kept:", "unsplit": "not split:", "skipped": "skipped:"}
-_STALE = {"stale": "is out of date", "missing": "is missing", "current": "is up to date"}
+_STALE = {"stale": "is out of date", "missing": "is missing"}
 
 
 class Status(IntEnum):
@@ -85,7 +85,7 @@ class Report:
         if delivered is None:
             return
         self._counts[delivered] += 1
-        if delivered in ("stale", "missing"):
+        if delivered in _STALE:
             self._say(f"{path}: {_STALE[delivered]}")
 
     def left_out(self, reason: LeftOut) -> None:

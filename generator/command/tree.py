@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
-from ..files import UsageError
+from ..files import UsageError, reason_of
 from ..ignore import Patterns, ignore_file, ignore_files_above, is_ignored
 
 Kind: TypeAlias = Literal[
@@ -167,4 +167,4 @@ def _real_output(output: Path, root: Path) -> Path:
 
 
 def _unreadable(found: _Found, error: OSError) -> Entry:
-    return Entry("unreadable", found.path, found.place, f"cannot be read: {error.strerror}")
+    return Entry("unreadable", found.path, found.place, f"cannot be read: {reason_of(error)}")

@@ -26,8 +26,10 @@ def warn_of_functions(
     }
     told = set()
     for node in source.nodes:
-        skip = directives.skip(node) if isinstance(node, ast.Call) else None
-        if skip is None or not isinstance(node, ast.Call):
+        if not isinstance(node, ast.Call):
+            continue
+        skip = directives.skip(node)
+        if skip is None:
             continue
         for function in functions_called(index, node.func):
             if function in builders and (skip, function) not in told:

@@ -18,7 +18,7 @@ from .norms.pairs import Pairs
 from .norms.plan import NormPlan, plan_norms
 from .objects import find_uses
 from .reach import check_reach
-from .refusal import Refusal, line_of
+from .refusal import Refusal, check_free, line_of
 from .weight_norm import is_parametrization, is_weight_norm
 from .weights import Uses
 
@@ -88,10 +88,8 @@ class ModuleStyle:
         check_reach(self.index, reached)
         self._reached[deferred.site.call] = reached
         uses = find_uses(self.index, reached)
-        for node in (deferred.site.call, *uses.changed()):
-            skip = self.directives.forbids(node)
-            if skip is not None:
-                raise Refusal(skip.standing("at what would change with it"))
+        changed = (deferred.site.call, *uses.changed())
+        check_free(self.directives, ((each, "at what would change with it") for each in changed))
         return uses
 
     def plan(self, deferred: Iterable[tuple[Deferred, Uses]], norm: bool) -> ModulePlan:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..reading.directives import Directives
     from .model import SplitAttribute
 
 
@@ -24,3 +26,19 @@ class Refusal(Exception):
     def __init__(self, reason: str, attribute: SplitAttribute | None = None) -> None:
         super().__init__(reason)
         self.attribute = attribute
+
+
+def check_free(directives: Directives, nodes: Iterable[tuple[ast.expr | ast.stmt, str]]) -> None:
+    """See that none of what would change is to be left alone.
+
+    Args:
+        directives: the comments that say so.
+        nodes: each with how a reason says where it stands.
+
+    Raises:
+        Refusal: one is.
+    """
+    for node, place in nodes:
+        skip = directives.forbids(node)
+        if skip is not None:
+            raise Refusal(skip.standing(place))

@@ -17,7 +17,7 @@ from .loading import check_loading
 from .model import SplitAttribute, SplitNorm
 from .norms.pairs import Pairs
 from .norms.written import norm_definitions
-from .refusal import Refusal
+from .refusal import Refusal, check_free
 from .uses import find_calls
 
 
@@ -74,10 +74,7 @@ class WritingOut:
         """See that no statement is to be left alone that would change."""
         definitions = [(each.statement, "in its definition") for each in candidates]
         called = [(self.index.source.statement(each), "at its call") for each in calls]
-        for statement, place in (*definitions, *called):
-            skip = self.directives.forbids(statement)
-            if skip is not None:
-                raise Refusal(skip.standing(place))
+        check_free(self.directives, (*definitions, *called))
 
     def _style(self, candidates: list[Candidate]) -> WrittenStyle:
         styles = dict.fromkeys(map(self._style_of, candidates))

@@ -13,7 +13,7 @@ from ...reading.flow import Flow
 from ...reading.names import meaning
 from ...reading.scopes import assigned_value
 from ...reading.source import Source
-from ..refusal import Refusal, line_of
+from ..refusal import Refusal, check_free, line_of
 from ..weights import Uses, Weights
 from .following import Following, find_following
 from .holding import KEEPING, Holding
@@ -150,10 +150,7 @@ class Pairs:
         statements += [(self.source.statement(each), "at its convolution") for each in others]
         nodes: list[tuple[ast.expr | ast.stmt, str]] = [*statements]
         nodes += [(each, "at what would change with it") for each in pair.uses.changed()]
-        for node, place in nodes:
-            skip = self.directives.forbids(node)
-            if skip is not None:
-                raise Refusal(skip.standing(place))
+        check_free(self.directives, nodes)
 
     def _loose(self, owner: ast.ClassDef, calls: list[ast.Call]) -> Refusal | None:
         """Why the norm after one of some calls is to stay, if there is one."""
