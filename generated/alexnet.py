@@ -84,8 +84,7 @@ class AlexNet(nn.Module):
         x = self.pool(self.norm(F.relu(self.conv1(x))))
         conv2_0 = self.conv2_0(x[:, 0:48])
         conv2_1 = self.conv2_1(x[:, 48:96])
-        conv2 = torch.cat((conv2_0, conv2_1), dim=1)
-        x = self.pool(self.norm(F.relu(conv2)))  # 27 x 27 to 13 x 13
+        x = self.pool(self.norm(F.relu(torch.cat((conv2_0, conv2_1), dim=1))))  # 27 x 27 to 13 x 13
         x = F.relu(self.conv3(x))
         conv4_0 = self.conv4_0(x[:, 0:192])
         conv4_1 = self.conv4_1(x[:, 192:384])

@@ -8,6 +8,7 @@ from ..reading.convolutions import ConvClass
 from ..reading.naming import mangled
 from .classify import Candidate, Deferred, Verdict, self_target, single_target
 from .find import Site
+from .form import form_of
 from .model import SplitAttribute
 from .modules import ModulePlan, is_by_filter
 
@@ -15,7 +16,8 @@ from .modules import ModulePlan, is_by_filter
 def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
     """The record of a convolution that stays as it is."""
     line, column = index.source.place(site.call)
-    return Record(line, column, _name(index, site), verdict.status, verdict.reason)
+    form = form_of(index.source, site)
+    return Record(line, column, _name(index, site), verdict.status, verdict.reason, form)
 
 
 def split_by_helper(index: ClassIndex, deferred: Deferred, modules: ModulePlan) -> Record:
@@ -37,6 +39,7 @@ def split_by_helper(index: ClassIndex, deferred: Deferred, modules: ModulePlan) 
         _name(index, site),
         "split",
         detail,
+        form_of(index.source, site),
         style="module",
         note="; ".join(notes),
     )
@@ -53,6 +56,7 @@ def written_out(index: ClassIndex, candidate: Candidate, attribute: SplitAttribu
         _name(index, candidate.site),
         "split",
         detail,
+        form_of(index.source, candidate.site),
         style=attribute.style,
         owner=candidate.owner.name,
         attribute=mangled(candidate.owner, candidate.attribute),

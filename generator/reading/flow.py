@@ -11,6 +11,7 @@ from typing import Final
 
 from .callees import functions_called, parameters_given
 from .classes import Class, ClassIndex
+from .containers import is_container, names_a_child
 from .mentions import may_be
 from .names import meaning
 from .naming import mangled
@@ -183,12 +184,15 @@ class Search:
 
     def _loads_of_attribute(self, name: str, instance: ast.expr) -> Iterator[ast.expr]:
         owner = self.index.self_class(instance)
+        is_of_torch = owner is None and (
+            is_container(self.index, instance) or names_a_child(self.index, instance)
+        )
         self.found.attributes.add((owner, name))
         relatives = self.index.classes[owner].relatives() if owner is not None else []
         names = {name} if owner is None else {name, mangled(owner, name)}
         for access in (each for one in names for each in self.index.accesses(one)):
             user = self.index.classes[access.owner] if access.owner is not None else None
-            if owner is None or user is None or user in relatives:
+            if user is None or (owner is None and not is_of_torch) or user in relatives:
                 if isinstance(access.node.ctx, ast.Load):
                     yield access.node
         for each in relatives:

@@ -260,8 +260,8 @@ class _Levels(Search):
             change = -1
         with self._at(change):
             super()._pass(node, call, keyword)
-        if name == "add_module":
-            self._store_named(call.args, call.func)
+        if name == "add_module" and isinstance(call.func, ast.Attribute):
+            self._store_named(call.args, call.func.value)
 
     def _is_named(self, node: ast.expr, call: ast.Call) -> bool:
         """Whether an argument of nn.Sequential may be a dict of what it holds."""

@@ -1,0 +1,54 @@
+"""Which objects are containers of torch itself, whose attributes no method of the source reads."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from .classes import ClassIndex
+from .names import meaning
+from .scopes import assigned_value
+
+_CONTAINERS: Final = frozenset(
+    f"torch.nn.{module}{name}"
+    for module in ("", "modules.", "modules.container.")
+    for name in ("Sequential", "ModuleList", "ModuleDict")
+)
+_DICTS: Final = frozenset(("dict", "OrderedDict"))
+
+
+def is_container(index: ClassIndex, instance: ast.expr) -> bool:
+    """Whether an expression is known to be an nn.Sequential, nn.ModuleList or nn.ModuleDict.
+
+    And so no object of a class that the source defines.
+    """
+    match instance:
+        case ast.Call():
+            return meaning(index.source, instance.func).path in _CONTAINERS
+        case ast.Name():
+            known = index.source.scope(instance).only_value(instance.id)
+            return known is not None and is_container(index, known[1])
+        case ast.Attribute() if not index.mentions.has_computed_store:
+            stores = [
+                assigned_value(index.source.parent_of, each.node)
+                for each in index.accesses(instance.attr)
+                if isinstance(each.node.ctx, ast.Store)
+            ]
+            return bool(stores) and all(
+                isinstance(each, ast.Call) and is_container(index, each) for each in stores
+            )
+    return False
+
+
+def names_a_child(index: ClassIndex, key: ast.expr) -> bool:
+    """Whether a key, or a name before an entry, is that of a child of such a container."""
+    for each in index.source.ancestors(key):
+        if isinstance(each, ast.Call) and not _makes_dict(each):
+            return is_container(index, each)
+        if not isinstance(each, (ast.Tuple, ast.List, ast.Dict, ast.Call)):
+            break
+    return False
+
+
+def _makes_dict(call: ast.Call) -> bool:
+    return getattr(call.func, "attr", getattr(call.func, "id", "")) in _DICTS
