@@ -60,6 +60,10 @@ def test_no_grouped_convolution(source: str) -> None:
         "nn.ConvTranspose2d(16, 16, 3, groups=16)",
         "nn.Conv2d(width, width, 3, groups=width)",
         "nn.Conv2d(cfg.width, out_channels=cfg.width, kernel_size=3, groups=cfg.width)",
+        "nn.Conv2d(width * 2, width * 2, 3, groups=width * 2)",
+        "nn.Conv2d(cfg.widths[0], cfg.widths[0], 3, groups=(cfg.widths[0]))",
+        "nn.Conv2d(int(width / 2), int(width / 2), 3, 1, 1, 1, int(width / 2))",
+        "nn.ConvTranspose2d(2 * width, 2 * width, 3, groups=2 * width)",
     ],
 )
 def test_depthwise_is_kept_and_said_to_be(call: str) -> None:

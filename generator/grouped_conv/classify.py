@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..outcome import Style
+from ..reading.calls import is_repeatable
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass, kind_of
 from ..reading.values import Unknown, Values
@@ -87,7 +88,7 @@ def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred |
     if groups == 1:
         return None
     depthwise = _DEPTHWISE_TRANSPOSED if conv.transposed else _DEPTHWISE
-    if groups is None and _is_depthwise_by_name(site, conv):
+    if groups is None and _is_depthwise_by_text(values, site, conv):
         return depthwise
     if conv.lazy:
         return _unsplit("a lazy convolution learns its in_channels only when it is called")
@@ -269,12 +270,16 @@ def _is_no_int(values: Values, expression: ast.expr | None) -> bool:
         return False
 
 
-def _is_depthwise_by_name(site: Site, conv: ConvClass) -> bool:
-    """Whether groups, in_channels and out_channels are one and the same name."""
+def _is_depthwise_by_text(values: Values, site: Site, conv: ConvClass) -> bool:
+    """Whether groups, in_channels and out_channels are one expression, and so one value."""
     if conv.dimensions == 3 or conv.lazy:
         return False
-    dotted = {_dotted(site.arguments.by_name.get(name)) for name in SIZES}
-    return len(dotted) == 1 and None not in dotted
+    sizes = [site.arguments.by_name.get(name) for name in SIZES]
+    if any(each is None or not is_repeatable(values.index.source, each) for each in sizes):
+        return False
+    # An argument between them, as in (n, n, (n := 3)), may bind a name anew.
+    binds = any(isinstance(node, ast.NamedExpr) for node in ast.walk(site.call))
+    return not binds and len({ast.dump(each) for each in sizes if each is not None}) == 1
 
 
 def _dotted(expression: ast.expr | None) -> str | None:
