@@ -15,7 +15,7 @@ from ..rewriting.edits import Codes, Edit, Removal, RepeatEdit, TextEdit
 from .helper import TEMPLATE, Helper
 from .joining import Feed
 from .module_calls import PaddedCall
-from .modules import ModulePlan, is_by_filter, is_partial
+from .modules import ModulePlan, is_by_filter, is_partial, just_built
 from .norms.emit import make_norm_edits
 from .weights import Assignment, Repeat
 
@@ -65,8 +65,13 @@ def make_module_edits(
         return lambda code: templates.render(TEMPLATE, macro, replace(context, code=code))
 
     plain = SiteContext(helper)
+    built = just_built(plan.sites)
+    applications = plan.uses.applications.values()
+    split_there = built & {applied.conv for applied in applications}
     for each in plan.sites:
         call = each.site.call
+        if call in split_there:
+            continue
         if is_partial(each):
             yield TextEdit(call.args[0], call.args[0], rendered("built", plain))
         else:
@@ -78,9 +83,10 @@ def make_module_edits(
         yield from _feed_edits(source, helper, feed, templates)
     for padded in plan.calls.padded:
         yield from _padded_edits(source, helper, padded, templates)
-    for call in plan.uses.applications:
-        context = replace(plain, function=source.code(call.func))
-        yield TextEdit(call, call.args[0], rendered("applied", context))
+    for applied in applications:
+        context = replace(plain, function=source.code(applied.call.func))
+        macro = "split_applied" if applied.conv in built else "applied"
+        yield TextEdit(applied.call, applied.conv, rendered(macro, context))
     for node in plan.uses.firsts:
         yield TextEdit(node, node, rendered("first", plain))
     for weight, node in plan.uses.readings.items():

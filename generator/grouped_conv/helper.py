@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 TEMPLATE: Final = "module.py.jinja"
 _FUNCTIONS: Final = (
-    *("split", "by_filter", "build", "apply", "parts", "whole", "assign"),
+    *("split", "by_filter", "build", "apply", "split_apply", "parts", "whole", "assign"),
     *("load", "split_norm", "norms", "join", "outputs", "pad", "pads", "copy_pad"),
 )
-_ALL_FEATURES: Final = frozenset(("module", "norm", "transposed", "held", "weight_g", *_FUNCTIONS))
-_SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|build_split)(_\d+)?")
+_ALL_FEATURES: Final = frozenset(
+    ("module", "norm", "transposed", "held", "couple", "weight_g", *_FUNCTIONS)
+)
+_SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|split_and_apply|build_split)(_\d+)?")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Names:
     by_filter: str = "split_by_filter"
     build: str = "build_split"
     apply: str = "apply_to_parts"
+    split_apply: str = "split_and_apply"
     parts: str = "parts_of"
     whole: str = "joined"
     assign: str = "parts_with"
@@ -203,7 +206,7 @@ def make_helper(
             torch,
             spell_in_module(source, "torch.nn", before) or f"{torch}.nn",
             spelled("copy"),
-            spelled("warnings") if "held" in features else "",
+            spelled("warnings") if features & {"held", "couple"} else "",
         )
     return Helper(Names(**names), features, modules, missing=tuple(missing))
 
@@ -234,14 +237,25 @@ def _is_there(source: Source, features: frozenset[str]) -> bool:
     if len(found) != len(needed) or any(each.kind not in ("function", "class") for each in found):
         return False
     functions = [each for each in found if each.kind == "function"]
-    asks = [
-        each
-        for one in functions
-        if getattr(one.node, "name", "") == Names().split
-        for each in ast.walk(one.node)
-        if isinstance(each, ast.Name) and each.id == "isinstance"
-    ]
-    return all(_is_ours(each.node) for each in functions) and ("held" not in features or bool(asks))
+    if any(not _mentions(bindings.get(name, []), mark) for name, mark in _marks(features)):
+        return False
+    return all(_is_ours(each.node) for each in functions)
+
+
+def _marks(features: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Functions that are not always the same, each with a name that is in what is needed."""
+    if "held" in features:
+        yield Names().split, "isinstance"
+    if "couple" in features:
+        yield Names().split_apply, "warn"
+
+
+def _mentions(bindings: list[Binding], name: str) -> bool:
+    return any(
+        name in (getattr(node, "id", ""), getattr(node, "attr", ""))
+        for each in bindings
+        for node in ast.walk(each.node)
+    )
 
 
 def helper_source(templates: Templates, checkpoint: bool) -> str:

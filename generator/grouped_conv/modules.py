@@ -19,7 +19,7 @@ from .norms.plan import NormPlan, plan_norms
 from .objects import find_uses
 from .reach import check_reach
 from .refusal import Refusal, check_free, line_of
-from .weight_norm import is_parametrization, is_weight_norm
+from .weight_norm import is_weight_norm
 from .weights import Uses
 
 
@@ -34,6 +34,7 @@ class ModulePlan:
         calls: what is done where a convolution is called.
         features: what of the helper is needed.
         normalised: the sites that weight_norm is applied to.
+        unsure: those of them that another function may be applied to, which takes them whole.
     """
 
     sites: tuple[Deferred, ...]
@@ -42,6 +43,7 @@ class ModulePlan:
     calls: CallPlan
     features: frozenset[str]
     normalised: frozenset[ast.Call]
+    unsure: frozenset[ast.expr]
 
     def changed(self) -> list[ast.expr]:
         """The expressions that change, and for each statement that does, one in it."""
@@ -87,7 +89,7 @@ class ModuleStyle:
         reached = follow(deferred.site.call)
         check_reach(self.index, reached)
         self._reached[deferred.site.call] = reached
-        uses = find_uses(self.index, reached)
+        uses = find_uses(self.index, reached, just_built([deferred]))
         changed = (deferred.site.call, *uses.changed())
         check_free(self.directives, ((each, "at what would change with it") for each in changed))
         return uses
@@ -107,7 +109,9 @@ class ModuleStyle:
         uses.add(norms.uses)
         calls = plan_calls(self.pairs, reached, norms)
         features = self._features(sites, uses) | norms.features | calls.features
-        return ModulePlan(tuple(sites), uses, norms, calls, features, frozenset(normalised))
+        applied = uses.applications.values()
+        unsure = frozenset(each.conv for each in applied if each.may_couple)
+        return ModulePlan(tuple(sites), uses, norms, calls, features, frozenset(normalised), unsure)
 
     def _check_place(self, deferred: Deferred) -> None:
         """See that the helper, and what calls it, have a place to stand at."""
@@ -120,16 +124,20 @@ class ModuleStyle:
                 raise Refusal("its class stands in parentheses")
 
     def _features(self, sites: list[Deferred], uses: Uses) -> frozenset[str]:
-        found = {"module", *map(_feature, sites)}
+        applications = uses.applications.values()
+        built = just_built(sites)
+        applied = built & {each.conv for each in applications}
+        found = {"module", *(_feature(each) for each in sites if each.site.call not in applied)}
         if "build" in found:
             found.add("split")
         if any(self._conv(each) is None and not is_by_filter(each) for each in sites):
             found.add("held")
         if any(map(self._may_be_transposed, sites)):
             found.add("transposed")
-        if uses.applications:
-            found.add("apply")
-        if any(is_parametrization(self.index.source, each) for each in uses.applications):
+        found |= {"split_apply" if each.conv in built else "apply" for each in applications}
+        if any(each.may_couple for each in applications):
+            found.add("couple")
+        if any(each.is_parametrization for each in applications):
             found.add("weight_g")
         if uses.assignments:
             found.add("assign")
@@ -148,6 +156,11 @@ class ModuleStyle:
     def _may_be_transposed(self, deferred: Deferred) -> bool:
         conv = self._conv(deferred)
         return conv.transposed if conv is not None else "ConvTranspose" in self.index.source.text
+
+
+def just_built(sites: Iterable[Deferred]) -> set[ast.expr]:
+    """The sites that weight_norm can be applied to as it splits them."""
+    return {each.site.call for each in sites if not is_by_filter(each) and not is_partial(each)}
 
 
 def is_by_filter(deferred: Deferred) -> bool:

@@ -16,10 +16,10 @@ from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.flow import Reached
 from ..reading.names import meaning
 from .indirect import holds_class
-from .questions import are_treated_alike, may_be_conv, may_look_at_module, may_reparametrise
+from .questions import are_treated_alike, may_be_conv, may_look_at_module, reparametrising
 from .refusal import Refusal, line_of
-from .weight_norm import WEIGHT_NORMS, is_weight_norm
-from .weights import Uses, Weights
+from .weight_norm import WEIGHT_NORMS, is_weight_norm, possible_norms
+from .weights import Application, Uses, Weights
 
 _WEIGHTS: Final = ("weight", "bias")
 _SETTINGS: Final = frozenset(
@@ -42,13 +42,18 @@ _NEEDING: Final = re.compile(
 )
 
 
-def find_uses(index: ClassIndex, reached: Reached) -> Uses:
+def find_uses(index: ClassIndex, reached: Reached, built: set[ast.expr]) -> Uses:
     """What is done with an object that is to be split, from where it may get to.
+
+    Args:
+        index: the source.
+        reached: where that is.
+        built: the expression that builds it, where what is done there can be done as it is split.
 
     Raises:
         Refusal: something that cannot be carried over to the branches.
     """
-    search = _Search(index)
+    search = _Search(index, built)
     for each in sorted(reached.expressions, key=index.source.span):
         search.look_at(each)
     search.weights.check_aliases()
@@ -56,8 +61,9 @@ def find_uses(index: ClassIndex, reached: Reached) -> Uses:
 
 
 class _Search:
-    def __init__(self, index: ClassIndex) -> None:
+    def __init__(self, index: ClassIndex, built: set[ast.expr]) -> None:
         self.index = index
+        self.built = built
         self.source = index.source
         self.weights = Weights(index.source)
 
@@ -122,8 +128,10 @@ class _Search:
             raise Refusal(f"{self.source.code(function)} needs a convolution ({where})")
         elif REPARAMETRISING.fullmatch(path):
             self._reparametrisation(node, call, path)
-        elif not path and may_reparametrise(self.index, function):
-            raise Refusal(f"it may be given another parametrization ({where})")
+        elif not path and not self._possible_norm(node, call):
+            given = reparametrising(self.index, function)
+            if given is not None:
+                raise Refusal(f"it may be given another parametrization ({line_of(given)})")
 
     def _named(self, node: ast.expr, call: ast.Call, name: str) -> None:
         """Look at ``getattr(conv, name)`` and the like; ``name`` is empty where it is computed."""
@@ -137,8 +145,29 @@ class _Search:
             raise Refusal(f"{name} takes its weight as a whole ({line_of(call)})")
         if not is_weight_norm(self.source, call) or node is not call.args[0]:
             raise Refusal(f"{name} with another dim than 0 couples its groups ({line_of(call)})")
+        self._apply(call, Application(call, frozenset((path,))))
+
+    def _possible_norm(self, node: ast.expr, call: ast.Call) -> bool:
+        """Note a call of a variable that is weight_norm, or may turn out not to be.
+
+        Then the convolution must be at hand as a whole, just built.
+        """
+        norms = possible_norms(self.index, call)
+        if norms is None:
+            return False
+        paths = frozenset(norms.paths.values())
+        may_couple = norms.is_open or not paths <= WEIGHT_NORMS
+        if node is not call.args[0] or (may_couple and not self._is_just_built(call)):
+            return False
+        self._apply(call, Application(call, paths, may_couple))
+        return True
+
+    def _is_just_built(self, call: ast.Call) -> bool:
+        return self.built == {*call.args} and not call.keywords
+
+    def _apply(self, call: ast.Call, application: Application) -> None:
         self.weights.keep_whole(call, call.args[0])
-        self.weights.uses.applications[call] = None
+        self.weights.uses.applications[call] = application
 
 
 def _is_base(path: str) -> bool:

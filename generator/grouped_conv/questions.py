@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from typing import Final
 
+from ..reading.alternatives import alternatives
 from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.names import meaning
 from ..reading.scopes import FUNCTIONS, Function
 from ..reading.source import Source
 from .indirect import holds_class, values_of
 from .subclasses import find_subclass
+from .weight_norm import WEIGHT_NORMS
 from .weights import ALIKE
 
 _TAKING: Final = frozenset(("add_param_group", "dict", "extend", "chain"))
@@ -29,14 +31,18 @@ def may_be_conv(index: ClassIndex, classes: ast.expr) -> bool:
     return False
 
 
-def may_reparametrise(index: ClassIndex, function: ast.expr) -> bool:
-    """Whether a variable that is called may hold a function such as spectral_norm."""
-    return any(
-        REPARAMETRISING.fullmatch(meaning(index.source, each).path)
-        for value in values_of(index, function)
-        for each in ast.walk(value)
-        if isinstance(each, (ast.Name, ast.Attribute))
-    )
+def reparametrising(index: ClassIndex, function: ast.expr) -> ast.AST | None:
+    """Where a variable that is called may get a function such as spectral_norm from.
+
+    It is one that is not weight_norm, if there is any.
+    """
+    given = alternatives(index, function).paths
+    for value in values_of(index, function):
+        for each in ast.walk(value):
+            if isinstance(each, (ast.Name, ast.Attribute)):
+                given.setdefault(each, meaning(index.source, each).path)
+    found = {each: path for each, path in given.items() if REPARAMETRISING.fullmatch(path)}
+    return min(found, key=lambda each: found[each] in WEIGHT_NORMS, default=None)
 
 
 def may_look_at_module(source: Source, register: ast.Attribute) -> bool:

@@ -29,6 +29,8 @@ def split_by_helper(index: ClassIndex, deferred: Deferred, modules: ModulePlan) 
     notes = [*_asked(site), *([deferred.reason] if deferred.reason else [])]
     if site.call in modules.normalised:
         notes.append("PLiNIO takes no convolution under weight_norm")
+    if site.call in modules.unsure:
+        notes.append("under any other norm it keeps its groups")
     notes += modules.norms.notes.get(site.call, ())
     if is_by_filter(deferred):
         notes.append("PLiNIO takes no subclass")

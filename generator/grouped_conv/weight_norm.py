@@ -1,10 +1,12 @@
-"""weight_norm, which along dimension 0 goes over each filter by itself."""
+"""weight_norm, which along dimension 0 goes over each filter by itself; spectral_norm does not."""
 
 from __future__ import annotations
 
 import ast
 from typing import Final
 
+from ..reading.alternatives import Alternatives, alternatives
+from ..reading.classes import ClassIndex
 from ..reading.names import meaning
 from ..reading.source import Source
 
@@ -18,6 +20,12 @@ WEIGHT_NORMS: Final = frozenset(
         "torch.nn.utils.parametrizations.weight_norm",
     )
 )
+SPECTRAL_NORMS: Final = frozenset(
+    (
+        *("torch.nn.utils.spectral_norm", "torch.nn.utils.spectral_norm.spectral_norm"),
+        "torch.nn.utils.parametrizations.spectral_norm",
+    )
+)
 
 
 def is_weight_norm(source: Source, call: ast.Call) -> bool:
@@ -25,9 +33,12 @@ def is_weight_norm(source: Source, call: ast.Call) -> bool:
     return meaning(source, call.func).path in WEIGHT_NORMS and _has_defaults(call)
 
 
-def is_parametrization(source: Source, call: ast.Call) -> bool:
-    """Whether a weight_norm is the one that keeps its parts under other names than it once did."""
-    return ".parametrizations." in meaning(source, call.func).path
+def possible_norms(index: ClassIndex, call: ast.Call) -> Alternatives | None:
+    """What a variable may be that is called: a weight_norm, and no more than a spectral_norm."""
+    found = alternatives(index, call.func)
+    paths = set(found.paths.values())
+    is_known = paths & WEIGHT_NORMS and paths <= WEIGHT_NORMS | SPECTRAL_NORMS
+    return found if is_known and _has_defaults(call) else None
 
 
 def _has_defaults(call: ast.Call) -> bool:

@@ -47,6 +47,31 @@ class Assignment:
         return isinstance(self.statement, ast.Expr)
 
 
+@dataclass(frozen=True)
+class Application:
+    """A call of weight_norm, or of a variable that may be that.
+
+    Attributes:
+        call: the call.
+        paths: the functions that the source gives the variable.
+        may_couple: whether it may be a function that takes the weight as a whole.
+    """
+
+    call: ast.Call
+    paths: frozenset[str]
+    may_couple: bool = False
+
+    @property
+    def conv(self) -> ast.expr:
+        """What it is applied to."""
+        return self.call.args[0]
+
+    @property
+    def is_parametrization(self) -> bool:
+        """Whether it may keep its parts under other names than weight_norm once did."""
+        return any(".parametrizations." in each for each in self.paths)
+
+
 @dataclass
 class Uses:
     """What must change besides the construction where some objects are split.
@@ -61,7 +86,7 @@ class Uses:
 
     repeats: dict[ast.stmt, Repeat] = field(default_factory=dict)
     firsts: dict[ast.expr, None] = field(default_factory=dict)
-    applications: dict[ast.Call, None] = field(default_factory=dict)
+    applications: dict[ast.Call, Application] = field(default_factory=dict)
     readings: dict[ast.Attribute, ast.expr] = field(default_factory=dict)
     assignments: dict[ast.stmt, Assignment] = field(default_factory=dict)
 

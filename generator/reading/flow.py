@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from .alternatives import may_be_among
 from .callees import functions_called, parameters_given
 from .classes import Class, ClassIndex
 from .containers import is_container, names_a_child
@@ -30,6 +31,11 @@ _GIVING_METHODS: Final = frozenset(
         *("to", "cpu", "cuda", "float", "double", "half", "eval", "train", "requires_grad_"),
     )
 )
+_NORMS: Final = frozenset(
+    f"torch.nn.utils.{module}{name}"
+    for module in ("", "parametrizations.")
+    for name in ("weight_norm", "spectral_norm")
+)
 _TRANSPARENT: Final = frozenset(
     (
         *("list", "tuple", "dict", "set", "zip", "enumerate", "reversed", "iter", "next"),
@@ -37,8 +43,7 @@ _TRANSPARENT: Final = frozenset(
         *("collections.OrderedDict", "collections.deque", "copy.copy", "copy.deepcopy"),
         *("itertools.chain", "typing.cast"),
         *(f"torch.nn.{each}" for each in ("Sequential", "ModuleList", "ModuleDict")),
-        *(f"torch.nn.utils.{each}" for each in ("weight_norm", "spectral_norm")),
-        *(f"torch.nn.utils.parametrizations.{each}" for each in ("weight_norm", "spectral_norm")),
+        *_NORMS,
     )
 )
 _NAMING: Final = frozenset(("dict", "collections.OrderedDict"))
@@ -222,7 +227,7 @@ class Search:
         path = self._path(function)
         if path == "setattr" and len(call.args) == 3:
             self._store_named(call.args[1:], call.args[0])
-        if path in _TRANSPARENT:
+        if path in _TRANSPARENT or may_be_among(self.index, function, _NORMS):
             self._reach([call])
         self._pass_to(functions_called(self.index, function), node, call, keyword)
 
