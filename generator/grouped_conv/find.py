@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import GROUPS_POSITION, Arguments, ConvClass, bind_arguments, conv_class
 from ..reading.directives import Directive
@@ -14,8 +16,8 @@ from ..reading.scopes import Scope
 from ..reading.source import Source
 from .gate import can_carry_groups
 from .helper import is_split_already
-from .indirect import Indirect, find_indirect
-from .subclasses import find_subclass, may_be_grouped
+from .indirect import Indirect, find_indirect, refused_subclass
+from .subclasses import Subclass, find_subclass, may_be_grouped
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,14 @@ class Site:
 def find_sites(index: ClassIndex) -> list[Site]:
     """All sites of a source, in its order, but for those that gencode has split already."""
     found = []
+    held = _calls_of_held(index)
     for node in index.source.nodes:
         if isinstance(node, ast.Call):
             site = _subclass_site(index, node)
             if site is None and can_carry_groups(node):
                 site = _site(index, node)
+            if node in held:
+                site = _held_site(node, site, held[node])
             if site is not None and not is_split_already(index.source, node):
                 found.append(site)
     return sorted(found, key=lambda site: index.source.span(site.call))
@@ -75,11 +80,46 @@ def _subclass_site(index: ClassIndex, call: ast.Call) -> Site | None:
     callee = meaning(index.source, call.func).node
     if not isinstance(callee, ast.ClassDef) or not find_subclass(index, callee):
         return None
-    if not may_be_grouped(index, callee, call):
-        if not can_carry_groups(call) or _has_no_groups(index.source, call):
+    if not _may_build_grouped(index, callee, call):
+        return None
+    return Site(call, None, _named_groups(call), find_indirect(index, call))
+
+
+def _held_site(call: ast.Call, site: Site | None, classes: list[Subclass]) -> Site | None:
+    """A call of a variable that may hold subclasses, one of which may pass groups by itself.
+
+    What the helper is given must be a class that it may take to pieces, or can tell by its forward.
+    """
+    if site is None:
+        if not any(each.is_plain for each in classes):
             return None
+        site = Site(call, None, _named_groups(call), Indirect("held"))
+    refused = [each for each in classes if not each.is_plain]
+    return replace(site, indirect=refused_subclass(refused[0])) if refused else site
+
+
+def _calls_of_held(index: ClassIndex) -> dict[ast.Call, list[Subclass]]:
+    """The calls of variables that may hold subclasses, with those that may matter there."""
+    found = defaultdict(list)
+    for node in index.classes:
+        subclass = find_subclass(index, node)
+        if subclass is not None and not subclass.has_forward:
+            for call in uses_of_class(index, node).calls:
+                if subclass.refusal or _may_build_grouped(index, node, call):
+                    found[call].append(subclass)
+    return found
+
+
+def _may_build_grouped(index: ClassIndex, node: ast.ClassDef, call: ast.Call) -> bool:
+    """Whether a call of a subclass has groups, be it by the arguments or by the initialiser."""
+    if may_be_grouped(index, node, call):
+        return True
+    return can_carry_groups(call) and not _has_no_groups(index.source, call)
+
+
+def _named_groups(call: ast.Call) -> Arguments:
     groups = {each.arg: each.value for each in call.keywords if each.arg == "groups"}
-    return Site(call, None, Arguments(groups, False, ()), find_indirect(index, call))
+    return Arguments(groups, False, ())
 
 
 def _has_no_groups(source: Source, call: ast.Call) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import CONV_CLASSES, conv_class, is_functional_convolution
 from ..reading.names import meaning
@@ -52,10 +53,7 @@ def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
         if subclass is None:
             return None
         if subclass.refusal:
-            return Indirect(
-                "refused",
-                f"{subclass.node.name} is a subclass of {subclass.base}: {subclass.refusal}",
-            )
+            return refused_subclass(subclass)
         return Indirect("subclass", subclass=subclass)
     if isinstance(function, ast.Attribute):
         if function.attr == "__init__":
@@ -74,20 +72,35 @@ def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
     return Indirect("held") if holds_class(index, function) else None
 
 
+def refused_subclass(subclass: Subclass) -> Indirect:
+    """That a subclass cannot be split, with the reason."""
+    reason = f"{subclass.node.name} is a subclass of {subclass.base}: {subclass.refusal}"
+    return Indirect("refused", reason)
+
+
 def _initialiser(index: ClassIndex, call: ast.Call) -> Indirect | None:
     """What a subclass passes to the ``__init__`` of its base: it is split where it is called."""
-    source = index.source
-    owner = source.class_around(call)
+    owner = index.source.class_around(call)
     subclass = find_subclass(index, owner) if owner is not None else None
-    if subclass is None or any(
-        isinstance(each.func, ast.Name) and meaning(source, each.func).node is owner
-        for each in index.calls_of.get(subclass.node.name, [])
-    ):
+    if subclass is None:
         return None
-    reason = f"{subclass.node.name} is a subclass of {subclass.base}"
     if subclass.refusal:
-        return Indirect("refused", f"{reason}: {subclass.refusal}")
-    return Indirect("refused", f"{reason}, to be split where it is called, which is not seen here")
+        is_told = uses_of_class(index, subclass.node).direct
+        return refused_subclass(subclass) if not is_told else None
+    reason = (
+        f"{subclass.node.name} is a subclass of {subclass.base}, to be split where it is called"
+    )
+    reason += ", which is not seen"
+    is_called, unseen = False, []
+    for each in index.classes[subclass.node].descendants():
+        uses, kind = uses_of_class(index, each.node), find_subclass(index, each.node)
+        is_called |= bool(uses.direct or uses.calls)
+        unseen += uses.escapes
+        unseen += uses.calls if kind is not None and not kind.is_plain else []
+    if unseen:
+        line = min(each.lineno for each in unseen)
+        return Indirect("refused", f"{reason} where it is passed on (line {line})")
+    return Indirect("refused", f"{reason} here") if not is_called else None
 
 
 def _is_named_like_a_class(function: ast.expr, call: ast.Call) -> bool:

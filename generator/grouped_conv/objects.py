@@ -13,6 +13,7 @@ import re
 from typing import Final
 
 from ..reading.classes import REPARAMETRISING, ClassIndex
+from ..reading.convolutions import SETTINGS
 from ..reading.flow import Reached
 from ..reading.names import meaning
 from .indirect import holds_class
@@ -22,12 +23,6 @@ from .weight_norm import WEIGHT_NORMS, is_weight_norm, possible_norms
 from .weights import Application, Uses, Weights
 
 _WEIGHTS: Final = ("weight", "bias")
-_SETTINGS: Final = frozenset(
-    (
-        *("in_channels", "out_channels", "groups", "kernel_size", "stride", "padding"),
-        *("dilation", "padding_mode", "output_padding", "transposed"),
-    )
-)
 _INSIDES: Final = frozenset(
     (
         *("__class__", "_parameters", "_conv_forward", "register_parameter", "get_parameter"),
@@ -101,7 +96,7 @@ class _Search:
         name = attribute.attr
         if name in _WEIGHTS:
             self.weights.look_at(node, attribute)
-        elif name in _SETTINGS and _is_set(attribute):
+        elif name in SETTINGS and _is_set(attribute):
             raise Refusal(f"its {name} is set ({line_of(attribute)})")
         elif name in _INSIDES or (name == "forward" and _is_set(attribute)):
             raise Refusal(f"its {name} is used ({line_of(attribute)})")
@@ -136,7 +131,7 @@ class _Search:
     def _named(self, node: ast.expr, call: ast.Call, name: str) -> None:
         """Look at ``getattr(conv, name)`` and the like; ``name`` is empty where it is computed."""
         sets = getattr(call.func, "id", "") in ("setattr", "delattr")
-        if node is call.args[0] and (name in _WEIGHTS or (sets and name in ("", *_SETTINGS))):
+        if node is call.args[0] and (name in _WEIGHTS or (sets and name in ("", *SETTINGS))):
             raise Refusal(f"its {name or 'weight'} may be reached by name ({line_of(call)})")
 
     def _reparametrisation(self, node: ast.expr, call: ast.Call, path: str) -> None:

@@ -14,11 +14,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..reading.class_uses import uses_of_class
 from ..reading.classes import Class, ClassIndex
 from ..reading.convolutions import GROUPS_POSITION, conv_class
 from ..reading.names import meaning
 from ..reading.scopes import FUNCTIONS, Function
 from .by_filter import is_by_filter
+from .own_methods import is_apart, kind_of_method
 
 _INHERITED = frozenset(("__init__", "__module__", "__doc__", "extra_repr", "__repr__", "forward"))
 _HARMLESS_METHODS = frozenset(("__init__", "reset_parameters", "extra_repr", "__repr__"))
@@ -41,6 +43,11 @@ class Subclass:
     refusal: str = ""
     has_forward: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can be split by a call that does not know of the class."""
+        return not self.refusal and not self.has_forward
+
 
 def find_subclass(index: ClassIndex, node: ast.ClassDef) -> Subclass | None:
     """What a class of the source is as a convolution, if it is one."""
@@ -53,7 +60,7 @@ def find_subclass(index: ClassIndex, node: ast.ClassDef) -> Subclass | None:
                 refusal = _refusal(index, lineage, path)
                 has_forward = any("forward" in one.names for one in lineage)
                 if not refusal and not has_forward:
-                    refusal = _is_told_apart(index, lineage)
+                    refusal = _is_told_apart(index, index.classes[node])
                 return Subclass(node, name, refusal, has_forward)
     return None
 
@@ -103,8 +110,9 @@ def _is_constant_1(expression: ast.expr | None) -> bool:
     return isinstance(expression, ast.Constant) and expression.value == 1
 
 
-def _is_told_apart(index: ClassIndex, lineage: list[Class]) -> str:
+def _is_told_apart(index: ClassIndex, own_class: Class) -> str:
     """Why what is built must stay of its class, which torch's own would take the place of."""
+    lineage = list(own_class.ancestors())
     names = {each.node.name for each in lineage}
     own = {name for each in lineage for name in each.names} - _INHERITED
     for each in lineage:
@@ -114,11 +122,14 @@ def _is_told_apart(index: ClassIndex, lineage: list[Class]) -> str:
     inside = {id(node) for each in lineage for node in ast.walk(each.node)}
     for node in index.source.nodes:
         if isinstance(node, ast.Attribute) and node.attr in own and id(node) not in inside:
+            if _is_asked_of_class(index, own_class, node):
+                continue
             return f"{node.attr} is used outside of it (line {node.lineno})"
     asked = (
         call.lineno
         for call in (*index.calls_of.get("isinstance", []), *index.calls_of.get("type", []))
-        if id(call) not in inside and names & _names_around(index, call)
+        if id(call) not in inside
+        and (names & _names_around(index, call) or _asks_for_held(index, own_class, call))
     )
     line = next(asked, 0)
     return f"it is asked for (line {line})" if line else ""
@@ -126,9 +137,35 @@ def _is_told_apart(index: ClassIndex, lineage: list[Class]) -> str:
 
 def _names_around(index: ClassIndex, call: ast.Call) -> set[str]:
     """The names in a call, or in the comparison that it is part of."""
+    return {each.id for each in ast.walk(_around(index, call)) if isinstance(each, ast.Name)}
+
+
+def _around(index: ClassIndex, call: ast.Call) -> ast.AST:
     parent = index.source.parent(call)
-    around = parent if isinstance(parent, ast.Compare) else call
-    return {each.id for each in ast.walk(around) if isinstance(each, ast.Name)}
+    return parent if isinstance(parent, ast.Compare) else call
+
+
+def _asks_for_held(index: ClassIndex, own_class: Class, call: ast.Call) -> bool:
+    """Whether the class of an object is compared with a variable that may hold a class."""
+    asked = {each for one in call.args[:1] for each in ast.walk(one)}
+    held = {each for each in ast.walk(_around(index, call)) if each not in asked}
+    return any(
+        not held.isdisjoint(uses_of_class(index, each.node).expressions)
+        for each in own_class.relatives()
+    )
+
+
+def _is_asked_of_class(index: ClassIndex, own_class: Class, attribute: ast.Attribute) -> bool:
+    """Whether an attribute is read that the class itself has, of the class and of no object."""
+    relatives = own_class.relatives()
+    bound = [each for one in relatives for each in one.scope.bindings.get(attribute.attr, [])]
+    functions = [each.node for each in bound if isinstance(each.node, FUNCTIONS)]
+    kinds = {kind_of_method(index.source, each) for each in functions}
+    if not isinstance(attribute.ctx, ast.Load) or not bound or kinds & {"", "property"}:
+        return False
+    held = [uses_of_class(index, each.node) for each in relatives]
+    is_class = any(attribute.value in each.expressions for each in held)
+    return is_class and all(each.is_never_object(attribute.value) for each in held)
 
 
 def _methods(each: Class) -> Iterator[Function]:
@@ -175,7 +212,7 @@ def _refusal_of_method(index: ClassIndex, method: Function) -> str:
         return f"it has a {method.name} of its own (line {method.lineno})"
     if method.name == "__init__":
         return _refusal_of_initialiser(index, method)
-    if method.name not in _HARMLESS_METHODS:
+    if method.name not in _HARMLESS_METHODS and not is_apart(index.source, method):
         return f"it has a method of its own, {method.name} (line {method.lineno})"
     return ""
 

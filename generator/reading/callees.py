@@ -14,14 +14,20 @@ from .source import Source
 def functions_called(index: ClassIndex, function: ast.expr) -> Iterator[Function]:
     """The functions of the source that a call may run."""
     callee = meaning(index.source, function)
-    if isinstance(callee.node, FUNCTIONS):
-        yield callee.node
-    elif isinstance(callee.node, ast.ClassDef):
-        for each in index.classes[callee.node].ancestors():
-            yield from _functions(each.scope, "__init__")
+    if isinstance(callee.node, (*FUNCTIONS, ast.ClassDef)):
+        yield from functions_run(index, callee.node)
     elif isinstance(function, ast.Attribute) and callee.kind != "import":
         for each in _classes_asked(index, function.value):
             yield from _functions(each.scope, function.attr)
+
+
+def functions_run(index: ClassIndex, called: Function | ast.ClassDef) -> Iterator[Function]:
+    """What runs when a function or a class of the source is called."""
+    if isinstance(called, FUNCTIONS):
+        yield called
+    else:
+        for each in index.classes[called].ancestors():
+            yield from _functions(each.scope, "__init__")
 
 
 def _classes_asked(index: ClassIndex, instance: ast.expr) -> Iterable[Class]:

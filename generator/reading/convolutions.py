@@ -23,6 +23,13 @@ _TRANSPOSED_PARAMETERS = (
     *("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding"),
     *("groups", "bias", "dilation", "padding_mode", "device", "dtype"),
 )
+SETTINGS = frozenset(
+    (
+        *("in_channels", "out_channels", "groups", "kernel_size", "stride", "padding"),
+        *("dilation", "padding_mode", "output_padding", "transposed"),
+    )
+)
+"""The attributes of a convolution that say what it computes with its weight."""
 
 
 @dataclass(frozen=True)

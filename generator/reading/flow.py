@@ -19,12 +19,13 @@ from .naming import mangled
 from .scopes import COMPREHENSIONS, FUNCTIONS, Function, Scope
 from .source import Source
 
-_KEEPING_METHODS: Final = frozenset(
+KEEPING_METHODS: Final = frozenset(
     (
         *("append", "insert", "extend", "add", "update", "setdefault", "register"),
         *("add_module", "register_module", "__setitem__", "__setattr__"),
     )
 )
+"""What puts its argument into the object that it is a method of."""
 _GIVING_METHODS: Final = frozenset(
     (
         *("values", "items", "children", "named_children", "pop", "get", "copy"),
@@ -36,7 +37,7 @@ _NORMS: Final = frozenset(
     for module in ("", "parametrizations.")
     for name in ("weight_norm", "spectral_norm")
 )
-_TRANSPARENT: Final = frozenset(
+TRANSPARENT: Final = frozenset(
     (
         *("list", "tuple", "dict", "set", "zip", "enumerate", "reversed", "iter", "next"),
         *("sorted", "filter"),
@@ -46,6 +47,7 @@ _TRANSPARENT: Final = frozenset(
         *_NORMS,
     )
 )
+"""What gives back what it is given, or a container of it."""
 _NAMING: Final = frozenset(("dict", "collections.OrderedDict"))
 _CHILDREN: Final = frozenset(
     ("children", "named_children", "_modules", "get_submodule", "__dict__")
@@ -88,7 +90,7 @@ class Flow:
 
     def returned(self, function: ast.expr) -> Reached:
         """Where that may get to which a function returns that an expression makes."""
-        return Search(self).run(_calls(self.source, self.reached(function).expressions))
+        return Search(self).run(calls_among(self.source, self.reached(function).expressions))
 
     @cached_property
     def loads(self) -> dict[tuple[Scope, str], list[ast.Name]]:
@@ -132,7 +134,7 @@ class Search:
             case ast.Assign(value=value) if value is node:
                 for target in parent.targets:
                     self._store(target)
-            case ast.AnnAssign() | ast.AugAssign():
+            case ast.AnnAssign(value=value) | ast.AugAssign(value=value) if value is node:
                 self._store(parent.target)
             case ast.NamedExpr():
                 self._store(parent.target)
@@ -218,7 +220,7 @@ class Search:
 
     def _pass(self, node: ast.expr, call: ast.Call, keyword: str | None = None) -> None:
         function = call.func
-        if isinstance(function, ast.Attribute) and function.attr in _KEEPING_METHODS:
+        if isinstance(function, ast.Attribute) and function.attr in KEEPING_METHODS:
             self._store(function.value)
             self._store_named(call.args, function.value)
             self._store_in_self(function.value)
@@ -227,7 +229,7 @@ class Search:
         path = self._path(function)
         if path == "setattr" and len(call.args) == 3:
             self._store_named(call.args[1:], call.args[0])
-        if path in _TRANSPARENT or may_be_among(self.index, function, _NORMS):
+        if path in TRANSPARENT or may_be_among(self.index, function, _NORMS):
             self._reach([call])
         self._pass_to(functions_called(self.index, function), node, call, keyword)
 
@@ -303,7 +305,7 @@ class Search:
         if function not in self.functions:
             self.functions.add(function)
             known = Search(self.flow, self.functions).run(values)
-            self._reach(_calls(self.source, known.expressions))
+            self._reach(calls_among(self.source, known.expressions))
 
     def _loads_of_default(self, node: ast.expr, arguments: ast.arguments) -> Iterator[ast.expr]:
         """Where the parameter is read of which an expression is the default."""
@@ -320,7 +322,7 @@ class Search:
             self._reach(self._loads_of_attribute(key.value, key))
 
 
-def _calls(source: Source, functions: Iterable[ast.expr]) -> Iterator[ast.Call]:
+def calls_among(source: Source, functions: Iterable[ast.expr]) -> Iterator[ast.Call]:
     """The calls of some expressions."""
     for each in functions:
         call = source.parent(each)

@@ -1,0 +1,102 @@
+"""Follow a class of a source as an object: where it is called under another name than its own."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+from .callees import functions_run
+from .classes import ClassIndex
+from .flow import KEEPING_METHODS, TRANSPARENT, Flow, Search, calls_among
+from .names import meaning
+from .scopes import FUNCTIONS, Function
+
+# What may be given a class and does not build an object of it.
+_HARMLESS: Final = frozenset(
+    ("isinstance", "issubclass", "print", "repr", "setattr", "super", "type")
+)
+
+
+class ClassUses:
+    """What a source does with one of its classes.
+
+    Attributes:
+        expressions: all that may be the class, or a container that holds it.
+        direct: the calls under its own name, or a variable that is nothing else.
+        calls: those of other variables, and of what is kept.
+        escapes: the calls of what is outside of the source that it is passed to.
+    """
+
+    def __init__(self, index: ClassIndex, node: ast.ClassDef) -> None:
+        self.index = index
+        search = _ClassSearch(Flow(index))
+        self.expressions = search.run(_mentions(index).get(node, [])).expressions
+        self.escapes = search.escapes
+        called = set(calls_among(index.source, self.expressions))
+        self.direct = {each for each in called if meaning(index.source, each.func).node is node}
+        self.calls = {each for each in called - self.direct if not self._is_in_forward(each)}
+
+    def is_never_object(self, expression: ast.expr) -> bool:
+        """Whether an expression that may be the class can be no object of it."""
+        return expression not in Search(Flow(self.index)).run(self.calls | self.direct).expressions
+
+    def _is_in_forward(self, call: ast.Call) -> bool:
+        """Whether it is of an attribute, under whose name a module is then called, not a class."""
+        around = self.index.source.ancestors(call)
+        is_forward = any(getattr(each, "name", "") == "forward" for each in around)
+        return is_forward and isinstance(call.func, ast.Attribute)
+
+
+@lru_cache(maxsize=64)
+def uses_of_class(index: ClassIndex, node: ast.ClassDef) -> ClassUses:
+    """What a source does with one of its classes."""
+    return ClassUses(index, node)
+
+
+class _ClassSearch(Search):
+    """Also follows what is passed to a class that a variable holds, and notes what gets lost."""
+
+    def __init__(self, flow: Flow) -> None:
+        super().__init__(flow)
+        self.escapes: list[ast.Call] = []
+
+    def _store(self, target: ast.expr) -> None:
+        super()._store(target)
+        scope = self.source.scope(target)
+        if isinstance(target, ast.Name) and isinstance(scope.node, ast.ClassDef):
+            loads = (each.node for each in self.index.accesses(target.id))
+            self._reach(each for each in loads if isinstance(each.ctx, ast.Load))
+
+    def _pass_to(
+        self, functions: Iterable[Function], node: ast.expr, call: ast.Call, keyword: str | None
+    ) -> None:
+        known = [*functions] or _held(self.index).get(call.func, [])
+        super()._pass_to(known, node, call, keyword)
+        is_kept = getattr(call.func, "attr", "") in KEEPING_METHODS
+        if not known and not is_kept and self._path(call.func) not in TRANSPARENT | _HARMLESS:
+            self.escapes.append(call)
+
+
+@lru_cache(maxsize=1)
+def _held(index: ClassIndex) -> dict[ast.expr, list[Function]]:
+    """What a variable may run that holds a class or a function of the source."""
+    found: dict[ast.expr, list[Function]] = {}
+    flow = Flow(index)
+    for node, mentions in _mentions(index).items():
+        functions = [*functions_run(index, node)]
+        for each in Search(flow).run(mentions).expressions:
+            found.setdefault(each, []).extend(functions)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _mentions(index: ClassIndex) -> dict[ast.ClassDef | Function, list[ast.expr]]:
+    """Where each class and function is named."""
+    found: dict[ast.ClassDef | Function, list[ast.expr]] = {}
+    for each in index.source.nodes:
+        node = meaning(index.source, each).node if isinstance(each, ast.Name) else None
+        if isinstance(each, ast.Name) and isinstance(node, (ast.ClassDef, *FUNCTIONS)):
+            found.setdefault(node, []).append(each)
+    return found
