@@ -86,7 +86,8 @@ def make_module_edits(
     for weight, node in plan.uses.readings.items():
         yield TextEdit(weight, node, rendered("whole", replace(plain, name=weight.attr)))
     for assignment in plan.uses.assignments.values():
-        yield _assignment_edit(source, helper, assignment, templates)
+        edit = _initialisation_edit if assignment.initialises else _assignment_edit
+        yield edit(source, helper, assignment, templates)
     for repeat in plan.uses.repeats.values():
         yield _repeat_edit(source, helper, repeat, templates)
 
@@ -164,6 +165,26 @@ def _assignment_edit(
 
     parts = {assignment.object: variable, assignment.value: value_variable}
     return RepeatEdit(assignment.statement, parts, emit)
+
+
+def _initialisation_edit(
+    source: Source, helper: Helper, assignment: Assignment, templates: Templates
+) -> RepeatEdit:
+    """Have a weight initialised as a whole, and shared out."""
+    taken = names_in(outermost_function(source, assignment.statement))
+    context = SiteContext(
+        helper,
+        source.code(assignment.object),
+        variable=fresh("part", taken),
+        name=assignment.weight.attr,
+        value_variable=fresh("value", taken),
+    )
+
+    def emit(statement: str, codes: Codes) -> str:
+        return templates.render(TEMPLATE, "initialised", replace(context, value=statement))
+
+    whole = templates.render(TEMPLATE, "whole", context)
+    return RepeatEdit(assignment.statement, {assignment.weight: whole}, emit)
 
 
 def _repeat_edit(
