@@ -241,7 +241,7 @@ class PyConvResNet(nn.Module):
         self.stem = nn.Conv2d(3, 16, kernel_size=3, stride=2, padding=1)
         # From stage to stage the pyramid loses its largest kernel, until one level is left.
         self.layer1 = PyConvBlock(
-            16, 32, 1, pyconv_kernels=[3, 5, 7, 9], pyconv_groups=[1, 4, 8, 16]
+            16, 64, 1, pyconv_kernels=[3, 5, 7, 9], pyconv_groups=[1, 4, 8, 16]
         )
         self.layer2 = PyConvBlock(128, 32, 2, pyconv_kernels=[3, 5], pyconv_groups=[1, 4])
         self.layer3 = PyConvBlock(64, 32, 2, pyconv_kernels=[3], pyconv_groups=[4])
