@@ -100,7 +100,8 @@ class Form:
             ``"add_module"``, ``"setattr"`` or a base's ``"__init__"``; or another
             ``"expression"``.
         callee: what is called: a ``"class"`` of torch by name, one that is ``"held"`` in a
-            variable, a ``"subclass"`` in the source, functools's ``"partial"``, or ``"other"``.
+            variable, a ``"subclass"`` in the source by its name or in a variable, functools's
+            ``"partial"``, or ``"other"``.
         groups: the expression of the groups; empty where the call has none of its own.
         origin: where their number comes from: a ``"literal"``, a ``"constant"`` of the module or
             class, a ``"parameter"`` of ``__init__`` or of another function (``"factory"``), a local

@@ -251,7 +251,9 @@ CALLED = [
 def test_a_class_that_is_called_as_a_variable(code: str) -> None:
     result = assert_wrapped(own(code))
     (record,) = result.records
-    assert record.note.endswith("is known only at run time")
+    assert "is known only at run time; it may be " in record.note
+    assert record.note.endswith(", a subclass of Conv3d")
+    assert record.form.callee == "subclass"
     assert "if not isinstance(conv, nn.modules.conv._ConvNd)" in result.text
 
 

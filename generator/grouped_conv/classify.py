@@ -171,8 +171,12 @@ def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
     if indirect.kind == "refused":
         return _unsplit(indirect.reason)
     shown = values.index.source.one_line(site.call.func)
-    if indirect.subclass is not None:
-        return Deferred(site, f"{shown} is a subclass of {indirect.subclass.base}")
+    subclass = indirect.subclass
+    if subclass is not None and indirect.kind == "held":
+        name = f"{subclass.node.name}, a subclass of {subclass.base}"
+        return Deferred(site, f"what {shown} is, is known only at run time; it may be {name}")
+    if subclass is not None:
+        return Deferred(site, f"{shown} is a subclass of {subclass.base}")
     if indirect.kind == "partial":
         return Deferred(site, "a partial builds it only when it is called")
     return Deferred(site, f"what {shown} is, is known only at run time")

@@ -91,9 +91,10 @@ def _held_site(call: ast.Call, site: Site | None, classes: list[Subclass]) -> Si
     What the helper is given must be a class that it may take to pieces, or can tell by its forward.
     """
     if site is None:
-        if not any(each.is_plain for each in classes):
+        plain = next((each for each in classes if each.is_plain), None)
+        if plain is None:
             return None
-        site = Site(call, None, _named_groups(call), Indirect("held"))
+        site = Site(call, None, _named_groups(call), Indirect("held", subclass=plain))
     refused = [each for each in classes if not each.is_plain]
     return replace(site, indirect=refused_subclass(refused[0])) if refused else site
 

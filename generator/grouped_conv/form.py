@@ -44,6 +44,8 @@ def form_of(source: Source, site: Site) -> Form:
 def _callee(site: Site) -> Callee:
     if site.indirect is None:
         return "class"
+    if site.indirect.subclass is not None:
+        return "subclass"
     return "other" if site.indirect.kind == "refused" else site.indirect.kind
 
 

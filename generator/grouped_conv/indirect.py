@@ -34,7 +34,7 @@ class Indirect:
             where it is defined in the source; ``"partial"`` for a ``functools.partial`` of a
             convolution class; ``"refused"`` where there is nothing that could be split.
         reason: why it cannot be split; empty unless refused.
-        subclass: what is known of it.
+        subclass: what is known of it, or of one that a variable may hold.
     """
 
     kind: Literal["held", "subclass", "partial", "refused"]
