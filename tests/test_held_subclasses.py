@@ -279,6 +279,15 @@ def test_groups_that_are_given_to_a_variable() -> None:
     assert_wrapped(source)
 
 
+def test_a_variable_that_is_named_like_a_class() -> None:
+    code = "class Gain(Plain):\n    def fuse(self): ...\n"
+    code += "def f(conv_layer=Own): conv_layer(8, 8, 3, groups=2)"
+    (record,) = assert_wrapped(own(code)).records
+    assert record.note == "what conv_layer is, is known only at run time"
+    source = own(code.replace("=Own", "=Gain")).replace("groups=planes, ", "")
+    assert "Gain is a subclass of Conv3d: it has a method of its own, fuse" in left(source)
+
+
 def test_another_name_of_the_class() -> None:
     result = assert_wrapped(own("Other = Own\nnet = Other(8)"))
     assert result.records[0].note == "Other is a subclass of Conv3d"

@@ -58,6 +58,10 @@ return (
             "nn.ModuleList(nn.Conv2d(c // 4, (c * 2) // 4, 3) for _ in range(4))",
         ),
         (
+            "nn.Conv2d(F.c, 2 * F.c, 3, groups=4)",
+            "nn.ModuleList(\n    nn.Conv2d(F.c // 4, (2 * F.c) // 4, 3) for _ in range(4)\n)",
+        ),
+        (
             "nn.Conv3d(c, c, 3, groups=2)",
             "nn.ModuleList(nn.Conv3d(c // 2, c // 2, 3) for _ in range(2))",
         ),
@@ -79,6 +83,7 @@ def test_what_is_certainly_grouped_is_a_loop(before: str, after: str) -> None:
         "nn.Conv2d(c, 2 * g, 3, groups=4)",
         "nn.Conv2d(c, 1 * c, 3, groups=4)",
         "nn.Conv2d(c, c + 1, 3, groups=4)",
+        "nn.Conv2d(c.a, 2 * c.b, 3, groups=4)",
         "nn.Conv2d(c, 2.0 * c, 3, groups=4)",
         "nn.Conv2d(c, 2 * f(c), 3, groups=4)",
         "nn.Conv2d(4, c, 3, groups=4)",
