@@ -37,17 +37,27 @@ class CallPlan:
     Attributes:
         feeds: those whose results go into a concatenation one by one.
         padded: those whose slices are padded by themselves.
+        norms: the calls of norms that follow a convolution.
     """
 
     feeds: tuple[Feed, ...] = ()
     padded: tuple[PaddedCall, ...] = ()
+    norms: frozenset[ast.expr] = frozenset()
 
     @property
     def features(self) -> frozenset[str]:
         """What is needed of the helper."""
-        stores = [each for each in self.padded if each.padding.store is not None]
-        found = {"outputs": self.feeds, "pad": self.padded, "copy_pad": stores}
-        return frozenset(name for name, calls in found.items() if calls)
+        own = [each for each in self.padded if each.padding.store is not None]
+        of_norms = [each for each in self.feeds if each.value in self.norms]
+        found = {
+            "outputs": bool(self.feeds),
+            "norm_outputs": bool(of_norms),
+            "conv_outputs": len(of_norms) < len(self.feeds),
+            "pad": bool(self.padded),
+            "copy_pad": bool(own),
+            "common_pad": len(own) < len(self.padded),
+        }
+        return frozenset(name for name, is_needed in found.items() if is_needed)
 
     def changed(self) -> list[ast.expr]:
         """For each statement that changes, an expression in it."""
@@ -85,7 +95,8 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
             padded |= {each.call: each for each in _with_stores(pairs, owner, name, own)}
     for each in padded:
         feeds.pop(each, None)  # one of the two has to do
-    return CallPlan(tuple(feeds.values()), tuple(padded.values()))
+    followed = frozenset(filter(None, values.values()))
+    return CallPlan(tuple(feeds.values()), tuple(padded.values()), followed)
 
 
 def _with_stores(
