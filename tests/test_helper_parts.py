@@ -59,6 +59,9 @@ def chosen_norm(c, kind):
         return nn.BatchNorm2d(c)
     elif kind == "gn":
         return nn.GroupNorm(2, c)
+def norm_or_none(c, flag):
+    if flag:
+        return nn.BatchNorm2d(c)
 def cached_norm(c, norm=nn.BatchNorm2d(8)):
     return norm
 @partial
@@ -91,6 +94,7 @@ NORMS = {
     "nn.BatchNorm2d(8) if flag else Act()": {KIND},
     "nn.BatchNorm2d(8) if flag else More()": {KIND},
     "chosen_norm(8, 'bn')": {KIND},
+    "norm_or_none(8, True)": {KIND},
     "nn.BatchNorm2d(8) if flag else nn.LazyBatchNorm2d()": ALL,
     "nn.BatchNorm2d(8) if flag else Other()": ALL,
     "nn.BatchNorm2d(8) or None": ALL,
@@ -156,11 +160,11 @@ SEQUENCES = {
 }
 LISTS = """
 layers = [CONV]
-layers.append(Own(8))
-named = [("c", CONV), ("n", Own(8))]
+layers.append(nn.BatchNorm2d(8))
+named = [("c", CONV), ("n", nn.BatchNorm2d(8))]
 named_dict = OrderedDict()
 named_dict["c"] = CONV
-named_dict["n"] = Own(8)
+named_dict["n"] = nn.BatchNorm2d(8)
 act = nn.ReLU()
 """
 
@@ -184,12 +188,14 @@ def _words(code: str) -> list[str]:
     return [getattr(each, "attr", "") for each in ast.walk(ast.parse(code))]
 
 
-def test_all_nn_sequential_of_a_file_are_looked_at() -> None:
+@pytest.mark.parametrize("is_last", [True, False])
+def test_all_nn_sequential_of_a_file_are_looked_at(is_last: bool) -> None:
     made = "nn.Sequential(nn.Conv2d(8, 8, 1, groups=2), nn.BatchNorm2d(8))"
     more = "layers = [nn.Conv2d(8, 8, 1, groups=2)]\nlayers.append(Own(8))\n"
     more += "self.more = nn.Sequential(*layers)"
     top = "class Own(nn.BatchNorm2d):\n    def forward(self, x):\n        return 2 * x\n"
-    source = model(f"self.net = {made}\n{more}", "return self.more(self.net(x))", top)
+    lines = [f"self.net = {made}", more] if is_last else [more, f"self.net = {made}"]
+    source = model("\n".join(lines), "return self.more(self.net(x))", top)
     result = assert_equivalent(source, lambda module: module.Net(), X, options=MODULE)
     assert checked(result.text) == ALL
     assert sizes(run_source(result.text).Net()) == {4, 8}
@@ -259,6 +265,7 @@ TRANSPOSED = {
     "return self.up.forward(x, [10, 12])": True,
     "return self.up.__call__(x, [10, 12])": True,
     "return apply(self.up, x)": True,
+    "return (lambda up: up(x, output_size=[10, 12]))(self.up)": True,
     "for up in self.ups:\n    x = up(x)\nreturn x": False,
     "for up in self.ups:\n    x = up(x, [10, 12])\nreturn x": True,
 }
@@ -493,10 +500,16 @@ def test_a_convolution_added_to_a_file_that_has_a_helper(form: str) -> None:
         ("return self.conv(F.pad(x, (2, 0)))", "return self.conv(self.pad(x))", "apply_padded_2"),
         ("return self.conv(self.pad(x))", "return self.conv(F.pad(x, (2, 0)))", "apply_padded_2"),
         ("return self.conv(self.pad(x))", "return self.conv(self.pad(x) * 1)", ""),
+        (
+            "return self.conv(F.pad(self.net(x), (2, 0)))",
+            "return self.conv(self.pad(x))",
+            "apply_padded_2",
+        ),
     ],
 )
 def test_a_call_added_to_a_file_that_has_a_helper(first: str, then: str, word: str) -> None:
-    init = CONV1D + PAD + "self.bn = nn.BatchNorm1d(8)"
+    init = CONV1D + PAD + "self.bn = nn.BatchNorm1d(8)\n"
+    init += "self.net = nn.Sequential(nn.ZeroPad1d(1), nn.Conv1d(8, 8, 3, groups=2))"
     if "cat" in then:
         init = init.replace("8, 3,", "8, 1,")
     text = split_source(model(init, first), MODULE).text
@@ -510,6 +523,21 @@ def test_a_call_added_to_a_file_that_has_a_helper(first: str, then: str, word: s
     assert split_source(again, MODULE).text is again
 
 
+@pytest.mark.parametrize(
+    ("first", "then"), [("module", "named"), ("named", "named, norm"), ("named, norm", "named")]
+)
+def test_a_class_added_to_a_file_that_loads_weights(first: str, then: str) -> None:
+    options = Options(style="module" if first == "module" else "auto")
+    text = split_source(model(*LOADS[first]), options).text
+    source = model(*LOADS[then]).replace("self.a", "self.c").replace("self.bn", "self.norm")
+    more = source.split("\n\n\n")[1].replace("Net", "More")
+    text = split_source(f"{text}\n\n{more}").text
+    assert ("load_parts_2" in text) is (first != "named, norm")
+    original, split = run_source(source).Net(), run_source(text).More()
+    split.load_state_dict(original.state_dict())
+    torch.testing.assert_close(split(X), original(X))
+
+
 def test_weights_are_loaded_by_a_helper_that_can() -> None:
     text = split_source(model(CONV), Options(style="module", checkpoint=False)).text
     more = model(NAMED, "return self.a(x)").split("\n\n\n")[1].replace("Net", "More")
@@ -518,11 +546,6 @@ def test_weights_are_loaded_by_a_helper_that_can() -> None:
     last = model(CONV).split("\n\n\n")[1].replace("Net", "Last")
     text = split_source(f"{text}\n\n{last}", MODULE).text
     original, split = run_source(model(CONV)).Net(), run_source(text).Last()
-    split.load_state_dict(original.state_dict())
-    torch.testing.assert_close(split(X), original(X))
-    normed = model(*LOADS["named, norm"]).split("\n\n\n")[1].replace("Net", "Normed")
-    text = split_source(f"{text}\n\n{normed}").text
-    original, split = run_source(model(*LOADS["named, norm"])).Net(), run_source(text).Normed()
     split.load_state_dict(original.state_dict())
     torch.testing.assert_close(split(X), original(X))
 

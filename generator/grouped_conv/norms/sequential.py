@@ -148,6 +148,8 @@ class _Search:
             return found
         if not all(isinstance(each, displays) for arguments in named for each in arguments):
             return found
+        if any(isinstance(each, ast.Name) and self._is_dict(each) for each in call.args):
+            return found
         checks = frozenset((IS_NORM,)).union(*(checks_of(self.index, each) for each in items))
         return replace(found, checks=checks)
 
