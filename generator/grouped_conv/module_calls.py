@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..reading.flow import Reached
+from .collecting import Collected, find_collected
 from .find import Site
 from .joining import Feed, find_feed
 from .norms.order import is_set_before
@@ -37,11 +38,13 @@ class CallPlan:
     Attributes:
         feeds: those whose results go into a concatenation one by one.
         padded: those whose slices are padded by themselves.
+        collected: those whose results a loop collects for a concatenation.
         norms: the calls of norms that follow a convolution.
     """
 
     feeds: tuple[Feed, ...] = ()
     padded: tuple[PaddedCall, ...] = ()
+    collected: tuple[Collected, ...] = ()
     norms: frozenset[ast.expr] = frozenset()
 
     @property
@@ -50,9 +53,9 @@ class CallPlan:
         own = [each for each in self.padded if each.padding.store is not None]
         of_norms = [each for each in self.feeds if each.value in self.norms]
         found = {
-            "outputs": bool(self.feeds),
+            "outputs": bool(self.feeds or self.collected),
             "norm_outputs": bool(of_norms),
-            "conv_outputs": len(of_norms) < len(self.feeds),
+            "conv_outputs": len(of_norms) < len(self.feeds) or bool(self.collected),
             "pad": bool(self.padded),
             "copy_pad": bool(own),
             "common_pad": len(own) < len(self.padded),
@@ -67,6 +70,8 @@ class CallPlan:
         for each in self.padded:
             found += [each.call, each.padding.call]
             found += [each.padding.store] if each.padding.store is not None else []
+        for one in self.collected:
+            found += [one.place, one.cat]
         return found
 
 
@@ -75,6 +80,7 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
     index, directives = pairs.index, pairs.directives
     feeds: dict[ast.expr, Feed] = {}
     padded: dict[ast.Call, PaddedCall] = {}
+    collected: dict[ast.Call, Collected] = {}
     values = _values(norms.pairs)
     for site, reached in sites:
         is_1d = site.conv is not None and site.conv.dimensions == 1 and not site.conv.transposed
@@ -93,10 +99,15 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
                 if padding is not None and value is not None:
                     own[call] = padding
             padded |= {each.call: each for each in _with_stores(pairs, owner, name, own)}
+        found = find_collected(index.source, directives, reached.expressions)
+        collected |= {each.call: each for each in found}
     for each in padded:
         feeds.pop(each, None)  # one of the two has to do
+        collected.pop(each, None)
     followed = frozenset(filter(None, values.values()))
-    return CallPlan(tuple(feeds.values()), tuple(padded.values()), followed)
+    return CallPlan(
+        tuple(feeds.values()), tuple(padded.values()), tuple(collected.values()), followed
+    )
 
 
 def _with_stores(
