@@ -489,7 +489,7 @@ def test_line_ends_tabs_and_a_last_line_without_an_end(
     text = split(given.replace("    ", space).replace("\n", end), options)
     assert not {"\r", "\n"} & set(text.replace(end, ""))
     text = text.replace(end, "\n")
-    assert f"\n{space}metadata, strict, " in text
+    assert f"\n{space}_, strict, " in text
     found = without_function(text)
     assert found == (expected if is_ended else expected[:-1]).replace("    ", space)
 
@@ -509,7 +509,7 @@ def test_only_what_is_an_attribute_is_loaded_by_its_class() -> None:
     assert "def _load_from_state_dict" not in text[text.index("class Net") :]
     assert method(text) == METHOD + (
         '    parts = [f"convs.{i}" for i in range(self.groups)]\n'
-        '    load_parts(self, "", parts, state_dict, prefix, *args)\n'
+        "    load_parts(self, parts, state_dict, prefix, *args)\n"
     )
 
 
@@ -661,16 +661,16 @@ def template() -> str:
 
 def test_a_template_of_the_user_s(tmp_path: Path) -> None:
     text = template().replace("    super()._load", "    # Hooks come first.\n    super()._load")
-    text = text.replace("    metadata, ", "    print(name)\n    metadata, ")
+    text = text.replace("    modules = dict", "    print(parts)\n    modules = dict")
     (tmp_path / CHECKPOINT).write_text(text, encoding="utf-8")
     found = split(model(CONV), Options(templates=tmp_path))
     assert found.count("        # Hooks come first.\n        super()._load") == 1
-    assert found.count("    print(name)\n    metadata, ") == 1
+    assert found.count("    print(parts)\n    modules = ") == 1
     wrapped = model("self.conv = nn.Conv2d(16, 32, 3, groups=g)")
     found = split(wrapped, Options(templates=tmp_path))
-    assert found.count("    print(name)\n    metadata, ") == 1 and "# Hooks" not in found
+    assert found.count("    print(parts)\n    modules = ") == 1 and "# Hooks" not in found
     for source in (model(CONV), wrapped):
-        assert "print(name)" not in split(source, Options(templates=tmp_path, checkpoint=False))
+        assert "print(parts)" not in split(source, Options(templates=tmp_path, checkpoint=False))
 
 
 @pytest.mark.parametrize(

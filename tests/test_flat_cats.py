@@ -39,6 +39,7 @@ KEPT = {
     "in a later block": "y = self.a(x)\nif x.shape[0]:\n    x = torch.cat((x, y), dim=1)\nreturn x",
     "not the only call": "y = self.a(x)\nz = self.a(x + 1)\nreturn torch.cat((y, z), dim=1)",
     "a list elsewhere": "return sum([self.a(x), x]) + torch.stack([self.a(x), x]).sum(0)",
+    "deleted": "y = self.a(x)\nz = torch.cat((x, y), dim=1)\ndel y\nreturn z",
     "on a shared line": "y = self.a(x); x = x + 1\nreturn torch.cat((x, y), dim=1)",
     "a norm that may be skipped": (
         "y = self.a(x)\nif self.dim:\n    y = self.bn_a(y)\nreturn torch.cat((x, y), dim=1)"

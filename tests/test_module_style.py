@@ -13,18 +13,12 @@ HELPER = '''\
 def equal_parts(module, count):
     """Copies of a module, each with its equal part of the weights along dimension 0."""
     tensors = dict(module.named_parameters(recurse=False))
-    tensors.update(module.named_buffers(recurse=False))
     parts = []
     for number in range(count):
         part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
         for name, whole in tensors.items():
-            values = whole.detach()
-            is_whole = values.dim() == 0 or len(values) % count > 0
-            values = (values if is_whole else values.chunk(count)[number]).clone()
-            if name in module._parameters:
-                part._parameters[name] = nn.Parameter(values, whole.requires_grad)
-            else:
-                part._buffers[name] = values
+            values = whole.detach().chunk(count)[number].clone()
+            part._parameters[name] = nn.Parameter(values, whole.requires_grad)
         parts.append(part)
     return parts
 
@@ -34,6 +28,7 @@ class SplitGroups(nn.Module):
 
     def __init__(self, conv):
         super().__init__()
+        # What may be asked of a convolution.
         self.in_channels = conv.in_channels
         self.out_channels = conv.out_channels
         self.groups = conv.groups
@@ -60,9 +55,8 @@ class SplitGroups(nn.Module):
 
 
 def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not, but for 3d."""
-    is_depthwise = conv.groups == conv.in_channels == conv.out_channels
-    return conv.groups > 1 and not (is_depthwise and len(conv.kernel_size) < 3)
+    """Whether a convolution is grouped; a depthwise one is not."""
+    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
 
 
 def split_groups(conv):

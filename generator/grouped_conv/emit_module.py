@@ -80,12 +80,19 @@ def make_module_edits(
                 call, call, rendered("wrapped", replace(plain, by_filter=is_by_filter(each)))
             )
     yield from make_norm_edits(source, plan.norms, helper, templates)
+    taken: dict[ast.AST, set[str]] = {}
     for feed in plan.calls.feeds:
-        yield from _feed_edits(source, helper, feed, templates)
+        function = outermost_function(source, feed.value)
+        names = taken.setdefault(function, names_in(function))
+        yield from _feed_edits(source, helper, feed, names, templates)
     for collected in plan.calls.collected:
         yield from _collected_edits(source, helper, collected, templates)
+    copied = set()
     for padded in plan.calls.padded:
         yield from _padded_edits(source, helper, padded, templates)
+        if padded.padding.store is not None and padded.padding.store not in copied:
+            copied.add(padded.padding.store)
+            yield _copying_edit(source, helper, padded, padded.padding.store, templates)
     for applied in applications:
         context = replace(plain, function=source.code(applied.call.func))
         macro = "split_applied" if applied.conv in built else "applied"
@@ -101,11 +108,21 @@ def make_module_edits(
         yield _repeat_edit(source, helper, repeat, templates)
 
 
-def _feed_edits(source: Source, helper: Helper, feed: Feed, templates: Templates) -> Iterator[Edit]:
-    """The edits of a call whose results go into a concatenation one by one."""
+def _feed_edits(
+    source: Source, helper: Helper, feed: Feed, taken: set[str], templates: Templates
+) -> Iterator[Edit]:
+    """The edits of a call whose results go into a concatenation one by one.
+
+    Args:
+        source: the source.
+        helper: the helper.
+        feed: the call.
+        taken: the names that a variable must not have; that of a new one is added.
+        templates: what is emitted.
+    """
     assert isinstance(feed.value, ast.Call)
     function = source.code(feed.value.func)
-    star = "" if feed.is_named else "*"
+    star = "*" if feed.target is None else ""
 
     def emit(code: str) -> str:
         rest = code.removeprefix(function).lstrip().removeprefix("(")
@@ -113,8 +130,11 @@ def _feed_edits(source: Source, helper: Helper, feed: Feed, templates: Templates
         return star + templates.render(TEMPLATE, "outputs", context)
 
     yield TextEdit(feed.value, feed.value, emit)
-    if feed.is_named:
-        yield TextEdit(feed.element, feed.element, lambda code: f"*{code}")
+    if feed.target is not None:
+        name = fresh("outputs", taken)
+        taken.add(name)
+        yield TextEdit(feed.target, feed.target, lambda code: name)
+        yield TextEdit(feed.element, feed.element, lambda code: f"*{name}")
 
 
 def _collected_edits(
@@ -163,21 +183,26 @@ def _padded_edits(
     yield TextEdit(call, padding.input, emit)
     if padding.statement is not None:
         yield Removal(padding.statement)
-    if padding.store is not None and padded.conv is not None:
-        own = f"{source.code(padded.conv.value)}.{padding.store.attr}"
+
+
+def _copying_edit(
+    source: Source, helper: Helper, padded: PaddedCall, store: ast.Attribute, templates: Templates
+) -> Edit:
+    """The edit where the module is built that is to pad each slice."""
+    if padded.conv is not None:
+        own = f"{source.code(padded.conv.value)}.{store.attr}"
         context = SiteContext(helper, own, function=source.code(padded.conv))
         statement = source.statement(padded.conv)
         code = f"{own} = {templates.render(TEMPLATE, 'copied', context)}"
-        yield insert_after(source, statement, code)
-    elif padding.store is not None:
-        value = assigned_value(source.parent_of, padding.store)
-        assert value is not None
-        copied = SiteContext(helper, function=source.code(call.func))
-        yield TextEdit(
-            value,
-            value,
-            lambda code: templates.render(TEMPLATE, "copied", replace(copied, code=code)),
-        )
+        return insert_after(source, statement, code)
+    value = assigned_value(source.parent_of, store)
+    assert value is not None
+    copied = SiteContext(helper, function=source.code(padded.call.func))
+    return TextEdit(
+        value,
+        value,
+        lambda code: templates.render(TEMPLATE, "copied", replace(copied, code=code)),
+    )
 
 
 def _assignment_edit(

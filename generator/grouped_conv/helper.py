@@ -21,6 +21,7 @@ from ..reading.scopes import FUNCTIONS, Binding
 from ..reading.source import Source
 from ..reading.spelling import spell_in_module
 from ..rewriting.edits import Insertion
+from .norms.checks import ALL_CHECKS
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
@@ -31,8 +32,36 @@ _FUNCTIONS: Final = (
     *("load", "split_norm", "norms", "join", "outputs", "pad", "pads", "copy_pad"),
 )
 _ALL_FEATURES: Final = frozenset(
-    ("module", "norm", "transposed", "held", "couple", "weight_g", *_FUNCTIONS)
+    (
+        *("module", "norm", "transposed", "held", "flat", "3d", "weight_g", "named", "batches"),
+        *("couple", "conv_outputs", "norm_outputs", "common_pad", *ALL_CHECKS, *_FUNCTIONS),
+    )
 )
+_SIGNS: Final = tuple(
+    (frozenset(needed.split()), name, frozenset(signs.split("|")))
+    for needed, name, signs in (
+        ("held", "split", "isinstance"),
+        ("couple", "split_apply", "warn"),
+        ("subclass", "cut", "__mro__"),
+        ("flat module", "grouped", "in_channels"),
+        ("3d module", "grouped", "kernel_size|Whether a convolution is grouped."),
+        ("load module", "module", "def _load_from_state_dict"),
+        ("load named", "load", "name"),
+        ("load batches", "load", "num_batches_tracked"),
+        ("load weight_g", "load", "weight_g"),
+        ("norm_kind", "split_norm", "_NormBase"),
+        ("norm_class", "split_norm", "startswith"),
+        ("norm_channels", "split_norm", "num_features"),
+        ("norm_statistics", "split_norm", "running_mean"),
+        ("norm_shared norms", "norms", "count"),
+        ("conv_outputs", "module", "def outputs"),
+        ("norm_outputs", "norm", "def outputs"),
+        ("pads", "module", "pads"),
+        ("common_pad", "module", "pad"),
+        ("pad copy_pad", "module", "paddings"),
+    )
+)
+"""With which features a definition of the helper is not as it may be without: what it then has."""
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|split_and_apply|build_split)(_\d+)?")
 
 
@@ -236,26 +265,27 @@ def _is_there(source: Source, features: frozenset[str]) -> bool:
     found = [each for one in needed for each in bindings.get(str(one.default), [])]
     if len(found) != len(needed) or any(each.kind not in ("function", "class") for each in found):
         return False
-    functions = [each for each in found if each.kind == "function"]
-    if any(not _mentions(bindings.get(name, []), mark) for name, mark in _marks(features)):
+    if not all(_is_ours(each.node) for each in found if each.kind == "function"):
         return False
-    return all(_is_ours(each.node) for each in functions)
-
-
-def _marks(features: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Functions that are not always the same, each with a name that is in what is needed."""
-    if "held" in features:
-        yield Names().split, "isinstance"
-    if "couple" in features:
-        yield Names().split_apply, "warn"
-
-
-def _mentions(bindings: list[Binding], name: str) -> bool:
-    return any(
-        name in (getattr(node, "id", ""), getattr(node, "attr", ""))
-        for each in bindings
-        for node in ast.walk(each.node)
+    words = {
+        name: {word for each in bindings.get(name, []) for word in _words_of(each.node)}
+        for name in map(str, vars(Names()).values())
+    }
+    return all(
+        words[getattr(Names(), key)] & signs for each, key, signs in _SIGNS if each <= features
     )
+
+
+def _words_of(definition: ast.AST) -> Iterator[str]:
+    """The names, and the strings, in a definition."""
+    for each in ast.walk(definition):
+        match each:
+            case ast.Name(id=word) | ast.arg(arg=word) | ast.Attribute(attr=word):
+                yield word
+            case ast.Constant(value=str(word)):
+                yield word
+            case ast.FunctionDef(name=name):
+                yield f"def {name}"
 
 
 def helper_source(templates: Templates, checkpoint: bool) -> str:

@@ -26,16 +26,18 @@ class Feed:
         value: the call whose result it is.
         cat: the call that concatenates.
         element: what stands for the result in that: the call itself, or a variable.
+        target: where the variable is given the result, if there is one.
     """
 
     value: ast.expr
     cat: ast.Call
     element: ast.expr
+    target: ast.Name | None = None
 
     @property
     def is_named(self) -> bool:
         """Whether a variable holds it."""
-        return self.element is not self.value
+        return self.target is not None
 
 
 def find_feed(source: Source, directives: Directives, value: ast.expr) -> Feed | None:
@@ -53,14 +55,16 @@ def _feed_of(source: Source, value: ast.expr) -> Feed | None:
     if cat is not None:
         return Feed(value, cat, value)
     match statement:
-        case ast.Assign(targets=[ast.Name(id=name)]):
+        case ast.Assign(targets=[ast.Name(id=name) as target]):
             reads = reads_after(source, statement, name)
         case _:
             return None
     if reads is None or len(reads) != 1 or not _is_reached(source, statement, reads[0]):
         return None
+    if _is_deleted(source, target):
+        return None
     cat = _cat_around(source, reads[0])
-    return Feed(value, cat, reads[0]) if cat is not None else None
+    return Feed(value, cat, reads[0], target) if cat is not None else None
 
 
 def _is_reached(source: Source, statement: ast.stmt, read: ast.Name) -> bool:
@@ -68,6 +72,14 @@ def _is_reached(source: Source, statement: ast.stmt, read: ast.Name) -> bool:
     own = source.parent(statement)
     is_near = source.parent(source.statement(read)) is own
     return is_near and source.scope(read) is source.scope(statement)
+
+
+def _is_deleted(source: Source, name: ast.Name) -> bool:
+    """Whether a variable is taken away somewhere, which must be there for it."""
+    return any(
+        isinstance(each, ast.Name) and each.id == name.id and isinstance(each.ctx, ast.Del)
+        for each in ast.walk(source.scope(name).node)
+    )
 
 
 def _cat_around(source: Source, element: ast.expr) -> ast.Call | None:

@@ -39,19 +39,28 @@ class CallPlan:
         feeds: those whose results go into a concatenation one by one.
         padded: those whose slices are padded by themselves.
         collected: those whose results a loop collects for a concatenation.
+        norms: the calls of norms that follow a convolution.
     """
 
     feeds: tuple[Feed, ...] = ()
     padded: tuple[PaddedCall, ...] = ()
     collected: tuple[Collected, ...] = ()
+    norms: frozenset[ast.expr] = frozenset()
 
     @property
     def features(self) -> frozenset[str]:
         """What is needed of the helper."""
-        stores = [each for each in self.padded if each.padding.store is not None]
-        outputs = [*self.feeds, *self.collected]
-        found = {"outputs": outputs, "pad": self.padded, "copy_pad": stores}
-        return frozenset(name for name, calls in found.items() if calls)
+        own = [each for each in self.padded if each.padding.store is not None]
+        of_norms = [each for each in self.feeds if each.value in self.norms]
+        found = {
+            "outputs": bool(self.feeds or self.collected),
+            "norm_outputs": bool(of_norms),
+            "conv_outputs": len(of_norms) < len(self.feeds) or bool(self.collected),
+            "pad": bool(self.padded),
+            "copy_pad": bool(own),
+            "common_pad": len(own) < len(self.padded),
+        }
+        return frozenset(name for name, is_needed in found.items() if is_needed)
 
     def changed(self) -> list[ast.expr]:
         """For each statement that changes, an expression in it."""
@@ -95,7 +104,10 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
     for each in padded:
         feeds.pop(each, None)  # one of the two has to do
         collected.pop(each, None)
-    return CallPlan(tuple(feeds.values()), tuple(padded.values()), tuple(collected.values()))
+    followed = frozenset(filter(None, values.values()))
+    return CallPlan(
+        tuple(feeds.values()), tuple(padded.values()), tuple(collected.values()), followed
+    )
 
 
 def _with_stores(

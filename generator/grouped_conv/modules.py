@@ -12,6 +12,7 @@ from ..reading.directives import Directives
 from ..reading.flow import Flow, Reached
 from ..reading.names import meaning
 from ..reading.places import place_for_definition
+from ..reading.source import Source
 from .classify import Deferred
 from .module_calls import CallPlan, plan_calls
 from .norms.pairs import Pairs
@@ -130,9 +131,8 @@ class ModuleStyle:
         found = {"module", *(_feature(each) for each in sites if each.site.call not in applied)}
         if "build" in found:
             found.add("split")
-        if any(self._conv(each) is None and not is_by_filter(each) for each in sites):
-            found.add("held")
-        if any(map(self._may_be_transposed, sites)):
+        found |= {name for each in sites for name in self._classes(each)}
+        if any(map(self._may_be_given_a_size, sites)):
             found.add("transposed")
         found |= {"split_apply" if each.conv in built else "apply" for each in applications}
         if any(each.may_couple for each in applications):
@@ -153,9 +153,47 @@ class ModuleStyle:
             return conv_class(meaning(self.index.source, deferred.site.call.args[0]).path)
         return deferred.site.conv
 
-    def _may_be_transposed(self, deferred: Deferred) -> bool:
+    def _classes(self, deferred: Deferred) -> set[str]:
+        """What is to be seen to for the classes that a site may build an instance of."""
         conv = self._conv(deferred)
-        return conv.transposed if conv is not None else "ConvTranspose" in self.index.source.text
+        subclass = deferred.site.indirect.subclass if deferred.site.indirect else None
+        found = set()
+        if subclass is not None:
+            conv = conv_class(f"torch.nn.{subclass.base}")
+            found = set() if subclass.has_forward else {"subclass"}
+        if conv is None or conv.lazy:
+            return {"held", "flat", "3d"}
+        return found | {"3d" if conv.dimensions == 3 else "flat"}
+
+    def _may_be_given_a_size(self, deferred: Deferred) -> bool:
+        """Whether a transposed convolution may be called with the size of its output."""
+        conv, source = self._conv(deferred), self.index.source
+        if not (conv.transposed if conv is not None else "ConvTranspose" in source.text):
+            return False
+        reached = self._reached[deferred.site.call].expressions
+        return any(_is_called_with_more(source, each) for each in reached) or any(
+            each.arg == "output_size" and not _is_of_torch(source, source.parent(each))
+            for each in source.nodes
+            if isinstance(each, ast.keyword)
+        )
+
+
+def _is_called_with_more(source: Source, function: ast.expr) -> bool:
+    """Whether an expression is called with more than one argument, or not by itself."""
+    match source.parent(function):
+        case ast.Call(func=called, args=[ast.expr() as argument], keywords=[]) if (
+            called is function
+        ):
+            return isinstance(argument, ast.Starred)
+        case ast.Call(func=called):
+            return called is function
+        case ast.Attribute(attr="forward" | "__call__"):
+            return True
+    return False
+
+
+def _is_of_torch(source: Source, call: ast.AST) -> bool:
+    return isinstance(call, ast.Call) and meaning(source, call.func).path.startswith("torch.")
 
 
 def just_built(sites: Iterable[Deferred]) -> set[ast.expr]:

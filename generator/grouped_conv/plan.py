@@ -215,7 +215,11 @@ class _Planning:
         # A helper that is imported loads the weights of what it has split by itself.
         if self.options.checkpoint and (attributes or (modules and not path)):
             features.add("load")
-        if not features:
+        if attributes:
+            features.add("named")
+        if "norm" in features or any(each.norm is not None for each in attributes):
+            features.add("batches")
+        if not features - {"named", "batches"}:
             return None
         users = _users(modules, attributes)
         return make_helper(self.index.source, frozenset(features), users, path)

@@ -57,6 +57,16 @@ def kind_of(index: ClassIndex, value: ast.expr | None, attribute: str) -> Kind:
     return _by_name(index.source.code(value), attribute)
 
 
+def is_by_channel(path: str) -> bool:
+    """Whether a class is one of torch's norms that go over each channel by itself."""
+    return _BY_CHANNEL.fullmatch(path) is not None
+
+
+def is_over_channels(path: str) -> bool:
+    """Whether a class is one of torch's norms that go over several channels."""
+    return _OVER_CHANNELS.fullmatch(path) is not None
+
+
 def _either(*kinds: Kind) -> Kind:
     """What one of several is."""
     found = [each for each in kinds if each.name != "other"]
@@ -68,9 +78,9 @@ def _either(*kinds: Kind) -> Kind:
 
 def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
     callee = meaning(index.source, call.func)
-    if _BY_CHANNEL.fullmatch(callee.path):
+    if is_by_channel(callee.path):
         return _of_torch(call, callee.path.rpartition(".")[2])
-    if _OVER_CHANNELS.fullmatch(callee.path):
+    if is_over_channels(callee.path):
         name = callee.path.rpartition(".")[2]
         return Kind("coupled", f"a {name} goes over several channels")
     if callee.path.startswith("torch."):
@@ -78,14 +88,14 @@ def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
     if isinstance(callee.node, ast.ClassDef):
         around = index.classes[callee.node].ancestors()
         bases = [base for each in around for base in each.node.bases]
-        is_norm = any(_BY_CHANNEL.fullmatch(meaning(index.source, each).path) for each in bases)
+        is_norm = any(is_by_channel(meaning(index.source, each).path) for each in bases)
         return _UNCLEAR if is_norm else _OTHER
     if isinstance(callee.node, FUNCTIONS):
         names = [each for each in ast.walk(callee.node) if isinstance(each, ast.Attribute)]
         paths = [meaning(index.source, each).path for each in names]
         if any(_MORE.fullmatch(each) for each in paths):
             return _OTHER
-        if any(_BY_CHANNEL.fullmatch(each) for each in paths):
+        if any(map(is_by_channel, paths)):
             return _UNCLEAR
     return _by_name(index.source.code(call.func), attribute)
 

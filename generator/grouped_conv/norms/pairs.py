@@ -15,6 +15,7 @@ from ...reading.scopes import assigned_value
 from ...reading.source import Source
 from ..refusal import Refusal, check_free, line_of
 from ..weights import Uses, Weights
+from .checks import IS_ALONE, Checks, checks_of
 from .following import Following, find_following
 from .holding import KEEPING, Holding
 from .kinds import Kind, kind_of
@@ -83,6 +84,11 @@ class Pair:
     def splitting(self) -> list[Store]:
         """Where it may be given a norm that is to be split."""
         return _splitting(self.stores)
+
+    def checks(self, index: ClassIndex) -> Checks:
+        """What is to be checked of the norm when it is built."""
+        found = (checks_of(index, each.value) for each in self.deciding(index.source))
+        return frozenset().union(*found) - {IS_ALONE}
 
     def deciding(self, source: Source) -> list[Store]:
         """Those, and where it may be given something else after it was given such a norm."""

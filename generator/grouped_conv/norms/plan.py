@@ -16,6 +16,7 @@ from ...reading.source import Source
 from ..find import Site
 from ..refusal import Refusal
 from ..weights import Uses
+from .checks import Checks
 from .loose import find_loose_norm, seems_a_norm
 from .pairs import Pair, Pairs
 from .sequential import Sequence, find_sequences
@@ -32,12 +33,14 @@ class NormPlan:
         sequences: the nn.Sequential that may hold some.
         moved: for each construction of a convolution, the norms after it, as a person calls them.
         notes: for each, why a norm after it is to stay.
+        checks: what is to be checked of the norms when they are built.
     """
 
     pairs: tuple[Pair, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     moved: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
     notes: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
+    checks: Checks = frozenset()
 
     @property
     def uses(self) -> Uses:
@@ -60,7 +63,7 @@ class NormPlan:
             found.add("pads")
         if any(each.is_joined_elsewhere for each in self.pairs):
             found.add("join")
-        return frozenset(found)
+        return self.checks | found
 
     def changed(self) -> list[ast.expr]:
         """For each statement that changes, an expression in it."""
@@ -78,6 +81,7 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     index = finder.index
     pairs: dict[Pair, None] = {}
     sequences: dict[ast.AST, Sequence] = {}
+    checks: Checks = frozenset()
     moved: dict[ast.Call, tuple[str, ...]] = {}
     notes: dict[ast.Call, tuple[str, ...]] = {}
     sites = list(sites)
@@ -100,17 +104,19 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
                 reasons.append(str(pair))
             elif pair is not None:
                 pairs[pair] = None
+                checks |= pair.checks(index)
                 names.append(f"{pair.owner.name}.{pair.norm}")
         for sequence in in_sequences[site.call]:
             if sequence.place in kept:
                 reasons.append(kept[sequence.place])
             else:
                 sequences[sequence.place] = sequence
+                checks |= sequence.checks if sequence.has_norm else frozenset()
                 names += ["a norm that follows"] if sequence.has_norm else []
         reasons += _loose(index.source, reached)
         moved[site.call] = tuple(dict.fromkeys(names))
         notes[site.call] = tuple(dict.fromkeys(reasons))
-    return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes)
+    return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes, checks)
 
 
 def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
