@@ -83,6 +83,12 @@ USED = {
         "    x = self.bns[i](self.convs[i](x + step()))\nreturn x",
         "it is not known by which number it is taken",
     ),
+    "a number of a function inside": (
+        BOTH,
+        "def step():\n    nonlocal i\n    i -= 1\n    return 0\nfor i in range(1):\n"
+        "    x = self.convs[i](x) + step()\n    x = self.bns[i](self.convs[i](x))\nreturn x",
+        "it is not known by which number it is taken",
+    ),
     "a number that is the model's": (
         BOTH + "\nself.i = 0",
         "return self.bns[self.i](self.convs[self.i](x))",
@@ -401,6 +407,35 @@ def test_stays_for_what_another_object_does() -> None:
     assert "self.bns is used elsewhere too (line 24)" in notes(result)
 
 
+def test_stays_for_what_is_added_to_another_object() -> None:
+    text = WITH_METHODS + (
+        "    def __init__(self):\n        super().__init__()\n        self.more = Base()\n"
+        "        self.more.bns.append(nn.BatchNorm2d(16))\n"
+    )
+    result = check(text, {16})
+    assert "self.bns is added to elsewhere (line 22)" in notes(result)
+
+
+def test_stays_for_what_is_added_to_another_object_where_it_is_built() -> None:
+    more = "\n        if deep:\n            self.more = Base(False)\n"
+    more += "            self.more.bns.append(nn.BatchNorm2d(16))"
+    bns = "self.bns = nn.ModuleList([nn.BatchNorm2d(16) for _ in range(2)])"
+    text = WITH_METHODS.replace(bns, bns + more).replace("(self):", "(self, deep=True):", 1)
+    result = check(f"{text}    pass\n", {16})
+    assert "self.bns is used elsewhere too (line 13)" in notes(result)
+
+
+def test_stays_where_the_norms_are_those_of_another_object() -> None:
+    forward = (
+        "class Step(Net):\n    def forward(me, x):\n"
+        "        for conv, bn in zip(self.convs, me.bns):\n            x = bn(conv(x))\n"
+        "        return x\nreturn Step.forward(self.other[0], x)"
+    )
+    text = source(f"{BOTH}\nself.other = nn.ModuleList([] if x else [Net(True)])", forward)
+    result = check(text, {16})
+    assert "split_each_norm" not in result.text
+
+
 def test_norms_over_several_channels_stay() -> None:
     result = check(source(BOTH.replace("NORM", "nn.GroupNorm(2, 16)"), ZIP), set())
     assert "self.bns stays after the concatenation: a GroupNorm goes over" in notes(result)
@@ -476,6 +511,8 @@ OTHERWISE = {
     "a convolution of others": "conv = None\n\ndef step(x):\n    nonlocal conv\n"
     "    for conv, bn in zip(self.convs, self.bns):\n        x = bn(conv(x))\n    return x\n"
     "return step(x)",
+    "the convolution once more": "for conv, bn in zip(self.convs, self.bns):\n"
+    "    x = bn(conv(x)) + conv(x)\nreturn x",
     "handed on": "for conv, bn in zip(self.convs, self.bns):\n    x = bn(apply(conv, x))\nreturn x",
     "by a function": "for i in range(2):\n    x = self.bns[i](apply(self.convs[i], x))\nreturn x",
     "not called": "for i in range(2):\n    conv = self.convs[i]\n    x = self.bns[i](conv(x))\n"
