@@ -719,6 +719,21 @@ def test_becomes_where_they_are_appended_to_the_attributes() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("loop", "norm", "conv"),
+    [
+        ("for conv, bn in zip(self.convs, self.bns):", "bn", "conv"),
+        ("for i in range(2):", "self.bns[i]", "self.convs[i]"),
+    ],
+)
+def test_what_a_loop_collects_is_collected_branch_by_branch(
+    loop: str, norm: str, conv: str
+) -> None:
+    forward = f"out = []\n{loop}\n    out.append({norm}({conv}(x)))\nreturn torch.cat(out, 1)"
+    result = check(source(BOTH, forward), {8})
+    assert f"out.extend(outputs_of({norm}, {conv}(x)))" in result.text
+
+
 def test_several_convolutions_in_a_list() -> None:
     init = (
         "self.convs = nn.ModuleList([CONV, nn.Conv2d(16, 16, 1), nn.Conv2d(16, 32, 3, groups=4)])\n"

@@ -25,12 +25,14 @@ class ListPair:
         convs: the list of convolutions.
         norms: that of norms.
         last: the statement after which both are there.
+        applied: the calls of the norms.
     """
 
     owner: ast.ClassDef
     convs: ast.Attribute
     norms: ast.Attribute
     last: ast.stmt
+    applied: tuple[ast.Call, ...]
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ class Lists:
         statements = [self.source.statement(each) for each in (built.target, *built.items)]
         statements += [self.source.statement(each.following.norm) for each in steps]
         check_free(self.pairs.directives, ((each, "at it") for each in (*statements, last)))
-        return ListPair(owner, built_convs.target, built.target, last)
+        applied = tuple(each.following.norm for each in steps)
+        return ListPair(owner, built_convs.target, built.target, last, applied)
 
     def _only_list(
         self, accesses: list[Access], name: str, known: list[ast.Attribute]
