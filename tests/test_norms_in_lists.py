@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cases import BARE, model
+from cases import BARE, left, model
 from gencode import Options, split_source
 
 torch = pytest.importorskip("torch")
@@ -813,6 +813,26 @@ def test_a_helper_module_has_it() -> None:
     options = Options(helper_module="helper")
     text = split_source(source(BOTH, ZIP), options).text
     assert "from helper import split_groups, split_each_norm\n" in text
+
+
+BY_NAME = (
+    "for i in range(2):\n    setattr(self, f'conv{i}', CONV)\n    setattr(self, f'bn{i}', NORM)",
+    "for i in range(2):\n    x = getattr(self, f'bn{i}')(getattr(self, f'conv{i}')(x)).relu()\n"
+    "return x",
+)
+
+
+def test_it_is_said_that_a_norm_with_a_computed_name_stays() -> None:
+    result = check(source(*BY_NAME), {16})
+    assert notes(result).endswith(
+        "getattr(self, f'bn{i}') stays after the concatenation: it is reached by a computed name "
+        "(line 15)"
+    )
+
+
+def test_a_weight_is_found_by_a_computed_name() -> None:
+    init = BY_NAME[0] + "\n    nn.init.constant_(getattr(self, f'conv{i}').weight, 0.5)"
+    assert left(source(init, BY_NAME[1])) == "its weight is used by itself (line 12)"
 
 
 @pytest.mark.filterwarnings("ignore")
