@@ -37,7 +37,7 @@ _MEANINGS = {
     "only Conv3d with groups": "a grouped Conv3d",
     "'PITConcatFeaturesMasker' object has no attribute": "a torch.cat that reaches another one",
     "'input_features_set_by'": "a channel shuffle by view and transpose",
-    "must match the size of tensor": "a sum of a torch.cat with something else, when pruned",
+    "must match the size of tensor": "a sum of two torch.cat, when pruned",
 }
 
 
