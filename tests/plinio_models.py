@@ -176,6 +176,28 @@ LITERAL = model(
     """,
 )
 
+# The convolutions and the norms are in two lists, as in Res2Net.
+LISTS = model(
+    """
+    self.input_shape = (3, *SIZE)
+    self.stem = nn.ConvNd(3, 16, 3, padding=1)
+    convs, norms = [], []
+    for _ in range(2):
+        convs.append(nn.ConvNd(16, 16, 3, padding=1, groups=2, bias=False))
+        norms.append(nn.BatchNormNd(16))
+    self.convs = nn.ModuleList(convs)
+    self.norms = nn.ModuleList(norms)
+    self.head = nn.ConvNd(16, 5, 1)
+    """,
+    """
+    x = F.relu(self.stem(x))
+    for i, (conv, norm) in enumerate(zip(self.convs, self.norms)):
+        x = conv(x)
+        x = F.relu(norm(x))
+    return self.head(x)
+    """,
+)
+
 # Out of 8 channels come 16 of groups that take one channel each.
 MULTIPLIER = model(
     """
@@ -261,6 +283,7 @@ _TEMPLATES = {
     "widening": WIDENING,
     "literal_use_bn": LITERAL_USE_BN,
     "literal": LITERAL,
+    "lists": LISTS,
     "multiplier": MULTIPLIER,
     "narrowing": NARROWING,
     "depthwise": DEPTHWISE,

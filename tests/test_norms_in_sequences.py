@@ -302,11 +302,6 @@ def test_stays_where_it_is_used_by_itself(form: str) -> None:
 
 # What is no nn.Sequential of the two: it stays, and computes the same.
 ELSEWHERE = {
-    "zip": (
-        "self.convs = nn.ModuleList([SAME for _ in range(2)])\n"
-        "self.bns = nn.ModuleList([SMALL for _ in range(2)])",
-        "for conv, bn in zip(self.convs, self.bns):\n    x = bn(conv(x)).relu()\nreturn x",
-    ),
     "numbers": (
         "self.convs = nn.ModuleList([SAME for _ in range(2)])\n"
         "self.bns = nn.ModuleList([SMALL for _ in range(2)])",

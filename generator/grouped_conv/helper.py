@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TEMPLATE: Final = "module.py.jinja"
 _FUNCTIONS: Final = (
     *("split", "by_filter", "build", "apply", "split_apply", "parts", "whole", "assign"),
-    *("load", "split_norm", "norms", "join", "outputs", "pad", "pads", "copy_pad"),
+    *("load", "split_norm", "norms", "each_norm", "join", "outputs", "pad", "pads", "copy_pad"),
 )
 _ALL_FEATURES: Final = frozenset(
     (
@@ -85,6 +85,7 @@ class Names:
     norm: str = "JoinGroups"
     split_norm: str = "split_norm"
     norms: str = "split_norms"
+    each_norm: str = "split_each_norm"
     join: str = "join_outputs"
     outputs: str = "outputs_of"
     pad: str = "apply_padded"

@@ -82,6 +82,7 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
     padded: dict[ast.Call, PaddedCall] = {}
     collected: dict[ast.Call, Collected] = {}
     values = _values(norms.pairs)
+    in_lists = {call.func for each in norms.lists for call in each.applied}
     for site, reached in sites:
         is_1d = site.conv is not None and site.conv.dimensions == 1 and not site.conv.transposed
         for owner, name in attributes_of(index, site, reached):
@@ -99,7 +100,7 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
                 if padding is not None and value is not None:
                     own[call] = padding
             padded |= {each.call: each for each in _with_stores(pairs, owner, name, own)}
-        found = find_collected(index.source, directives, reached.expressions)
+        found = find_collected(index.source, directives, reached.expressions | in_lists)
         collected |= {each.call: each for each in found}
     for each in padded:
         feeds.pop(each, None)  # one of the two has to do

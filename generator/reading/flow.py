@@ -13,7 +13,7 @@ from .alternatives import may_be_among
 from .callees import functions_called, parameters_given
 from .classes import Class, ClassIndex
 from .containers import is_container, names_a_child
-from .mentions import may_be
+from .mentions import is_alike, may_be
 from .names import meaning
 from .naming import mangled
 from .scopes import COMPREHENSIONS, FUNCTIONS, Function, Scope
@@ -266,6 +266,10 @@ class Search:
                 for name in self.index.by_attribute:
                     if may_be(computed, name):
                         self._reach(self._loads_of_attribute(name, instance))
+                alike = (
+                    each for each in self.index.mentions.accesses if is_alike(computed, each[1])
+                )
+                self._reach(call for _, _, call in alike)
 
     def _pass_to(
         self, functions: Iterable[Function], node: ast.expr, call: ast.Call, keyword: str | None

@@ -13,6 +13,7 @@ from ...reading.source import Source
 from ...rewriting.edits import Edit, Insertion, TextEdit
 from ..helper import Helper
 from .following import Following
+from .lists import ListPair
 from .pairs import Pair
 from .plan import NormPlan
 from .sequential import Sequence
@@ -29,8 +30,8 @@ class NormContext:
 
     Attributes:
         helper: the helper.
-        code: of the norm, of the nn.Sequential, of the outputs or of the variable.
-        conv: the code of the convolution before it.
+        code: of the norm or norms, of the nn.Sequential, of the outputs or of the variable.
+        conv: the code of the convolution or convolutions before it.
     """
 
     helper: Helper
@@ -54,6 +55,8 @@ def make_norm_edits(
             yield TextEdit(each.node, each.node, emission.listed(each))
         else:
             yield insert_after(source, each.after, emission.listed(each)(each.code))
+    for lists in plan.lists:
+        yield emission.lists(lists)
 
 
 class _Emission:
@@ -72,6 +75,11 @@ class _Emission:
         """What makes an expression for an nn.Sequential one that sees to its norms and paddings."""
         macros = ["listed"] * sequence.has_norm + ["padded"] * sequence.has_padding
         return lambda code: reduce(lambda inner, macro: self.rendered(macro)(inner), macros, code)
+
+    def lists(self, lists: ListPair) -> Edit:
+        """The edit for the norms after the convolutions of a list."""
+        code = self.rendered("paired", self.source.code(lists.convs))(self.source.code(lists.norms))
+        return insert_after(self.source, lists.last, code)
 
     def pair(self, pair: Pair) -> Iterator[Edit]:
         """The edits for the norm after one convolution."""

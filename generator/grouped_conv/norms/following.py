@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 from ...reading.classes import ClassIndex
 from ...reading.scopes import FUNCTIONS
+from ...reading.source import Source
 from ..reads import binds, reads_after, reads_in
 
+IsModule: TypeAlias = Callable[[ast.expr], bool]
 Form: TypeAlias = Literal["nested", "next", "if", "choice"]
 
 
@@ -55,11 +59,20 @@ class Following:
         return ast.dump(test) != ast.dump(self.norm.func)
 
 
-def find_following(index: ClassIndex, call: ast.Call) -> Following | None:
-    """The module of self that is applied to the result of a call, and nothing else."""
+def find_following(
+    index: ClassIndex, call: ast.Call, is_module: IsModule | None = None
+) -> Following | None:
+    """The module that is applied to the result of a call, and nothing else.
+
+    Args:
+        index: the source.
+        call: of a convolution.
+        is_module: tells what is called for a module; an attribute of self if it is left out.
+    """
     source = index.source
+    is_module = is_module or partial(_is_of_self, index)
     parent = source.parent(call)
-    if isinstance(parent, ast.Call) and _applies(index, parent, call):
+    if isinstance(parent, ast.Call) and _applies(is_module, parent, call):
         return Following(call, parent, "nested")
     if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
         return None
@@ -71,13 +84,14 @@ def find_following(index: ClassIndex, call: ast.Call) -> Following | None:
         return None
     block = source.block(parent)
     following = block[block.index(parent) + 1 :][:1]
-    return _in_statement(index, call, target.id, following[0]) if following else None
+    if not following:
+        return None
+    return _in_statement(source, is_module, call, target.id, following[0])
 
 
 def _in_statement(
-    index: ClassIndex, call: ast.Call, name: str, statement: ast.stmt
+    source: Source, is_module: IsModule, call: ast.Call, name: str, statement: ast.stmt
 ) -> Following | None:
-    source = index.source
     guard = None
     if isinstance(statement, ast.If):
         guard, statement = statement, statement.body[0]
@@ -88,7 +102,7 @@ def _in_statement(
     if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Return, ast.Expr)):
         return None
     reads = list(reads_in(statement, name))
-    applied = [each for each in reads if _applies(index, source.parent(each), each)]
+    applied = [each for each in reads if _applies(is_module, source.parent(each), each)]
     if len(applied) != 1 or not (
         binds(statement, name) or reads_after(source, statement, name) == []
     ):
@@ -105,9 +119,13 @@ def _in_statement(
     return Following(call, norm, "choice", name, choice)
 
 
-def _applies(index: ClassIndex, call: ast.AST, value: ast.expr) -> bool:
-    """Whether a call is one of an attribute of self with a value for its only argument."""
+def _applies(is_module: IsModule, call: ast.AST, value: ast.expr) -> bool:
+    """Whether a call is one of a module with a value for its only argument."""
     match call:
-        case ast.Call(func=ast.Attribute(value=instance), args=[given], keywords=[]):
-            return given is value and index.self_class(instance) is not None
+        case ast.Call(func=function, args=[given], keywords=[]):
+            return given is value and is_module(function)
     return False
+
+
+def _is_of_self(index: ClassIndex, function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and index.self_class(function.value) is not None

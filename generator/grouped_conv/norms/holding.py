@@ -39,23 +39,23 @@ class Holding:
         self.flow = flow
 
     def obstacle(
-        self, start: ast.expr, calls: Collection[ast.AST] = (), is_norm: bool = False
+        self, start: ast.expr, known: Collection[ast.expr] = (), is_norm: bool = False
     ) -> ast.expr | None:
         """Where a module is used by itself, or held twice.
 
         Args:
             start: what builds it, or a name for it.
-            calls: those of it that are known.
+            known: the uses of it, or of what holds it, that are known.
             is_norm: whether it is a norm, of which no attribute may be asked for.
         """
-        search = _Levels(self.flow)
+        search = _Levels(self.flow, known)
         search.run(self._origins(start))
         puts: Counter[object] = Counter()
         for node, level in sorted(search.levels, key=self._order):
             is_taken = (node, level) in search.taken
             if is_norm and level == 0 and self._is_kept(node):
                 return node
-            if self._is_used(node, level, is_taken or is_norm, is_norm, calls):
+            if self._is_used(node, level, is_taken or is_norm, is_norm):
                 return node
             if self._is_put(node, level) and isinstance(node, (ast.Name, ast.Attribute)):
                 puts[self._variable(node)] += 1
@@ -84,9 +84,7 @@ class Holding:
         targets = _targets(parent) if isinstance(parent, (ast.Assign, ast.AnnAssign)) else [node]
         return any(isinstance(each, ast.Attribute) for each in targets)
 
-    def _is_used(
-        self, node: ast.expr, level: int, asks: bool, is_norm: bool, calls: Collection[ast.AST]
-    ) -> bool:
+    def _is_used(self, node: ast.expr, level: int, asks: bool, is_norm: bool) -> bool:
         """Whether an expression for the module, or for what holds it, takes it by itself."""
         parent = self.source.parent(node)
         if level == 1 and isinstance(parent, ast.Attribute):
@@ -101,7 +99,7 @@ class Holding:
             return False
         match parent:
             case ast.Call(func=function) if function is node:
-                return parent not in calls
+                return True
             case ast.Attribute(attr=name):
                 return name in _HOOKS or (asks and not (is_norm and name in KEEPING))
             case ast.Call(func=function, args=arguments) if node in arguments:
@@ -171,12 +169,14 @@ class _Levels(Search):
     """Where a module may get to, with the number of containers around it.
 
     Attributes:
+        known: the expressions that are not followed.
         levels: each expression, with the number of containers.
         taken: those that take it out of a container.
     """
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, known: Collection[ast.expr]) -> None:
         super().__init__(flow)
+        self.known = known
         self.levels: set[tuple[ast.expr, int]] = set()
         self.taken: set[tuple[ast.expr, int]] = set()
         self.level = 0
@@ -196,7 +196,7 @@ class _Levels(Search):
     def _reach(self, expressions: Iterable[ast.expr]) -> None:
         for each in expressions:
             item = each, self.level
-            if item in self.levels or not 0 <= self.level <= _DEEPEST:
+            if each in self.known or item in self.levels or not 0 <= self.level <= _DEEPEST:
                 continue
             self.levels.add(item)
             if self.is_taken:

@@ -19,7 +19,7 @@ def find_loose_norm(source: Source, call: ast.Call, is_norm: IsNorm) -> Refusal 
     """Why the norm after a call is none that a convolution has to itself, if there is one."""
     parent = source.parent(call)
     if isinstance(parent, ast.Call) and call in parent.args and is_norm(parent.func):
-        return _stays(source, parent, "it is no attribute of self")
+        return _stays(source, parent, _why(parent.func))
     match parent:
         case ast.Assign(targets=[ast.Name(id=name)]):
             reads = reads_after(source, parent, name) or []
@@ -35,6 +35,12 @@ def find_loose_norm(source: Source, call: ast.Call, is_norm: IsNorm) -> Refusal 
 def seems_a_norm(source: Source, function: ast.expr) -> bool:
     """Whether something that is called has the name of a norm."""
     return _LIKE_A_NORM.search(source.code(function)) is not None
+
+
+def _why(norm: ast.expr) -> str:
+    if isinstance(norm, ast.Call) and getattr(norm.func, "id", "") == "getattr":
+        return "it is reached by a computed name"
+    return "it is no attribute of self"
 
 
 def _applied(source: Source, reads: list[ast.Name], is_norm: IsNorm) -> Iterator[ast.Call]:

@@ -169,7 +169,7 @@ class Pairs:
         found = (find_loose_norm(self.source, call, is_norm) for call in calls)
         return next((each for each in found if each is not None), None)
 
-    def _accesses(self, owner: ast.ClassDef, name: str) -> Iterator[Access]:
+    def accesses(self, owner: ast.ClassDef, name: str) -> Iterator[Access]:
         """The accesses to an attribute of an object of a class, or of one that is not known."""
         relatives = self.index.classes[owner].relatives()
         for each in self.index.accesses(name):
@@ -178,19 +178,19 @@ class Pairs:
 
     def calls(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Call]:
         """The calls of an attribute of an object of a class."""
-        for each in self._accesses(owner, name):
+        for each in self.accesses(owner, name):
             call = self.source.parent(each.node)
             if isinstance(call, ast.Call) and call.func is each.node:
                 yield call
 
     def stores_of(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Attribute]:
         """Where an attribute of an object of a class is given its value."""
-        for each in self._accesses(owner, name):
+        for each in self.accesses(owner, name):
             if isinstance(each.node.ctx, ast.Store) and each.owner is not None:
                 yield each.node
 
     def _stores(self, owner: ast.ClassDef, name: str) -> Iterator[Store]:
-        for each in self._accesses(owner, name):
+        for each in self.accesses(owner, name):
             if isinstance(each.node.ctx, ast.Load):
                 continue
             value = assigned_value(self.source.parent_of, each.node)
@@ -201,7 +201,7 @@ class Pairs:
     def _kinds(self, owner: ast.ClassDef, name: str) -> set[str]:
         values = (
             assigned_value(self.source.parent_of, each.node)
-            for each in self._accesses(owner, name)
+            for each in self.accesses(owner, name)
             if not isinstance(each.node.ctx, ast.Load)
         )
         return {kind_of(self.index, each, name).name for each in values}
@@ -218,7 +218,7 @@ class Pairs:
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(parent)})")
         for node in strings_naming(self.index, conv):
             raise Refusal(f"{conv!r} is also named in a string ({line_of(node)})")
-        for access in self._accesses(owner, conv):
+        for access in self.accesses(owner, conv):
             parent = self.source.parent(access.node)
             if isinstance(access.node.ctx, ast.Load) and not _is_no_call(parent, access.node):
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(access.node)})")
@@ -228,7 +228,7 @@ class Pairs:
         for target in self.stores_of(owner, conv):
             value = assigned_value(self.source.parent_of, target)
             if value is not None:
-                obstacle = self.holding.obstacle(value, calls)
+                obstacle = self.holding.obstacle(value, [each.func for each in calls])
                 if obstacle is not None:
                     raise Refusal(f"self.{conv} is used elsewhere too ({line_of(obstacle)})")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from ..find import Site
 from ..refusal import Refusal
 from ..weights import Uses
 from .checks import Checks
+from .lists import Found, ListPair, Lists
 from .loose import find_loose_norm, seems_a_norm
 from .pairs import Pair, Pairs
 from .sequential import Sequence, find_sequences
@@ -31,6 +32,7 @@ class NormPlan:
     Attributes:
         pairs: those in attributes.
         sequences: the nn.Sequential that may hold some.
+        lists: those in lists, each after a convolution of another.
         moved: for each construction of a convolution, the norms after it, as a person calls them.
         notes: for each, why a norm after it is to stay.
         checks: what is to be checked of the norms when they are built.
@@ -38,6 +40,7 @@ class NormPlan:
 
     pairs: tuple[Pair, ...] = ()
     sequences: tuple[Sequence, ...] = ()
+    lists: tuple[ListPair, ...] = ()
     moved: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
     notes: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
     checks: Checks = frozenset()
@@ -53,12 +56,14 @@ class NormPlan:
     @property
     def features(self) -> frozenset[str]:
         """What is needed of the helper."""
-        has_norm = self.pairs or any(each.has_norm for each in self.sequences)
-        found = {"norm"} if has_norm else set()
+        in_sequences = any(each.has_norm for each in self.sequences)
+        found = {"norm"} if self.pairs or self.lists or in_sequences else set()
         if self.pairs:
             found.add("split_norm")
-        if any(each.has_norm for each in self.sequences):
+        if in_sequences:
             found.add("norms")
+        if self.lists:
+            found.add("each_norm")
         if any(each.has_padding for each in self.sequences):
             found.add("pads")
         if any(each.is_joined_elsewhere for each in self.pairs):
@@ -79,7 +84,9 @@ class NormPlan:
 def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
     """Plan what is done with the norms after some convolutions."""
     index = finder.index
+    lists = Lists(finder)
     pairs: dict[Pair, None] = {}
+    list_pairs: dict[ListPair, None] = {}
     sequences: dict[ast.AST, Sequence] = {}
     checks: Checks = frozenset()
     moved: dict[ast.Call, tuple[str, ...]] = {}
@@ -113,10 +120,32 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
                 sequences[sequence.place] = sequence
                 checks |= sequence.checks if sequence.has_norm else frozenset()
                 names += ["a norm that follows"] if sequence.has_norm else []
-        reasons += _loose(index.source, reached)
+        known: set[ast.AST] = set()
+        for found in _in_lists(lists, site, reached):
+            known |= found.calls
+            if isinstance(found.pair, Refusal):
+                reasons.append(str(found.pair))
+            else:
+                list_pairs[found.pair] = None
+                checks |= found.pair.checks
+                names.append(f"{found.pair.owner.name}.{found.pair.norms.attr}")
+        reasons += _loose(index.source, reached, known)
         moved[site.call] = tuple(dict.fromkeys(names))
         notes[site.call] = tuple(dict.fromkeys(reasons))
-    return NormPlan(tuple(pairs), tuple(sequences.values()), moved, notes, checks)
+    return NormPlan(
+        tuple(pairs), tuple(sequences.values()), tuple(list_pairs), moved, notes, checks
+    )
+
+
+def _in_lists(lists: Lists, site: Site, reached: Reached) -> Iterable[Found]:
+    """What follows the lists that hold the convolution itself, in the order of their names."""
+    attributes = [(owner, name) for owner, name in reached.attributes if owner is not None]
+    for owner, name in sorted(attributes, key=lambda each: (each[0].lineno, each[1])):
+        items = lists.items(owner, name)
+        if any(_is_conv(lists.source, each, site, reached) for each in items):
+            found = lists.find(owner, name)
+            if found is not None:
+                yield found
 
 
 def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
@@ -130,11 +159,13 @@ def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
     return replace(sequence, reason=f"{what} it: {skip.standing('there')}")
 
 
-def _loose(source: Source, reached: Reached) -> Iterable[str]:
+def _loose(source: Source, reached: Reached, known: Collection[ast.AST]) -> Iterable[str]:
     """Why the norms stay that follow a convolution which is no attribute."""
     for each in sorted(reached.expressions, key=source.span):
         call = source.parent(each)
-        if isinstance(call, ast.Call) and call.func is each and not _is_of_self(each):
+        if call in known or _is_of_self(each):
+            continue
+        if isinstance(call, ast.Call) and call.func is each:
             refusal = find_loose_norm(source, call, partial(seems_a_norm, source))
             if refusal is not None:
                 yield str(refusal)
