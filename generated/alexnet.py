@@ -52,7 +52,7 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
 class AlexNet(nn.Module):
     input_shape = (3, 227, 227)
 
-    def __init__(self, num_classes=1000, hidden=4096, dropout=0.5):
+    def __init__(self, num_classes=10, hidden=64, dropout=0.5):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 96, kernel_size=11, stride=4)
         self.conv2_0 = nn.Conv2d(48, 128, kernel_size=5, padding=2)

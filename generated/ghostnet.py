@@ -2,7 +2,8 @@
 """GhostNet, small: each feature map of a plain convolution yields further ones by cheap filters.
 
 K. Han, Y. Wang, Q. Tian, J. Guo, C. Xu, C. Xu, "GhostNet: More Features from Cheap Operations",
-CVPR 2020. The paper settles on two maps for each; here some modules make three.
+CVPR 2020. The paper settles on one ghost for each map, here some blocks make two. Its squeeze and
+excitation is left out.
 """
 
 import copy
@@ -213,22 +214,10 @@ class GhostModule(nn.Module):
         return out[:, : self.oup, :, :]  # rounding up may have made a few too many
 
 
-class SqueezeExcite(nn.Module):
-    def __init__(self, chs, reduced_chs):
-        super().__init__()
-        self.conv_reduce = nn.Conv2d(chs, reduced_chs, 1)
-        self.conv_expand = nn.Conv2d(reduced_chs, chs, 1)
-
-    def forward(self, x):
-        y = F.adaptive_avg_pool2d(x, 1)
-        y = self.conv_expand(F.relu(self.conv_reduce(y)))
-        return x * F.hardsigmoid(y)
-
-
 class GhostBottleneck(nn.Module):
     """A ghost module that expands, a depthwise convolution if strided, and one that reduces."""
 
-    def __init__(self, inp, hidden, oup, kernel_size, stride, ratio, use_se):
+    def __init__(self, inp, hidden, oup, kernel_size, stride, ratio):
         super().__init__()
         self.stride = stride
         pad = kernel_size // 2
@@ -238,7 +227,6 @@ class GhostBottleneck(nn.Module):
                 hidden, hidden, kernel_size, stride, pad, groups=hidden, bias=False
             )
             self.bn_dw = nn.BatchNorm2d(hidden)
-        self.se = SqueezeExcite(hidden, hidden // 4) if use_se else None
         self.ghost2 = GhostModule(hidden, oup, ratio=ratio, relu=False)
 
         self.shortcut = nn.Sequential()
@@ -254,19 +242,17 @@ class GhostBottleneck(nn.Module):
         out = self.ghost1(x)
         if self.stride > 1:
             out = self.bn_dw(self.conv_dw(out))
-        if self.se is not None:
-            out = self.se(out)
         return self.ghost2(out) + self.shortcut(x)
 
 
 class GhostNet(nn.Module):
     input_shape = (3, 32, 32)
     cfgs = [
-        # kernel, hidden, out, stride, ratio, squeeze and excite
-        (3, 16, 16, 1, 2, False),
-        (3, 48, 24, 2, 3, False),
-        (5, 72, 40, 2, 3, True),
-        (3, 100, 40, 1, 2, True),  # 50 ghosts of 50
+        # kernel, hidden, out, stride, ratio
+        (3, 16, 16, 1, 2),
+        (3, 48, 24, 2, 3),
+        (5, 72, 40, 2, 3),
+        (3, 100, 40, 1, 2),
     ]
 
     def __init__(self, num_classes=10, dropout=0.2):
@@ -275,8 +261,8 @@ class GhostNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(16)
         inp = 16
         self.blocks = nn.Sequential()
-        for k, hidden, oup, stride, ratio, use_se in self.cfgs:
-            self.blocks.append(GhostBottleneck(inp, hidden, oup, k, stride, ratio, use_se))
+        for k, hidden, oup, stride, ratio in self.cfgs:
+            self.blocks.append(GhostBottleneck(inp, hidden, oup, k, stride, ratio))
             inp = oup
         self.conv_head = nn.Conv2d(inp, 160, 1)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(160, num_classes))

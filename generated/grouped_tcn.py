@@ -249,7 +249,7 @@ class TCN(nn.Module):
     def __init__(self, input_size=8, output_size=5, num_channels=(16, 16, 32), groups=4):
         super().__init__()
         self.tcn = TemporalConvNet(input_size, num_channels, groups=groups)
-        # Its own two groups come late, where the steps are few: the last one predicts.
+        # Two groups are enough before the last step, which is all that the prediction sees.
         self.pad = nn.ModuleList(nn.ConstantPad1d((2, 0), 0.0) for _ in range(2))
         self.mix = nn.ModuleList(nn.Conv1d(num_channels[-1] // 2, 16 // 2, 3) for _ in range(2))
         self.linear = nn.Linear(16, output_size)

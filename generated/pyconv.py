@@ -104,6 +104,11 @@ class SplitGroups(nn.Module):
             return torch.cat(outputs, dim=1)
         return outputs
 
+    def outputs(self, input):
+        """The outputs of the convolutions, one by one."""
+        width = self.width
+        return [conv(input[:, width * i : width * i + width]) for i, conv in enumerate(self.convs)]
+
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"convs.{i}" for i in range(self.groups)]
@@ -119,6 +124,12 @@ def is_grouped(conv):
 def split_groups(conv):
     """Split a grouped convolution; return a plain or depthwise one as it is."""
     return SplitGroups(conv) if is_grouped(conv) else conv
+
+
+def outputs_of(module, *args):
+    """The outputs of a module that was split, one by one, or the only one that there is."""
+    is_split = isinstance(module, (SplitGroups, JoinGroups))
+    return module.outputs(*args) if is_split else [module(*args)]
 
 
 class JoinGroups(nn.Module):
@@ -141,6 +152,10 @@ class JoinGroups(nn.Module):
         # type: (List[Tensor]) -> Tensor
         outputs = [norm(inputs[i]) for i, norm in enumerate(self.norms)]
         return torch.cat(outputs, dim=1)
+
+    def outputs(self, inputs):
+        """The outputs of the norms, one by one."""
+        return [norm(inputs[i]) for i, norm in enumerate(self.norms)]
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
@@ -188,7 +203,7 @@ class PyConv2d(nn.Module):
     def forward(self, x):
         out = []
         for level in self.pyconv_levels:
-            out.append(level(x))
+            out.extend(outputs_of(level, x))
         return torch.cat(out, 1)
 
 
@@ -241,7 +256,7 @@ class PyConvResNet(nn.Module):
         self.stem = nn.Conv2d(3, 16, kernel_size=3, stride=2, padding=1)
         # From stage to stage the pyramid loses its largest kernel, until one level is left.
         self.layer1 = PyConvBlock(
-            16, 32, 1, pyconv_kernels=[3, 5, 7, 9], pyconv_groups=[1, 4, 8, 16]
+            16, 64, 1, pyconv_kernels=[3, 5, 7, 9], pyconv_groups=[1, 4, 8, 16]
         )
         self.layer2 = PyConvBlock(128, 32, 2, pyconv_kernels=[3, 5], pyconv_groups=[1, 4])
         self.layer3 = PyConvBlock(64, 32, 2, pyconv_kernels=[3], pyconv_groups=[4])

@@ -160,9 +160,8 @@ class Bottle2neckX(nn.Module):
         spx = torch.split(out, self.width, 1)
         outs = []
         for i, (conv, bn) in enumerate(zip(self.convs, self.bns, strict=True)):
-            sp = spx[i] if i == 0 or self.stype == "stage" else sp + spx[i]
-            sp = self.relu(bn(conv(sp)))
-            outs.append(sp)
+            sp = spx[i] if i == 0 or self.stype == "stage" else outs[-1] + spx[i]
+            outs.append(self.relu(bn(conv(sp))))
         outs.append(spx[-1] if self.pool is None else self.pool(spx[-1]))
 
         out = self.bn3(self.conv3(torch.cat(outs, 1)))

@@ -186,21 +186,12 @@ class RadixSoftmax(nn.Module):
 
 class SplAtConv2d(nn.Module):
     def __init__(
-        self,
-        in_channels,
-        channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        groups=1,
-        bias=False,
-        radix=2,
-        reduction_factor=4,
+        self, in_channels, channels, kernel_size, stride=1, padding=0, groups=1, bias=False, radix=2
     ):
         super().__init__()
         self.radix = radix
         self.cardinality = groups
-        inter_channels = max(in_channels * radix // reduction_factor, 16)
+        inter_channels = max(in_channels * radix // 4, 16)
         # All splits of all cardinal groups at once.
         self.conv = split_groups(
             Conv2d(

@@ -4,8 +4,8 @@
 S. Xie, R. Girshick, P. Dollár, Z. Tu, K. He, "Aggregated Residual Transformations for Deep Neural
 Networks", CVPR 2017.
 S. Hong, Y. Xu, A. Khare, S. Priambada, K. Maher, A. Aljiffry, J. Sun, A. Tumanov, "HOLMES: Health
-OnLine Model Ensemble Serving for Deep Learning Models in Intensive Care Units", KDD 2020. Its zoo
-of models is made of such networks, of many widths and depths.
+OnLine Model Ensemble Serving for Deep Learning Models in Intensive Care Units", KDD 2020. Its
+models of the electrocardiogram are such networks, of many widths and depths.
 """
 
 import copy
@@ -170,14 +170,14 @@ def split_norm(norm, conv):
 
 
 class Block(nn.Module):
-    """Pre-activation is left out: conv, norm, relu, as in the original ResNeXt."""
+    """Convolution, norm, relu in this order; other networks for signals have the norm first."""
 
     def __init__(self, in_channels, out_channels, stride, cardinality, dropout=0.2):
         super().__init__()
         width = out_channels // 2
         self.conv1 = nn.Conv1d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm1d(width)
-        # each group of channels sees its own three samples
+        # over time; a group sees only its own channels
         self.conv2 = split_groups(nn.Conv1d(width, width, 3, stride, 1, 1, cardinality, bias=False))
         self.bn2 = split_norm(nn.BatchNorm1d(width), self.conv2)
         self.dropout = nn.Dropout(dropout)

@@ -230,7 +230,7 @@ class ResNeXtBottleneck(nn.Module):
 
 
 class ResNeXt3d(nn.Module):
-    input_shape = (3, 8, 64, 64)  # channels, frames, height, width
+    input_shape = (3, 8, 48, 48)  # channels, frames, height, width
 
     def __init__(self, layers=(1, 1, 1), cardinality=8, num_classes=10):
         super().__init__()

@@ -64,12 +64,18 @@ def equal_parts(module, count):
                 part._parameters[name] = nn.Parameter(values, whole.requires_grad)
             else:
                 part._buffers[name] = values
+        if part.forward.__module__.startswith("torch."):
+            # A subclass adds nothing here: the class of torch will do.
+            kinds = type(part).__mro__
+            part.__class__ = next(k for k in kinds if k.__module__ == part.forward.__module__)
         parts.append(part)
     return parts
 
 
 class SplitGroups(nn.Module):
     """A grouped convolution as plain ones, one for each slice of the channels."""
+
+    __constants__ = ["joins"]  # for TorchScript
 
     def __init__(self, conv):
         super().__init__()
@@ -88,13 +94,16 @@ class SplitGroups(nn.Module):
             part.in_channels = self.width
             part.out_channels = conv.out_channels // conv.groups
             part.groups = 1
+        self.joins = True  # but for a JoinGroups that follows
 
     def forward(self, input):
         width = self.width
         outputs = [
             conv(input[:, width * i : width * i + width]) for i, conv in enumerate(self.convs)
         ]
-        return torch.cat(outputs, dim=1)
+        if self.joins:
+            return torch.cat(outputs, dim=1)
+        return outputs
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
@@ -111,6 +120,59 @@ def is_grouped(conv):
 def split_groups(conv):
     """Split a grouped convolution; return a plain or depthwise one as it is."""
     return SplitGroups(conv) if is_grouped(conv) else conv
+
+
+class JoinGroups(nn.Module):
+    """A norm as one for each part of the convolution before it; joins their outputs."""
+
+    _version = 2  # that of a BatchNorm which counts batches
+
+    def __init__(self, norm, groups):
+        super().__init__()
+        self.num_features = norm.num_features
+        self.eps = norm.eps
+        self.momentum = norm.momentum
+        self.affine = norm.affine
+        self.track_running_stats = norm.track_running_stats
+        self.norms = nn.ModuleList(equal_parts(norm, groups))
+        for part in self.norms:
+            part.num_features = norm.num_features // groups
+
+    def forward(self, inputs):
+        # type: (List[Tensor]) -> Tensor
+        outputs = [norm(inputs[i]) for i, norm in enumerate(self.norms)]
+        return torch.cat(outputs, dim=1)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        parts = [f"norms.{i}" for i in range(len(self.norms))]
+        load_parts(self, "", parts, state_dict, prefix, *args)
+
+
+def split_norm(norm, conv):
+    """Split a BatchNorm or InstanceNorm if the convolution before it is split."""
+    batchnorm = nn.modules.batchnorm
+    if not isinstance(conv, SplitGroups):
+        return norm
+    conv.joins = True
+    if not isinstance(norm, batchnorm._NormBase) or norm.num_features != conv.out_channels:
+        return norm
+    is_of_torch = type(norm).forward.__module__.startswith("torch.")
+    # PLiNIO takes a BatchNorm without running statistics only where it was.
+    has_no_statistics = isinstance(norm, batchnorm._BatchNorm) and norm.running_mean is None
+    if not is_of_torch or has_no_statistics:
+        return norm
+    conv.joins = False
+    return JoinGroups(norm, conv.groups)
+
+
+def split_norms(layers):
+    """Split each norm of an nn.Sequential that directly follows a split convolution."""
+    modules = list(layers)
+    for number, (conv, norm) in enumerate(zip(modules, modules[1:]), start=1):
+        if modules.count(conv) == modules.count(norm) == 1:
+            layers[number] = split_norm(norm, conv)
+    return layers
 
 
 def channel_shuffle(x, groups):
@@ -141,6 +203,7 @@ class ShuffleUnit(nn.Module):
             ),
         )
         self.compress.add_module("bn", nn.BatchNorm2d(bottleneck))
+        split_norms(self.compress)
         self.compress.add_module("relu", nn.ReLU(inplace=True))
 
         self.depthwise = nn.Conv2d(
@@ -157,6 +220,7 @@ class ShuffleUnit(nn.Module):
                 ]
             )
         )
+        split_norms(self.expand)
         self.pool = nn.AvgPool2d(3, stride=2, padding=1)
         self.relu = nn.ReLU(inplace=True)
 

@@ -1,4 +1,4 @@
-"""The front of wav2vec 2.0: a convolutional feature encoder and a convolutional position embedding.
+"""The front of wav2vec 2.0: a convolutional feature encoder and convolutional positions.
 
 A. Baevski, Y. Zhou, A. Mohamed, M. Auli, "wav2vec 2.0: A Framework for Self-Supervised Learning of
 Speech Representations", NeurIPS 2020. A feed-forward layer stands for the transformer.

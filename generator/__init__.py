@@ -7,7 +7,7 @@ them.
 from .config import ConfigError
 from .file_split import FileSplit, split_file
 from .files import FileError
-from .outcome import Options, Record, Result, SourceError, TemplateError, Warning
+from .outcome import Form, Options, Record, Result, SourceError, TemplateError, Warning
 from .pipeline import helper_source, list_source, split_source
 
 __version__ = "0.1.0"
@@ -15,6 +15,7 @@ __all__ = [
     "ConfigError",
     "FileError",
     "FileSplit",
+    "Form",
     "Options",
     "Record",
     "Result",

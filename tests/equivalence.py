@@ -67,18 +67,57 @@ def assert_equivalent(
     assert split_source(result.text, options).text is result.text
     assert options.style == "auto" or options.style in styles
     torch.manual_seed(0)
-    original = build(run_source(source)).double()
-    randomise(original)
-    split = build(run_source(result.text.replace(*edit))).double()
-    split.load_state_dict(original.state_dict())
+    original, split = build(run_source(source)), build(run_source(result.text.replace(*edit)))
+    assert_same_models(original, split, *inputs)
     as_it_was = [each for each in result.records if each.status in ("unsplit", "skipped")]
     assert len(grouped_left(split)) == len(as_it_was)
     assert grouped_left(original)
+    return result
+
+
+def assert_same_models(original: nn.Module, split: nn.Module, *inputs: Tensor) -> None:
+    """A model loads the random weights of another, and computes what it does in both modes."""
+    _load(original, split)
     for mode in (False, True):
         original.train(mode)
         split.train(mode)
         _assert_same(original, split, inputs)
-    return result
+
+
+def differences(original: nn.Module, split: nn.Module, *inputs: Tensor) -> dict[str, float]:
+    """The largest differences of what two models compute, relative to the largest value.
+
+    Of the outputs in eval mode, in train mode with the statistics of the norms after it, and of all
+    gradients in both.
+    """
+    _load(original, split)
+    values: dict[str, list[tuple[Tensor, Tensor]]] = {"eval": [], "train": [], "gradients": []}
+    for mode in ("eval", "train"):
+        original.train(mode == "train")
+        split.train(mode == "train")
+        pairs = list(zip(_run(split, inputs), _run(original, inputs), strict=True))
+        values[mode] += pairs[: -len(inputs)]
+        gradients, found = carried_over(split, _gradients(original)), _gradients(split)
+        values["gradients"] += pairs[-len(inputs) :]
+        values["gradients"] += [
+            (found[name], gradients[name]) for name, _ in split.named_parameters()
+        ]
+    state = carried_over(split, original.state_dict())
+    values["train"] += [(each, state[name]) for name, each in split.state_dict().items()]
+    return {kind: _difference(pairs) for kind, pairs in values.items()}
+
+
+def _difference(pairs: list[tuple[Tensor, Tensor]]) -> float:
+    scale = max(float(expected.abs().max()) for _, expected in pairs)
+    return max(float((found - expected).abs().max()) for found, expected in pairs) / scale
+
+
+def _load(original: nn.Module, split: nn.Module) -> None:
+    """Give a model random weights and statistics, and have another load them."""
+    original.double()
+    split.double()
+    randomise(original)
+    split.load_state_dict(original.state_dict())
 
 
 def _assert_same(original: nn.Module, split: nn.Module, inputs: tuple[Tensor, ...]) -> None:

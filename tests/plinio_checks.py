@@ -65,10 +65,10 @@ def split_from(text: str, style: Style = "auto", norm: bool = True) -> tuple[nn.
     return original, split
 
 
-def convert(method: str, net: nn.Module, **arguments: Any) -> nn.Module:
+def convert(method: str, net: nn.Module, *, copies: bool = True, **arguments: Any) -> nn.Module:
     """A model in one of PLiNIO's methods, which change what they are given."""
     arguments = {"input_shape": getattr(net, "input_shape", None), **arguments}
-    return getattr(methods, method)(copy.deepcopy(net), **arguments)
+    return getattr(methods, method)(copy.deepcopy(net) if copies else net, **arguments)
 
 
 def example(net: nn.Module) -> torch.Tensor:
@@ -84,12 +84,8 @@ def true_size(net: nn.Module, biases: bool = True) -> int:
     """The number of weights of its convolutions and linear layers."""
     layers = (nn.modules.conv._ConvNd, nn.Linear)
     found = [each for each in net.modules() if isinstance(each, layers)]
-    values = [
-        value
-        for each in found
-        for name, value in each.named_parameters()
-        if biases or name == "weight"
-    ]
+    values = [each.weight for each in found]
+    values += [each.bias for each in found if biases and each.bias is not None]
     return sum(value.numel() for value in values)
 
 
@@ -134,7 +130,7 @@ def prune(pit: nn.Module) -> int:
     masked = 0
     layers = [each for each in pit.modules() if hasattr(each, "out_features_masker")]
     for masker in {each.out_features_masker: None for each in layers}:
-        if masker.trainable:
+        if masker.trainable and hasattr(masker, "alpha"):  # and no concatenation of others
             alive = torch.rand(masker.out_channels) > 0.4
             for part in alive.split(widths.get(masker, len(alive))):
                 part[torch.randint(len(part), ())] = True
@@ -148,11 +144,12 @@ def _narrowest_slices(graph: fx.GraphModule) -> dict[nn.Module, int]:
     """For the mask of each layer: the fewest of its channels that a slice takes."""
     widths: dict[nn.Module, int] = {}
     for node in graph.graph.nodes:
-        if node.target is operator.getitem:
-            channels = node.args[1][1]
+        index = node.args[1] if node.target is operator.getitem else ()
+        channels = index[1] if isinstance(index, tuple) and len(index) > 1 else None
+        if isinstance(channels, slice) and isinstance(channels.stop, int):
             for layer in _sources(graph, node):
                 masker = layer.out_features_masker
-                width = channels.stop - channels.start
+                width = channels.stop - (channels.start or 0)
                 widths[masker] = min(width, widths.get(masker, width))
     return widths
 

@@ -71,6 +71,52 @@ def test_a_loop_variable_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    "call",
+    [
+        "nn.init.xavier_uniform_({}.weight)",
+        'nn.init.kaiming_normal_({}.weight, mode="fan_out")',
+        "nn.init.kaiming_normal_({}.weight.data, 0, *options)",
+        "nn.init.orthogonal_({}.weight, 1 / g)",
+        "nn.init.normal_({}.bias, std=next(values))",
+        "nn.init.normal_({}.bias, std=float(self.conv.weight.std()))",
+    ],
+)
+def test_an_initialisation_of_the_whole_is_shared_out(call: str) -> None:
+    name = "bias" if "bias" in call else "weight"
+    whole = call.replace(f"{{}}.{name}", f'joined(self.conv, "{name}")')
+    whole = whole.replace("self.conv.weight", 'joined(self.conv, "weight")')
+    found = "".join(carried(f"# as before\n{call.format('self.conv')}").split())
+    assert found.replace(",)", ")") == "".join(
+        f"# as before for part, value in parts_with(self.conv, {whole}):"
+        f" part.{name}.data.copy_(value)".split()
+    )
+
+
+@pytest.mark.parametrize("groups", [1, 2, 8])
+@pytest.mark.parametrize("kind", ["Conv1d", "ConvTranspose2d"])
+def test_a_fresh_model_is_initialised_as_the_original(groups: int, kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    from equivalence import carried_over, run_source
+
+    code = """
+        nn.init.orthogonal_(self.conv.weight)
+        nn.init.xavier_normal_(self.conv.weight.data, gain=math.sqrt(2))
+        nn.init.uniform_(self.conv.bias, -1, next(iter([1])))
+        """
+    text = net(code).replace("Conv2d", kind).replace("8, 8, 1", "8, 16, 3").partition("from timm")
+    text = text[0] + text[2].partition("\n")[2]
+    states = []
+    for each in (text, split_source(text).text):
+        torch.manual_seed(0)
+        states.append(run_source(each).Net(groups))
+    expected = carried_over(states[1], states[0].state_dict())
+    found = states[1].state_dict()
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in found)
+    assert all(each.requires_grad and each.is_leaf for each in states[1].parameters())
+
+
+@pytest.mark.parametrize(
     ("before", "after"),
     [
         ("if self.conv.bias is not None: ...", "if parts_of(self.conv)[0].bias is not None: ..."),
@@ -144,13 +190,11 @@ def test_what_reads_or_gives_a_weight(before: str, after: str) -> None:
         "torch.relu_(self.conv.weight)",
         "torch.nn.utils.clip_grad_norm_(self.conv.weight, 1)",
         "nn.init.normal_(self.other, self.conv.weight)",
-        "nn.init.kaiming_normal_(self.conv.weight, mode='fan_out')",
-        "nn.init.kaiming_normal_(self.conv.weight, 0, mode)",
-        "nn.init.kaiming_normal_(self.conv.weight, **options)",
-        "nn.init.xavier_uniform_(self.conv.weight)",
-        "nn.init.orthogonal_(self.conv.weight)",
-        "nn.init.normal_(self.conv.weight, std=f())",
         "x = nn.init.normal_(self.conv.weight)",
+        "x = nn.init.xavier_uniform_(self.conv.weight)",
+        "if g: nn.init.xavier_uniform_(self.conv.weight)",
+        "xavier_uniform_(self.conv.weight)",
+        "nn.init.orthogonal_(copy.copy(self.conv).weight)",
         "if g: nn.init.normal_(self.conv.weight)",
         "a = 1; nn.init.normal_(self.conv.weight)",
         "nn.init.normal_(self.get(self.conv).weight, 0), nn.init.zeros_(self.conv.bias)",

@@ -2,16 +2,17 @@
 
 from torch import nn
 
-from .layers import conv_bn, pointwise, var_group_conv
+from .layers import pointwise_conv, var_group_conv
 
 
 class VarGBlock(nn.Module):
     def __init__(self, channels, factor=2, group_base=8):
         super().__init__()
-        self.vargconv1 = conv_bn(var_group_conv, channels, factor * channels, group_base=group_base)
-        self.pointconv1 = conv_bn(pointwise, factor * channels, channels)
-        self.vargconv2 = conv_bn(var_group_conv, channels, factor * channels, group_base=group_base)
-        self.pointconv2 = conv_bn(pointwise, factor * channels, channels, relu=False)
+        width = factor * channels
+        self.vargconv1 = var_group_conv(channels, width, group_base=group_base)
+        self.pointconv1 = pointwise_conv(width, channels)
+        self.vargconv2 = var_group_conv(channels, width, group_base=group_base)
+        self.pointconv2 = pointwise_conv(width, channels, relu=False)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x):
@@ -25,11 +26,10 @@ class DownSampling(nn.Module):
 
     def __init__(self, inputs, outputs, group_base=8):
         super().__init__()
-        kwargs = {"stride": 2, "group_base": group_base}
-        self.left = conv_bn(var_group_conv, inputs, outputs, **kwargs)
-        self.right = conv_bn(var_group_conv, inputs, outputs, **kwargs)
-        self.merge = conv_bn(var_group_conv, outputs, outputs, group_base=group_base)
-        self.shortcut = conv_bn(var_group_conv, inputs, outputs, relu=False, **kwargs)
+        self.left = var_group_conv(inputs, outputs, stride=2, group_base=group_base)
+        self.right = var_group_conv(inputs, outputs, stride=2, group_base=group_base)
+        self.merge = var_group_conv(outputs, outputs, group_base=group_base)
+        self.shortcut = var_group_conv(inputs, outputs, 1, 2, group_base, relu=False)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x):

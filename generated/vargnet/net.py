@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from .blocks import DownSampling, VarGBlock
-from .layers import conv_bn
 
 
 class VarGNet(nn.Module):
@@ -12,7 +11,7 @@ class VarGNet(nn.Module):
 
     def __init__(self, channels=(16, 32), depth=1, group_base=8, num_classes=10):
         super().__init__()
-        self.stem = conv_bn(nn.Conv2d, 3, 8, kernel_size=3, stride=2, padding=1)
+        self.stem = nn.Conv2d(3, 8, 3, stride=2, padding=1)
         stages, width = [], 8
         for each in channels:
             stages.append(DownSampling(width, each, group_base))

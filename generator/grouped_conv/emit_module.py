@@ -13,6 +13,7 @@ from ..reading.places import insert_after
 from ..reading.scopes import assigned_value
 from ..reading.source import Source
 from ..rewriting.edits import Codes, Edit, Removal, RepeatEdit, TextEdit
+from .collecting import Collected
 from .helper import TEMPLATE, Helper
 from .joining import Feed
 from .module_calls import PaddedCall
@@ -79,6 +80,8 @@ def make_module_edits(
     yield from make_norm_edits(source, plan.norms, helper, templates)
     for feed in plan.calls.feeds:
         yield from _feed_edits(source, helper, feed, templates)
+    for collected in plan.calls.collected:
+        yield from _collected_edits(source, helper, collected, templates)
     for padded in plan.calls.padded:
         yield from _padded_edits(source, helper, padded, templates)
     for call in plan.uses.applications:
@@ -89,7 +92,8 @@ def make_module_edits(
     for weight, node in plan.uses.readings.items():
         yield TextEdit(weight, node, rendered("whole", replace(plain, name=weight.attr)))
     for assignment in plan.uses.assignments.values():
-        yield _assignment_edit(source, helper, assignment, templates)
+        edit = _initialisation_edit if assignment.initialises else _assignment_edit
+        yield edit(source, helper, assignment, templates)
     for repeat in plan.uses.repeats.values():
         yield _repeat_edit(source, helper, repeat, templates)
 
@@ -108,6 +112,34 @@ def _feed_edits(source: Source, helper: Helper, feed: Feed, templates: Templates
     yield TextEdit(feed.value, feed.value, emit)
     if feed.is_named:
         yield TextEdit(feed.element, feed.element, lambda code: f"*{code}")
+
+
+def _collected_edits(
+    source: Source, helper: Helper, collected: Collected, templates: Templates
+) -> Iterator[Edit]:
+    """The edits of a call whose results a loop is to collect one by one."""
+    call, place = collected.call, collected.place
+
+    def outputs(code: str) -> str:
+        context = SiteContext(helper, code, function=source.code(call.func))
+        return templates.render(TEMPLATE, "outputs", context)
+
+    if isinstance(place, ast.ListComp):
+        variable = fresh("output", names_in(outermost_function(source, place)))
+        yield TextEdit(
+            place, call.args[0], lambda code: _one_by_one(source, place, variable, outputs(code))
+        )
+    else:
+        assert isinstance(place.func, ast.Attribute)
+        listed = source.code(place.func.value)
+        yield TextEdit(place, call.args[0], lambda code: f"{listed}.extend({outputs(code)})")
+
+
+def _one_by_one(source: Source, place: ast.ListComp, variable: str, outputs: str) -> str:
+    """A list comprehension whose items are each taken apart."""
+    start, end = source.span(place.generators[0].target).start, source.span(place).end
+    loops = source.text[source.text.rindex("for", 0, start) : end - 1].rstrip()
+    return f"[{variable} {loops} for {variable} in {outputs}]"
 
 
 def _padded_edits(
@@ -186,6 +218,26 @@ def _assignment_edit(
 
     parts = {assignment.object: variable, assignment.value: value_variable}
     return RepeatEdit(assignment.statement, parts, emit)
+
+
+def _initialisation_edit(
+    source: Source, helper: Helper, assignment: Assignment, templates: Templates
+) -> RepeatEdit:
+    """Have a weight initialised as a whole, and shared out."""
+    taken = names_in(outermost_function(source, assignment.statement))
+    context = SiteContext(
+        helper,
+        source.code(assignment.object),
+        variable=fresh("part", taken),
+        name=assignment.weight.attr,
+        value_variable=fresh("value", taken),
+    )
+
+    def emit(statement: str, codes: Codes) -> str:
+        return templates.render(TEMPLATE, "initialised", replace(context, value=statement))
+
+    whole = templates.render(TEMPLATE, "whole", context)
+    return RepeatEdit(assignment.statement, {assignment.weight: whole}, emit)
 
 
 def _repeat_edit(

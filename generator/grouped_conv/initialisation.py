@@ -62,6 +62,18 @@ def is_exact_by_branch(source: Source, weight: ast.Attribute) -> bool:
     )
 
 
+def whole_initialiser(source: Source, weight: ast.Attribute) -> ast.Call | None:
+    """The call of ``torch.nn.init`` that gives a weight its values, where it is a statement."""
+    place: ast.expr = weight
+    call = source.parent(weight)
+    if isinstance(call, ast.Attribute) and call.attr == "data":
+        place, call = call, source.parent(call)
+    if isinstance(call, ast.Call) and place in call.args[:1]:
+        is_of_torch = meaning(source, call.func).path.startswith("torch.nn.init.")
+        return call if is_of_torch and isinstance(source.parent(call), ast.Expr) else None
+    return None
+
+
 def _is_initialiser(source: Source, call: ast.Call) -> bool:
     name = _function(source, call)
     if name in _BY_ELEMENT:

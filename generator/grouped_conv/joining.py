@@ -76,9 +76,13 @@ def _cat_around(source: Source, element: ast.expr) -> ast.Call | None:
     cat = source.parent(listed)
     if not isinstance(listed, (ast.Tuple, ast.List)) or not isinstance(cat, ast.Call):
         return None
+    return cat if is_cat_of_channels(source, cat, listed) else None
+
+
+def is_cat_of_channels(source: Source, cat: ast.Call, listed: ast.expr) -> bool:
+    """Whether a call concatenates along dimension 1 what an expression holds."""
     if meaning(source, cat.func).path not in _CATS or cat.args[:1] != [listed]:
-        return None
+        return False
     dims = [*cat.args[1:], *(each.value for each in cat.keywords if each.arg in ("dim", "axis"))]
     others = [each.arg for each in cat.keywords if each.arg not in ("dim", "axis")]
-    is_channels = [getattr(each, "value", None) for each in dims] == [1]
-    return cat if is_channels and not others else None
+    return [getattr(each, "value", None) for each in dims] == [1] and not others

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..reading.flow import Reached
+from .collecting import Collected, find_collected
 from .find import Site
 from .joining import Feed, find_feed
 from .norms.order import is_set_before
@@ -37,16 +38,19 @@ class CallPlan:
     Attributes:
         feeds: those whose results go into a concatenation one by one.
         padded: those whose slices are padded by themselves.
+        collected: those whose results a loop collects for a concatenation.
     """
 
     feeds: tuple[Feed, ...] = ()
     padded: tuple[PaddedCall, ...] = ()
+    collected: tuple[Collected, ...] = ()
 
     @property
     def features(self) -> frozenset[str]:
         """What is needed of the helper."""
         stores = [each for each in self.padded if each.padding.store is not None]
-        found = {"outputs": self.feeds, "pad": self.padded, "copy_pad": stores}
+        outputs = [*self.feeds, *self.collected]
+        found = {"outputs": outputs, "pad": self.padded, "copy_pad": stores}
         return frozenset(name for name, calls in found.items() if calls)
 
     def changed(self) -> list[ast.expr]:
@@ -57,6 +61,8 @@ class CallPlan:
         for each in self.padded:
             found += [each.call, each.padding.call]
             found += [each.padding.store] if each.padding.store is not None else []
+        for one in self.collected:
+            found += [one.place, one.cat]
         return found
 
 
@@ -65,6 +71,7 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
     index, directives = pairs.index, pairs.directives
     feeds: dict[ast.expr, Feed] = {}
     padded: dict[ast.Call, PaddedCall] = {}
+    collected: dict[ast.Call, Collected] = {}
     values = _values(norms.pairs)
     for site, reached in sites:
         is_1d = site.conv is not None and site.conv.dimensions == 1 and not site.conv.transposed
@@ -83,9 +90,12 @@ def plan_calls(pairs: Pairs, sites: Iterable[tuple[Site, Reached]], norms: NormP
                 if padding is not None and value is not None:
                     own[call] = padding
             padded |= {each.call: each for each in _with_stores(pairs, owner, name, own)}
+        found = find_collected(index.source, directives, reached.expressions)
+        collected |= {each.call: each for each in found}
     for each in padded:
         feeds.pop(each, None)  # one of the two has to do
-    return CallPlan(tuple(feeds.values()), tuple(padded.values()))
+        collected.pop(each, None)
+    return CallPlan(tuple(feeds.values()), tuple(padded.values()), tuple(collected.values()))
 
 
 def _with_stores(

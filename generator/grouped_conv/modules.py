@@ -133,7 +133,7 @@ class ModuleStyle:
             found.add("weight_g")
         if uses.assignments:
             found.add("assign")
-        if uses.readings or any(each.expands for each in uses.assignments.values()):
+        if uses.readings or any(each.reads_whole for each in uses.assignments.values()):
             found.add("whole")
         if uses.repeats or uses.firsts or found & {"assign", "whole"}:
             found.add("parts")

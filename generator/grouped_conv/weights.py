@@ -9,7 +9,7 @@ from typing import Final
 from ..reading.calls import is_repeatable
 from ..reading.naming import outermost_function
 from ..reading.source import Source
-from .initialisation import is_exact_by_branch
+from .initialisation import is_exact_by_branch, whole_initialiser
 from .reading import is_only_read
 from .refusal import Refusal, line_of
 
@@ -33,17 +33,24 @@ class Assignment:
         statement: the statement.
         object: the object.
         weight: its weight or bias, in the statement.
-        value: what it is given.
+        value: what it is given; where it is initialised, the call that does so.
+        initialises: whether it is.
     """
 
     statement: ast.stmt
     object: ast.expr
     weight: ast.Attribute
     value: ast.expr
+    initialises: bool = False
 
     @property
     def expands(self) -> bool:
         """Whether the values may have to be brought to the shape of the weight, as by copy_."""
+        return self.reads_whole and not self.initialises
+
+    @property
+    def reads_whole(self) -> bool:
+        """Whether the weight that is there is made use of."""
         return isinstance(self.statement, ast.Expr)
 
 
@@ -125,12 +132,17 @@ class Weights:
     def _assign(self, node: ast.expr, weight: ast.Attribute) -> bool:
         """Note that a statement gives a weight its values; False where it does not."""
         statement = self.source.statement(weight)
-        value = _assigned_value(statement, weight)
+        initialiser = whole_initialiser(self.source, weight)
+        value = initialiser or _assigned_value(statement, weight)
         if value is None or not _stands_alone(self.source, statement):
             return False
         if not is_repeatable(self.source, node):
             return False
-        self.uses.assignments[statement] = Assignment(statement, node, weight, value)
+        if initialiser is not None:
+            self.keep_whole(initialiser, weight)
+        self.uses.assignments[statement] = Assignment(
+            statement, node, weight, value, initialises=initialiser is not None
+        )
         return True
 
     def _first(self, node: ast.expr) -> None:

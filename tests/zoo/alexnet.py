@@ -14,7 +14,7 @@ TOWERS = 2
 class AlexNet(nn.Module):
     input_shape = (3, 227, 227)
 
-    def __init__(self, num_classes=1000, hidden=4096, dropout=0.5):
+    def __init__(self, num_classes=10, hidden=64, dropout=0.5):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 96, kernel_size=11, stride=4)
         self.conv2 = nn.Conv2d(96, 256, kernel_size=5, padding=2, groups=TOWERS)

@@ -1,0 +1,28 @@
+"""The table of the zoo says what PLiNIO makes of each model before and after it is split."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from zoo_models import NAMES
+from zoo_table import DATA, plinio
+
+pytest.importorskip("torch")
+pytest.importorskip("plinio.methods")
+
+TABLE = json.loads(DATA.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_plinio_takes(name: str) -> None:
+    (found,) = (model for model in TABLE["models"] if model["model"] == name)
+    assert plinio(name) == found["plinio"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_grouped_convolution_is_in_its_way(name: str) -> None:
+    (found,) = (model for model in TABLE["models"] if model["model"] == name)
+    after = [each["after"] for each in found["plinio"].values()]
+    assert any("grouped" in each for each in after) == bool(found["left"])

@@ -1,0 +1,137 @@
+"""What PLiNIO's methods make of a model: they take it, or the first construct that they do not."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import linecache
+import re
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from equivalence import grouped_left
+from plinio_checks import (
+    convert,
+    example,
+    exported,
+    norms_after_cat,
+    prune,
+    randomise,
+    true_size,
+)
+
+METHODS = ("PIT", "MPS", "SuperNet")
+TAKEN = "yes"
+MISCOUNTED = "counted wrongly"
+_UNSUPPORTED = re.compile(r"Unsupported node (\S+) \(op: (\w+), target: (.*)\)", re.DOTALL)
+_FUNCTION = re.compile(r"<(?:built-in )?(?:function|method) (\w+)")
+_OPERATORS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "neg": "-"}
+# What its errors mean that do not say it; each was made to happen by a model of that and no more.
+_MEANINGS = {
+    "not other groupwise versions": "a grouped convolution",
+    "only Conv3d with groups": "a grouped Conv3d",
+    "'PITConcatFeaturesMasker' object has no attribute": "a torch.cat that reaches another one",
+    "'input_features_set_by'": "a channel shuffle by view and transpose",
+    "must match the size of tensor": "a sum of two torch.cat, when pruned",
+}
+
+
+def outcome(method: str, build: Callable[[], nn.Module]) -> str:
+    """What a method makes of a model with random weights.
+
+    ``TAKEN`` where it converts it, counts its true weights and computes the same, for PIT after
+    pruning and export too; or else what is in its way.
+    """
+    torch.manual_seed(0)
+    net = build().eval()
+    randomise(net)
+    x = example(net)
+    expected = net(x)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # of torch.fx, about what is caught here
+            return _taken(method, net, x, expected)
+    except Exception as error:
+        return construct(error, net)
+
+
+def _taken(method: str, net: nn.Module, x: Tensor, expected: Tensor) -> str:
+    size = 8 * true_size(net, biases=False) if method == "MPS" else true_size(net)
+    arguments = {"PIT": {"discrete_cost": True}, "SuperNet": {"full_cost": True}, "MPS": _bits()}
+    converted = convert(method, net, copies=False, **arguments[method])
+    if float(converted.cost) != size:
+        return f"{_miscounted(net)}, {MISCOUNTED}"
+    if method == "MPS":  # eight bits are not the same
+        return TAKEN
+    if not _is_close(converted(x), expected):
+        return "converts it, and computes something else"
+    return _pruned(converted, x) if method == "PIT" else TAKEN
+
+
+def _miscounted(net: nn.Module) -> str:
+    if grouped_left(net):
+        return "a grouped convolution"
+    transposed = (each for each in net.modules() if getattr(each, "transposed", False))
+    return f"nn.{type(next(transposed)).__name__}"
+
+
+@torch.no_grad()
+def _pruned(pit: nn.Module, x: Tensor) -> str:
+    """Whether what PIT exports of a pruned model is the masked one."""
+    prune(pit)
+    masked = pit(x)
+    if _is_close(exported(pit)(x), masked):
+        return TAKEN
+    is_late = norms_after_cat(pit.seed)
+    return "a BatchNorm after a torch.cat, when pruned" if is_late else "exports something else"
+
+
+def _bits() -> dict[str, Any]:
+    from plinio.methods.mps import get_default_qinfo
+
+    return {"qinfo": get_default_qinfo(w_precision=(8,), a_precision=(8,))}
+
+
+def _is_close(found: Tensor, expected: Tensor) -> bool:
+    return bool((found - expected).abs().max() <= 1e-4 * expected.abs().max())
+
+
+def construct(error: Exception, net: nn.Module) -> str:
+    """The construct of a model that made a method fail."""
+    message = str(error)
+    for words, meaning in _MEANINGS.items():
+        if words in message:
+            return meaning
+    unsupported = _UNSUPPORTED.match(message)
+    if unsupported is not None:
+        return _of_node(*unsupported.groups(), net)
+    if isinstance(error, KeyError) and isinstance(error.args[0], torch.fx.Node):
+        return "a depthwise convolution of the input"
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_of_zoo(each)]
+    if frames:
+        return f"`{_code(frames[-1])}`"
+    return f"{type(error).__name__}: {message.partition('. ')[0]}"
+
+
+def _of_node(name: str, operation: str, target: str, net: nn.Module) -> str:
+    if operation == "call_module":
+        return f"nn.{type(net.get_submodule(target)).__name__}"
+    if operation == "call_method":
+        return f"`.{target}()`"
+    function = _FUNCTION.match(target)
+    called = function.group(1) if function is not None else name
+    return f"`{_OPERATORS[called]}`" if called in _OPERATORS else f"`{called}()`"
+
+
+def _code(frame: traceback.FrameSummary) -> str:
+    """The expression at fault, or its line where Python does not tell: before 3.11."""
+    line = linecache.getline(frame.filename, frame.lineno or 0)
+    return line[getattr(frame, "colno", 0) or 0 : getattr(frame, "end_colno", None)].strip()
+
+
+def _is_of_zoo(frame: traceback.FrameSummary) -> bool:
+    return bool({"zoo", "generated"} & set(Path(frame.filename).parts))
