@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-from textwrap import indent
+from textwrap import dedent, indent
 
 import pytest
 
 from cases import assert_becomes, wrapped
 from gencode import Options, split_source
 
-LOOP = Options(style="loop")
+LOOP = Options(style="loop", black={"line-length": 100})
 
 
 def net(init: str, forward: str = "return self.conv(x)") -> str:
     """A model of some width and number of groups."""
     return (
-        "import torch\nimport torch.nn as nn\n\n\nclass Net(nn.Module):\n"
+        "import torch\nimport torch.nn as nn\n\nFOUR = 4\n\n\nclass Net(nn.Module):\n"
         "    def __init__(self, c, g):\n        super().__init__()\n"
         f"{indent(init, ' ' * 8)}\n\n    def forward(self, x):\n{indent(forward, ' ' * 8)}\n"
     )
 
 
 SLICES = """\
-conv = [
-    branch(x[:, branch.in_channels * i : branch.in_channels * (i + 1)])
-    for i, branch in enumerate(self.conv)
-]
+width = self.conv[0].in_channels
+conv = [branch(x[:, width * i : width * (i + 1)]) for i, branch in enumerate(self.conv)]
 return torch.cat(conv, dim=1)"""
 SINGLE = """\
-return (
-    self.conv[0](x)
-    if len(self.conv) == 1
-    else torch.cat(
-        [
-            conv_part(
-                x[
-                    :,
-                    conv_part.in_channels * i : conv_part.in_channels * (i + 1),
-                ]
-            )
-            for i, conv_part in enumerate(self.conv)
-        ],
-        dim=1,
-    )
-)"""
+if len(self.conv) == 1:
+    return self.conv[0](x)
+width = self.conv[0].in_channels
+parts = [branch(x[:, width * i : width * (i + 1)]) for i, branch in enumerate(self.conv)]
+return torch.cat(parts, dim=1)"""
 
 
 @pytest.mark.parametrize(
@@ -51,11 +38,11 @@ return (
     [
         (
             "nn.Conv2d(c, 2 * c, 3, groups=4)",
-            "nn.ModuleList(nn.Conv2d(c // 4, (2 * c) // 4, 3) for _ in range(4))",
+            "nn.ModuleList(nn.Conv2d(c // 4, 2 * c // 4, 3) for _ in range(4))",
         ),
         (
             "nn.Conv2d(c, c * 2, 3, groups=4)",
-            "nn.ModuleList(nn.Conv2d(c // 4, (c * 2) // 4, 3) for _ in range(4))",
+            "nn.ModuleList(nn.Conv2d(c // 4, c * 2 // 4, 3) for _ in range(4))",
         ),
         (
             "nn.Conv2d(F.c, 2 * F.c, 3, groups=4)",
@@ -67,13 +54,55 @@ return (
         ),
         (
             "nn.Conv2d(c, 16, 3, 1, 1, 1, 4, False)",
-            "nn.ModuleList(\n"
-            "    nn.Conv2d(c // 4, 16 // 4, 3, 1, 1, 1, bias=False) for _ in range(4)\n)",
+            "nn.ModuleList(nn.Conv2d(c // 4, 4, 3, 1, 1, 1, bias=False) for _ in range(4))",
         ),
     ],
 )
 def test_what_is_certainly_grouped_is_a_loop(before: str, after: str) -> None:
-    assert_becomes(net(f"self.conv = {before}"), net(f"self.conv = {after}", SLICES))
+    options = Options(black=LOOP.black)
+    assert_becomes(net(f"self.conv = {before}"), net(f"self.conv = {after}", SLICES), options)
+
+
+@pytest.mark.parametrize(
+    ("conv", "after"),
+    [
+        ("c, 2 * c, 3, groups=2", "c // 2, c, 3) for _ in range(2)"),
+        ("c, c * 6, 3, groups=2", "c // 2, 3 * c, 3) for _ in range(2)"),
+        ("self.c, 4 * self.c, 3, groups=2", "self.c // 2, 2 * self.c, 3) for _ in range(2)"),
+        ("16, 4 * (c + 1), 3, groups=2", "8, 4 * (c + 1) // 2, 3) for _ in range(2)"),
+        ("16, 3 * c, 3, groups=2", "8, 3 * c // 2, 3) for _ in range(2)"),
+        ("16, c * g, 3, groups=2", "8, c * g // 2, 3) for _ in range(2)"),
+        ("24 * 2, c, 3, groups=4 * 4 // (3 - 2 + 1)", "6, c // 8, 3) for _ in range(8)"),
+        (
+            "16, c - g, 3, groups=7 % 4",
+            "16 // (7 % 4), (c - g) // (7 % 4), 3) for _ in range(7 % 4)",
+        ),
+        ("16, c, 3, groups=3", "16 // 3, c // 3, 3) for _ in range(3)"),
+        ("16, c // 2, 3, groups=FOUR", "16 // FOUR, c // 2 // FOUR, 3) for _ in range(FOUR)"),
+        (
+            "16, c, 3, groups=2 if FOUR else 4",
+            "16 // (2 if FOUR else 4), c // (2 if FOUR else 4), 3",
+        ),
+    ],
+)
+def test_numbers_are_written_as_such_and_names_kept(conv: str, after: str) -> None:
+    text = split_source(
+        net(f"self.conv = nn.Conv2d({conv})"), Options(black={"line-length": 200})
+    ).text
+    assert f"self.conv = nn.ModuleList(nn.Conv2d({after}" in text
+
+
+def test_the_norm_after_it_has_such_a_number_too() -> None:
+    init = "self.conv = nn.Conv2d({})\nself.bn = nn.BatchNorm2d({})"
+    forward = "return self.bn(self.conv(x))"
+    for sizes, channels, after in [
+        ("c, 16, 3, groups=2", "16", "8"),
+        ("c, 4 * c, 3, groups=2", "num_features=4 * c", "num_features=2 * c"),
+        ("c, c, 3, groups=FOUR, dilation=2", "c", "c // len(self.conv)"),
+        ("c, c, 3, groups=2", "c + 0", "(c + 0) // len(self.conv)"),
+    ]:
+        text = split_source(net(init.format(sizes, channels), forward), LOOP).text
+        assert f"self.bn = nn.ModuleList(nn.BatchNorm2d({after}) for _ in self.conv)\n" in text
 
 
 @pytest.mark.parametrize(
@@ -118,6 +147,117 @@ def test_a_loop_that_is_asked_for_may_turn_out_plain_or_depthwise() -> None:
 )
 def test_what_only_looks_like_such_a_loop(loop: str) -> None:
     assert "known only at run time" in wrapped(net(f"self.conv = {loop}"))
+
+
+INIT = "self.conv = nn.Conv2d(c, c, 3, groups=g)\nself.bn = nn.BatchNorm2d(c)"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "y = self.conv(x)  # first\nreturn y",
+            """\
+# first
+if len(self.conv) == 1:
+    y = self.conv[0](x)
+else:
+    width = self.conv[0].in_channels
+    parts = [
+        branch(x[:, width * i : width * (i + 1)]) for i, branch in enumerate(self.conv)
+    ]
+    y = torch.cat(parts, dim=1)
+return y""",
+        ),
+        (
+            "width = parts = self.bn(self.conv(x + 1)) * 2\nreturn width",
+            """\
+conv_input = x + 1
+if len(self.conv) == 1:
+    conv = self.bn[0](self.conv[0](conv_input))
+else:
+    group_width = self.conv[0].in_channels
+    parts_2 = [
+        norm(branch(conv_input[:, group_width * i : group_width * (i + 1)]))
+        for i, (branch, norm) in enumerate(zip(self.conv, self.bn))
+    ]
+    conv = torch.cat(parts_2, dim=1)
+width = parts = conv * 2
+return width""",
+        ),
+        (
+            "if g: return self.bn(self.conv(x))",
+            """\
+if g:
+    if len(self.conv) == 1:
+        return self.bn[0](self.conv[0](x))
+    width = self.conv[0].in_channels
+    parts = [
+        norm(branch(x[:, width * i : width * (i + 1)]))
+        for i, (branch, norm) in enumerate(zip(self.conv, self.bn))
+    ]
+    return torch.cat(parts, dim=1)""",
+        ),
+        (
+            "y = self.conv(x)\nz = self.bn(y)\nreturn z",
+            """\
+if len(self.conv) == 1:
+    y = self.bn[0](self.conv[0](x))
+else:
+    width = self.conv[0].in_channels
+    parts = [
+        norm(branch(x[:, width * i : width * (i + 1)]))
+        for i, (branch, norm) in enumerate(zip(self.conv, self.bn))
+    ]
+    y = torch.cat(parts, dim=1)
+z = y
+return z""",
+        ),
+        (
+            "return [x + 1, self.conv(x)]",
+            """\
+return [
+    x + 1,
+    (
+        self.conv[0](x)
+        if len(self.conv) == 1
+        else torch.cat(
+            [
+                conv_part(x[:, conv_part.in_channels * i : conv_part.in_channels * (i + 1)])
+                for i, conv_part in enumerate(self.conv)
+            ],
+            dim=1,
+        )
+    ),
+]""",
+        ),
+    ],
+)
+def test_a_call_of_what_may_turn_out_plain(before: str, after: str) -> None:
+    text = split_source(net(INIT, before), LOOP).text
+    assert dedent(text.partition("    def forward(self, x):\n")[2]) == after + "\n"
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4, 8])
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "return self.bn(self.conv(x))",
+        "x = self.conv(x)\nx = self.bn(x)\nreturn torch.relu(self.bn(self.conv(x)))",
+        "x = torch.relu(self.bn(self.conv(x + 1)))\nreturn x",
+    ],
+)
+def test_it_computes_the_same_however_it_turns_out(forward: str, groups: int) -> None:
+    torch = pytest.importorskip("torch")
+    from equivalence import randomise, run_source
+
+    source = net(INIT, forward)
+    original = run_source(source).Net(8, groups).eval()
+    randomise(original)
+    split = run_source(split_source(source, LOOP).text).Net(8, groups).eval()
+    split.load_state_dict(original.state_dict())
+    x = torch.randn(2, 8, 9, 9, dtype=torch.float64)
+    torch.testing.assert_close(split.double()(x), original.double()(x))
 
 
 def test_numbers_that_are_computed_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cases import model
+from gencode import split_source
 
 torch = pytest.importorskip("torch")
 
@@ -496,3 +497,55 @@ def test_the_record_names_no_block_that_is_no_norm() -> None:
     run = RUN.replace("MADE", "Block(16, 32, 2)\n        self.more = Block(32, 32)")
     result = check(HEAD + RETURNED + run.replace("self.net(x)", "self.more(self.net(x))"), {16, 32})
     assert "Net.more" not in result.records[0].detail
+
+
+@pytest.mark.parametrize("name", ["net", "self.net", "self.body.net"])
+@pytest.mark.parametrize(
+    ("together", "apart"),
+    [
+        ("net.append(nn.ReLU())", ""),
+        ("if x is None:\n    net.append(nn.ReLU())", "self.act = nn.ReLU()"),
+        ("act = nn.ReLU()\nself.act = act\nnet.append(self.act)", "other = nn.Sequential(act)"),
+        ("net.append(nn.ReLU())", "other.append(nn.ReLU())"),
+        ("", "self.one = net\nnet.append(nn.ReLU())"),
+        ("", "print(net[1])\nnet.append(nn.ReLU())"),
+        ("", "if x:\n    return\nnet.append(nn.ReLU())"),
+        ("", "if x:  # gencode: skip\n    net.append(nn.Conv2d(32, 32, 1, groups=2))"),
+    ],
+)
+def test_norms_are_split_after_the_last_of_a_series(name: str, together: str, apart: str) -> None:
+    head = f"net = nn.Sequential()\nnet.append({CONV})\nnet.append({NORM})"
+    before = "\n".join(filter(None, [head, together, apart]))
+    after = "\n".join(filter(None, [head, together, "split_norms(net)", apart]))
+    after = after.replace(CONV, f"split_groups({CONV})")
+    before, after = (each.replace("net.", f"{name}.") for each in (before, after))
+    before, after = (each.replace("net = ", f"{name} = ") for each in (before, after))
+    before, after = (each.replace("= net\n", f"= {name}\n") for each in (before, after))
+    before, after = (each.replace("(net", f"({name}") for each in (before, after))
+    text = split_source(model(before)).text
+    assert text.endswith(model(after).partition("super().__init__()")[2])
+
+
+@pytest.mark.parametrize("use", ["self.init()", "init(self)", "init(self.body)"])
+def test_what_may_use_a_module_ends_a_series(use: str) -> None:
+    init = f"self.body.net = nn.Sequential()\nself.body.net.append({CONV})\n"
+    init += f"self.body.net.append({NORM})\n{use}\nself.body.net.append(nn.ReLU())"
+    text = split_source(model(init)).text
+    assert f"        split_norms(self.body.net)\n        {use}\n" in text
+
+
+def test_a_slice_of_a_list_is_looked_into() -> None:
+    made = "Made()"
+    top = "class Made(nn.Sequential):\n    def __init__(self):\n"
+    top += f"        super().__init__({CONV}, {NORM})"
+    for listed, sequence, expected in [
+        (f"{made}, nn.ReLU()", "*layers[:-1]", False),
+        (f"{made}, nn.ReLU()", "*layers[1:][::2]", True),
+    ]:
+        init = f"layers = [{listed}]\nself.net = nn.Sequential({sequence})"
+        text = split_source(model(init, NET, top)).text
+        assert (f"split_norms(nn.Sequential({sequence}))" in text) is expected
+        assert text.count("split_norms(self)") == 1
+    given = f"def make(layers):\n    return nn.Sequential(*layers[:2])\n\n{top}"
+    text = split_source(model(f"self.net = make([{made}])", NET, given)).text
+    assert "    return split_norms(nn.Sequential(*layers[:2]))\n" in text

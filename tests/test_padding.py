@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 from cases import assert_becomes, model
@@ -125,3 +127,47 @@ def test_how_it_reads() -> None:
             """,
         ),
     )
+
+
+APART = (
+    "self.conv = nn.Conv1d(8, 8, 3, groups=g)\nself.bn = nn.BatchNorm1d(8)\nself.act = nn.ReLU()"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "out = F.pad(x, (2, 0))  # causal\nout = self.act(self.bn(self.conv(out)))\nreturn out",
+            "out = apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0)))  # causal\n"
+            "out = self.act(self.bn(out))\nreturn out",
+        ),
+        (
+            "x = F.pad(x, (2, 0))\nreturn self.bn(self.conv(x)) * 2",
+            "x = apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0)))\n"
+            "return self.bn(x) * 2",
+        ),
+        (  # the call is all of its statement
+            "x = F.pad(x, (2, 0))\nx = self.conv(x)\nreturn self.bn(x)",
+            "x = apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0)))\nreturn self.bn(x)",
+        ),
+        (  # the name is one for what is padded
+            "padded = F.pad(x, (2, 0))\nreturn self.bn(self.conv(padded))",
+            "return self.bn(apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0))))",
+        ),
+        (  # something else is evaluated first
+            "x = F.pad(x, (2, 0))\nreturn self.act(self.other) + self.bn(self.conv(x))",
+            "return self.act(self.other) + self.bn(\n"
+            "    apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0)))\n)",
+        ),
+        (
+            "x = F.pad(x, (2, 0))\nreturn self.bn(self.conv(x)) if self.training else None",
+            "return (\n"
+            "    self.bn(apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0))))\n"
+            "    if self.training\n    else None\n)",
+        ),
+    ],
+)
+def test_a_statement_that_pads_stays_one_in_module_style(before: str, after: str) -> None:
+    text = split_source(model(APART, before)).text
+    assert dedent(text.partition("    def forward(self, x):\n")[2]) == after + "\n"

@@ -477,3 +477,285 @@ def test_a_trailing_comment_of_a_loop_that_is_broken_goes_above() -> None:
     init = "self.conv = nn.Conv2d(8, 8, 3, padding_mode='circular', bias=False, groups=8)  # a"
     text = split_source(model(init.replace("2d", "3d"))).text
     assert "        # a\n        self.conv = nn.ModuleList(\n" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (  # as black has it, and so as black would have it
+            """\
+self.net = nn.Sequential(
+    OrderedDict(
+        [
+            # neighbours
+            ('conv', nn.Conv2d(width, width, 3, groups=groups, bias=0)),  # all
+            ('relu', nn.ReLU()),
+        ]
+    )
+)  # net""",
+            """\
+self.net = nn.Sequential(
+    OrderedDict(
+        [
+            # neighbours
+            (
+                'conv',
+                split_groups(nn.Conv2d(width, width, 3, groups=groups, bias=0)),
+            ),  # all
+            ('relu', nn.ReLU()),
+        ]
+    )
+)  # net""",
+        ),
+        (
+            """\
+self.net.add_module(
+    "conv",
+    nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, device=1),
+)""",
+            """\
+self.net.add_module(
+    "conv",
+    split_groups(
+        nn.Conv2d(
+            width, width, 3, stride, 1, groups=groups, bias=False, device=1
+        )
+    ),
+)""",
+        ),
+        (
+            """\
+self.net.add_module(
+    "conv" ,
+    nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, device=1),
+)""",
+            """\
+self.net.add_module(
+    "conv" ,
+    split_groups(
+        nn.Conv2d(
+            width, width, 3, stride, 1, groups=groups, bias=False, device=1
+        )
+    ),
+)""",
+        ),
+        (
+            "self.conv = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)  # a",
+            """\
+self.conv = split_groups(
+    nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
+)  # a""",
+        ),
+        (
+            """\
+def make(
+    width, conv=nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
+):  # a comment
+    # another
+    return conv""",
+            """\
+def make(
+    width,
+    conv=split_groups(
+        nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
+    ),
+):  # a comment
+    # another
+    return conv""",
+        ),
+        (
+            """\
+if width:
+    pass
+elif width and make(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)):
+    pass""",
+            """\
+if width:
+    pass
+elif width and make(
+    split_groups(
+        nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
+    )
+):
+    pass""",
+        ),
+        (  # not as black has it: no more moves than must
+            """\
+self.nets = nn.ModuleDict({
+    'relu' : nn.ReLU(),
+    'conv': nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1),
+    **{'a' : nn.Conv2d(width, width, groups=groups)}})""",
+            """\
+self.nets = nn.ModuleDict({
+    'relu' : nn.ReLU(),
+    'conv': split_groups(
+        nn.Conv2d(
+            width, width, 3, stride, 1, groups=groups, bias=False, dilation=1
+        )
+    ),
+    **{'a' : split_groups(nn.Conv2d(width, width, groups=groups))}})""",
+        ),
+        (
+            """\
+self.net = Net(
+    a = '''
+a
+  b''',
+    conv=nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, name='''
+a
+  b'''), b=1)""",
+            """\
+self.net = Net(
+    a = '''
+a
+  b''',
+    conv=split_groups(
+        nn.Conv2d(
+            width,
+            width,
+            3,
+            stride,
+            1,
+            groups=groups,
+            bias=False,
+            name='''
+a
+  b''',
+        )
+    ), b=1)""",
+        ),
+        (
+            """\
+self.nets = [
+    nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, d=1)  for _ in  range(2)]""",
+            """\
+self.nets = [
+    split_groups(
+        nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, d=1)
+    )  for _ in  range(2)]""",
+        ),
+        (
+            """\
+self.nets = [
+    nn.Conv2d(width, width, 3, stride, 1, groups=groups),  # a comment
+    'a']""",
+            """\
+self.nets = [
+    split_groups(
+        nn.Conv2d(width, width, 3, stride, 1, groups=groups)
+    ),  # a comment
+    'a']""",
+        ),
+        (
+            """\
+self.nets = [
+    x for x in make(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False))]""",
+            """\
+self.nets = [
+    x
+    for x in make(
+        split_groups(
+            nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
+        )
+    )
+]""",
+        ),
+        (  # in the middle of a line: on one, if it fits
+            """\
+self.net = nn.Sequential(nn.Conv2d(width, 3,
+                                   groups=groups), 'a',
+                         nn.ReLU())""",
+            """\
+self.net = nn.Sequential(split_groups(nn.Conv2d(width, 3, groups=groups)), 'a',
+                         nn.ReLU())""",
+        ),
+        (
+            """\
+self.net = nn.Sequential(nn.Conv2d(width, 3,  # a
+                                   groups=groups), 'a',
+                         nn.ReLU())""",
+            """\
+self.net = nn.Sequential(split_groups(nn.Conv2d(width, 3,  # a
+                                   groups=groups)), 'a',
+                         nn.ReLU())""",
+        ),
+        (  # all of the statement, if nothing less helps
+            """\
+self.net = nn.Sequential(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False), 'a',
+                         nn.ReLU())""",
+            """\
+self.net = nn.Sequential(
+    split_groups(
+        nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
+    ),
+    'a',
+    nn.ReLU(),
+)""",
+        ),
+        (
+            """\
+x = (
+    yield nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1)
+  )""",
+            """\
+x = yield split_groups(
+    nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1)
+)""",
+        ),
+        (
+            """\
+@make(
+    nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1))
+def f(x):
+    return x""",
+            """\
+@make(
+    split_groups(
+        nn.Conv2d(
+            width, width, 3, stride, 1, groups=groups, bias=False, dilation=1
+        )
+    ))
+def f(x):
+    return x""",
+        ),
+        (
+            "x = 1; a = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False); b = 'a'",
+            """\
+x = 1; a = split_groups(
+    nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
+); b = 'a'""",
+        ),
+    ],
+)
+def test_an_expression_that_gets_too_long_for_its_line(before: str, after: str) -> None:
+    for end in ("\n", "\r\n"):
+        source = model(before).replace("\n", end)
+        text = split_source(source, BARE).text
+        expected = model(after).replace("\n", end)
+        assert text[text.index("class Net") :] == expected[expected.index("class Net") :]
+        assert split_source(text, BARE).text is text
+
+
+def test_a_comment_beside_a_call_counts_for_its_line() -> None:
+    source = model(
+        CONV, "if y: x = x, f(), self.conv(x)\nx = g(x), self.f(self.conv(x))  # " + "a" * 30
+    )
+    text = split_source(source, BARE).text
+    assert (
+        "        x = g(x), self.f(\n"
+        "            torch.cat((self.conv_0(x[:, 0:8]), self.conv_1(x[:, 8:16])), dim=1)\n"
+        f"        )  # {'a' * 30}\n"
+    ) in text
+    assert max(map(len, text.splitlines())) <= 88
+
+
+def test_a_block_on_one_line_that_gets_too_long_is_broken() -> None:
+    init = "if width: self.conv = nn.Conv2d(32, 64, 3, dilation=2, bias=False, groups=32)"
+    text = split_source(model(init), BARE).text
+    assert "        if width:\n            self.conv = nn.ModuleList(\n" in text
+    init = "if width: self.conv = nn.Conv2d(32, 64, 3, bias=False, groups=32)"
+    text = split_source(model(init), BARE).text
+    assert "        if width:\n            self.conv = nn.ModuleList(nn.Conv2d(" in text
+    init = "if width: self.conv = nn.Conv2d(32, 64, 3, groups=32)"
+    text = split_source(model(init), BARE).text
+    assert "        if width: self.conv = nn.ModuleList(nn.Conv2d(1, 2, 3) for _ in" in text

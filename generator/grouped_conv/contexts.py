@@ -91,7 +91,11 @@ class CallContext:
         variables: the local variables that the arguments need.
         branches: the convolution of each group; in explicit style.
         width: the input channels of one group; None where they are known only at run time.
+        width_variable: a local variable for them, where a statement can bind it; in loop style.
         may_be_plain: whether it may turn out a single one, which takes the input as a whole.
+        whole: a local variable for the result as a whole, where that is so and a statement can
+            bind it; in loop style.
+        is_returned: whether all that the statement does is to return it; likewise.
         cat: ``torch.cat`` as the source spells it.
         output: a local variable for the result; in loop style for the list of results.
         item: a loop variable for a group's convolution; in loop style.
@@ -110,7 +114,10 @@ class CallContext:
     variables: tuple[Variable, ...]
     branches: tuple[BranchContext, ...]
     width: int | None
+    width_variable: str
     may_be_plain: bool
+    whole: str
+    is_returned: bool
     cat: str
     output: str
     item: str

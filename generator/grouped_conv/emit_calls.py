@@ -66,7 +66,8 @@ def _use_edits(source: Source, use: Use, templates: Templates) -> Iterator[Edit]
         statement = source.statement(following.norm)
         if following.form == "next" and is_rebinding(following, statement):
             yield Removal(statement)
-        else:  # the norm is applied to each branch already
+        elif following.form == "next" or not use.is_alone:
+            # The norm is applied to each branch already.
             yield CallEdit(following.norm, lambda codes: Replacement(codes[0]))
 
 
@@ -176,8 +177,11 @@ def _guarded_edits(source: Source, use: Use, guard: ast.If, templates: Templates
     yield insert_after(source, guard, f"{following.output} = {value}")
 
 
-def _use_edit(source: Source, use: Use, templates: Templates) -> CallEdit:
+def _use_edit(source: Source, use: Use, templates: Templates) -> CallEdit | StatementEdit:
     template = template_of(use.attribute.style)
+
+    def statements(codes: Codes) -> str:
+        return templates.render(template, "statements", _call_context(source, use, codes, str))
 
     def emit(codes: Codes) -> Replacement:
         context = _call_context(source, use, codes, partial(templates.render, template, "bound"))
@@ -190,6 +194,8 @@ def _use_edit(source: Source, use: Use, templates: Templates) -> CallEdit:
         binding = templates.render(template, "binding", context)
         return Replacement(value, before, Replacement(use.output, f"{before}\n{binding}"))
 
+    if use.is_alone:
+        return StatementEdit(source.statement(use.call), use.call, statements)
     return CallEdit(use.call, emit)
 
 
@@ -229,7 +235,10 @@ def _call_context(
             if width is not None
         ),
         width=width,
+        width_variable=use.width,
         may_be_plain=attribute.may_be_plain,
+        whole=use.whole,
+        is_returned=use.is_alone and isinstance(source.statement(use.call), ast.Return),
         cat=use.cat,
         output=use.output,
         item=use.item,

@@ -12,6 +12,7 @@ from .classify import SIZES
 from .contexts import DefinitionContext, NormContext, template_of, variables
 from .model import Definition
 from .norms.written import NormDefinition
+from .quotients import quotient, reduced, term
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
@@ -67,14 +68,16 @@ def _norm_context(
     instance = source.code(norm.target.value)
     numbers = definition.candidate.numbers
     over = f"range({attribute.groups})"
+    count = str(attribute.groups)
     if numbers is None:
         over = f"{instance}.{attribute.attribute}"
+        groups = reduced(source.code(definition.candidate.site.arguments.by_name["groups"]))
+        is_number = groups.isdecimal() and not definition.count
+        count = groups if is_number else f"len({over})"
     arguments = []
     for each, code in zip(norm.arguments, codes, strict=True):
-        if each.is_size and numbers is not None:
-            code = str(numbers[1] // numbers[2])
-        elif each.is_size:
-            code = f"{_operand(each.argument.value, code)} // len({over})"
+        if each.is_size:
+            code = quotient(code if numbers is None else str(numbers[1]), count)
         keyword = each.argument.keyword
         arguments.append(f"{keyword}={code}" if keyword else code)
     annotation = getattr(norm.statement, "annotation", None)
@@ -104,9 +107,9 @@ def _definition_context(source: Source, definition: Definition, codes: Codes) ->
         constructor=ast.unparse(candidate.site.call.func),
         arguments=tuple(_constructor_arguments(definition, codes, sizes)),
         variables=variables(definition.arguments, codes),
-        groups=sizes["groups"],
+        groups=term(sizes["groups"]),
         count=definition.count,
-        is_depthwise=" == ".join(dict.fromkeys(sizes[each] for each in reversed(SIZES))),
+        is_depthwise=" == ".join(dict.fromkeys(term(sizes[each]) for each in reversed(SIZES))),
         module_list=definition.module_list,
         counter=definition.counter,
     )
@@ -118,30 +121,18 @@ def _sizes(definition: Definition, codes: Codes) -> dict[str, str]:
     if candidate.numbers is not None:
         return dict(zip(SIZES, map(str, candidate.numbers), strict=True))
     return {
-        named.parameter: named.variable or _operand(named.argument.value, code)
+        named.parameter: named.variable or reduced(code)
         for named, code in zip(definition.arguments, codes, strict=True)
         if named.parameter in SIZES
     }
-
-
-def _operand(value: ast.expr, code: str) -> str:
-    """The code of an expression as an operand of any operator."""
-    is_atom = isinstance(value, (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.Subscript))
-    return code if is_atom else f"({code})"
 
 
 def _constructor_arguments(
     definition: Definition, codes: Codes, sizes: dict[str, str]
 ) -> Iterator[str]:
     """The arguments for one group: without groups, and so by name what was placed after it."""
-    numbers = definition.candidate.numbers
     count = definition.count or sizes["groups"]
-    values = {each: f"{sizes[each]} // {count}" for each in SIZES[:2]}
-    if numbers is not None:
-        values = {
-            each: str(number // numbers[2])
-            for each, number in zip(SIZES, numbers[:2], strict=False)
-        }
+    values = {each: quotient(sizes[each], count) for each in SIZES[:2]}
     groups_seen = False
     for named, code in zip(definition.arguments, codes, strict=True):
         if named.parameter == "groups":
@@ -156,4 +147,4 @@ def _constructor_arguments(
         )
         yield f"{keyword}={value}" if keyword else f"{named.argument.stars}{value}"
     if definition.count:
-        yield f"groups={sizes['groups']} // {count}"
+        yield f"groups={quotient(sizes['groups'], count)}"

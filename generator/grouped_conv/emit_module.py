@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..reading.evaluation import can_be_hoisted
 from ..reading.naming import fresh, names_in, outermost_function
 from ..reading.places import insert_after
 from ..reading.scopes import assigned_value
@@ -18,6 +19,8 @@ from .joining import Feed
 from .module_calls import PaddedCall
 from .modules import ModulePlan, is_by_filter, is_partial, just_built
 from .norms.emit import make_norm_edits
+from .padding import Padding
+from .reads import binds
 from .weights import Assignment, Repeat
 
 if TYPE_CHECKING:
@@ -180,8 +183,13 @@ def _padded_edits(
         context = SiteContext(helper, code, function=source.code(call.func), statement=pad)
         return templates.render(TEMPLATE, "padded", context)
 
-    yield TextEdit(call, padding.input, emit)
-    if padding.statement is not None:
+    if padding.statement is None:
+        yield TextEdit(call, padding.input, emit)
+    elif _stays_apart(source, padding, call):
+        yield TextEdit(padding.call, padding.input, emit)
+        yield TextEdit(call, call.args[0], lambda code: code)
+    else:
+        yield TextEdit(call, padding.input, emit)
         yield Removal(padding.statement)
 
 
@@ -203,6 +211,20 @@ def _copying_edit(
         value,
         lambda code: templates.render(TEMPLATE, "copied", replace(copied, code=code)),
     )
+
+
+def _stays_apart(source: Source, padding: Padding, call: ast.Call) -> bool:
+    """Whether a call can be made where its input is padded, in a statement just before.
+
+    The variable then holds another value, so that its name must not be one for what is padded:
+    it is that of the value before, or after. Where the call is all of its own statement, that
+    takes the place of both.
+    """
+    statement, argument = source.statement(call), call.args[0]
+    assert isinstance(argument, ast.Name)
+    is_general = binds(statement, argument.id) or argument.id == source.code(padding.input)
+    is_part = source.parent(call) is not statement and "#" not in source.code(call)
+    return is_general and is_part and can_be_hoisted(source, statement, call, frozenset())
 
 
 def _assignment_edit(

@@ -143,6 +143,10 @@ class Use:
         cat: how the source spells ``torch.cat``.
         output: the local variable for the result as a whole; in loop style, for the list.
         outputs: the local variables for the results of the groups; in explicit style.
+        width: the local variable for the input channels of a group, where a statement reads them.
+        whole: that for the result as a whole, where there may turn out to be one convolution only
+            and statements may stand before; in loop style.
+        is_alone: whether its statement does no more than to return that, or to assign it to that.
         item: the loop variable over the groups' convolutions; in loop style.
         counter: the loop variable that counts them; in loop style.
         norm_item: the loop variable over the groups' norms; in loop style.
@@ -159,6 +163,9 @@ class Use:
     cat: str
     output: str
     outputs: tuple[str, ...] = ()
+    width: str = ""
+    whole: str = ""
+    is_alone: bool = False
     item: str = ""
     counter: str = ""
     norm_item: str = ""

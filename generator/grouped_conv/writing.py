@@ -109,6 +109,13 @@ class Writing:
         ]
         return len(others) == 1
 
+    def stems(self, call: ast.Call) -> set[str]:
+        """What the variables are named after for all calls in the function of one."""
+        function = outermost_function(self.source, call)
+        return {
+            stem for each, stem in self._calls if outermost_function(self.source, each) is function
+        }
+
     def names_around(self, node: ast.expr) -> set[str]:
         """The names that are taken where a node stands; to be added to at will."""
         function = outermost_function(self.source, node)
@@ -179,18 +186,24 @@ class _StatementWriting:
         if following is not None and following.form == "if":
             if not hoisted or attribute.may_be_plain:
                 raise Refusal("the norm after it is applied under an if", attribute)
+        is_nested = following is not None and following.form == "nested"
+        whole, is_alone = "", False
+        if attribute.may_be_plain and hoisted:
+            value = following.norm if following is not None and is_nested else call
+            whole, is_alone = self._whole(value, attribute)
+        reads_width = attribute.style == "loop" and attribute.width is None and hoisted
         return Use(
             call,
             attribute,
             arguments,
             hoisted,
             cat=self.writing.spell("torch.cat", call, attribute),
-            output=self._fresh(attribute.stem),
+            output=self._one_of("parts") if whole else self._fresh(attribute.stem),
             outputs=self._outputs(attribute) if attribute.style == "explicit" else (),
-            # TorchScript wants a name of its own inside a conditional expression.
-            item=self._fresh(f"{attribute.stem}_part")
-            if attribute.may_be_plain
-            else self._one_of("conv", "branch", "layer"),
+            width=self._one_of("width", "group_width") if reads_width else "",
+            whole=whole,
+            is_alone=is_alone,
+            item=self._item(call, attribute, hoisted),
             counter=self._one_of("i", "j", "k", "index"),
             norm_item=self._one_of("norm", "bn", "each") if following else "",
             following=following,
@@ -200,6 +213,26 @@ class _StatementWriting:
             else "",
             padding=padding,
         )
+
+    def _item(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> str:
+        """A loop variable for a convolution, which TorchScript wants to be nothing else."""
+        if attribute.may_be_plain and not hoisted:
+            return self._fresh(f"{attribute.stem}_part")
+        stems = self.writing.stems(call)
+        names = (each for each in ("conv", "branch", "layer") if each not in stems)
+        return self._one_of(*names, f"{attribute.stem}_part")
+
+    def _whole(self, value: ast.expr, attribute: SplitAttribute) -> tuple[str, bool]:
+        """A variable for what a statement makes of a call, and whether it only binds or returns it.
+
+        The variable is then the statement's own.
+        """
+        match self.source.parent(value):
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                return name, True
+            case ast.Return():
+                return self._fresh(attribute.stem), True
+        return self._fresh(attribute.stem), False
 
     def _padding(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> Padding | None:
         """What pads the input of a 1d convolution, if each slice can be padded by itself."""

@@ -88,7 +88,7 @@ class Source:
             return start + utf8_column
         return start + len(content.encode()[:utf8_column].decode())
 
-    def span(self, node: ast.expr | ast.stmt) -> Span:
+    def span(self, node: ast.expr | ast.stmt | ast.keyword) -> Span:
         """Where a node stands in the text."""
         assert node.end_lineno is not None and node.end_col_offset is not None
         return Span(

@@ -54,23 +54,64 @@ class Formatter:
         Raises:
             TemplateError: the code is not Python.
         """
-        mode = self._mode(_ENDLESS)
+        return self._on_one_line(code, self._mode(_ENDLESS))
+
+    def source_expression(self, code: str) -> str:
+        """The same for one that is for the most part the source's own: it keeps its quotes.
+
+        Raises:
+            TemplateError: the code is not Python.
+        """
+        return self._on_one_line(code, self._keeping(_ENDLESS))
+
+    def _on_one_line(self, code: str, mode: black.Mode) -> str:
         mode.magic_trailing_comma = False
         return self._format(f"_ = ({code})", _ENDLESS, mode).removeprefix("_ = ")
 
     def broken_expression(self, code: str, indent: str) -> list[str]:
         """The lines of an expression that has to be broken, to stand at an indent, without it."""
         width = min(self.line_length - len(indent.expandtabs(4)), len(code))
-        return self._expression_lines(code, width)
-
-    def fitted_expression(self, code: str, indent: str) -> list[str]:
-        """The lines of an expression that stands at an indent with a comma after it, without it."""
-        width = self.line_length - len(indent.expandtabs(4)) + len("_ = ") - len(",")
-        return self._expression_lines(code, width)
-
-    def _expression_lines(self, code: str, width: int) -> list[str]:
         lines = self._format(f"_ = ({code})", width).split("\n")
         return [lines[0].removeprefix("_ = "), *lines[1:]]
+
+    def source_statements(self, code: str, indent: str) -> list[str]:
+        """The same as ``statements`` for what is for the most part the source's own.
+
+        Its strings keep their quotes.
+
+        Raises:
+            TemplateError: the code is not Python.
+        """
+        width = self.line_length - len(indent.expandtabs(4))
+        return self._format(code, width, self._keeping(width)).split("\n")
+
+    def element(self, code: str, indent: str, tail: str, is_entry: bool = False) -> list[str]:
+        """The lines of one of several things in brackets, such as an argument, without the indent.
+
+        Args:
+            code: of it, for the most part the source's own; its strings keep their quotes.
+            indent: where it is to stand, on lines of its own.
+            tail: what stands behind it on its last line.
+            is_entry: whether it is a key of a dict with its value.
+
+        Raises:
+            TemplateError: the code is not Python.
+        """
+        width = self.line_length - len(indent.expandtabs(4)) + len("    ")
+        lines = self._element_lines(code, width, is_entry)
+        if len(lines) == 1 and len(f"    {lines[0]}{tail}") > width:
+            lines = self._element_lines(code, min(width, len(f"    {lines[0]}")), is_entry)
+        return lines
+
+    def _element_lines(self, code: str, width: int, is_entry: bool) -> list[str]:
+        opening, closing = ("_ = {", "}") if is_entry else ("_(", ")")
+        text = self._format(f"{opening}\n{code},\n{closing}", width, self._keeping(width))
+        inside_string = _lines_inside_strings(text)
+        lines = [
+            line if number in inside_string else line.removeprefix("    ")
+            for number, line in enumerate(text.split("\n"), 1)
+        ]
+        return [*lines[1:-2], lines[-2].removesuffix(",")]
 
     def joined(self, lines: list[str], indent: str) -> str:
         """Lines as a text whose first line stands at an indent already."""
@@ -92,6 +133,12 @@ class Formatter:
         except InvalidInput as error:
             raise TemplateError(f"a template emits what is not Python: {code.strip()!r}") from error
         return formatted.removesuffix("\n")
+
+    def _keeping(self, width: int) -> black.Mode:
+        """A mode in which strings keep their quotes."""
+        mode = self._mode(max(width, 1))
+        mode.string_normalization = False
+        return mode
 
     def _mode(self, line_length: int) -> black.Mode:
         config = self._config

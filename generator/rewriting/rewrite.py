@@ -160,9 +160,10 @@ class _StatementRewrite:
         if longest(indent + outcome.code + trailing) > limit:
             outcome = fragment.run(short=True)
         code = outcome.code.replace("\n", self.line_end)
-        if longest(indent + outcome.code) > limit:
-            lines = self.formatter.statements(outcome.code, indent)
+        if longest(indent + outcome.code + trailing) > limit:
+            lines = self.formatter.statements(outcome.code + trailing, indent)
             code = self.formatter.joined(lines, indent)
+            span = Span(span.start, span.end + len(trailing))
         before = fragment.comments()
         if outcome.before:
             before += self.formatter.statements("\n".join(outcome.before), indent)
@@ -200,7 +201,11 @@ class _StatementRewrite:
     def _placed(self, span: Span, code: str, indent: str) -> list[Splice]:
         """Code in place of a span that begins with the statement."""
         splice = Splice(span, code)
-        if LINE_END.search(code) and not self.source.is_first_on_line(self.statement):
+        if self.source.is_first_on_line(self.statement):
+            return [splice]
+        line = self.source.line_of(span.start)
+        is_long = span.start - line.start + len(code) > self.formatter.line_length
+        if LINE_END.search(code) or is_long:
             return [*self._broken_line(indent), splice]
         return [splice]
 

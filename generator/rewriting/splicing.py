@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..outcome import TemplateError
 from ..reading.source import LINE_END, Source, Span
 from .edits import RepeatEdit, TextEdit
 from .formatting import Formatter
+
+_LINES_BEHIND = re.compile(r"(?:\s*[\r\n][ \t\f]*#[^\r\n]*)*\s*\Z")
+"""White space at an end, and the comments in it that have lines of their own."""
 
 
 class Splice(NamedTuple):
@@ -19,10 +24,11 @@ class Splice(NamedTuple):
 
 
 class TextRewrite:
-    """Makes edits in one statement, and leaves its other lines as they are.
+    """Makes edits in one statement, and leaves its other lines as they are as far as may be.
 
-    What no longer fits on its line, or goes over several, is formatted: by itself where it begins
-    a line, or else with its statement, where that has no other lines.
+    Where something no longer fits on its line, or goes over several, it is formatted: with all of
+    the statement if that was formatted before, or else with no more than what has lines of its own
+    around it, if that is enough.
     """
 
     def __init__(
@@ -34,29 +40,31 @@ class TextRewrite:
     ) -> None:
         self.source = source
         self.edits = edits
-        body: list[ast.stmt] = getattr(statement, "body", [])
-        self.is_compound = bool(body)
-        starts = (source.span(each.node).start for each in edits)
-        start = min(source.span(statement).start, *starts)  # of a decorator
-        end = source.span(body[0]).start if body else source.span(statement).end
-        self.span = Span(start, end)
         self.formatter = formatter
+        self.is_compound = bool(getattr(statement, "body", []))
+        head = source.head(statement)
+        start = min(head.start, *(source.span(each.node).start for each in edits))
+        self.start = head.start
+        self.span = Span(start, head.end)
 
     def splices(self) -> list[Splice]:
         """What to put where in the text."""
         raw = list(_splices(self.source, self.span, self.edits))
-        if self._fits(raw):
+        if not any(map(_is_broken, raw)) and self._fits(raw):
             return raw
-        formatted = [self._formatted(each) for each in raw]
-        splices = [each or one for each, one in zip(formatted, raw, strict=True)]
+        if self.span.start < self.start:  # of a decorator
+            return self._in_elements(raw)[0]
+        before, after = self._formatted([]), self._formatted(raw)
+        if before.text == self._text(before.span):
+            return [after]
+        splices, is_done = self._in_elements(raw)
         around = "".join(self._outside(raw))
-        is_done = all(formatted) and self._fits(splices, may_break=True)
-        if is_done or self.is_compound or LINE_END.search(around):
+        if self._fits(splices) and (is_done or self.is_compound or LINE_END.search(around)):
             return splices
-        indent = self.source.indent_of_line(self.span.start)
-        code = LINE_END.sub("\n", spliced(self.source, self.span, raw))
-        lines = self.formatter.statements(code, indent)
-        return [Splice(self.span, self.formatter.joined(lines, indent))]
+        return [after]
+
+    def _text(self, span: Span) -> str:
+        return self.source.text[span.start : span.end]
 
     def _outside(self, splices: Iterable[Splice]) -> Iterable[str]:
         """The text of the statement that stands around some splices."""
@@ -66,26 +74,91 @@ class TextRewrite:
             start = each.span.end
         yield self.source.text[start : self.span.end]
 
-    def _fits(self, splices: list[Splice], may_break: bool = False) -> bool:
-        """Whether no line becomes too long, or longer than it was, and none was broken before."""
-        start = self.source.line_of(self.span.start).start
-        stretch = Span(start, self.span.end)
-        before = self.source.text[start : self.span.end]
-        after = spliced(self.source, stretch, splices)
-        broken = any(LINE_END.search(each.text) for each in splices)
-        if broken and not may_break:
-            return False
-        return longest(after) <= max(self.formatter.line_length, longest(before))
+    def _fits(self, splices: list[Splice]) -> bool:
+        """Whether no line that changes becomes too long, or longer than those were."""
+        start, end = self.source.line_of(self.span.start).start, self.span.end
+        stretch = Span(start, end if self.is_compound else self.source.line_of(end).end)
+        before = set(LINE_END.split(self._text(stretch)))
+        after = set(LINE_END.split(spliced(self.source, stretch, splices)))
+        limit = max(self.formatter.line_length, *map(len, before - after), 0)
+        return max(map(len, after - before), default=0) <= limit
 
-    def _formatted(self, splice: Splice) -> Splice | None:
-        """An expression that begins its line, formatted; None where it does not."""
-        line = self.source.line_of(splice.span.start)
-        indent = self.source.text[line.start : splice.span.start]
-        if indent.strip() or splice.span.start == self.span.start:
+    def _formatted(self, splices: Iterable[Splice]) -> Splice:
+        """All of the statement, or of its head, formatted."""
+        span = self._with_comment()
+        indent = self.source.indent_of_line(span.start)
+        code = LINE_END.sub("\n", spliced(self.source, span, splices))
+        body = "\n    pass" if self.is_compound else ""
+        before = "el" if code.startswith("elif") else ""
+        code = code.removeprefix(before) + body
+        lines = self.formatter.source_statements(code, indent + " " * len(before))
+        text = self.formatter.joined(lines[:-1] if body else lines, indent)
+        return Splice(span, before + text)
+
+    def _with_comment(self) -> Span:
+        """The statement, or its head, with the comment behind it, but no more lines."""
+        start, end = self.span
+        if self.is_compound:
+            return Span(start, start + len(_LINES_BEHIND.sub("", self._text(self.span))))
+        rest = self._text(Span(end, self.source.line_of(end).end))
+        return Span(start, end + len(rest) if rest.lstrip().startswith("#") else end)
+
+    def _in_elements(self, raw: list[Splice]) -> tuple[list[Splice], bool]:
+        """The edits, formatted in what has lines of its own, and whether all are that have to."""
+        nodes = {self.source.span(each.node): each.node for each in self.edits}
+        found = [
+            self._element(nodes[each.span], raw) or self._on_one_line(each)
+            for each in raw
+            if _is_broken(each) or not self._fits([each])
+        ]
+        elements = list(dict.fromkeys(filter(None, found)))
+        splices: list[Splice] = []
+        for each in sorted([*elements, *raw], key=lambda one: (one.span.start, -one.span.end)):
+            if not splices or each.span.start >= splices[-1].span.end:
+                splices.append(each)
+        return splices, all(found)
+
+    def _on_one_line(self, splice: Splice) -> Splice | None:
+        """An expression that begins in the middle of a line, where it fits on that."""
+        if "#" in splice.text:
             return None
-        code = LINE_END.sub("\n", splice.text)
-        lines = self.formatter.fitted_expression(code, indent)
-        return Splice(splice.span, self.formatter.joined(lines, indent))
+        code = self.formatter.source_expression(LINE_END.sub("\n", splice.text))
+        found = Splice(splice.span, code)
+        return found if not _is_broken(found) and self._fits([found]) else None
+
+    def _element(self, node: ast.expr, raw: list[Splice]) -> Splice | None:
+        """The innermost thing around a node that begins a line inside the statement, formatted."""
+        for span, is_entry in _elements(self.source, node):
+            line = Span(self.source.line_of(span.start).start, self.source.line_of(span.end).end)
+            indent = self._text(Span(line.start, span.start))
+            if indent.strip() or span.start == self.start:
+                continue
+            inside = [each for each in raw if _is_inside(each.span, span)]
+            code = LINE_END.sub("\n", spliced(self.source, span, inside))
+            tail = self._text(Span(span.end, line.end)).rstrip()
+            try:
+                lines = self.formatter.element(code, indent, tail, is_entry)
+            except TemplateError:  # a yield without its parentheses
+                return None
+            return Splice(span, self.formatter.joined(lines, indent))
+        return None
+
+
+def _is_broken(splice: Splice) -> bool:
+    return LINE_END.search(splice.text) is not None
+
+
+def _elements(source: Source, node: ast.AST) -> Iterator[tuple[Span, bool]]:
+    """Where a node stands, and what it is in, outwards; and whether that is an entry of a dict."""
+    while isinstance(node, (ast.expr, ast.keyword, ast.comprehension)):
+        parent = source.parent(node)
+        if not isinstance(node, ast.comprehension):
+            key = None
+            if isinstance(parent, ast.Dict) and node in parent.values:
+                key = parent.keys[parent.values.index(node)]
+            start = source.span(node if key is None else key).start
+            yield Span(start, source.span(node).end), key is not None
+        node = parent
 
 
 def repeated(

@@ -94,7 +94,8 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     sites = list(sites)
     in_sequences = {
         site.call: [
-            _if_free(finder, each) for each in find_sequences(finder.holding, site.call, reached)
+            _if_free(finder, each)
+            for each in find_sequences(finder.holding, finder.directives, site.call, reached)
         ]
         for site, reached in sites
     }

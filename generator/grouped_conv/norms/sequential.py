@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, TypeGuard
 
+from ...reading.directives import Directives
 from ...reading.flow import Reached
 from ...reading.names import meaning
 from ...reading.scopes import FUNCTIONS
@@ -67,9 +68,11 @@ class Followed:
     kind: Kind
 
 
-def find_sequences(holding: Holding, site: ast.Call, reached: Reached) -> Iterator[Sequence]:
+def find_sequences(
+    holding: Holding, directives: Directives, site: ast.Call, reached: Reached
+) -> Iterator[Sequence]:
     """Each nn.Sequential that a convolution gets into beside a norm or a padding."""
-    search = _Search(holding, site, reached)
+    search = _Search(holding, directives, site, reached)
     for node in sorted(reached.expressions, key=holding.source.span):
         parent = holding.source.parent(node)
         call = holding.source.parent(parent) if isinstance(parent, ast.Starred) else parent
@@ -79,8 +82,11 @@ def find_sequences(holding: Holding, site: ast.Call, reached: Reached) -> Iterat
 
 
 class _Search:
-    def __init__(self, holding: Holding, site: ast.Call, reached: Reached) -> None:
+    def __init__(
+        self, holding: Holding, directives: Directives, site: ast.Call, reached: Reached
+    ) -> None:
         self.holding = holding
+        self.directives = directives
         self.index = holding.index
         self.source = holding.source
         self.site = site
@@ -113,6 +119,7 @@ class _Search:
         norms = [each for each, kind in zip(added, kinds, strict=True) if kind.name in _TRYING]
         last = norms or added
         statement = self._last_statement(receiver, last[-1])
+        statement = self._end_of_series(receiver, added, statement)
         return self._checked(receiver, items, statement, self.source.code(receiver))
 
     def _of_sequential(self, call: ast.Call) -> Sequence | None:
@@ -212,6 +219,36 @@ class _Search:
         assert isinstance(statement, ast.stmt)
         return statement
 
+    def _end_of_series(
+        self, receiver: ast.expr, added: list[ast.Call], statement: ast.stmt
+    ) -> ast.stmt:
+        """The last statement of a block that adds to an object before it is used otherwise."""
+        block = self.source.block(statement)
+        last = statement
+        for each in block[block.index(statement) + 1 :]:
+            nodes = list(ast.walk(each))
+            functions = [call.func for call in added if call in nodes]
+            is_left = any(isinstance(node, ast.Return) for node in nodes)
+            if is_left or self.directives.skip(each) or self._is_used(receiver, nodes, functions):
+                break
+            last = each if functions else last
+        return last
+
+    def _is_used(self, receiver: ast.expr, nodes: list[ast.AST], functions: list[ast.expr]) -> bool:
+        """Whether some nodes may use an object, but for some functions that add to it."""
+        roots = {node.id for node in ast.walk(receiver) if isinstance(node, ast.Name)}
+        for node in nodes:
+            if isinstance(node, ast.Name) and node.id in roots:
+                path: ast.AST = node
+                while isinstance(parent := self.source.parent(path), ast.Attribute):
+                    path = parent
+                is_method = isinstance(parent, ast.Call) and parent.func is path
+                code, own = ast.unparse(path), ast.unparse(receiver)
+                is_near = code.startswith(own) or own.startswith(code)
+                if path not in functions and (is_method or is_near):
+                    return True
+        return False
+
     def _assignments(self, function: ast.AST, code: str) -> Iterator[ast.stmt]:
         for each in ast.walk(function):
             if isinstance(each, ast.Assign) and code in map(self.source.code, each.targets):
@@ -281,6 +318,9 @@ class _Search:
                 yield from values
             case ast.Name():
                 yield from self._built_up(value)
+            case ast.Subscript(value=inner, slice=ast.Slice(step=None)):
+                # What is next to each other in a slice is so in the whole.
+                yield from [*self._listed(inner)] or [None]
             case _:
                 yield None
 
