@@ -579,6 +579,17 @@ elif width and make(
 ):
     pass""",
         ),
+        (
+            """\
+self.nets = [
+    nn.Conv2d(width, width, 3, stride, 1, groups=groups) for _ in range(2)
+]""",
+            """\
+self.nets = [
+    split_groups(nn.Conv2d(width, width, 3, stride, 1, groups=groups))
+    for _ in range(2)
+]""",
+        ),
         (  # not as black has it: no more moves than must
             """\
 self.nets = nn.ModuleDict({
