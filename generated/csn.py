@@ -6,6 +6,7 @@ Convolutional Networks", ICCV 2019.
 """
 
 import copy
+import warnings
 
 import torch
 from torch import nn
@@ -107,13 +108,22 @@ class SplitGroups(nn.Module):
 
 
 def is_grouped(conv):
-    """Whether a convolution is grouped."""
-    return conv.groups > 1
+    """Whether a convolution is grouped; a depthwise one is not, but for 3d."""
+    is_depthwise = conv.groups == conv.in_channels == conv.out_channels
+    return conv.groups > 1 and not (is_depthwise and len(conv.kernel_size) < 3)
 
 
 def split_groups(conv):
-    """Split a grouped convolution; return a plain one as it is."""
-    return SplitGroups(conv) if is_grouped(conv) else conv
+    """Split a grouped convolution of a class of torch; return all else as it is."""
+    if not isinstance(conv, nn.modules.conv._ConvNd) or not is_grouped(conv):
+        return conv
+    forwards = (type(conv).forward, getattr(type(conv), "_conv_forward", type(conv).forward))
+    is_own = any(each.__module__ != nn.Conv2d.__module__ for each in forwards)
+    if is_own or "weight" not in conv._parameters or not conv.in_channels:
+        name = type(conv).__name__
+        warnings.warn(f"{name} is left with its {conv.groups} groups", stacklevel=2)
+        return conv
+    return SplitGroups(conv)
 
 
 class JoinGroups(nn.Module):
