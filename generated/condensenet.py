@@ -13,32 +13,25 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
+def load_parts(owner, parts, state_dict, prefix, *others):
     """Hand what a checkpoint holds for a module on to the parts that it was split into.
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
-    metadata, strict, missing_keys, unexpected_keys, error_msgs = others
+    _, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}." if name else prefix
-    for key, value in next(iter(held.values()), {}).items():
+    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
+    for key, value in next(iter(held.values())).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
-        full = whole + key
-        shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
+        full = prefix + key
+        shape = [len(held) * len(value), *value.shape[1:]]
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(full, None)
         if full in unexpected_keys:
             unexpected_keys.remove(full)
         if given is None:
-            # As in torch, an old checkpoint may lack the number of batches.
-            is_old = metadata.get("version", 0) < owner._version
-            if strict and not (is_old and key == "num_batches_tracked"):
+            if strict:
                 missing_keys.append(full)
         elif list(given.shape) != shape:
             error_msgs.append(
@@ -46,25 +39,19 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
                 f"from checkpoint, the shape in current model is torch.Size({shape})."
             )
         else:
-            shares = given.chunk(len(held)) if shape else [given.clone() for _ in held]
+            shares = given.chunk(len(held))
         state_dict.update((path + key, share) for path, share in zip(held, shares))
 
 
 def equal_parts(module, count):
     """Copies of a module, each with its equal part of the weights along dimension 0."""
     tensors = dict(module.named_parameters(recurse=False))
-    tensors.update(module.named_buffers(recurse=False))
     parts = []
     for number in range(count):
         part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
         for name, whole in tensors.items():
-            values = whole.detach()
-            is_whole = values.dim() == 0 or len(values) % count > 0
-            values = (values if is_whole else values.chunk(count)[number]).clone()
-            if name in module._parameters:
-                part._parameters[name] = nn.Parameter(values, whole.requires_grad)
-            else:
-                part._buffers[name] = values
+            values = whole.detach().chunk(count)[number].clone()
+            part._parameters[name] = nn.Parameter(values, whole.requires_grad)
         parts.append(part)
     return parts
 
@@ -74,6 +61,7 @@ class SplitGroups(nn.Module):
 
     def __init__(self, conv):
         super().__init__()
+        # What may be asked of a convolution.
         self.in_channels = conv.in_channels
         self.out_channels = conv.out_channels
         self.groups = conv.groups
@@ -91,11 +79,7 @@ class SplitGroups(nn.Module):
             part.groups = 1
 
     def forward(self, input):
-        width = self.width
-        outputs = [
-            conv(input[:, width * i : width * i + width]) for i, conv in enumerate(self.convs)
-        ]
-        return torch.cat(outputs, dim=1)
+        return torch.cat(self.outputs(input), dim=1)
 
     def outputs(self, input):
         """The outputs of the convolutions, one by one."""
@@ -105,13 +89,12 @@ class SplitGroups(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not, but for 3d."""
-    is_depthwise = conv.groups == conv.in_channels == conv.out_channels
-    return conv.groups > 1 and not (is_depthwise and len(conv.kernel_size) < 3)
+    """Whether a convolution is grouped; a depthwise one is not."""
+    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
 
 
 def split_groups(conv):
@@ -119,10 +102,10 @@ def split_groups(conv):
     return SplitGroups(conv) if is_grouped(conv) else conv
 
 
-def outputs_of(module, *args):
+def outputs_of(module, input):
     """The outputs of a module that was split, one by one, or the only one that there is."""
     is_split = isinstance(module, SplitGroups)
-    return module.outputs(*args) if is_split else [module(*args)]
+    return module.outputs(input) if is_split else [module(input)]
 
 
 class CondenseConv(nn.Module):
@@ -160,8 +143,8 @@ class DenseLayer(nn.Module):
 
     def forward(self, x):
         out = self.conv_1(x)
-        out = outputs_of(self.conv_2, F.relu(self.norm_2(out)))
-        return torch.cat([x, *out], dim=1)
+        outputs = outputs_of(self.conv_2, F.relu(self.norm_2(out)))
+        return torch.cat([x, *outputs], dim=1)
 
 
 class DenseBlock(nn.Sequential):

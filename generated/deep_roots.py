@@ -15,32 +15,25 @@ import torch.nn as nn
 conv5x5 = partial(nn.Conv2d, kernel_size=5, padding=2)
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
+def load_parts(owner, parts, state_dict, prefix, *others):
     """Hand what a checkpoint holds for a module on to the parts that it was split into.
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
-    metadata, strict, missing_keys, unexpected_keys, error_msgs = others
+    _, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}." if name else prefix
-    for key, value in next(iter(held.values()), {}).items():
+    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
+    for key, value in next(iter(held.values())).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
-        full = whole + key
+        full = prefix + key
         shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(full, None)
         if full in unexpected_keys:
             unexpected_keys.remove(full)
         if given is None:
-            # As in torch, an old checkpoint may lack the number of batches.
-            is_old = metadata.get("version", 0) < owner._version
-            if strict and not (is_old and key == "num_batches_tracked"):
+            if strict:
                 missing_keys.append(full)
         elif list(given.shape) != shape:
             error_msgs.append(
@@ -80,6 +73,7 @@ class SplitGroups(nn.Module):
 
     def __init__(self, conv):
         super().__init__()
+        # What may be asked of a convolution.
         self.in_channels = conv.in_channels
         self.out_channels = conv.out_channels
         self.groups = conv.groups
@@ -106,7 +100,7 @@ class SplitGroups(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def is_grouped(conv):
@@ -135,7 +129,10 @@ def build_split(constructor, *args, **kwargs):
 
 class RootModule(nn.Sequential):
     def __init__(
-        self, channels, filters, conv=partial(build_split, nn.Conv2d, kernel_size=3, padding=1, groups=4)
+        self,
+        channels,
+        filters,
+        conv=partial(build_split, nn.Conv2d, kernel_size=3, padding=1, groups=4),
     ):
         super().__init__(
             conv(channels, filters),

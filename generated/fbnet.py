@@ -13,23 +13,18 @@ import torch
 from torch import Tensor, nn
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
+def load_parts(owner, parts, state_dict, prefix, *others):
     """Hand what a checkpoint holds for a module on to the parts that it was split into.
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
     metadata, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}." if name else prefix
-    for key, value in next(iter(held.values()), {}).items():
+    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
+    for key, value in next(iter(held.values())).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
-        full = whole + key
+        full = prefix + key
         shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(full, None)
@@ -80,6 +75,7 @@ class SplitGroups(nn.Module):
 
     def __init__(self, conv):
         super().__init__()
+        # What may be asked of a convolution.
         self.in_channels = conv.in_channels
         self.out_channels = conv.out_channels
         self.groups = conv.groups
@@ -109,7 +105,7 @@ class SplitGroups(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def is_grouped(conv):
@@ -155,24 +151,22 @@ class JoinGroups(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"norms.{i}" for i in range(len(self.norms))]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def split_norm(norm, conv):
-    """Split a BatchNorm or InstanceNorm if the convolution before it is split."""
-    batchnorm = nn.modules.batchnorm
+    """Split a norm if the convolution before it is split."""
     if not isinstance(conv, SplitGroups):
         return norm
-    conv.joins = True
-    if not isinstance(norm, batchnorm._NormBase) or norm.num_features != conv.out_channels:
-        return norm
-    is_of_torch = type(norm).forward.__module__.startswith("torch.")
+    batchnorm = nn.modules.batchnorm
     # PLiNIO takes a BatchNorm without running statistics only where it was.
-    has_no_statistics = isinstance(norm, batchnorm._BatchNorm) and norm.running_mean is None
-    if not is_of_torch or has_no_statistics:
-        return norm
-    conv.joins = False
-    return JoinGroups(norm, conv.groups)
+    conv.joins = (
+        not isinstance(norm, batchnorm._NormBase)
+        or not norm.forward.__module__.startswith("torch.")
+        or norm.num_features != conv.out_channels
+        or (isinstance(norm, batchnorm._BatchNorm) and norm.running_mean is None)
+    )
+    return norm if conv.joins else JoinGroups(norm, conv.groups)
 
 
 def split_norms(layers):

@@ -11,27 +11,25 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
-    metadata, strict, missing_keys, unexpected_keys, error_msgs = others
+    _, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
     held = {
         f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
         for part in parts
         if part in modules
     }
-    whole = f"{prefix}{name}." if name else prefix
+    whole = f"{prefix}{name}."
     for key, value in next(iter(held.values()), {}).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
         full = whole + key
-        shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
+        shape = [len(held) * len(value), *value.shape[1:]]
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(full, None)
         if full in unexpected_keys:
             unexpected_keys.remove(full)
         if given is None:
-            # As in torch, an old checkpoint may lack the number of batches.
-            is_old = metadata.get("version", 0) < owner._version
-            if strict and not (is_old and key == "num_batches_tracked"):
+            if strict:
                 missing_keys.append(full)
         elif list(given.shape) != shape:
             error_msgs.append(
@@ -39,7 +37,7 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
                 f"from checkpoint, the shape in current model is torch.Size({shape})."
             )
         else:
-            shares = given.chunk(len(held)) if shape else [given.clone() for _ in held]
+            shares = given.chunk(len(held))
         state_dict.update((path + key, share) for path, share in zip(held, shares))
 
 

@@ -59,16 +59,11 @@ def equal_parts(module, count):
         part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
         for name, whole in tensors.items():
             values = whole.detach()
-            is_whole = values.dim() == 0 or len(values) % count > 0
-            values = (values if is_whole else values.chunk(count)[number]).clone()
+            values = (values if values.dim() == 0 else values.chunk(count)[number]).clone()
             if name in module._parameters:
                 part._parameters[name] = nn.Parameter(values, whole.requires_grad)
             else:
                 part._buffers[name] = values
-        if part.forward.__module__.startswith("torch."):
-            # A subclass adds nothing here: the class of torch will do.
-            kinds = type(part).__mro__
-            part.__class__ = next(k for k in kinds if k.__module__ == part.forward.__module__)
         parts.append(part)
     return parts
 
@@ -80,6 +75,7 @@ class SplitGroups(nn.Module):
 
     def __init__(self, conv):
         super().__init__()
+        # What may be asked of a convolution.
         self.in_channels = conv.in_channels
         self.out_channels = conv.out_channels
         self.groups = conv.groups
@@ -97,23 +93,22 @@ class SplitGroups(nn.Module):
             part.groups = 1
         self.joins = True  # but for a JoinGroups that follows
 
-    def forward(self, input):
+    def slices(self, input):
+        """The channels of the input for each convolution."""
         width = self.width
-        outputs = [
-            conv(input[:, width * i : width * i + width]) for i, conv in enumerate(self.convs)
-        ]
+        return [input[:, width * i : width * i + width] for i in range(self.groups)]
+
+    def forward(self, input):
+        slices = self.slices(input)
+        outputs = [conv(slices[i]) for i, conv in enumerate(self.convs)]
         if self.joins:
             return torch.cat(outputs, dim=1)
         return outputs
 
     def padded(self, input, pad):
         """The same with each slice padded by itself."""
-        width = self.width
-        pads = pad if isinstance(pad, nn.ModuleList) else [pad] * self.groups
-        outputs = [
-            conv(pads[i](input[:, width * i : width * i + width]))
-            for i, conv in enumerate(self.convs)
-        ]
+        slices = self.slices(input)
+        outputs = [conv(pad(slices[i])) for i, conv in enumerate(self.convs)]
         if self.joins:
             return torch.cat(outputs, dim=1)
         return outputs
@@ -125,9 +120,8 @@ class SplitGroups(nn.Module):
 
 
 def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not, but for 3d."""
-    is_depthwise = conv.groups == conv.in_channels == conv.out_channels
-    return conv.groups > 1 and not (is_depthwise and len(conv.kernel_size) < 3)
+    """Whether a convolution is grouped; a depthwise one is not."""
+    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
 
 
 def split_groups(conv):
@@ -168,17 +162,8 @@ class JoinGroups(nn.Module):
 
 
 def split_norm(norm, conv):
-    """Split a BatchNorm or InstanceNorm if the convolution before it is split."""
-    batchnorm = nn.modules.batchnorm
+    """Split a norm if the convolution before it is split."""
     if not isinstance(conv, SplitGroups):
-        return norm
-    conv.joins = True
-    if not isinstance(norm, batchnorm._NormBase) or norm.num_features != conv.out_channels:
-        return norm
-    is_of_torch = type(norm).forward.__module__.startswith("torch.")
-    # PLiNIO takes a BatchNorm without running statistics only where it was.
-    has_no_statistics = isinstance(norm, batchnorm._BatchNorm) and norm.running_mean is None
-    if not is_of_torch or has_no_statistics:
         return norm
     conv.joins = False
     return JoinGroups(norm, conv.groups)
@@ -207,16 +192,10 @@ class TemporalBlock(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x):
-        out = self.dropout1(
-            self.relu(
-                self.bn1(apply_padded(self.conv1, x, lambda part: F.pad(part, (self.padding, 0))))
-            )
-        )
-        out = self.dropout2(
-            self.relu(
-                self.bn2(apply_padded(self.conv2, out, lambda part: F.pad(part, (self.padding, 0))))
-            )
-        )
+        out = apply_padded(self.conv1, x, lambda part: F.pad(part, (self.padding, 0)))
+        out = self.dropout1(self.relu(self.bn1(out)))
+        out = apply_padded(self.conv2, out, lambda part: F.pad(part, (self.padding, 0)))
+        out = self.dropout2(self.relu(self.bn2(out)))
         res = x if self.downsample is None else self.downsample(x)
         return self.relu(out + res)
 
@@ -251,7 +230,7 @@ class TCN(nn.Module):
         self.tcn = TemporalConvNet(input_size, num_channels, groups=groups)
         # Two groups are enough before the last step, which is all that the prediction sees.
         self.pad = nn.ModuleList(nn.ConstantPad1d((2, 0), 0.0) for _ in range(2))
-        self.mix = nn.ModuleList(nn.Conv1d(num_channels[-1] // 2, 16 // 2, 3) for _ in range(2))
+        self.mix = nn.ModuleList(nn.Conv1d(num_channels[-1] // 2, 8, 3) for _ in range(2))
         self.linear = nn.Linear(16, output_size)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
@@ -260,9 +239,9 @@ class TCN(nn.Module):
 
     def forward(self, x):
         y = self.tcn(x)
+        width = self.mix[0].in_channels
         mix = [
-            conv(self.pad[i](y[:, conv.in_channels * i : conv.in_channels * (i + 1)]))
-            for i, conv in enumerate(self.mix)
+            conv(self.pad[i](y[:, width * i : width * (i + 1)])) for i, conv in enumerate(self.mix)
         ]
         y = F.relu(torch.cat(mix, dim=1))
         return self.linear(y[:, :, -1])

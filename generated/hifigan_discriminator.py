@@ -2,47 +2,42 @@
 """The multi-scale discriminator of HiFi-GAN, which listens to raw audio at three sampling rates.
 
 J. Kong, J. Kim, J. Bae, "HiFi-GAN: Generative Adversarial Networks for Efficient and High Fidelity
-Speech Synthesis", NeurIPS 2020. All widths are a sixteenth of the paper's, and all norms weight
-norms: the paper has spectral norm for the audio at its full rate.
+Speech Synthesis", NeurIPS 2020. All widths are a sixteenth of the paper's. For the audio at its
+full rate the norm is the spectral one, under which convolutions keep their groups; those of the
+other two discriminators are under weight norm, and split.
 """
 
 import copy
+import warnings
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn import AvgPool1d, Conv1d
-from torch.nn.utils import weight_norm
+from torch.nn.utils import spectral_norm, weight_norm
 
 LRELU_SLOPE = 0.1
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
+def load_parts(owner, parts, state_dict, prefix, *others):
     """Hand what a checkpoint holds for a module on to the parts that it was split into.
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
-    metadata, strict, missing_keys, unexpected_keys, error_msgs = others
+    _, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}." if name else prefix
-    for key, value in next(iter(held.values()), {}).items():
+    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
+    for key, value in next(iter(held.values())).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
-        full = whole + key
-        shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
+        full = prefix + key
+        shape = [len(held) * len(value), *value.shape[1:]]
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(full, None)
         if full in unexpected_keys:
             unexpected_keys.remove(full)
         if given is None:
-            # As in torch, an old checkpoint may lack the number of batches.
-            is_old = metadata.get("version", 0) < owner._version
-            if strict and not (is_old and key == "num_batches_tracked"):
+            if strict:
                 missing_keys.append(full)
         elif list(given.shape) != shape:
             error_msgs.append(
@@ -50,25 +45,19 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
                 f"from checkpoint, the shape in current model is torch.Size({shape})."
             )
         else:
-            shares = given.chunk(len(held)) if shape else [given.clone() for _ in held]
+            shares = given.chunk(len(held))
         state_dict.update((path + key, share) for path, share in zip(held, shares))
 
 
 def equal_parts(module, count):
     """Copies of a module, each with its equal part of the weights along dimension 0."""
     tensors = dict(module.named_parameters(recurse=False))
-    tensors.update(module.named_buffers(recurse=False))
     parts = []
     for number in range(count):
         part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
         for name, whole in tensors.items():
-            values = whole.detach()
-            is_whole = values.dim() == 0 or len(values) % count > 0
-            values = (values if is_whole else values.chunk(count)[number]).clone()
-            if name in module._parameters:
-                part._parameters[name] = nn.Parameter(values, whole.requires_grad)
-            else:
-                part._buffers[name] = values
+            values = whole.detach().chunk(count)[number].clone()
+            part._parameters[name] = nn.Parameter(values, whole.requires_grad)
         parts.append(part)
     return parts
 
@@ -78,6 +67,7 @@ class SplitGroups(nn.Module):
 
     def __init__(self, conv):
         super().__init__()
+        # What may be asked of a convolution.
         self.in_channels = conv.in_channels
         self.out_channels = conv.out_channels
         self.groups = conv.groups
@@ -104,13 +94,12 @@ class SplitGroups(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not, but for 3d."""
-    is_depthwise = conv.groups == conv.in_channels == conv.out_channels
-    return conv.groups > 1 and not (is_depthwise and len(conv.kernel_size) < 3)
+    """Whether a convolution is grouped; a depthwise one is not."""
+    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
 
 
 def split_groups(conv):
@@ -118,8 +107,14 @@ def split_groups(conv):
     return SplitGroups(conv) if is_grouped(conv) else conv
 
 
-def apply_to_parts(function, conv):
-    """Apply a function such as weight_norm to each part of a convolution."""
+def split_and_apply(function, conv):
+    """Split a convolution and apply weight_norm to each part; apply all else to the whole."""
+    if function not in (nn.utils.weight_norm, nn.utils.parametrizations.weight_norm):
+        if is_grouped(conv):
+            name = type(conv).__name__
+            warnings.warn(f"{name} is left with its {conv.groups} groups", stacklevel=2)
+        return function(conv)
+    conv = split_groups(conv)
     if not isinstance(conv, SplitGroups):
         return function(conv)
     for number, part in enumerate(conv.convs):
@@ -130,31 +125,22 @@ def apply_to_parts(function, conv):
 class DiscriminatorS(nn.Module):
     """Long kernels that see much of the past, and groups so that they are not too large."""
 
-    def __init__(self):
+    def __init__(self, use_spectral_norm=False):
         super().__init__()
+        norm_f = weight_norm if not use_spectral_norm else spectral_norm
         self.convs = nn.ModuleList(
             [
-                weight_norm(Conv1d(1, 8, 15, 1, padding=7)),
-                apply_to_parts(
-                    weight_norm, split_groups(Conv1d(8, 8, 41, 2, groups=4, padding=20))
-                ),
-                apply_to_parts(
-                    weight_norm, split_groups(Conv1d(8, 16, 41, 2, groups=8, padding=20))
-                ),
+                norm_f(Conv1d(1, 8, 15, 1, padding=7)),
+                split_and_apply(norm_f, Conv1d(8, 8, 41, 2, groups=4, padding=20)),
+                split_and_apply(norm_f, Conv1d(8, 16, 41, 2, groups=8, padding=20)),
                 # Sixteen groups from here on: the paper has them from the third convolution.
-                apply_to_parts(
-                    weight_norm, split_groups(Conv1d(16, 32, 41, 4, groups=16, padding=20))
-                ),
-                apply_to_parts(
-                    weight_norm, split_groups(Conv1d(32, 64, 41, 4, groups=16, padding=20))
-                ),
-                apply_to_parts(
-                    weight_norm, split_groups(Conv1d(64, 64, 41, 1, groups=16, padding=20))
-                ),
-                weight_norm(Conv1d(64, 64, 5, 1, padding=2)),
+                split_and_apply(norm_f, Conv1d(16, 32, 41, 4, groups=16, padding=20)),
+                split_and_apply(norm_f, Conv1d(32, 64, 41, 4, groups=16, padding=20)),
+                split_and_apply(norm_f, Conv1d(64, 64, 41, 1, groups=16, padding=20)),
+                norm_f(Conv1d(64, 64, 5, 1, padding=2)),
             ]
         )
-        self.conv_post = weight_norm(Conv1d(64, 1, 3, 1, padding=1))
+        self.conv_post = norm_f(Conv1d(64, 1, 3, 1, padding=1))
 
     def forward(self, x):
         fmap = []
@@ -172,7 +158,13 @@ class MultiScaleDiscriminator(nn.Module):
     def __init__(self):
         super().__init__()
         # The audio as it is, then at half and at a quarter of its rate.
-        self.discriminators = nn.ModuleList([DiscriminatorS() for _ in range(3)])
+        self.discriminators = nn.ModuleList(
+            [
+                DiscriminatorS(use_spectral_norm=True),
+                DiscriminatorS(),
+                DiscriminatorS(),
+            ]
+        )
         self.meanpools = nn.ModuleList([AvgPool1d(4, 2, padding=2), AvgPool1d(4, 2, padding=2)])
 
     def forward(self, y):

@@ -12,32 +12,25 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
+def load_parts(owner, parts, state_dict, prefix, *others):
     """Hand what a checkpoint holds for a module on to the parts that it was split into.
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
-    metadata, strict, missing_keys, unexpected_keys, error_msgs = others
+    _, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}." if name else prefix
-    for key, value in next(iter(held.values()), {}).items():
+    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
+    for key, value in next(iter(held.values())).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
-        full = whole + key
-        shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
+        full = prefix + key
+        shape = [len(held) * len(value), *value.shape[1:]]
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(full, None)
         if full in unexpected_keys:
             unexpected_keys.remove(full)
         if given is None:
-            # As in torch, an old checkpoint may lack the number of batches.
-            is_old = metadata.get("version", 0) < owner._version
-            if strict and not (is_old and key == "num_batches_tracked"):
+            if strict:
                 missing_keys.append(full)
         elif list(given.shape) != shape:
             error_msgs.append(
@@ -45,25 +38,19 @@ def load_parts(owner, name, parts, state_dict, prefix, *others):
                 f"from checkpoint, the shape in current model is torch.Size({shape})."
             )
         else:
-            shares = given.chunk(len(held)) if shape else [given.clone() for _ in held]
+            shares = given.chunk(len(held))
         state_dict.update((path + key, share) for path, share in zip(held, shares))
 
 
 def equal_parts(module, count):
     """Copies of a module, each with its equal part of the weights along dimension 0."""
     tensors = dict(module.named_parameters(recurse=False))
-    tensors.update(module.named_buffers(recurse=False))
     parts = []
     for number in range(count):
         part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
         for name, whole in tensors.items():
-            values = whole.detach()
-            is_whole = values.dim() == 0 or len(values) % count > 0
-            values = (values if is_whole else values.chunk(count)[number]).clone()
-            if name in module._parameters:
-                part._parameters[name] = nn.Parameter(values, whole.requires_grad)
-            else:
-                part._buffers[name] = values
+            values = whole.detach().chunk(count)[number].clone()
+            part._parameters[name] = nn.Parameter(values, whole.requires_grad)
         parts.append(part)
     return parts
 
@@ -73,6 +60,7 @@ class SplitGroups(nn.Module):
 
     def __init__(self, conv):
         super().__init__()
+        # What may be asked of a convolution.
         self.in_channels = conv.in_channels
         self.out_channels = conv.out_channels
         self.groups = conv.groups
@@ -99,13 +87,12 @@ class SplitGroups(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not, but for 3d."""
-    is_depthwise = conv.groups == conv.in_channels == conv.out_channels
-    return conv.groups > 1 and not (is_depthwise and len(conv.kernel_size) < 3)
+    """Whether a convolution is grouped; a depthwise one is not."""
+    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
 
 
 def split_groups(conv):
@@ -126,7 +113,9 @@ class OctConv2d(nn.Module):
         g = int(alpha * groups)
         pad = kernel_size // 2
         paths = {
-            "h2h": split_groups(nn.Conv2d(high, high, kernel_size, 1, pad, 1, groups - g, bias=False)),
+            "h2h": split_groups(
+                nn.Conv2d(high, high, kernel_size, 1, pad, 1, groups - g, bias=False)
+            ),
             "l2h": nn.Conv2d(low, high, 1, bias=False),
         }
         if not is_last:  # after the last one there is no low frequency any more

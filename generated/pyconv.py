@@ -11,23 +11,18 @@ import torch
 import torch.nn as nn
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
+def load_parts(owner, parts, state_dict, prefix, *others):
     """Hand what a checkpoint holds for a module on to the parts that it was split into.
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
     metadata, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}." if name else prefix
-    for key, value in next(iter(held.values()), {}).items():
+    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
+    for key, value in next(iter(held.values())).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
-        full = whole + key
+        full = prefix + key
         shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(full, None)
@@ -57,16 +52,11 @@ def equal_parts(module, count):
         part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
         for name, whole in tensors.items():
             values = whole.detach()
-            is_whole = values.dim() == 0 or len(values) % count > 0
-            values = (values if is_whole else values.chunk(count)[number]).clone()
+            values = (values if values.dim() == 0 else values.chunk(count)[number]).clone()
             if name in module._parameters:
                 part._parameters[name] = nn.Parameter(values, whole.requires_grad)
             else:
                 part._buffers[name] = values
-        if part.forward.__module__.startswith("torch."):
-            # A subclass adds nothing here: the class of torch will do.
-            kinds = type(part).__mro__
-            part.__class__ = next(k for k in kinds if k.__module__ == part.forward.__module__)
         parts.append(part)
     return parts
 
@@ -78,6 +68,7 @@ class SplitGroups(nn.Module):
 
     def __init__(self, conv):
         super().__init__()
+        # What may be asked of a convolution.
         self.in_channels = conv.in_channels
         self.out_channels = conv.out_channels
         self.groups = conv.groups
@@ -96,10 +87,7 @@ class SplitGroups(nn.Module):
         self.joins = True  # but for a JoinGroups that follows
 
     def forward(self, input):
-        width = self.width
-        outputs = [
-            conv(input[:, width * i : width * i + width]) for i, conv in enumerate(self.convs)
-        ]
+        outputs = self.outputs(input)
         if self.joins:
             return torch.cat(outputs, dim=1)
         return outputs
@@ -112,13 +100,12 @@ class SplitGroups(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not, but for 3d."""
-    is_depthwise = conv.groups == conv.in_channels == conv.out_channels
-    return conv.groups > 1 and not (is_depthwise and len(conv.kernel_size) < 3)
+    """Whether a convolution is grouped; a depthwise one is not."""
+    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
 
 
 def split_groups(conv):
@@ -126,10 +113,10 @@ def split_groups(conv):
     return SplitGroups(conv) if is_grouped(conv) else conv
 
 
-def outputs_of(module, *args):
+def outputs_of(module, input):
     """The outputs of a module that was split, one by one, or the only one that there is."""
-    is_split = isinstance(module, (SplitGroups, JoinGroups))
-    return module.outputs(*args) if is_split else [module(*args)]
+    is_split = isinstance(module, SplitGroups)
+    return module.outputs(input) if is_split else [module(input)]
 
 
 class JoinGroups(nn.Module):
@@ -153,28 +140,15 @@ class JoinGroups(nn.Module):
         outputs = [norm(inputs[i]) for i, norm in enumerate(self.norms)]
         return torch.cat(outputs, dim=1)
 
-    def outputs(self, inputs):
-        """The outputs of the norms, one by one."""
-        return [norm(inputs[i]) for i, norm in enumerate(self.norms)]
-
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"norms.{i}" for i in range(len(self.norms))]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def split_norm(norm, conv):
-    """Split a BatchNorm or InstanceNorm if the convolution before it is split."""
-    batchnorm = nn.modules.batchnorm
+    """Split a norm if the convolution before it is split."""
     if not isinstance(conv, SplitGroups):
-        return norm
-    conv.joins = True
-    if not isinstance(norm, batchnorm._NormBase) or norm.num_features != conv.out_channels:
-        return norm
-    is_of_torch = type(norm).forward.__module__.startswith("torch.")
-    # PLiNIO takes a BatchNorm without running statistics only where it was.
-    has_no_statistics = isinstance(norm, batchnorm._BatchNorm) and norm.running_mean is None
-    if not is_of_torch or has_no_statistics:
         return norm
     conv.joins = False
     return JoinGroups(norm, conv.groups)

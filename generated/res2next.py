@@ -13,23 +13,18 @@ from torch import nn
 from torch.nn import AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Linear, ModuleList, ReLU, Sequential
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
+def load_parts(owner, parts, state_dict, prefix, *others):
     """Hand what a checkpoint holds for a module on to the parts that it was split into.
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
     metadata, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}." if name else prefix
-    for key, value in next(iter(held.values()), {}).items():
+    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
+    for key, value in next(iter(held.values())).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
-        full = whole + key
+        full = prefix + key
         shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(full, None)
@@ -59,8 +54,7 @@ def equal_parts(module, count):
         part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
         for name, whole in tensors.items():
             values = whole.detach()
-            is_whole = values.dim() == 0 or len(values) % count > 0
-            values = (values if is_whole else values.chunk(count)[number]).clone()
+            values = (values if values.dim() == 0 else values.chunk(count)[number]).clone()
             if name in module._parameters:
                 part._parameters[name] = nn.Parameter(values, whole.requires_grad)
             else:
@@ -72,8 +66,11 @@ def equal_parts(module, count):
 class SplitGroups(nn.Module):
     """A grouped convolution as plain ones, one for each slice of the channels."""
 
+    __constants__ = ["joins"]  # for TorchScript
+
     def __init__(self, conv):
         super().__init__()
+        # What may be asked of a convolution.
         self.in_channels = conv.in_channels
         self.out_channels = conv.out_channels
         self.groups = conv.groups
@@ -89,29 +86,74 @@ class SplitGroups(nn.Module):
             part.in_channels = self.width
             part.out_channels = conv.out_channels // conv.groups
             part.groups = 1
+        self.joins = True  # but for a JoinGroups that follows
 
     def forward(self, input):
         width = self.width
         outputs = [
             conv(input[:, width * i : width * i + width]) for i, conv in enumerate(self.convs)
         ]
-        return torch.cat(outputs, dim=1)
+        if self.joins:
+            return torch.cat(outputs, dim=1)
+        return outputs
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not, but for 3d."""
-    is_depthwise = conv.groups == conv.in_channels == conv.out_channels
-    return conv.groups > 1 and not (is_depthwise and len(conv.kernel_size) < 3)
+    """Whether a convolution is grouped; a depthwise one is not."""
+    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
 
 
 def split_groups(conv):
     """Split a grouped convolution; return a plain or depthwise one as it is."""
     return SplitGroups(conv) if is_grouped(conv) else conv
+
+
+class JoinGroups(nn.Module):
+    """A norm as one for each part of the convolution before it; joins their outputs."""
+
+    _version = 2  # that of a BatchNorm which counts batches
+
+    def __init__(self, norm, groups):
+        super().__init__()
+        self.num_features = norm.num_features
+        self.eps = norm.eps
+        self.momentum = norm.momentum
+        self.affine = norm.affine
+        self.track_running_stats = norm.track_running_stats
+        self.norms = nn.ModuleList(equal_parts(norm, groups))
+        for part in self.norms:
+            part.num_features = norm.num_features // groups
+
+    def forward(self, inputs):
+        # type: (List[Tensor]) -> Tensor
+        outputs = [norm(inputs[i]) for i, norm in enumerate(self.norms)]
+        return torch.cat(outputs, dim=1)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        parts = [f"norms.{i}" for i in range(len(self.norms))]
+        load_parts(self, parts, state_dict, prefix, *args)
+
+
+def split_norm(norm, conv):
+    """Split a norm if the convolution before it is split."""
+    if not isinstance(conv, SplitGroups):
+        return norm
+    conv.joins = False
+    return JoinGroups(norm, conv.groups)
+
+
+def split_each_norm(norms, convs):
+    """Split the norms of an nn.ModuleList, each for the convolution at its place in another."""
+    modules = [*norms, *convs]
+    for number, (norm, conv) in enumerate(zip(norms, convs)):
+        if modules.count(conv) == modules.count(norm) == 1:
+            norms[number] = split_norm(norm, conv)
 
 
 class Bottle2neckX(nn.Module):
@@ -144,6 +186,7 @@ class Bottle2neckX(nn.Module):
             ]
         )
         self.bns = ModuleList([BatchNorm2d(width) for _ in range(nums)])
+        split_each_norm(self.bns, self.convs)
         # In the first block of a stage the parts do not see each other.
         self.pool = nn.AvgPool2d(3, stride, padding=1) if stype == "stage" else None
 

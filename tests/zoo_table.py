@@ -122,7 +122,8 @@ def _cells(model: dict[str, Any]) -> tuple[str, ...]:
 
 def _word(outcome: str) -> str:
     """An outcome in a word: the construct that is in the way stands in a column of its own."""
-    return {"yes": "yes", "wrongly": "miscounts"}.get(outcome.rpartition(" ")[2], "no")
+    words = {"yes": "yes", "wrongly": "miscounts", "pruned": "converts"}
+    return words.get(outcome.rpartition(" ")[2], "no")
 
 
 def commit_of_plinio() -> str:

@@ -14,12 +14,14 @@ from ..reading.names import meaning
 from ..reading.places import place_for_definition
 from ..reading.source import Source
 from .classify import Deferred
+from .indirect import Indirect
 from .module_calls import CallPlan, plan_calls
 from .norms.pairs import Pairs
 from .norms.plan import NormPlan, plan_norms
 from .objects import find_uses
 from .reach import check_reach
 from .refusal import Refusal, check_free, line_of
+from .subclasses import Subclass
 from .weight_norm import is_weight_norm
 from .weights import Uses
 
@@ -156,11 +158,11 @@ class ModuleStyle:
     def _classes(self, deferred: Deferred) -> set[str]:
         """What is to be seen to for the classes that a site may build an instance of."""
         conv = self._conv(deferred)
-        subclass = deferred.site.indirect.subclass if deferred.site.indirect else None
         found = set()
-        if subclass is not None:
-            conv = conv_class(f"torch.nn.{subclass.base}")
-            found = set() if subclass.has_forward else {"subclass"}
+        match deferred.site.indirect:
+            case Indirect(kind="subclass", subclass=Subclass(base=base, has_forward=has_forward)):
+                conv = conv_class(f"torch.nn.{base}")
+                found = set() if has_forward else {"subclass"}
         if conv is None or conv.lazy:
             return {"held", "flat", "3d"}
         return found | {"3d" if conv.dimensions == 3 else "flat"}

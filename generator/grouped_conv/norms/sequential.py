@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final, TypeGuard
+from typing import Final
 
 from ...reading.directives import Directives
 from ...reading.flow import Reached
@@ -14,11 +14,12 @@ from ...reading.names import meaning
 from ...reading.scopes import FUNCTIONS
 from ..padding import builds_padding
 from ..refusal import line_of
+from .additions import ADDING, Additions
 from .checks import ALL_CHECKS, IS_NORM, Checks, checks_of
 from .holding import Holding
+from .items import Items, is_ordered_dict
 from .kinds import Kind, kind_of
 
-_ADDING: Final = frozenset(("append", "add_module", "insert", "extend", "register_module"))
 _SEQUENTIAL: Final = ("torch.nn.Sequential", "torch.nn.modules.Sequential")
 _TRYING: Final = frozenset(("norm", "unclear"))
 
@@ -86,12 +87,12 @@ class _Search:
         self, holding: Holding, directives: Directives, site: ast.Call, reached: Reached
     ) -> None:
         self.holding = holding
-        self.directives = directives
         self.index = holding.index
         self.source = holding.source
         self.site = site
         self.reached = reached
-        self._building: set[str] = set()
+        self._items = Items(holding.source)
+        self._additions = Additions(holding.source, directives)
 
     def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | None:
         """What becomes of an nn.Sequential that a call puts the convolution into."""
@@ -103,11 +104,11 @@ class _Search:
         if function.attr == "__init__" and _is_super(function.value):
             if self._own_sequential(call) is None:
                 return None
-            items = self._items_of(call)
+            items = self._items.of(call)
             found = self._checked(call, items, self.source.statement(call), self._self(call))
             return self._as_written(call, items, found)
-        if function.attr in _ADDING and self._receives(function.value):
-            added = self._additions(function.value)
+        if function.attr in ADDING and self._receives(function.value):
+            added = self._additions.calls(function.value)
             return self._added_to(function.value, added, [each.args[-1] for each in added])
         return None
 
@@ -118,8 +119,8 @@ class _Search:
         kinds = [kind_of(self.index, each.args[-1], "") for each in added]
         norms = [each for each, kind in zip(added, kinds, strict=True) if kind.name in _TRYING]
         last = norms or added
-        statement = self._last_statement(receiver, last[-1])
-        statement = self._end_of_series(receiver, added, statement)
+        statement = self._additions.last_statement(receiver, last[-1])
+        statement = self._additions.end_of_series(receiver, added, statement)
         return self._checked(receiver, items, statement, self.source.code(receiver))
 
     def _of_sequential(self, call: ast.Call) -> Sequence | None:
@@ -127,11 +128,11 @@ class _Search:
 
         A call on several lines is left as it is, where it gives its value to one target.
         """
-        items = self._items_of(call)
+        items = self._items.of(call)
         statement = self.source.parent(call)
         match statement:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target]):
-                added = self._additions(target)
+                added = self._additions.calls(target)
                 if added:
                     items += [each.args[-1] for each in added]
                     return self._added_to(target, added, items)
@@ -149,13 +150,13 @@ class _Search:
         Only where all of that stands there: any of it may follow a convolution.
         """
         nodes = [node for each in call.args for node in ast.walk(each)]
-        named = [each.args for each in call.args if _is_ordered_dict(each)]
+        named = [each.args for each in call.args if is_ordered_dict(each)]
         displays = (ast.List, ast.Tuple, ast.Dict)
         if found is None or any(isinstance(each, ast.Starred) for each in nodes):
             return found
         if not all(isinstance(each, displays) for arguments in named for each in arguments):
             return found
-        if any(isinstance(each, ast.Name) and self._is_dict(each) for each in call.args):
+        if any(isinstance(each, ast.Name) and self._items.is_dict(each) for each in call.args):
             return found
         checks = frozenset((IS_NORM,)).union(*(checks_of(self.index, each) for each in items))
         return replace(found, checks=checks)
@@ -190,74 +191,6 @@ class _Search:
             )
         return False
 
-    def _additions(self, receiver: ast.expr) -> list[ast.Call]:
-        """The calls in a function that add to an object, in the order of the text."""
-        code = self.source.code(receiver)
-        function = next(
-            (each for each in self.source.ancestors(receiver) if isinstance(each, FUNCTIONS)), None
-        )
-        added = [
-            call
-            for call in (ast.walk(function) if function is not None else ())
-            if isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Attribute)
-            and call.func.attr in _ADDING
-            and self.source.code(call.func.value) == code
-            and call.args
-        ]
-        return sorted(added, key=self.source.span)
-
-    def _last_statement(self, receiver: ast.expr, last: ast.Call) -> ast.stmt:
-        """The statement that a call is in, in the block in which an object is built."""
-        code = self.source.code(receiver)
-        outer = [last, *self.source.ancestors(last)]
-        function = next(each for each in outer if isinstance(each, FUNCTIONS))
-        blocks = [self.source.parent(each) for each in self._assignments(function, code)]
-        inside = outer[: outer.index(function) + 1]
-        block = next((each for each in inside if each in blocks), function)
-        statement = inside[inside.index(block) - 1]
-        assert isinstance(statement, ast.stmt)
-        return statement
-
-    def _end_of_series(
-        self, receiver: ast.expr, added: list[ast.Call], statement: ast.stmt
-    ) -> ast.stmt:
-        """The last statement of a block that adds to an object before it is used otherwise."""
-        block = self.source.block(statement)
-        last = statement
-        for each in block[block.index(statement) + 1 :]:
-            nodes = list(ast.walk(each))
-            functions = [call.func for call in added if call in nodes]
-            is_left = any(isinstance(node, ast.Return) for node in nodes)
-            if is_left or self.directives.skip(each) or self._is_used(receiver, nodes, functions):
-                break
-            last = each if functions else last
-        return last
-
-    def _is_used(self, receiver: ast.expr, nodes: list[ast.AST], functions: list[ast.expr]) -> bool:
-        """Whether some nodes may use an object, but for some functions that add to it."""
-        roots = {node.id for node in ast.walk(receiver) if isinstance(node, ast.Name)}
-        for node in nodes:
-            if isinstance(node, ast.Name) and node.id in roots:
-                path: ast.AST = node
-                while isinstance(parent := self.source.parent(path), ast.Attribute):
-                    path = parent
-                is_method = isinstance(parent, ast.Call) and parent.func is path
-                code, own = ast.unparse(path), ast.unparse(receiver)
-                is_near = code.startswith(own) or own.startswith(code)
-                if path not in functions and (is_method or is_near):
-                    return True
-        return False
-
-    def _assignments(self, function: ast.AST, code: str) -> Iterator[ast.stmt]:
-        for each in ast.walk(function):
-            if isinstance(each, ast.Assign) and code in map(self.source.code, each.targets):
-                yield each
-
-    def _items_of(self, call: ast.Call) -> list[ast.expr | None]:
-        """What the arguments of a call add to an nn.Sequential; None for what is not seen."""
-        return [each for one in call.args for each in self._items(one)]
-
     def _padded(self, items: list[ast.expr | None]) -> list[tuple[ast.expr, ast.expr]]:
         """The paddings directly before the convolution among some items, and the convolution."""
         return [
@@ -281,81 +214,6 @@ class _Search:
         if items and items[-1] is None:
             found.append(Followed(None, None, Kind("unclear")))
         return found
-
-    def _items(self, argument: ast.expr) -> Iterator[ast.expr | None]:
-        """What an argument of nn.Sequential adds to it, as far as it is seen."""
-        match argument:
-            case ast.Starred(value=value):
-                yield from self._listed(value)
-            case ast.Call(args=[listed]) if _is_ordered_dict(argument):
-                yield from self._listed(listed)
-            case ast.Call(args=[], keywords=named) if _is_ordered_dict(argument):
-                yield from (each.value for each in named)
-            case ast.Name() if self._is_dict(argument):
-                yield from self._built_up(argument)
-            case _:
-                yield argument
-
-    def _is_dict(self, name: ast.Name) -> bool:
-        """Whether a name is known to be a dict."""
-        known = self.source.scope(name).only_value(name.id)
-        if known is None:
-            return False
-        return isinstance(known[1], ast.Call) and _is_ordered_dict(known[1])
-
-    def _listed(self, value: ast.expr) -> Iterator[ast.expr | None]:
-        match value:
-            case ast.List(elts=elements) | ast.Tuple(elts=elements):
-                for each in elements:
-                    match each:
-                        case ast.Tuple(elts=[_, named]):
-                            yield named
-                        case ast.Starred(value=inner):
-                            yield from self._listed(inner)
-                        case _:
-                            yield each
-            case ast.Dict(values=values):
-                yield from values
-            case ast.Name():
-                yield from self._built_up(value)
-            case ast.Subscript(value=inner, slice=ast.Slice(step=None)):
-                # What is next to each other in a slice is so in the whole.
-                yield from [*self._listed(inner)] or [None]
-            case _:
-                yield None
-
-    def _built_up(self, name: ast.Name) -> Iterator[ast.expr | None]:
-        """What a list holds that a function builds up, in the order of the text."""
-        found = self.source.scope(name).lookup(name.id)
-        is_own = name.id in self._building  # layers = [norm, *layers]
-        if is_own or found is None or not isinstance(found[0].node, FUNCTIONS):
-            yield None
-            return
-        self._building.add(name.id)
-        yield from self._built_in(found[0].node, name)
-        self._building.discard(name.id)
-
-    def _built_in(self, function: ast.AST, name: ast.Name) -> Iterator[ast.expr | None]:
-        nodes = [
-            each
-            for each in ast.walk(function)
-            if isinstance(each, (ast.Assign, ast.AugAssign, ast.Call))
-        ]
-        for each in sorted(nodes, key=self.source.span):
-            match each:
-                case (
-                    ast.Assign(targets=[ast.Name(id=target)], value=value)
-                    | ast.AugAssign(target=ast.Name(id=target), value=value)
-                ) if target == name.id:
-                    yield from () if _is_empty(value) else self._listed(value)
-                case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=target), attr="append" | "extend" as attr),
-                    args=[value],
-                ) if target == name.id:
-                    yield from [value] if attr == "append" else self._listed(value)
-                case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=target))], value=value):
-                    if target == name.id:
-                        yield value
 
     def _checked(
         self, node: ast.expr, items: list[ast.expr | None], after: ast.stmt | None, code: str
@@ -388,14 +246,3 @@ class _Search:
 
 def _is_super(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "super"
-
-
-def _is_ordered_dict(node: ast.expr) -> TypeGuard[ast.Call]:
-    function = getattr(node, "func", None)
-    return "OrderedDict" in (getattr(function, "id", ""), getattr(function, "attr", ""))
-
-
-def _is_empty(value: ast.expr) -> bool:
-    return isinstance(value, (ast.List, ast.Dict, ast.Call)) and not any(
-        getattr(value, each, None) for each in ("elts", "values", "args", "keywords")
-    )
