@@ -279,18 +279,19 @@ def test_windows_line_ends_and_tabs() -> None:
         (
             "x = nn.Conv2d(w, w, kernel_size=3, stride=1, padding=1, groups=g, bias=True), 'a'",
             "x = (\n    split_groups(\n        nn.Conv2d(w, w, kernel_size=3, stride=1,"
-            ' padding=1, groups=g, bias=True)\n    ),\n    "a",\n)',
+            " padding=1, groups=g, bias=True)\n    ),\n"
+            "    'a',\n)",
         ),
         (
             "x = {'a': nn.Conv2d(w, w, kernel_size=3, stride=1, padding=1, groups=g, bias=False),"
             "\n     'b': 1 }",
-            "x = {'a': split_groups(nn.Conv2d(w, w, kernel_size=3, stride=1, padding=1, groups=g,"
-            " bias=False)),\n     'b': 1 }",
+            "x = {\n    'a': split_groups(\n        nn.Conv2d(w, w, kernel_size=3, stride=1,"
+            " padding=1, groups=g, bias=False)\n    ),\n    'b': 1,\n}",
         ),
         (
             "for m in nn.Conv2d(w, w, 1, groups=g), nn.Conv2d(w, w, 1, groups=g): ...",
-            "for m in split_groups(nn.Conv2d(w, w, 1, groups=g)),"
-            " split_groups(nn.Conv2d(w, w, 1, groups=g)): ...",
+            "for m in split_groups(nn.Conv2d(w, w, 1, groups=g)), split_groups("
+            "\n    nn.Conv2d(w, w, 1, groups=g)\n): ...",
         ),
         (
             "x = nn.Conv2d(w, w, 1, groups=g); y = 1",
