@@ -46,7 +46,7 @@ return torch.cat(parts, dim=1)"""
         ),
         (
             "nn.Conv2d(F.c, 2 * F.c, 3, groups=4)",
-            "nn.ModuleList(\n    nn.Conv2d(F.c // 4, (2 * F.c) // 4, 3) for _ in range(4)\n)",
+            "nn.ModuleList(nn.Conv2d(F.c // 4, 2 * F.c // 4, 3) for _ in range(4))",
         ),
         (
             "nn.Conv3d(c, c, 3, groups=2)",
