@@ -325,5 +325,5 @@ MODELS = {
     if name != "depthwise" or dimensions == "3"  # in 1d and 2d, that is left as it is
 }
 MODELS["causal_1d"] = CAUSAL
-for _path in (Path(__file__).parent / "zoo").glob("grouped_*.py"):
+for _path in (Path(__file__).parent / "zoo").glob("grouped_[123]d.py"):
     MODELS[_path.stem] = _path.read_text(encoding="utf-8")

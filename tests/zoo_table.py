@@ -114,13 +114,13 @@ def _cells(model: dict[str, Any]) -> tuple[str, ...]:
         str(model["parameters"]),
         "all" if all(model["equal"].values()) else "not all",
         "loads" if model["loads checkpoint"] else "does not load",
-        *(_word(each["before"]) + " → " + _word(each["after"]) for each in outcomes.values()),
+        *(word(each["before"]) + " → " + word(each["after"]) for each in outcomes.values()),
         f"{model['time']:.1f}",
         ", ".join(dict.fromkeys(found)),
     )
 
 
-def _word(outcome: str) -> str:
+def word(outcome: str) -> str:
     """An outcome in a word: the construct that is in the way stands in a column of its own."""
     words = {"yes": "yes", "wrongly": "miscounts", "pruned": "converts"}
     return words.get(outcome.rpartition(" ")[2], "no")
