@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 
 from ..outcome import Callee, Context, Form, GroupsOrigin
 from ..reading.names import meaning
@@ -23,6 +24,7 @@ _METHODS: dict[str, Context] = {
     "extend": "append",
     "__init__": "__init__",
 }
+_OUTER: frozenset[Context] = frozenset(("attribute", "variable", "item", "return", "expression"))
 _TARGETS: dict[type[ast.expr], Context] = {
     ast.Attribute: "attribute",
     ast.Subscript: "item",
@@ -51,17 +53,11 @@ def _callee(site: Site) -> Callee:
 
 def _context(source: Source, call: ast.Call) -> Context:
     """What a conv is first put into; a list or dict counts where it goes to nothing of torch."""
-    found: Context | None = None
-    node: ast.AST = call
-    for parent in source.ancestors(call):
-        context = _put_into(source, parent, node)
-        if context in ("list", "dict"):
-            found = found or context
-        elif context is not None:
-            is_outer = context in ("attribute", "variable", "item", "return", "expression")
-            return found if found is not None and is_outer else context
-        node = parent
-    raise AssertionError("every expression stands in a statement")
+    around = [call, *source.ancestors(call)]
+    found = [each for node, parent in pairwise(around) if (each := _put_into(source, parent, node))]
+    displays = [each for each in found if each in ("list", "dict")]
+    context = next(each for each in found if each not in ("list", "dict"))
+    return displays[0] if displays and context in _OUTER else context
 
 
 def _put_into(source: Source, parent: ast.AST, node: ast.AST) -> Context | None:

@@ -42,13 +42,12 @@ def is_container(index: ClassIndex, instance: ast.expr) -> bool:
 
 def names_a_child(index: ClassIndex, key: ast.expr) -> bool:
     """Whether a key, or a name before an entry, is that of a child of such a container."""
-    for each in index.source.ancestors(key):
-        if isinstance(each, ast.Call) and not _makes_dict(each):
-            return is_container(index, each)
-        if not isinstance(each, (ast.Tuple, ast.List, ast.Dict, ast.Call)):
-            break
-    return False
+    around = next(each for each in index.source.ancestors(key) if not _holds_names(each))
+    return isinstance(around, ast.Call) and is_container(index, around)
 
 
-def _makes_dict(call: ast.Call) -> bool:
-    return getattr(call.func, "attr", getattr(call.func, "id", "")) in _DICTS
+def _holds_names(node: ast.AST) -> bool:
+    """Whether a node is a display, or makes a dict of one."""
+    if isinstance(node, ast.Call):
+        return getattr(node.func, "attr", getattr(node.func, "id", "")) in _DICTS
+    return isinstance(node, (ast.Tuple, ast.List, ast.Dict))
