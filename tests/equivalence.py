@@ -132,8 +132,9 @@ def _assert_same(original: nn.Module, split: nn.Module, inputs: tuple[Tensor, ..
     gradients = carried_over(split, _gradients(original))
     for name, gradient in _gradients(split).items():
         torch.testing.assert_close(gradient, gradients[name], rtol=1e-8, atol=1e-8)
+    state = split.state_dict()
     for name, value in carried_over(split, original.state_dict()).items():
-        torch.testing.assert_close(split.state_dict()[name], value, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(state[name], value, rtol=1e-9, atol=1e-9)
 
 
 def _gradients(model: nn.Module) -> dict[str, Tensor]:
