@@ -100,7 +100,8 @@ def measured(commit: str) -> dict[str, Any]:
 def rendered(table: dict[str, Any]) -> str:
     """The table for the README."""
     rows = [HEAD, ("---",) * len(HEAD), *map(_cells, table["models"])]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return f"{lines}\nWith PLiNIO's commit {table['plinio']} and torch {table['torch']}.\n"
 
 
 def _cells(model: dict[str, Any]) -> tuple[str, ...]:
