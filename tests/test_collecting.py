@@ -92,8 +92,15 @@ def test_what_stays(body: str) -> None:
         ),
         (
             "output = [(conv(x)) for (conv) in self.convs]\nreturn torch.cat(output, 1)",
-            "output = [output_2 for (conv) in self.convs for output_2 in outputs_of(conv, x)]\n"
-            "return torch.cat(output, 1)",
+            "output = [\n    (output_2) for (conv) in self.convs"
+            " for output_2 in outputs_of(conv, x)\n]\nreturn torch.cat(output, 1)",
+        ),
+        (
+            "out = [conv(x) for conv in self.convs if conv.weight.sum() < 9]\n"
+            "return torch.cat(out, 1)",
+            "out = [\n    output\n    for conv in self.convs\n"
+            '    if joined(conv, "weight").sum() < 9\n'
+            "    for output in outputs_of(conv, x)\n]\nreturn torch.cat(out, 1)",
         ),
     ],
 )

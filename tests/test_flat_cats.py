@@ -30,6 +30,7 @@ NESTED = {
     "a norm after a variable": "y = self.a(x)\ny = self.bn_a(y)\nreturn torch.cat((x, y), dim=1)",
     "a norm of a variable": "y = self.a(x)\nz = self.bn_a(y)\nreturn torch.cat((x, z), dim=1)",
     "a norm of a variable inside": "y = self.a(x)\nreturn torch.cat((x, self.bn_a(y)), dim=1)",
+    "by the name of the whole": "y = self.a(x)\ny = torch.cat([x, y], 1)\nreturn y",
     "under an if": "if x.shape[0]:\n    return torch.cat((x, self.a(x)), dim=1)\nreturn x",
 }
 KEPT = {
@@ -40,6 +41,22 @@ KEPT = {
     "not the only call": "y = self.a(x)\nz = self.a(x + 1)\nreturn torch.cat((y, z), dim=1)",
     "a list elsewhere": "return sum([self.a(x), x]) + torch.stack([self.a(x), x]).sum(0)",
     "deleted": "y = self.a(x)\nz = torch.cat((x, y), dim=1)\ndel y\nreturn z",
+    "given a value under an if": (
+        "y = self.a(x)\nif x.shape[0]:\n    y = x\nreturn torch.cat((x, y), dim=1)"
+    ),
+    "given one in other ways": (
+        "y = self.a(x)\ny: object = x\nz = self.a(x)\nz, w = x, 1\nv = self.a(x)\n"
+        "for v in (x,):\n    pass\nreturn torch.cat((x, y, z, v), dim=1)"
+    ),
+    "updated": "y = self.a(x)\ny += x\nreturn torch.cat((x, y), dim=1)",
+    "updated afterwards": "y = self.a(x)\nz = torch.cat((x, y), dim=1)\ny += x\nreturn z",
+    "seen by a function": (
+        "def h():\n    return y\ny = self.a(x)\nz = torch.cat((x, y), dim=1)\nreturn z * h().sum()"
+    ),
+    "read in a comprehension": (
+        "y = self.a(x)\nz = [y for _ in (x, x)]\nreturn torch.cat([z[0], y], 1)"
+    ),
+    "in parentheses": "y = self.a(x)\nreturn torch.cat(((y), (self.b(x))), dim=1)",
     "on a shared line": "y = self.a(x); x = x + 1\nreturn torch.cat((x, y), dim=1)",
     "a norm that may be skipped": (
         "y = self.a(x)\nif self.dim:\n    y = self.bn_a(y)\nreturn torch.cat((x, y), dim=1)"
@@ -90,3 +107,13 @@ def test_how_it_reads() -> None:
             """,
         ),
     )
+
+
+@pytest.mark.parametrize("hook", ["register_forward_hook", "register_forward_pre_hook"])
+def test_a_hook_is_called(hook: str) -> None:
+    """It sees what a convolution gives as a whole."""
+    change = "lambda m, i, o: o * 2" if hook == "register_forward_hook" else "lambda m, i: i[0] * 2"
+    init = f"self.a = nn.Conv2d(8, 8, 1, groups=2)\nself.a.{hook}({change})"
+    forward = "y = [each(x) for each in [self.a]]\nreturn torch.cat((self.a(x), y[0], x), 1)"
+    x = torch.randn(2, 8, 5, 5)
+    assert_equivalent(model(init, forward), lambda module: module.Net(), x)

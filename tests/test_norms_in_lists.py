@@ -845,3 +845,43 @@ def test_torchscript_takes_it(form: str, tmp_path: Path, monkeypatch: pytest.Mon
     net = importlib.import_module(name).Net().eval()
     x = torch.randn(2, 16, 4, 4)
     torch.testing.assert_close(torch.jit.script(net)(x), net(x))
+
+
+ENDS = {
+    "two lists": (
+        "self.convs = nn.ModuleList([nn.Conv2d(8, 8, 1, groups=groups) for _ in range(2)])\n"
+        "self.bns = nn.ModuleList([nn.BatchNorm2d(8) for _ in range(2)])",
+        "for conv, bn in zip(self.convs, self.bns):\n    x = bn(conv(x))\nreturn x",
+    ),
+    "a norm before its convolution": (
+        "self.bn = nn.BatchNorm2d(8)\nself.conv = nn.Conv2d(8, 8, 1, groups=groups)",
+        "return self.bn(self.conv(x))",
+    ),
+    "the same under an if": (
+        "self.bn = nn.BatchNorm2d(8)\n"
+        "if groups:\n    self.conv = nn.Conv2d(8, 8, 1, groups=groups)",
+        "return self.bn(self.conv(x))",
+    ),
+    "an nn.Sequential": (
+        "self.s = nn.Sequential()\nself.s.add_module('a', nn.Conv2d(8, 8, 1, groups=groups))\n"
+        "self.s.add_module('b', nn.BatchNorm2d(8))",
+        "return self.s(x)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_what_is_last_in_the_initialiser_stays_in_it(name: str) -> None:
+    """The method that loads the weights of what is written out follows at the same place."""
+    torch = pytest.importorskip("torch")
+    from equivalence import assert_equivalent
+
+    init, forward = ENDS[name]
+    stem = "self.stem = nn.Conv2d(8, 8, 1, groups=2)"
+    text = model(f"{stem}\n{init}", f"x = self.stem(x)\n{forward}")
+    text = text.replace("__init__(self)", "__init__(self, groups=4)")
+    result = assert_equivalent(text, lambda module: module.Net(), torch.randn(2, 8, 5, 5))
+    own = result.text.partition("class Net(")[2].partition("def forward")[0]
+    initialiser, method, loading = own.partition("def _load_from_state_dict")
+    assert method
+    assert "_norm" in initialiser and "_norm" not in loading

@@ -152,20 +152,20 @@ def _collected_edits(
 
     if isinstance(place, ast.ListComp):
         variable = fresh("output", names_in(outermost_function(source, place)))
+        found: list[str] = []
+
+        def element(code: str) -> str:
+            found.append(outputs(code))
+            return variable
+
+        yield TextEdit(call, call.args[0], element)
         yield TextEdit(
-            place, call.args[0], lambda code: _one_by_one(source, place, variable, outputs(code))
+            place, place, lambda code: f"{code[:-1].rstrip()} for {variable} in {found[-1]}]"
         )
     else:
         assert isinstance(place.func, ast.Attribute)
         listed = source.code(place.func.value)
         yield TextEdit(place, call.args[0], lambda code: f"{listed}.extend({outputs(code)})")
-
-
-def _one_by_one(source: Source, place: ast.ListComp, variable: str, outputs: str) -> str:
-    """A list comprehension whose items are each taken apart."""
-    start, end = source.span(place.generators[0].target).start, source.span(place).end
-    loops = source.text[source.text.rindex("for", 0, start) : end - 1].rstrip()
-    return f"[{variable} {loops} for {variable} in {outputs}]"
 
 
 def _padded_edits(

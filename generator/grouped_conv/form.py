@@ -6,16 +6,12 @@ import ast
 from itertools import pairwise
 
 from ..outcome import Callee, Context, Form, GroupsOrigin
+from ..reading.containers import container
 from ..reading.names import meaning
 from ..reading.scopes import COMPREHENSIONS, FUNCTIONS
 from ..reading.source import Source
 from .find import Site
 
-_CONTAINERS: dict[str, Context] = {
-    f"torch.nn{module}.{name}": name
-    for module in ("", ".modules", ".modules.container")
-    for name in ("Sequential", "ModuleList", "ModuleDict")
-}
 _METHODS: dict[str, Context] = {
     "add_module": "add_module",
     "register_module": "add_module",
@@ -83,8 +79,8 @@ def _put_into(source: Source, parent: ast.AST, node: ast.AST) -> Context | None:
 def _given_to(source: Source, function: ast.expr) -> Context | None:
     """What it means to be an argument; None for a wrapper such as weight_norm."""
     callee = meaning(source, function)
-    if callee.path in _CONTAINERS:
-        return _CONTAINERS[callee.path]
+    if (found := container(callee.path)) is not None:
+        return found
     if isinstance(function, ast.Attribute):
         return _METHODS.get(function.attr)
     return "setattr" if isinstance(function, ast.Name) and function.id == "setattr" else None

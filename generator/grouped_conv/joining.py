@@ -13,7 +13,7 @@ from typing import Final
 from ..reading.directives import Directives
 from ..reading.names import meaning
 from ..reading.source import Source
-from .reads import reads_after
+from .reads import is_kept, reads_after
 
 _CATS: Final = frozenset(("torch.cat", "torch.concat", "torch.concatenate"))
 
@@ -61,7 +61,7 @@ def _feed_of(source: Source, value: ast.expr) -> Feed | None:
             return None
     if reads is None or len(reads) != 1 or not _is_reached(source, statement, reads[0]):
         return None
-    if _is_deleted(source, target):
+    if not is_kept(source, target, reads[0]):
         return None
     cat = _cat_around(source, reads[0])
     return Feed(value, cat, reads[0], target) if cat is not None else None
@@ -74,21 +74,20 @@ def _is_reached(source: Source, statement: ast.stmt, read: ast.Name) -> bool:
     return is_near and source.scope(read) is source.scope(statement)
 
 
-def _is_deleted(source: Source, name: ast.Name) -> bool:
-    """Whether a variable is taken away somewhere, which must be there for it."""
-    return any(
-        isinstance(each, ast.Name) and each.id == name.id and isinstance(each.ctx, ast.Del)
-        for each in ast.walk(source.scope(name).node)
-    )
-
-
 def _cat_around(source: Source, element: ast.expr) -> ast.Call | None:
     """The concatenation of channels that something is one of."""
     listed = source.parent(element)
     cat = source.parent(listed)
     if not isinstance(listed, (ast.Tuple, ast.List)) or not isinstance(cat, ast.Call):
         return None
+    if _is_in_parentheses(source, element):  # where no star may stand
+        return None
     return cat if is_cat_of_channels(source, cat, listed) else None
+
+
+def _is_in_parentheses(source: Source, element: ast.expr) -> bool:
+    start, end = source.span(element)
+    return source.text[:start].rstrip().endswith("(") and source.text[end:].lstrip().startswith(")")
 
 
 def is_cat_of_channels(source: Source, cat: ast.Call, listed: ast.expr) -> bool:

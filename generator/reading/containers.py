@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import ast
-from typing import Final
+from typing import Final, Literal
 
 from .classes import ClassIndex
 from .names import meaning
 from .scopes import assigned_value
 
-_CONTAINERS: Final = frozenset(
-    f"torch.nn.{module}{name}"
+Container = Literal["Sequential", "ModuleList", "ModuleDict"]
+_NAMES: Final[tuple[Container, ...]] = ("Sequential", "ModuleList", "ModuleDict")
+_CONTAINERS: Final[dict[str, Container]] = {
+    f"torch.nn.{module}{name}": name
     for module in ("", "modules.", "modules.container.")
-    for name in ("Sequential", "ModuleList", "ModuleDict")
-)
+    for name in _NAMES
+}
 _DICTS: Final = frozenset(("dict", "OrderedDict"))
+
+
+def container(path: str) -> Container | None:
+    """Which container of torch is at a dotted path such as ``torch.nn.Sequential``, if any."""
+    return _CONTAINERS.get(path)
 
 
 def is_container(index: ClassIndex, instance: ast.expr) -> bool:
@@ -24,7 +31,7 @@ def is_container(index: ClassIndex, instance: ast.expr) -> bool:
     """
     match instance:
         case ast.Call():
-            return meaning(index.source, instance.func).path in _CONTAINERS
+            return container(meaning(index.source, instance.func).path) is not None
         case ast.Name():
             known = index.source.scope(instance).only_value(instance.id)
             return known is not None and is_container(index, known[1])

@@ -39,10 +39,11 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
     texts: dict[ast.stmt, list[TextEdit]] = defaultdict(list)
     repeats: list[RepeatEdit] = []
+    insertions: list[Insertion] = []
     splices: list[Splice] = []
     for edit in edits:
         if isinstance(edit, Insertion):
-            splices.append(_insert(source, edit, formatter))
+            insertions.append(edit)
         elif isinstance(edit, Removal):
             splices.append(_remove(source, edit.statement))
         elif isinstance(edit, RepeatEdit):
@@ -51,6 +52,9 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
             texts[source.statement(edit.node)].append(edit)
         else:
             by_statement[source.statement(edit.call)].append(edit)
+    # Where several blocks end at one place, what belongs to the innermost goes first.
+    for each in sorted(insertions, key=lambda each: -len(_indent(source, each))):
+        splices.append(_insert(source, each, formatter))
     for statement, group in by_statement.items():
         splices += _StatementRewrite(source, statement, group, formatter).splices()
     for repeat in repeats:
@@ -91,10 +95,14 @@ def _remove(source: Source, statement: ast.stmt) -> Splice:
     return Splice(Span(source.line_of(start).start, line_end(source, source.line_of(end).end)), "")
 
 
+def _indent(source: Source, insertion: Insertion) -> str:
+    if insertion.indent is not None:
+        return insertion.indent
+    return source.indent_of_line(insertion.offset)
+
+
 def _insert(source: Source, insertion: Insertion, formatter: Formatter) -> Splice:
-    indent = insertion.indent
-    if indent is None:
-        indent = source.indent_of_line(insertion.offset)
+    indent = _indent(source, insertion)
     code = formatter.joined(formatter.statements(insertion.code, indent), indent)
     before = LINE_END.split(source.text[: insertion.offset])[:-1]
     empty = len(list(takewhile(lambda line: not line.strip(), reversed(before))))

@@ -9,14 +9,12 @@ from itertools import takewhile
 from typing import Final
 
 from ...reading.classes import Access
+from ...reading.containers import container
 from ...reading.flow import Flow
 from ...reading.names import meaning
 from ...reading.scopes import FUNCTIONS, assigned_value
 from ..refusal import Refusal, line_of
 
-_LISTS: Final = frozenset(
-    f"torch.nn.{module}ModuleList" for module in ("", "modules.", "modules.container.")
-)
 _LATER: Final = (*FUNCTIONS, ast.Lambda)
 
 
@@ -46,7 +44,10 @@ def find_built(flow: Flow, accesses: Sequence[Access]) -> BuiltList | None:
     source = flow.source
     stores = [each.node for each in accesses if not isinstance(each.node.ctx, ast.Load)]
     value = assigned_value(source.parent_of, stores[0]) if len(stores) == 1 else None
-    if not isinstance(value, ast.Call) or meaning(source, value.func).path not in _LISTS:
+    if (
+        not isinstance(value, ast.Call)
+        or container(meaning(source, value.func).path) != "ModuleList"
+    ):
         return None
     (target,) = stores
     loads = [each.node for each in accesses if isinstance(each.node.ctx, ast.Load)]

@@ -34,6 +34,8 @@ class Kind:
     reason: str = ""
 
 
+TRYING: Final = frozenset(("norm", "unclear"))
+"""The kinds that are to be split, if they turn out so when they are built."""
 _OTHER = Kind("other")
 _UNCLEAR = Kind("unclear")
 

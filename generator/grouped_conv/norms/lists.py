@@ -10,11 +10,9 @@ from ..refusal import Refusal, check_free, line_of
 from .building import BuiltList, find_built
 from .checks import Checks, checks_of
 from .entries import Entries, Step
-from .kinds import is_like_a_norm, kind_of
+from .kinds import TRYING, is_like_a_norm, kind_of
 from .naming import strings_naming
 from .pairs import Pairs
-
-_TRYING = frozenset(("norm", "unclear"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +153,7 @@ class Lists:
 
     def _check_kinds(self, norms: str, built: BuiltList) -> None:
         kinds = [kind_of(self.index, each, norms) for each in built.items]
-        if not any(each.name in _TRYING and not each.reason for each in kinds):
+        if not any(each.name in TRYING and not each.reason for each in kinds):
             raise Refusal(next(each.reason for each in kinds if each.reason))
 
     def _check_held(

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
 
+from ...reading.containers import container
 from ...reading.directives import Directives
 from ...reading.flow import Reached
 from ...reading.names import meaning
@@ -18,10 +18,7 @@ from .additions import ADDING, Additions
 from .checks import ALL_CHECKS, IS_NORM, Checks, checks_of
 from .holding import Holding
 from .items import Items, is_ordered_dict
-from .kinds import Kind, kind_of
-
-_SEQUENTIAL: Final = ("torch.nn.Sequential", "torch.nn.modules.Sequential")
-_TRYING: Final = frozenset(("norm", "unclear"))
+from .kinds import TRYING, Kind, kind_of
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ class _Search:
     ) -> Sequence | None:
         """What becomes of an nn.Sequential that modules are added to one by one."""
         kinds = [kind_of(self.index, each.args[-1], "") for each in added]
-        norms = [each for each, kind in zip(added, kinds, strict=True) if kind.name in _TRYING]
+        norms = [each for each, kind in zip(added, kinds, strict=True) if kind.name in TRYING]
         last = norms or added
         statement = self._additions.last_statement(receiver, last[-1])
         statement = self._additions.end_of_series(receiver, added, statement)
@@ -162,13 +159,15 @@ class _Search:
         return replace(found, checks=checks)
 
     def _is_sequential(self, node: ast.AST | None) -> bool:
-        return isinstance(node, ast.Call) and meaning(self.source, node.func).path in _SEQUENTIAL
+        return isinstance(node, ast.Call) and self._names_sequential(node.func)
+
+    def _names_sequential(self, function: ast.expr) -> bool:
+        return container(meaning(self.source, function).path) == "Sequential"
 
     def _own_sequential(self, node: ast.AST) -> ast.ClassDef | None:
         """The class around a node, where it is an nn.Sequential."""
         owner = self.source.class_around(node)
-        bases = [meaning(self.source, each).path for each in getattr(owner, "bases", ())]
-        return owner if any(each in _SEQUENTIAL for each in bases) else None
+        return owner if any(map(self._names_sequential, getattr(owner, "bases", ()))) else None
 
     def _self(self, node: ast.AST) -> str:
         """The first parameter of the function around a node."""
@@ -219,7 +218,7 @@ class _Search:
         self, node: ast.expr, items: list[ast.expr | None], after: ast.stmt | None, code: str
     ) -> Sequence | None:
         followed, padded = self._followed(items), self._padded(items)
-        trying = [each for each in followed if each.kind.name in _TRYING and not each.kind.reason]
+        trying = [each for each in followed if each.kind.name in TRYING and not each.kind.reason]
         reasons = [each.kind.reason for each in followed if each.kind.reason]
         norms = tuple(each.norm for each in trying if each.norm is not None)
         found = Sequence(node, after, code, bool(trying), bool(padded), norms)
