@@ -45,9 +45,9 @@ def reads_after(source: Source, statement: ast.stmt, name: str) -> list[ast.Name
     found = [each for loop in loops[-1:] for each in reads_in(loop, name)]
     found = [each for each in found if source.span(each).start < start]
     uses = _uses(function, name)
-    if any(_is_of_closure(source, each, scope) for each in uses):
-        return None
     later = [each for each in uses if source.span(each).start >= end]
+    if any(_is_of_closure(source, each, scope) for each in uses if each not in later):
+        return None
     for each in sorted(later, key=source.span):
         own = source.statement(each)
         if isinstance(each.ctx, ast.Load) or isinstance(source.parent(each), ast.AugAssign):
