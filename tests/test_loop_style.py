@@ -245,6 +245,12 @@ def test_a_call_of_what_may_turn_out_plain(before: str, after: str) -> None:
         "return self.bn(self.conv(x))",
         "x = self.conv(x)\nx = self.bn(x)\nreturn torch.relu(self.bn(self.conv(x)))",
         "x = torch.relu(self.bn(self.conv(x + 1)))\nreturn x",
+        "y = self.conv(x); return self.bn(y)",
+        "y = 0; y = self.bn(self.conv(x)); return y",
+        "x = self.conv(x); x = self.bn(x); y = x + 1;  # end\nreturn y",
+        "if self: y = self.bn(self.conv(x)); return y",
+        "if self: y = 1; return self.bn(self.conv(x + 1));",
+        "y = self.bn(self.conv(x)) \\\n    ; return y",
     ],
 )
 def test_it_computes_the_same_however_it_turns_out(forward: str, groups: int) -> None:
