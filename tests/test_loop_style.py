@@ -106,6 +106,22 @@ def test_the_norm_after_it_has_such_a_number_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("groups", "after"),
+    [
+        ("2 *\n    1", "c"),
+        ("2 *  # groups\n    1", "c"),
+        ("(2 *\n    FOUR)", "2 * c // len(self.conv)"),
+        ("FOUR +  # groups\n    1", "2 * c // len(self.conv)"),
+    ],
+)
+def test_a_number_of_groups_over_two_lines(groups: str, after: str) -> None:
+    init = f"self.conv = nn.Conv2d(c, 2 * c, 3, groups={groups})\nself.bn = nn.BatchNorm2d(2 * c)"
+    text = split_source(net(init, "return self.bn(self.conv(x))"), LOOP).text
+    assert f"self.bn = nn.ModuleList(nn.BatchNorm2d({after}) for _ in self.conv)\n" in text
+    assert text.count("# groups\n") == init.count("# groups\n")
+
+
+@pytest.mark.parametrize(
     "conv",
     [
         "nn.Conv2d(c, c, 3, groups=4)",  # depthwise, for 4 channels
