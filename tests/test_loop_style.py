@@ -106,6 +106,22 @@ def test_the_norm_after_it_has_such_a_number_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("groups", "after"),
+    [
+        ("2 *\n    1", "c"),
+        ("2 *  # groups\n    1", "c"),
+        ("(2 *\n    FOUR)", "2 * c // len(self.conv)"),
+        ("FOUR +  # groups\n    1", "2 * c // len(self.conv)"),
+    ],
+)
+def test_a_number_of_groups_over_two_lines(groups: str, after: str) -> None:
+    init = f"self.conv = nn.Conv2d(c, 2 * c, 3, groups={groups})\nself.bn = nn.BatchNorm2d(2 * c)"
+    text = split_source(net(init, "return self.bn(self.conv(x))"), LOOP).text
+    assert f"self.bn = nn.ModuleList(nn.BatchNorm2d({after}) for _ in self.conv)\n" in text
+    assert text.count("# groups\n") == init.count("# groups\n")
+
+
+@pytest.mark.parametrize(
     "conv",
     [
         "nn.Conv2d(c, c, 3, groups=4)",  # depthwise, for 4 channels
@@ -245,6 +261,12 @@ def test_a_call_of_what_may_turn_out_plain(before: str, after: str) -> None:
         "return self.bn(self.conv(x))",
         "x = self.conv(x)\nx = self.bn(x)\nreturn torch.relu(self.bn(self.conv(x)))",
         "x = torch.relu(self.bn(self.conv(x + 1)))\nreturn x",
+        "y = self.conv(x); return self.bn(y)",
+        "y = 0; y = self.bn(self.conv(x)); return y",
+        "x = self.conv(x); x = self.bn(x); y = x + 1;  # end\nreturn y",
+        "if self: y = self.bn(self.conv(x)); return y",
+        "if self: y = 1; return self.bn(self.conv(x + 1));",
+        "y = self.bn(self.conv(x)) \\\n    ; return y",
     ],
 )
 def test_it_computes_the_same_however_it_turns_out(forward: str, groups: int) -> None:

@@ -770,3 +770,42 @@ def test_a_block_on_one_line_that_gets_too_long_is_broken() -> None:
     init = "if width: self.conv = nn.Conv2d(32, 64, 3, groups=32)"
     text = split_source(model(init), BARE).text
     assert "        if width: self.conv = nn.ModuleList(nn.Conv2d(1, 2, 3) for _ in" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("f(\n    CONV)", "f(\n    SPLIT  # the groups\n)"),
+        ("f(\n    CONV)  # end", "f(\n    SPLIT  # the groups\n)  # end"),
+        ("f(\n    CONV\n)", "f(\n    SPLIT  # the groups\n)"),
+        ("f(\n    CONV,\n    b)", "f(\n    SPLIT,  # the groups\n    b)"),
+        ("f(\n    CONV,  # more\n    b)", "f(\n    SPLIT,  # the groups  # more\n    b)"),
+        ("f(f(\n    CONV), b)", "f(f(\n    SPLIT  # the groups\n), b)"),
+        ("[\n    CONV] * 1", "[\n    SPLIT  # the groups\n] * 1"),
+        ("{\n    1: CONV}", "{\n    1: SPLIT  # the groups\n}"),
+        ("(b or\n    CONV)", "(b or\n    SPLIT  # the groups\n)"),
+        ("b or \\\n    CONV", "b or \\\n    SPLIT  # the groups"),
+        ("(\n    CONV or b)", "(\n    RAW or b)"),
+        ("b and \\\n    CONV \\\n    or b", "b and \\\n    RAW \\\n    or b"),
+        ("b and \\\n    CONV; b = 2", "b and \\\n    RAW; b = 2"),
+        ("0, \\\n    CONV, b", "0, \\\n    RAW, b"),
+    ],
+)
+def test_a_comment_inside_that_black_moves_behind_it(before: str, after: str) -> None:
+    conv = "nn.Conv2d(8, 8, 3,\n              groups=b,  # the groups\n              padding=1)"
+    wide = "split_groups(nn.Conv2d(8, 8, 3, groups=b, padding=1))"
+    after = after.replace("SPLIT", wide).replace("RAW", f"split_groups({conv})")
+    for options in (BARE, Options(checkpoint=False, black={"skip-magic-trailing-comma": True})):
+        for end in ("\n", "\r\n"):
+            source = model(f"a = {before}".replace("CONV", conv)).replace("\n", end)
+            text = split_source(source, options).text
+            expected = model(f"a = {after}").replace("\n", end)
+            assert text[text.index("class Net") :] == expected[expected.index("class Net") :]
+            assert split_source(text, options).text is text
+
+
+def test_a_block_over_what_has_such_a_comment() -> None:
+    init = "for a in (\n    nn.Conv2d(8, 8, 3,  # one\n              groups=b),):\n    f(a)"
+    text = split_source(model(init), BARE).text
+    assert "        for a in (\n            split_groups(nn.Conv2d(8, 8, 3,  # one\n" in text
+    ast.parse(text)

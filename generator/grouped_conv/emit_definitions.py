@@ -71,7 +71,8 @@ def _norm_context(
     count = str(attribute.groups)
     if numbers is None:
         over = f"{instance}.{attribute.attribute}"
-        groups = reduced(source.code(definition.candidate.site.arguments.by_name["groups"]))
+        written = source.code(definition.candidate.site.arguments.by_name["groups"])
+        groups = reduced(f"({written}\n)")  # it may go over lines
         is_number = groups.isdecimal() and not definition.count
         count = groups if is_number else f"len({over})"
     arguments = []

@@ -227,11 +227,12 @@ class _StatementWriting:
 
         The variable is then the statement's own.
         """
-        match self.source.parent(value):
-            case ast.Assign(targets=[ast.Name(id=name)]):
-                return name, True
-            case ast.Return():
-                return self._fresh(attribute.stem), True
+        if self.source.ends_line(self.statement):  # or what follows would stand in the block
+            match self.source.parent(value):
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    return name, True
+                case ast.Return():
+                    return self._fresh(attribute.stem), True
         return self._fresh(attribute.stem), False
 
     def _padding(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> Padding | None:

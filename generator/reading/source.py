@@ -150,9 +150,13 @@ class Source:
 
     def has_own_lines(self, statement: ast.stmt) -> bool:
         """Whether nothing but a comment stands beside a statement."""
+        return self.is_first_on_line(statement) and self.ends_line(statement)
+
+    def ends_line(self, statement: ast.stmt) -> bool:
+        """Whether nothing but a comment follows a statement on its last line."""
         end = self.span(statement).end
         rest = self.text[end : self.line_of(end).end].strip()
-        return self.is_first_on_line(statement) and (not rest or rest.startswith("#"))
+        return not rest or rest.startswith("#")
 
     @cached_property
     def line_end(self) -> str:

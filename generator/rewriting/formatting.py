@@ -6,6 +6,7 @@ import io
 import tokenize
 from collections.abc import Mapping
 from functools import cached_property
+from typing import NamedTuple
 
 import black
 from black.const import DEFAULT_LINE_LENGTH
@@ -17,6 +18,18 @@ from ..outcome import TemplateError
 _ENDLESS = 10**6
 _FSTRING_START = getattr(tokenize, "FSTRING_START", None)  # from Python 3.12
 _FSTRING_END = getattr(tokenize, "FSTRING_END", None)
+
+
+class Element(NamedTuple):
+    """One of several things in brackets.
+
+    Attributes:
+        lines: of it, without the indent.
+        comment: what black has put behind it and its comma, with the space before it, or nothing.
+    """
+
+    lines: list[str]
+    comment: str
 
 
 class Formatter:
@@ -85,8 +98,8 @@ class Formatter:
         width = self.line_length - len(indent.expandtabs(4))
         return self._format(code, width, self._keeping(width)).split("\n")
 
-    def element(self, code: str, indent: str, tail: str, is_entry: bool = False) -> list[str]:
-        """The lines of one of several things in brackets, such as an argument, without the indent.
+    def element(self, code: str, indent: str, tail: str, is_entry: bool = False) -> Element:
+        """One of several things in brackets, such as an argument.
 
         Args:
             code: of it, for the most part the source's own; its strings keep their quotes.
@@ -98,20 +111,25 @@ class Formatter:
             TemplateError: the code is not Python.
         """
         width = self.line_length - len(indent.expandtabs(4)) + len("    ")
-        lines = self._element_lines(code, width, is_entry)
-        if len(lines) == 1 and len(f"    {lines[0]}{tail}") > width:
-            lines = self._element_lines(code, min(width, len(f"    {lines[0]}")), is_entry)
-        return lines
+        element = self._element(code, width, is_entry)
+        if len(element.lines) == 1:
+            length = len(f"    {element.lines[0]}")
+            if length + len(tail + element.comment) > width:
+                return self._element(code, min(width, length), is_entry)
+        return element
 
-    def _element_lines(self, code: str, width: int, is_entry: bool) -> list[str]:
+    def _element(self, code: str, width: int, is_entry: bool) -> Element:
         opening, closing = ("_ = {", "}") if is_entry else ("_(", ")")
-        text = self._format(f"{opening}\n{code},\n{closing}", width, self._keeping(width))
+        mode = self._keeping(width)
+        mode.magic_trailing_comma = True  # or it would not stand on lines of its own
+        text = self._format(f"{opening}\n{code},\n{closing}", width, mode)
         inside_string = _lines_inside_strings(text)
         lines = [
             line if number in inside_string else line.removeprefix("    ")
             for number, line in enumerate(text.split("\n"), 1)
         ]
-        return [*lines[1:-2], lines[-2].removesuffix(",")]
+        comment = _behind_last_comma(text)
+        return Element([*lines[1:-2], lines[-2].removesuffix(f",{comment}")], comment)
 
     def joined(self, lines: list[str], indent: str) -> str:
         """Lines as a text whose first line stands at an indent already."""
@@ -170,3 +188,10 @@ def _lines_inside_strings(code: str) -> set[int]:
     except tokenize.TokenError as error:  # of parentheses, from Python 3.12
         raise RecursionError from error
     return found
+
+
+def _behind_last_comma(code: str) -> str:
+    """What stands behind the last comma on its line."""
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    *_, last = (each for each in tokens if each.string == ",")
+    return code.split("\n")[last.end[0] - 1][last.end[1] :]

@@ -137,10 +137,30 @@ class TextRewrite:
             code = LINE_END.sub("\n", spliced(self.source, span, inside))
             tail = self._text(Span(span.end, line.end)).rstrip()
             try:
-                lines = self.formatter.element(code, indent, tail, is_entry)
+                element = self.formatter.element(code, indent, tail, is_entry)
             except TemplateError:  # a yield without its parentheses
                 return None
-            return Splice(span, self.formatter.joined(lines, indent))
+            text = self.formatter.joined(element.lines, indent)
+            if not element.comment:
+                return Splice(span, text)
+            return self._with_comment_behind(Splice(span, text), element.comment, tail)
+        return None
+
+    def _with_comment_behind(self, splice: Splice, comment: str, tail: str) -> Splice | None:
+        """The splice of an element with a comment, and what stood behind the element around that.
+
+        Or nothing if that cannot be without a look at the brackets around it.
+        """
+        start, end = splice.span
+        rest = tail.lstrip()
+        comma = end + len(tail) - len(rest) + 1
+        if not rest:
+            return Splice(splice.span, splice.text + comment)
+        if rest.startswith(",") and (rest[1:].lstrip() or "#").startswith("#"):
+            return Splice(Span(start, comma), f"{splice.text},{comment}")
+        if rest.startswith((")", "]", "}")):
+            indent = self.source.indent_of_line(start).removesuffix(self.source.indentation)
+            return Splice(splice.span, splice.text + comment + self.source.line_end + indent)
         return None
 
 
