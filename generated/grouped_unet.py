@@ -114,7 +114,7 @@ def split_groups(conv):
 
 
 def outputs_of(module, input):
-    """The outputs of a module that was split, one by one, or the only one that there is."""
+    """The outputs of a split module, one by one, or the only one that there is."""
     is_split = isinstance(module, SplitGroups)
     return module.outputs(input) if is_split else [module(input)]
 

@@ -108,7 +108,7 @@ def split_groups(conv):
 
 
 def split_and_apply(function, conv):
-    """Split a convolution and apply weight_norm to each part; apply all else to the whole."""
+    """Split a convolution for weight_norm; apply any other function to the whole."""
     if function not in (nn.utils.weight_norm, nn.utils.parametrizations.weight_norm):
         if is_grouped(conv):
             name = type(conv).__name__

@@ -149,7 +149,7 @@ def split_norm(norm, conv):
 
 
 def split_each_norm(norms, convs):
-    """Split the norms of an nn.ModuleList, each for the convolution at its place in another."""
+    """Split each norm of a list for the convolution at its place in another."""
     modules = [*norms, *convs]
     for number, (norm, conv) in enumerate(zip(norms, convs)):
         if modules.count(conv) == modules.count(norm) == 1:

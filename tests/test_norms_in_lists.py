@@ -678,7 +678,7 @@ class Net(nn.Module):
     assert (
         """
 def split_each_norm(norms, convs):
-    \"""Split the norms of an nn.ModuleList, each for the convolution at its place in another.\"""
+    \"""Split each norm of a list for the convolution at its place in another.\"""
     modules = [*norms, *convs]
     for number, (norm, conv) in enumerate(zip(norms, convs)):
         if modules.count(conv) == modules.count(norm) == 1:
