@@ -120,6 +120,11 @@ def test_the_names_of_torch_are_all_known() -> None:
         ("def f(m, c=Own): return isinstance(m, c) or c(8)", "it is asked for (line "),
         ("def f(m, c=Own): return type(m) is c or c(8)", "it is asked for (line "),
         ("def f(m, c=Own): return isinstance(m, (nn.Linear, c)) or c(8)", "it is asked for"),
+        ("def f(m, c=Own): return m.__class__ is Own or c(8)", "it is asked for (line "),
+        ("def f(m, c=Own): return Own == m.__class__ or c(8)", "it is asked for (line "),
+        ("def f(m, c=Own): return m.__class__ in (nn.Linear, c) or c(8)", "it is asked for"),
+        ("def f(m, c=Own): return issubclass(m.__class__, Own) or c(8)", "it is asked for"),
+        ("def f(m, c=Own): return issubclass(type(m), c) or c(8)", "it is asked for (line "),
     ],
 )
 def test_an_object_that_is_told_from_torchs_own(more: str, reason: str) -> None:
@@ -204,6 +209,9 @@ def test_a_class_that_is_called_nowhere(more: str) -> None:
         "def f(**kw): register(**kw)\nf(c=Own)",
         "net = Own(8)\nregister(Own)",
         "def f(c=Own):\n    register(c)\n    return c(8)",
+        "class A(nn.Module):\n    def __init__(self, c): super().__init__(c)\n"
+        "class B(A, Base): ...\nB(Own)",
+        "def f(m, c): super(Plain, m).__init__(c)\nf(m, Own)",
     ],
 )
 def test_a_class_that_is_passed_on_to_where_it_is_not_seen(more: str) -> None:
@@ -215,7 +223,7 @@ def test_a_class_that_is_passed_on_to_where_it_is_not_seen(more: str) -> None:
         "which is not seen where it is passed on (line "
     )
     line = int(record.detail.partition("(line ")[2].rstrip(")"))
-    words = ("register(", "partial(", "skip_init(", "make(", "super().")
+    words = ("register(", "partial(", "skip_init(", "make(", "super(")
     assert any(each in source.splitlines()[line - 1] for each in words)
     others = [each.status for each in result.records if each is not record]
     assert others == ["split"] * ("Own(8)" in more or "c(8)" in more)
@@ -243,6 +251,13 @@ CALLED = [
     "def f(c=Own):\n    print(c, type(c), repr(c), issubclass(c, nn.Module))\n    return c(8)",
     "class A(nn.Module):\n    def f(self, c=Own):\n        return super(A, self).f(), c(8)",
     "def f(c=Own):\n    a = c.get_downsample_stride(2), Own.RATE, c.RATE\n    return c(8, a)",
+    "class A:\n    kind = Own\n    def f(self): return Own.RATE, A.kind(8)",
+    "class A:\n    kind = Own\n    def f(self): return type(self).kind(8)",
+    "class A:\n    kind = Own\n    def f(self): return self.__class__.kind(8)",
+    "class A:\n    kind = Own\n    def f(self): return getattr(self, 'kind')(8)",
+    "class A:\n    def __init__(self): self.kind = Own\ndef f(a): return a.kind(8)",
+    "class A:\n    def pick(self): return Own\ndef f(a): return a.pick()(8)",
+    "def f(m, c=Own): return m.__class__ is A or m.__class__.__name__, c(8)\nclass A: ...",
     "class More(Own): ...\ndef f(build=More):\n    return build(8, build.get_downsample_stride(2))",
 ]
 
@@ -255,6 +270,39 @@ def test_a_class_that_is_called_as_a_variable(code: str) -> None:
     assert record.note.endswith(", a subclass of Conv3d")
     assert record.form.callee == "subclass"
     assert "if not isinstance(conv, nn.modules.conv._ConvNd)" in result.text
+
+
+@pytest.mark.parametrize("use", ["A.kind(8)", "type(self).kind(8)", "self.__class__.kind(8)"])
+def test_an_attribute_of_a_class_that_is_called_in_two_ways(use: str) -> None:
+    code = f"class A:\n    kind = Own\n    def f(self): return self.kind(8), {use}"
+    result = assert_wrapped(own(code))
+    assert result.text.endswith(f"return split_groups(self.kind(8)), split_groups({use})\n")
+    assert len(result.records) == 2
+
+
+BLOCK = """
+class Block(nn.Module):
+    def __init__(self, planes=8, conv=nn.Conv3d, depth=1):
+        super().__init__()
+        self.norm = nn.BatchNorm3d(planes)
+        self.convs = [conv(planes) for _ in range(int(depth))]
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "kw = dict(conv=Own)\nBlock(8, **kw)",
+        "Block(*[8, Own])",
+        "Block(**{'conv': Own})",
+        "class More(Block):\n    def __init__(self, **kw): super().__init__(**kw)\nMore(conv=Own)",
+    ],
+)
+def test_a_class_that_is_passed_by_a_star(code: str) -> None:
+    (record,) = assert_wrapped(OWN + BLOCK.lstrip() + code + "\n").records
+    assert record.name == "conv"
 
 
 @pytest.mark.parametrize(

@@ -126,29 +126,42 @@ def _is_told_apart(index: ClassIndex, own_class: Class) -> str:
                 continue
             return f"{node.attr} is used outside of it (line {node.lineno})"
     asked = (
-        call.lineno
-        for call in (*index.calls_of.get("isinstance", []), *index.calls_of.get("type", []))
-        if id(call) not in inside
-        and (names & _names_around(index, call) or _asks_for_held(index, own_class, call))
+        each.lineno
+        for each in _questions(index)
+        if id(each) not in inside
+        and (names & _names_around(index, each) or _asks_for_held(index, own_class, each))
     )
     line = next(asked, 0)
     return f"it is asked for (line {line})" if line else ""
 
 
-def _names_around(index: ClassIndex, call: ast.Call) -> set[str]:
-    """The names in a call, or in the comparison that it is part of."""
-    return {each.id for each in ast.walk(_around(index, call)) if isinstance(each, ast.Name)}
+def _questions(index: ClassIndex) -> Iterator[ast.Call | ast.Attribute]:
+    """What asks an object for its class."""
+    yield from index.calls_of.get("isinstance", [])
+    yield from index.calls_of.get("type", [])
+    for node in index.source.nodes:
+        if isinstance(node, ast.Attribute) and node.attr == "__class__":
+            yield node
 
 
-def _around(index: ClassIndex, call: ast.Call) -> ast.AST:
-    parent = index.source.parent(call)
-    return parent if isinstance(parent, ast.Compare) else call
+def _names_around(index: ClassIndex, question: ast.expr) -> set[str]:
+    """The names in a question, or in what it is compared with."""
+    return {each.id for each in ast.walk(_around(index, question)) if isinstance(each, ast.Name)}
 
 
-def _asks_for_held(index: ClassIndex, own_class: Class, call: ast.Call) -> bool:
+def _around(index: ClassIndex, question: ast.expr) -> ast.AST:
+    parent = index.source.parent(question)
+    is_compared = isinstance(parent, ast.Compare) or (
+        isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "issubclass"
+    )
+    return parent if is_compared else question
+
+
+def _asks_for_held(index: ClassIndex, own_class: Class, question: ast.Call | ast.Attribute) -> bool:
     """Whether the class of an object is compared with a variable that may hold a class."""
-    asked = {each for one in call.args[:1] for each in ast.walk(one)}
-    held = {each for each in ast.walk(_around(index, call)) if each not in asked}
+    objects = question.args[:1] if isinstance(question, ast.Call) else [question]
+    asked = {each for one in objects for each in ast.walk(one)}
+    held = {each for each in ast.walk(_around(index, question)) if each not in asked}
     return any(
         not held.isdisjoint(uses_of_class(index, each.node).expressions)
         for each in own_class.relatives()

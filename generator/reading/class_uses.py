@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
 from .callees import functions_run
-from .classes import ClassIndex
+from .classes import Access, ClassIndex
 from .flow import KEEPING_METHODS, TRANSPARENT, Flow, Search, calls_among
 from .names import meaning
 from .scopes import FUNCTIONS, Function
 
 # What may be given a class and does not build an object of it.
 _HARMLESS: Final = frozenset(
-    ("isinstance", "issubclass", "print", "repr", "setattr", "super", "type")
+    (
+        *("isinstance", "issubclass", "print", "repr", "setattr", "super", "type"),
+        *("bool", "float", "int", "len", "range", "round"),
+    )
 )
+# The modules of torch build no class that they are given: what may be one comes by a star.
+_TORCHS_OWN: Final = re.compile(r"torch\.nn\.(modules\.(\w+\.)?)?[A-Z]\w*")
 
 
 class ClassUses:
@@ -66,8 +72,10 @@ class _ClassSearch(Search):
         super()._store(target)
         scope = self.source.scope(target)
         if isinstance(target, ast.Name) and isinstance(scope.node, ast.ClassDef):
-            loads = (each.node for each in self.index.accesses(target.id))
-            self._reach(each for each in loads if isinstance(each.ctx, ast.Load))
+            self._reach(self._loads_of_attribute(target.id, target))
+
+    def _accesses(self, name: str) -> list[Access]:
+        return [*super()._accesses(name), *self.index.other_calls.get(name, [])]
 
     def _pass_to(
         self, functions: Iterable[Function], node: ast.expr, call: ast.Call, keyword: str | None
@@ -75,8 +83,21 @@ class _ClassSearch(Search):
         known = [*functions] or _held(self.index).get(call.func, [])
         super()._pass_to(known, node, call, keyword)
         is_kept = getattr(call.func, "attr", "") in KEEPING_METHODS
-        if not known and not is_kept and self._path(call.func) not in TRANSPARENT | _HARMLESS:
+        is_harmless = self._path(call.func) in TRANSPARENT | _HARMLESS
+        if not known and not is_kept and not is_harmless and not self._builds_torchs_own(call):
             self.escapes.append(call)
+
+    def _builds_torchs_own(self, call: ast.Call) -> bool:
+        """Whether a call is of a module of torch, or of the initialiser of one by super()."""
+        match call.func:
+            case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"):
+                owner = self.source.class_around(call)
+                relatives = self.index.classes[owner].relatives() if owner is not None else []
+                bases = [meaning(self.source, one) for each in relatives for one in each.node.bases]
+                return bool(bases) and all(
+                    each.kind == "class" or _TORCHS_OWN.fullmatch(each.path) for each in bases
+                )
+        return _TORCHS_OWN.fullmatch(self._path(call.func)) is not None
 
 
 @lru_cache(maxsize=1)

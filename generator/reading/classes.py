@@ -98,7 +98,8 @@ class ClassIndex:
         source: the source.
         mentions: its strings.
         classes: by their definitions.
-        by_attribute: the accesses to each attribute.
+        by_attribute: the accesses to each attribute, but for calls that are none of a module.
+        other_calls: those calls, such as ``Net.kind(8)``, by the name of the attribute.
         foreign_walks: what goes through the modules or attributes of any object.
         code_runners: calls of eval and exec.
         makes_classes: whether ``type`` makes classes, whose bodies are not seen.
@@ -109,6 +110,7 @@ class ClassIndex:
         self.mentions = Mentions(source)
         self.classes: dict[ast.ClassDef, Class] = {}
         self.by_attribute: dict[str, list[Access]] = {}
+        self.other_calls: dict[str, list[Access]] = {}
         self.foreign_walks: list[ast.AST] = []
         self.code_runners: list[ast.AST] = []
         self.makes_classes = False
@@ -208,8 +210,9 @@ class ClassIndex:
         owner = self.self_class(node.value)
         if owner is None and self._is_from_outside(node.value):
             return  # such as F.conv2d, or models.resnet18().conv1
-        if owner is not None or not self._is_no_call_of_a_module(node):
-            self.by_attribute.setdefault(node.attr, []).append(Access(node, owner))
+        is_other = owner is None and self._is_no_call_of_a_module(node)
+        accesses = self.other_calls if is_other else self.by_attribute
+        accesses.setdefault(node.attr, []).append(Access(node, owner))
         if node.attr in _MODULE_WALKS or (node.attr == "__dict__" and owner is not None):
             self._add_walk(node, owner)
         elif is_listing_taken_apart(self.source, node, by_model=owner is not None):

@@ -11,7 +11,7 @@ from typing import Final
 
 from .alternatives import may_be_among
 from .callees import functions_called, parameters_given
-from .classes import Class, ClassIndex
+from .classes import Access, Class, ClassIndex
 from .containers import is_container, names_a_child
 from .mentions import is_alike, may_be
 from .names import meaning
@@ -197,7 +197,7 @@ class Search:
         self.found.attributes.add((owner, name))
         relatives = self.index.classes[owner].relatives() if owner is not None else []
         names = {name} if owner is None else {name, mangled(owner, name)}
-        for access in (each for one in names for each in self.index.accesses(one)):
+        for access in (each for one in names for each in self._accesses(one)):
             user = self.index.classes[access.owner] if access.owner is not None else None
             if user is None or (owner is None and not is_of_torch) or user in relatives:
                 if isinstance(access.node.ctx, ast.Load):
@@ -207,6 +207,10 @@ class Search:
         for _, named, call in self.index.mentions.accesses:
             if may_be(named, name):
                 yield call
+
+    def _accesses(self, name: str) -> list[Access]:
+        """The accesses to the attribute of a name that may give the object."""
+        return self.index.accesses(name)
 
     def _children_of(self, each: Class) -> Iterator[ast.expr]:
         """What a class has of its own children or attributes, whichever they are."""
@@ -293,7 +297,7 @@ class Search:
 
     def _give_back(self, function: Function) -> None:
         """Reach what a function that returns the object is called by, or read as a property."""
-        accesses = [each.node for each in self.index.accesses(function.name)]
+        accesses = [each.node for each in self._accesses(function.name)]
         decorators = {
             getattr(each, "id", getattr(each, "attr", "")) for each in function.decorator_list
         }
