@@ -31,6 +31,9 @@ NESTED = {
     "a norm of a variable": "y = self.a(x)\nz = self.bn_a(y)\nreturn torch.cat((x, z), dim=1)",
     "a norm of a variable inside": "y = self.a(x)\nreturn torch.cat((x, self.bn_a(y)), dim=1)",
     "by the name of the whole": "y = self.a(x)\ny = torch.cat([x, y], 1)\nreturn y",
+    "read in a comprehension before": (
+        "y = x\nz = [y for _ in (x, x)]\ny = self.a(z[0])\nreturn torch.cat([x, y], 1)"
+    ),
     "under an if": "if x.shape[0]:\n    return torch.cat((x, self.a(x)), dim=1)\nreturn x",
 }
 KEPT = {
