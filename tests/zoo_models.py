@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gencode import Record, split_source
+from gencode import Record, list_source
 
 ROOT = Path(__file__).parents[1]
 ORIGINALS = ROOT / "tests" / "zoo"
@@ -30,7 +30,7 @@ def source(folder: Path, name: str) -> str:
 def records(name: str) -> list[Record]:
     """What gencode says of the convolutions of a model."""
     texts = [(ORIGINALS / path).read_text(encoding="utf-8") for path in files_of(name)]
-    return [record for text in texts for record in split_source(text).records]
+    return [record for text in texts for record in list_source(text).records]
 
 
 def load(folder: Path, name: str) -> ModuleType:

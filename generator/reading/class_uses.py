@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
 from .callees import functions_run
 from .classes import Access, ClassIndex
+from .convolutions import is_module_of_torch
 from .flow import KEEPING_METHODS, TRANSPARENT, Flow, Search, calls_among
 from .names import meaning
 from .scopes import FUNCTIONS, Function
@@ -21,8 +21,6 @@ _HARMLESS: Final = frozenset(
         *("bool", "float", "int", "len", "range", "round"),
     )
 )
-# The modules of torch build no class that they are given: what may be one comes by a star.
-_TORCHS_OWN: Final = re.compile(r"torch\.nn\.(modules\.(\w+\.)?)?[A-Z]\w*")
 
 
 class ClassUses:
@@ -88,16 +86,19 @@ class _ClassSearch(Search):
             self.escapes.append(call)
 
     def _builds_torchs_own(self, call: ast.Call) -> bool:
-        """Whether a call is of a module of torch, or of the initialiser of one by super()."""
+        """Whether a call is of a module of torch, or of the initialiser of one by super().
+
+        These build no class that they are given: what may be one comes by a star.
+        """
         match call.func:
             case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"):
                 owner = self.source.class_around(call)
                 relatives = self.index.classes[owner].relatives() if owner is not None else []
                 bases = [meaning(self.source, one) for each in relatives for one in each.node.bases]
                 return bool(bases) and all(
-                    each.kind == "class" or _TORCHS_OWN.fullmatch(each.path) for each in bases
+                    each.kind == "class" or is_module_of_torch(each.path) for each in bases
                 )
-        return _TORCHS_OWN.fullmatch(self._path(call.func)) is not None
+        return is_module_of_torch(self._path(call.func))
 
 
 @lru_cache(maxsize=1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable
 from typing import Final
 
 from ...reading.classes import ClassIndex
+from ...reading.convolutions import is_module_of_torch
 from ...reading.names import meaning
 from ...reading.scopes import FUNCTIONS, Function
 from .kinds import is_by_channel, is_over_channels, kind_of
@@ -23,7 +23,6 @@ ALL_CHECKS: Final = frozenset((IS_NORM, _IS_OF_TORCH, _FITS, _HAS_STATISTICS, IS
 norm, or of a class that is not torch's, for another number of channels (which torch lets pass for
 an InstanceNorm), without running statistics, or held more than once."""
 
-_MODULE: Final = re.compile(r"torch\.nn\.(modules\.(\w+\.)?)?[A-Z]\w*")
 _DEEPEST: Final = 4
 
 
@@ -64,7 +63,7 @@ def _of_call(index: ClassIndex, call: ast.Call, depth: int) -> Checks:
 
 def _is_other(path: str) -> bool:
     """Whether a class is one of torch that is no norm by channel."""
-    return is_over_channels(path) or (_MODULE.fullmatch(path) is not None and "Norm" not in path)
+    return is_over_channels(path) or (is_module_of_torch(path) and "Norm" not in path)
 
 
 def _is_other_class(index: ClassIndex, node: ast.AST | None) -> bool:
