@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Style = Literal["auto", "explicit", "loop", "module"]
-STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "module")
+Style = Literal["auto", "explicit", "loop", "built", "module"]
+STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "built", "module")
 
-WrittenStyle = Literal["explicit", "loop", "module"]
+WrittenStyle = Literal["explicit", "loop", "built", "module"]
 Status = Literal["split", "kept", "unsplit", "skipped"]
 
 Context = Literal[

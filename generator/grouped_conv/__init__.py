@@ -16,8 +16,17 @@ After, in explicit style::
     x = F.relu(torch.cat((conv1_0, conv1_1), dim=1))
 """
 
+import ast
+
+from .built import helper as built_helper
 from .gate import may_apply
-from .helper import emitted, helper_source
+from .helper import emitted as emitted_by_module_style
+from .helper import helper_source
 from .plan import make_plan
 
 __all__ = ["emitted", "helper_source", "make_plan", "may_apply"]
+
+
+def emitted(tree: ast.Module) -> list[ast.stmt]:
+    """The statements of a source that are the helper of a style."""
+    return [*emitted_by_module_style(tree), *built_helper.emitted(tree)]

@@ -13,9 +13,8 @@ from ..reading.places import insert_after
 from ..reading.scopes import assigned_value
 from ..reading.source import Source
 from ..rewriting.edits import Codes, Edit, Removal, RepeatEdit, TextEdit
-from .collecting import Collected
+from .emit_outputs import make_output_edits
 from .helper import TEMPLATE, Helper
-from .joining import Feed
 from .module_calls import PaddedCall
 from .modules import ModulePlan, is_by_filter, is_partial, just_built
 from .norms.emit import make_norm_edits
@@ -83,13 +82,11 @@ def make_module_edits(
                 call, call, rendered("wrapped", replace(plain, by_filter=is_by_filter(each)))
             )
     yield from make_norm_edits(source, plan.norms, helper, templates)
-    taken: dict[ast.AST, set[str]] = {}
-    for feed in plan.calls.feeds:
-        function = outermost_function(source, feed.value)
-        names = taken.setdefault(function, names_in(function))
-        yield from _feed_edits(source, helper, feed, names, templates)
-    for collected in plan.calls.collected:
-        yield from _collected_edits(source, helper, collected, templates)
+
+    def outputs(function: str, code: str) -> str:
+        return templates.render(TEMPLATE, "outputs", replace(plain, function=function, code=code))
+
+    yield from make_output_edits(source, plan.calls, outputs)
     copied = set()
     for padded in plan.calls.padded:
         yield from _padded_edits(source, helper, padded, templates)
@@ -109,63 +106,6 @@ def make_module_edits(
         yield edit(source, helper, assignment, templates)
     for repeat in plan.uses.repeats.values():
         yield _repeat_edit(source, helper, repeat, templates)
-
-
-def _feed_edits(
-    source: Source, helper: Helper, feed: Feed, taken: set[str], templates: Templates
-) -> Iterator[Edit]:
-    """The edits of a call whose results go into a concatenation one by one.
-
-    Args:
-        source: the source.
-        helper: the helper.
-        feed: the call.
-        taken: the names that a variable must not have; that of a new one is added.
-        templates: what is emitted.
-    """
-    assert isinstance(feed.value, ast.Call)
-    function = source.code(feed.value.func)
-    star = "*" if feed.target is None else ""
-
-    def emit(code: str) -> str:
-        rest = code.removeprefix(function).lstrip().removeprefix("(")
-        context = SiteContext(helper, rest.removesuffix(")"), function=function)
-        return star + templates.render(TEMPLATE, "outputs", context)
-
-    yield TextEdit(feed.value, feed.value, emit)
-    if feed.target is not None:
-        name = fresh("outputs", taken)
-        taken.add(name)
-        yield TextEdit(feed.target, feed.target, lambda code: name)
-        yield TextEdit(feed.element, feed.element, lambda code: f"*{name}")
-
-
-def _collected_edits(
-    source: Source, helper: Helper, collected: Collected, templates: Templates
-) -> Iterator[Edit]:
-    """The edits of a call whose results a loop is to collect one by one."""
-    call, place = collected.call, collected.place
-
-    def outputs(code: str) -> str:
-        context = SiteContext(helper, code, function=source.code(call.func))
-        return templates.render(TEMPLATE, "outputs", context)
-
-    if isinstance(place, ast.ListComp):
-        variable = fresh("output", names_in(outermost_function(source, place)))
-        found: list[str] = []
-
-        def element(code: str) -> str:
-            found.append(outputs(code))
-            return variable
-
-        yield TextEdit(call, call.args[0], element)
-        yield TextEdit(
-            place, place, lambda code: f"{code[:-1].rstrip()} for {variable} in {found[-1]}]"
-        )
-    else:
-        assert isinstance(place.func, ast.Attribute)
-        listed = source.code(place.func.value)
-        yield TextEdit(place, call.args[0], lambda code: f"{listed}.extend({outputs(code)})")
 
 
 def _padded_edits(

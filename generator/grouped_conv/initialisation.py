@@ -7,7 +7,7 @@ fan_out is that of the whole divided by the groups. (torch 2.13, ``_calculate_fa
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from ..outcome import Warning
@@ -94,9 +94,16 @@ def _is_by_fan_out(call: ast.Call) -> bool:
     return not all(isinstance(each, ast.Constant) and each.value == "fan_in" for each in modes)
 
 
-def warn_of_initialisation(source: Source) -> Iterator[Warning]:
-    """Where the convolutions of a model are initialised by what a branch has less of."""
+def warn_of_initialisation(
+    source: Source, is_done: Callable[[ast.AST], bool] | None = None
+) -> Iterator[Warning]:
+    """Where the convolutions of a model are initialised by what a branch has less of.
+
+    ``is_done`` tells what is done with before they are split.
+    """
     for node in source.nodes:
+        if is_done is not None and is_done(node):
+            continue
         if isinstance(node, ast.Call):
             what = _differing(source, node)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):

@@ -97,6 +97,12 @@ class ModuleStyle:
         check_free(self.directives, ((each, "at what would change with it") for each in changed))
         return uses
 
+    def reached(self, call: ast.Call) -> Reached:
+        """Where the convolution may get to that a call builds."""
+        if call not in self._reached:
+            self._reached[call] = self.flow.reached(call)
+        return self._reached[call]
+
     def plan(self, deferred: Iterable[tuple[Deferred, Uses]], norm: bool) -> ModulePlan:
         """Plan some sites with what each uses; ``norm`` says whether norms are split as well."""
         sites = []
@@ -149,7 +155,7 @@ class ModuleStyle:
             found.add("parts")
         return frozenset(found)
 
-    def _conv(self, deferred: Deferred) -> ConvClass | None:
+    def conv(self, deferred: Deferred) -> ConvClass | None:
         """The class of torch that a site builds an instance of, where it names one."""
         if is_partial(deferred):
             return conv_class(meaning(self.index.source, deferred.site.call.args[0]).path)
@@ -157,7 +163,7 @@ class ModuleStyle:
 
     def _classes(self, deferred: Deferred) -> set[str]:
         """What is to be seen to for the classes that a site may build an instance of."""
-        conv = self._conv(deferred)
+        conv = self.conv(deferred)
         found = set()
         match deferred.site.indirect:
             case Indirect(kind="subclass", subclass=Subclass(base=base, has_forward=has_forward)):
@@ -169,7 +175,7 @@ class ModuleStyle:
 
     def _may_be_given_a_size(self, deferred: Deferred) -> bool:
         """Whether a transposed convolution may be called with the size of its output."""
-        conv, source = self._conv(deferred), self.index.source
+        conv, source = self.conv(deferred), self.index.source
         if not (conv.transposed if conv is not None else "ConvTranspose" in source.text):
             return False
         reached = self._reached[deferred.site.call].expressions

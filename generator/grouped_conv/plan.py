@@ -15,6 +15,10 @@ from ..reading.source import Source
 from ..reading.values import Values
 from ..rewriting.edits import Edit
 from ..rewriting.guard import guarded
+from .built import helper as built_helper
+from .built.emit import make_built_edits
+from .built.plan import BuiltPlan, plan_built
+from .built.there import is_split_there
 from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emit_calls import make_call_edits
@@ -26,7 +30,7 @@ from .initialisation import warn_of_initialisation
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
 from .modules import ModulePlan, ModuleStyle
-from .records import left, split_by_helper, written_out
+from .records import left, split_by_helper, split_when_built, written_out
 from .refusal import Refusal
 from .weights import Uses
 from .writing import Writing
@@ -48,8 +52,10 @@ class Plan:
         definitions: the assignments to replace.
         uses: the calls to replace.
         modules: what is split where it is built; None for nothing.
+        built: what is split once it is built; None for nothing.
         attributes: what is split by writing its definitions and uses.
-        helper: what the new source needs of the helper; None for nothing.
+        helper: what the new source needs of the helper of the module style; None for nothing.
+        lines: what it needs of that of the built style; None for nothing.
         missing: the modules that the source must import, with ``as`` where under another name.
         directives: the comments that leave something alone.
     """
@@ -59,27 +65,31 @@ class Plan:
     definitions: tuple[Definition, ...]
     uses: tuple[Use, ...]
     modules: ModulePlan | None
+    built: BuiltPlan | None
     attributes: tuple[SplitAttribute, ...]
     helper: Helper | None
+    lines: built_helper.Helper | None
     missing: tuple[str, ...]
     directives: Directives
 
     @property
     def changes(self) -> bool:
         """Whether there is anything to rewrite."""
-        return bool(self.definitions or self.modules)
+        return bool(self.definitions or self.modules or self.built)
 
     @property
     def imports_helper(self) -> bool:
-        """Whether the new source imports the helper of the module style."""
-        return self.helper is not None and bool(self.helper.path)
+        """Whether the new source imports a helper."""
+        return any(each is not None and bool(each.path) for each in (self.helper, self.lines))
 
     def edits(self, source: Source, templates: Templates) -> Iterator[Edit]:
         """The edits that carry the plan out."""
-        users = _users(self.modules, self.attributes)
+        users = _users(self.modules, self.built, self.attributes)
         yield from insert_imports(source, self.missing, users, templates)
         if self.helper is not None:
             yield from insert_helper(source, self.helper, users, templates)
+        if self.lines is not None:
+            yield from built_helper.insert_helper(source, self.lines, users, templates)
         yield from guarded(source, self.directives, self._changes(source, templates))
 
     def _changes(self, source: Source, templates: Templates) -> Iterator[Edit]:
@@ -90,6 +100,8 @@ class Plan:
                 yield from insert_loading(source, self.attributes, load, templates)
             if self.modules is not None:
                 yield from make_module_edits(source, self.modules, self.helper, templates)
+        if self.built is not None and self.lines is not None:
+            yield from make_built_edits(source, self.built, self.lines, templates)
         yield from make_definition_edits(source, self.definitions, templates)
         yield from make_call_edits(source, self.uses, templates)
 
@@ -118,10 +130,13 @@ class _Planning:
         self.records: list[Record] = []
         self.warnings: list[Warning] = [*directives.warnings]
         self.deferred: list[tuple[Deferred, Uses]] = []
+        self.stays: list[ast.Call] = []  # what could be split by a line for others
         self.by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
 
     def add(self, site: Site) -> None:
         """Take a site in."""
+        if is_split_there(self.style, site):
+            return
         style = style_of(site, self.options)
         found = self._unless_skipped(site, classify(self.values, site, style))
         is_skipped = isinstance(found, Verdict) and found.status == "skipped"
@@ -129,10 +144,11 @@ class _Planning:
             self.warnings.append(Warning(*self.index.source.place(site.call), _TRANSPOSED))
         if isinstance(found, Verdict):
             self.records.append(left(self.index, site, found))
+            self.stays += [site.call] if is_skipped else []
         elif isinstance(found, Deferred):
             self._defer(found)
         elif found is not None:
-            if style == "module":
+            if style in ("module", "built"):
                 self._defer_all([found], reason="")
             else:
                 self.by_attribute[found.owner, found.attribute].append(found)
@@ -169,24 +185,33 @@ class _Planning:
             self.records += [
                 written_out(self.index, each, attribute) for each in attribute.candidates
             ]
-        if modules is not None:
+        split = [each.site.call for one in attributes for each in one.candidates]
+        split += [each.site.call for each in modules.sites] if modules is not None else []
+        built = self._built(modules)
+        if built is not None:
+            self.records += [split_when_built(self.index, each, built) for each in built.sites]
+            modules = None
+        elif modules is not None:
             self.records += [split_by_helper(self.index, each, modules) for each in modules.sites]
-        if attributes or modules:
-            self.warnings += warn_of_initialisation(self.index.source)
-            split = [each.site.call for one in attributes for each in one.candidates]
-            split += [each.site.call for each in modules.sites] if modules is not None else []
+        if split:
+            is_done = built.is_done_before if built is not None and not attributes else None
+            self.warnings += warn_of_initialisation(self.index.source, is_done)
             self.warnings += warn_of_functions(self.index, self.directives, split)
         helper = self._helper(attributes, modules)
+        lines = self._lines(built)
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
         missing += helper.missing if helper else ()
+        missing += lines.missing if lines else ()
         return Plan(
             tuple(sorted(self.records, key=_place)),
             tuple(sorted(self.warnings, key=_place)),
             tuple(definitions),
             tuple(uses),
             modules,
+            built,
             tuple(attributes),
             helper,
+            lines,
             tuple(dict.fromkeys(missing)),
             self.directives,
         )
@@ -197,6 +222,7 @@ class _Planning:
             self.deferred.append((deferred, self.style.uses(deferred)))
         except Refusal as refusal:
             self.records.append(left(self.index, deferred.site, Verdict("unsplit", str(refusal))))
+            self.stays.append(deferred.site.call)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         for each in candidates:
@@ -206,6 +232,19 @@ class _Planning:
         if not self.deferred:
             return None
         return self.style.plan(self.deferred, self.options.norm)
+
+    def _built(self, modules: ModulePlan | None) -> BuiltPlan | None:
+        """How what is split where it is built can be split by a line instead, if all of it can."""
+        asked = {style_of(each.site, self.options) for each, _ in self.deferred}
+        if modules is None or "module" in asked:
+            return None
+        return plan_built(self.style, self.directives, modules, self.deferred, self.stays)
+
+    def _lines(self, built: BuiltPlan | None) -> built_helper.Helper | None:
+        if built is None:
+            return None
+        source, path = self.index.source, self.options.helper_module
+        return built_helper.make_helper(source, built.functions, built.kinds, built.users(), path)
 
     def _helper(
         self, attributes: list[SplitAttribute], modules: ModulePlan | None
@@ -221,7 +260,7 @@ class _Planning:
             features.add("batches")
         if not features - {"named", "batches"}:
             return None
-        users = _users(modules, attributes)
+        users = _users(modules, None, attributes)
         return make_helper(self.index.source, frozenset(features), users, path)
 
     def _check_apart(self, uses: list[Use], modules: ModulePlan | None) -> None:
@@ -233,9 +272,12 @@ class _Planning:
                 raise Refusal("it is called where another one is built", use.attribute)
 
 
-def _users(modules: ModulePlan | None, attributes: Iterable[SplitAttribute]) -> list[ast.expr]:
+def _users(
+    modules: ModulePlan | None, built: BuiltPlan | None, attributes: Iterable[SplitAttribute]
+) -> list[ast.expr]:
     """The expressions that need the helper to be defined before them."""
     users: list[ast.expr] = [each.site.call for each in modules.sites] if modules else []
+    users += built.users() if built else []
     return users + [each.candidates[0].site.call for each in attributes]
 
 

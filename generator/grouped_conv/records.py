@@ -6,6 +6,7 @@ from ..outcome import Record
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass
 from ..reading.naming import mangled
+from .built.plan import BuiltPlan
 from .classify import Candidate, Deferred, Verdict, self_target, single_target
 from .find import Site
 from .form import form_of
@@ -44,6 +45,25 @@ def split_by_helper(index: ClassIndex, deferred: Deferred, modules: ModulePlan) 
         form_of(index.source, site),
         style="module",
         note="; ".join(notes),
+    )
+
+
+def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> Record:
+    """The record of a convolution that is split once it is built."""
+    site = deferred.site
+    norms = plan.moved.get(site.call, ())
+    norm = f", with {' and '.join(norms)} in each" if norms else ""
+    notes = [*_asked(site), *([deferred.reason] if deferred.reason else [])]
+    line, column = index.source.place(site.call)
+    return Record(
+        line,
+        column,
+        _name(index, site),
+        "split",
+        f"{_size(site.conv, deferred.numbers)}{norm} (built)",
+        form_of(index.source, site),
+        style="built",
+        note="; ".join([*notes, *plan.notes.get(site.call, ())]),
     )
 
 

@@ -18,7 +18,7 @@ def is_set_before(index: ClassIndex, targets: Collection[ast.Attribute], node: a
     source = index.source
     wanted = {id(source.statement(each)) for each in targets}
     function = _function_around(source, node)
-    if any(_sets(each, wanted) for each in _earlier(source, node, function)):
+    if any(sets(each, wanted) for each in _earlier(source, node, function)):
         return True
     owner = source.class_around(function)
     if owner is None or not any(map(_calls_super_init, _earlier(source, node, function))):
@@ -27,7 +27,7 @@ def is_set_before(index: ClassIndex, targets: Collection[ast.Attribute], node: a
     inits = [
         each for base in bases for each in base.node.body if getattr(each, "name", "") == "__init__"
     ]
-    return any(_sets(statement, wanted) for each in inits for statement in _body(each))
+    return any(sets(statement, wanted) for each in inits for statement in _body(each))
 
 
 def are_exclusive(source: Source, one: ast.AST, other: ast.AST) -> bool:
@@ -57,15 +57,15 @@ def _earlier(source: Source, node: ast.AST, function: ast.AST) -> Iterator[ast.s
         inner = outer
 
 
-def _sets(statement: ast.stmt, wanted: set[int]) -> bool:
+def sets(statement: ast.stmt, wanted: set[int]) -> bool:
     """Whether a statement is, or surely runs, one of those that are wanted."""
     if id(statement) in wanted:
         return True
     match statement:
         case ast.If(body=body, orelse=orelse):
-            return all(any(_sets(each, wanted) for each in block) for block in (body, orelse))
+            return all(any(sets(each, wanted) for each in block) for block in (body, orelse))
         case ast.With(body=body) | ast.Try(body=body):
-            return any(_sets(each, wanted) for each in body)
+            return any(sets(each, wanted) for each in body)
     return False
 
 

@@ -36,6 +36,7 @@ class NormPlan:
         moved: for each construction of a convolution, the norms after it, as a person calls them.
         notes: for each, why a norm after it is to stay.
         checks: what is to be checked of the norms when they are built.
+        around: for each construction, the nn.Sequential among these that it may get into.
     """
 
     pairs: tuple[Pair, ...] = ()
@@ -44,6 +45,7 @@ class NormPlan:
     moved: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
     notes: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
     checks: Checks = frozenset()
+    around: Mapping[ast.Call, tuple[Sequence, ...]] = field(default_factory=dict)
 
     @property
     def uses(self) -> Uses:
@@ -91,6 +93,7 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     checks: Checks = frozenset()
     moved: dict[ast.Call, tuple[str, ...]] = {}
     notes: dict[ast.Call, tuple[str, ...]] = {}
+    around: dict[ast.Call, tuple[Sequence, ...]] = {}
     sites = list(sites)
     in_sequences = {
         site.call: [
@@ -114,6 +117,9 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
                 pairs[pair] = None
                 checks |= pair.checks(index)
                 names.append(f"{pair.owner.name}.{pair.norm}")
+        around[site.call] = tuple(
+            each for each in in_sequences[site.call] if each.place not in kept
+        )
         for sequence in in_sequences[site.call]:
             if sequence.place in kept:
                 reasons.append(kept[sequence.place])
@@ -134,7 +140,7 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
         moved[site.call] = tuple(dict.fromkeys(names))
         notes[site.call] = tuple(dict.fromkeys(reasons))
     return NormPlan(
-        tuple(pairs), tuple(sequences.values()), tuple(list_pairs), moved, notes, checks
+        tuple(pairs), tuple(sequences.values()), tuple(list_pairs), moved, notes, checks, around
     )
 
 
@@ -206,10 +212,10 @@ def _is_conv(source: Source, value: ast.expr | None, site: Site, reached: Reache
         return not callee.path.endswith(("Sequential", "ModuleList", "ModuleDict"))
     if not isinstance(callee.node, FUNCTIONS):
         return True
-    return _passes_groups(source, callee.node, value, site)
+    return passes_groups(source, callee.node, value, site)
 
 
-def _passes_groups(source: Source, function: Function, call: ast.Call, site: Site) -> bool:
+def passes_groups(source: Source, function: Function, call: ast.Call, site: Site) -> bool:
     """Whether a call of a function that builds the convolution may have it be grouped."""
     groups = site.arguments.by_name.get("groups")
     if not isinstance(groups, ast.Name) or function not in source.ancestors(site.call):

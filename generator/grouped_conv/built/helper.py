@@ -1,0 +1,184 @@
+"""The helper of the built style: its names, and how a source comes to have it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+from ...reading.naming import fresh, names_in
+from ...reading.places import line_above_comments, place_after_imports, place_for_definition
+from ...reading.source import Source
+from ...reading.spelling import spell_in_module
+from ...rewriting.edits import Insertion
+
+if TYPE_CHECKING:
+    from ...rewriting.templating import Templates
+
+TEMPLATE: Final = "built.py.jinja"
+ALL_BLOCKS: Final = frozenset(("norm", "layers", "pairs", "outputs", "transposed", "subclass"))
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the classes and functions of the helper are called in a source."""
+
+    branches: str = "Branches"
+    module: str = "SplitGroups"
+    unjoined: str = "UnjoinedGroups"
+    joined: str = "JoinedGroups"
+    transposed: str = "SplitTransposed"
+    parts: str = "plain_parts"
+    kind: str = "class_of_torch"
+    grouped: str = "is_grouped"
+    split: str = "split_conv"
+    split_norm: str = "split_conv_norm"
+    fits: str = "is_norm_of"
+    layers: str = "split_layers"
+    pairs: str = "split_pairs"
+    outputs: str = "outputs_of"
+
+
+_FUNCTIONS: Final = ("split", "split_norm", "layers", "pairs", "outputs")
+_BLOCK_OF: Final = {
+    **dict.fromkeys(("unjoined", "joined", "split_norm", "fits"), "norm"),
+    **{each: each for each in ("layers", "pairs", "outputs", "transposed")},
+    "kind": "subclass",
+}
+_KNOWN: Final = re.compile(rf"({'|'.join(str(each.default) for each in fields(Names))})(_\d+)?")
+SPLITTING: Final = tuple(
+    str(getattr(Names, each)) for each in ("split", "split_norm", "layers", "pairs")
+)
+"""The functions that split, each by its usual name."""
+_SPLITTING: Final = re.compile(rf"({'|'.join(SPLITTING)})(_\d+)?")
+
+
+@dataclass(frozen=True)
+class Helper:
+    """The helper as the templates are given it.
+
+    Attributes:
+        names: of its classes and functions.
+        blocks: which of them are needed besides those that always are.
+        torch: how the source calls torch.
+        nn: how it calls torch.nn.
+        path: the module to import it from; empty where it stands in the source.
+        imports: what to import from there, with ``as`` where it has another name here.
+        missing: the modules that the source must import for it, with ``as`` likewise.
+        is_there: whether the source has it already.
+    """
+
+    names: Names = Names()
+    blocks: frozenset[str] = ALL_BLOCKS
+    torch: str = "torch"
+    nn: str = "nn"
+    path: str = ""
+    imports: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    is_there: bool = False
+
+
+def emitted(tree: ast.Module) -> list[ast.stmt]:
+    """The classes and functions of the helper in a source that has it."""
+    named = [each for each in tree.body if _KNOWN.fullmatch(getattr(each, "name", ""))]
+    return named if any(_is_ours(each) for each in named) else []
+
+
+def _is_ours(definition: ast.stmt) -> bool:
+    """Whether a function is the helper's, and none that has its name by chance."""
+    names = {each.id for each in ast.walk(definition) if isinstance(each, ast.Name)}
+    is_splitting = _SPLITTING.fullmatch(getattr(definition, "name", "")) is not None
+    return is_splitting and any(_KNOWN.fullmatch(each) for each in names)
+
+
+def is_splitting(source: Source, function: ast.expr) -> bool:
+    """Whether what is called is one of the helper's functions that split."""
+    if not isinstance(function, ast.Name) or not _SPLITTING.fullmatch(function.id):
+        return False
+    found = source.scope(function).lookup(function.id)
+    return found is not None and all(
+        each.kind == "import" or (isinstance(each.node, ast.FunctionDef) and _is_ours(each.node))
+        for each in found[1]
+    )
+
+
+def make_helper(
+    source: Source,
+    functions: Iterable[str],
+    kinds: Iterable[str],
+    users: Iterable[ast.expr],
+    path: str,
+) -> Helper:
+    """Name the helper so that nothing else in the source has its names.
+
+    Args:
+        source: the source.
+        functions: the fields of ``Names`` that it calls.
+        kinds: the blocks that it needs for what its convolutions are.
+        users: the expressions that need the helper to be there.
+        path: the module to import it from; empty to have it in the source.
+    """
+    needed = frozenset(functions)
+    if path:
+        return _imported(source, needed, path)
+    blocks = frozenset(_BLOCK_OF[each] for each in needed if each in _BLOCK_OF) | set(kinds)
+    blocks |= {"norm"} if blocks & {"layers", "pairs"} else set()
+    if _is_there(source, blocks):
+        return Helper(blocks=blocks, is_there=True)
+    taken = names_in(source.tree)
+    names = {each.name: fresh(str(each.default), taken) for each in fields(Names)}
+    before = place_for_definition(source, users).lineno
+    torch = spell_in_module(source, "torch", before)
+    missing: tuple[str, ...] = ()
+    if torch is None:
+        torch = fresh("torch", source.scope(source.tree).bindings)
+        missing = ("torch" if torch == "torch" else f"torch as {torch}",)
+    nn = spell_in_module(source, "torch.nn", before) or f"{torch}.nn"
+    return Helper(Names(**names), blocks, torch, nn, missing=missing)
+
+
+def _imported(source: Source, needed: frozenset[str], path: str) -> Helper:
+    """The helper of another module, of which the source imports what it has not imported yet."""
+    bindings = source.scope(source.tree).bindings
+    taken = names_in(source.tree)
+    names, imports = {}, []
+    for key in _FUNCTIONS:
+        name = names[key] = str(getattr(Names(), key))
+        found = bindings.get(name, [])
+        is_imported = bool(found) and all(each.path.endswith(f".{name}") for each in found)
+        if key in needed and not is_imported:
+            names[key] = fresh(name, taken)
+            imports.append(name if names[key] == name else f"{name} as {names[key]}")
+    return Helper(Names(**names), path=path, imports=tuple(imports), is_there=not imports)
+
+
+def _is_there(source: Source, blocks: frozenset[str]) -> bool:
+    """Whether the source holds what is needed of the helper already."""
+    there = {getattr(each, "name", "") for each in emitted(source.tree)}
+    return all(
+        str(each.default) in there
+        for each in fields(Names)
+        if _BLOCK_OF.get(each.name) in {None, *blocks}
+    )
+
+
+def helper_source(templates: Templates) -> str:
+    """The module that holds all of the helper, for sources that import it; not formatted."""
+    return templates.render(TEMPLATE, "module", Helper())
+
+
+def insert_helper(
+    source: Source, helper: Helper, users: Iterable[ast.expr], templates: Templates
+) -> Iterator[Insertion]:
+    """What puts the helper, or its import, into the source."""
+    if helper.is_there:
+        return
+    if helper.path:
+        code = templates.render(TEMPLATE, "imported", helper)
+        yield Insertion(place_after_imports(source), code)
+        return
+    code = templates.render(TEMPLATE, "definitions", helper)
+    place = line_above_comments(source, place_for_definition(source, users))
+    yield Insertion(place, code, blank_lines=2, blank_lines_above=2)

@@ -1,0 +1,234 @@
+"""Tell what a constructor may do with an attribute before that is split, and leave nothing behind.
+
+What is set, read, initialised or run before the split happens to the whole, as the author meant it.
+What keeps the whole, or may do so, must come after: an alias, a copy, an optimizer, unknown code.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from ...reading.callees import parameters_given
+from ...reading.classes import Class, ClassIndex
+from ...reading.convolutions import SETTINGS
+from ...reading.names import meaning
+from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function
+
+_ASKING: Final = frozenset(("isinstance", "hasattr", "type", "id", "len", "print", "repr", "str"))
+_SEEING_ALL: Final = frozenset(("locals", "vars", "eval", "exec"))
+_WALKS: Final = frozenset(
+    (
+        *("modules", "children", "parameters", "buffers", "_modules", "_parameters", "__dict__"),
+        *("named_modules", "named_children", "named_parameters", "named_buffers"),
+    )
+)
+_IN_PLACE: Final = frozenset(
+    (
+        *("train", "eval", "requires_grad_", "zero_grad", "to", "type", "float", "double", "half"),
+        *("cpu", "cuda", "register_buffer", "register_parameter", "add_module"),
+    )
+)
+"""The methods of nn.Module that keep nothing of its parts but what they are given."""
+_KEPT_BY_SPLIT: Final = SETTINGS | {
+    *("weight", "bias", "data", "requires_grad", "eps", "momentum"),
+    *("running_mean", "running_var"),
+}
+"""What may be set of a convolution or a norm so that the split one has it too."""
+_VALUES: Final = SETTINGS | {
+    *("shape", "dtype", "device", "ndim", "size", "numel", "dim", "requires_grad", "is_cuda"),
+    *("eps", "momentum", "num_features", "affine", "track_running_stats", "training"),
+}
+"""The attributes of a module or a tensor that keep nothing of it."""
+_TESTS: Final = (
+    *(ast.Expr, ast.Compare, ast.UnaryOp, ast.BinOp, ast.If, ast.While, ast.Assert, ast.IfExp),
+    *(ast.FormattedValue, ast.comprehension),
+)
+"""Where an expression may stand that is then gone."""
+
+
+class Keeping:
+    """Looks for what keeps some attributes of the objects of a class.
+
+    Attributes:
+        methods: those of the class, or its relatives, that the statements looked at call.
+
+    Args:
+        index: the source.
+        owner: the class.
+        names: the attributes.
+    """
+
+    def __init__(self, index: ClassIndex, owner: ast.ClassDef, names: Collection[str]) -> None:
+        self.index = index
+        self.source = index.source
+        self.names = names
+        self.relatives: list[Class] = index.classes[owner].relatives()
+        self.methods: dict[Function, bool] = {}
+
+    def keeps(self, statement: ast.stmt) -> bool:
+        """Whether a statement of a method keeps them, or may do so."""
+        return any(self._keeps(node) for node in _at_once(statement))
+
+    def _keeps(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Name(ctx=ast.Load()) if self.index.self_class(node) is not None:
+                return self._keeps_self(node, self.source.parent(node))
+            case ast.Call(func=ast.Name(id=name)):
+                return name in _SEEING_ALL
+            case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))):
+                return self._keeps_in_method(node)
+        return False
+
+    def _keeps_self(self, node: ast.Name, parent: ast.AST) -> bool:
+        match parent:
+            case ast.Attribute(attr=name) if name in self.names:
+                return self._keeps_own(parent)
+            case ast.Attribute(attr=name) if name in _WALKS:
+                return self._keeps_walk(parent)
+            case ast.Attribute(attr="apply"):
+                return self._keeps_applied(self.source.parent(parent))
+            case ast.Attribute():
+                return self._keeps_in_method(parent)
+            case ast.Call(func=ast.Name(id="getattr" | "setattr"), args=[_, name, *_]):
+                return not isinstance(name, ast.Constant) or name.value in self.names
+            case ast.Call(func=ast.Name(id=name)):
+                return name not in _ASKING and name != "super"
+        return True
+
+    def _keeps_own(self, attribute: ast.Attribute) -> bool:
+        """Whether one of the attributes is used so that what it holds is kept; to run it is not."""
+        parent = self.source.parent(attribute)
+        is_called = isinstance(parent, ast.Call) and parent.func is attribute
+        is_set = not isinstance(attribute.ctx, ast.Load)
+        return not is_called and not is_set and self._keeps_value(attribute)
+
+    def _keeps_value(self, node: ast.expr) -> bool:
+        """Whether an expression for a module, or for a part of one, is used so that it is kept."""
+        parent = self.source.parent(node)
+        match parent:
+            case ast.Attribute():
+                return self._keeps_part(parent)
+            case ast.Subscript(value=value) if value is node:
+                return isinstance(parent.ctx, ast.Load) and self._keeps_value(parent)
+            case ast.Call(func=function) if function is node:
+                return isinstance(node, ast.Attribute) and self._keeps_value(parent)
+            case ast.Call(func=ast.Name(id=name)) if name in _ASKING:
+                return False
+            case ast.Call():
+                return self._keeps_argument(node, parent)
+            case ast.For(iter=iterated) if iterated is node:
+                return self._keeps_named(_targets(parent.target), parent.body)
+            case ast.BoolOp():
+                return not isinstance(self.source.parent(parent), _TESTS)
+            case ast.IfExp(test=test):
+                return test is not node
+        return not isinstance(parent, _TESTS)
+
+    def _keeps_part(self, attribute: ast.Attribute) -> bool:
+        """The same for an attribute of a module, which may be set."""
+        name = attribute.attr
+        if "hook" in name or name.startswith("__"):
+            return True
+        if not isinstance(attribute.ctx, ast.Load):
+            return name not in _KEPT_BY_SPLIT
+        return name not in _VALUES and self._keeps_value(attribute)
+
+    def _keeps_argument(self, node: ast.expr, call: ast.Call) -> bool:
+        """Whether a function that is given a module or a weight keeps it."""
+        callee = meaning(self.source, call.func)
+        if callee.path.startswith("torch.nn.init."):
+            return False
+        if not isinstance(callee.node, FUNCTIONS):
+            return True
+        return self._keeps_parameter(callee.node, node, call)
+
+    def _keeps_parameter(self, function: Function, node: ast.expr, call: ast.Call) -> bool:
+        names = set(parameters_given(self.source, function, node, call, None))
+        return self._keeps_named(names, function.body)
+
+    def _keeps_named(self, names: Collection[str], body: Iterable[ast.AST]) -> bool:
+        """Whether some statements keep what variables hold that may be any module or weight."""
+        loads = (
+            each
+            for statement in body
+            for each in ast.walk(statement)
+            if isinstance(each, ast.Name) and each.id in names
+        )
+        return any(self._keeps_value(each) for each in loads)
+
+    def _keeps_applied(self, call: ast.AST) -> bool:
+        """Whether ``self.apply(function)`` hands the modules to something that keeps them."""
+        match call:
+            case ast.Call(args=[ast.Lambda(args=arguments, body=body)]):
+                return self._keeps_named([each.arg for each in arguments.args], [body])
+            case ast.Call(args=[function]):
+                known = meaning(self.source, function).node
+                candidates = [known] if isinstance(known, FUNCTIONS) else []
+                if isinstance(function, ast.Attribute):
+                    candidates += self._methods(function.attr)
+                return any(self._keeps_last(each) for each in candidates)
+        return True
+
+    def _keeps_last(self, function: Function) -> bool:
+        """Whether a function keeps its last parameter, which is a module."""
+        return self._keeps_named([each.arg for each in function.args.args[-1:]], function.body)
+
+    def _keeps_walk(self, attribute: ast.Attribute) -> bool:
+        """Whether more is done with all modules or weights than to go through them."""
+        call = self.source.parent(attribute)
+        around = self.source.parent(call)
+        if isinstance(around, ast.Call) and getattr(around.func, "id", "") in ("list", "enumerate"):
+            around = self.source.parent(around)
+        if isinstance(around, ast.For):
+            return self._keeps_named(_targets(around.target), around.body)
+        if isinstance(around, ast.comprehension):
+            comprehension = self.source.parent(around)
+            assert isinstance(comprehension, COMPREHENSIONS)
+            return self._keeps_named(_targets(around.target), [comprehension])
+        return True
+
+    def _keeps_in_method(self, attribute: ast.Attribute) -> bool:
+        """Whether a method of the object that is called keeps them; other attributes do not."""
+        call = self.source.parent(attribute)
+        is_called = isinstance(call, ast.Call) and call.func is attribute
+        methods = list(self._methods(attribute.attr))
+        if methods:
+            return not is_called or any(map(self._keeps_in_function, methods))
+        if not is_called or attribute.attr in _IN_PLACE:
+            return False
+        return not any(
+            isinstance(each.node.ctx, ast.Store)
+            for each in self.index.accesses(attribute.attr)
+            if each.owner is not None and self.index.classes[each.owner] in self.relatives
+        )
+
+    def _methods(self, name: str) -> Iterator[Function]:
+        for each in self.relatives:
+            for binding in each.scope.bindings.get(name, []):
+                if isinstance(binding.node, FUNCTIONS):
+                    yield binding.node
+
+    def _keeps_in_function(self, function: Function) -> bool:
+        if function not in self.methods:
+            self.methods[function] = False  # as far as it calls itself
+            self.methods[function] = any(map(self.keeps, function.body))
+        return self.methods[function]
+
+
+def _targets(target: ast.expr) -> list[str]:
+    """The variables of a loop over modules, but for one that holds their names or numbers."""
+    if isinstance(target, ast.Tuple):
+        target = target.elts[-1]
+    return [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
+
+
+def _at_once(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The nodes of a statement that are evaluated with it, and not when a function is called."""
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, (*FUNCTIONS, ast.Lambda)):
+            pending += ast.iter_child_nodes(node)

@@ -1,0 +1,125 @@
+"""Find the place in a method after which an attribute is to be split."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from ...reading.classes import ClassIndex
+from ...reading.scopes import FUNCTIONS, Function
+from ...reading.source import Source
+from ..norms.order import sets
+from .keeping import Keeping
+
+_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where attributes are split.
+
+    Attributes:
+        after: the statement that the split follows.
+        before: the nodes that are done with when it comes.
+    """
+
+    after: ast.stmt
+    before: frozenset[ast.AST]
+
+
+def find_place(
+    index: ClassIndex, owner: ast.ClassDef, stores: Sequence[Sequence[ast.Attribute]]
+) -> Place | None:
+    """The last place in a method where nothing else has the values of attributes yet.
+
+    Args:
+        index: the source.
+        owner: the class.
+        stores: for each attribute, all places where it is given its value.
+
+    Returns:
+        None where they are not given it in one method, whatever happens, and kept nowhere else.
+    """
+    source = index.source
+    targets = list(chain.from_iterable(stores))
+    function = _common_function(index, owner, targets)
+    block = _common_block(source, targets) if function is not None else None
+    if function is None or block is None or _returns_after(source, function, targets):
+        return None
+    for each in stores:
+        wanted = {id(source.statement(target)) for target in each}
+        if not any(sets(statement, wanted) for statement in block):
+            return None
+    holding = [at for at, each in enumerate(block) if _holds(source, each, targets)]
+    keeping = Keeping(index, owner, {each.attr for each in targets})
+    if any(map(keeping.keeps, block[holding[0] : holding[-1] + 1])):
+        return None
+    last = holding[-1]
+    while last + 1 < len(block) and not keeping.keeps(block[last + 1]):
+        last += 1
+    return Place(block[last], frozenset(_before(index, function, block[last], keeping)))
+
+
+def _common_function(
+    index: ClassIndex, owner: ast.ClassDef, targets: Collection[ast.Attribute]
+) -> Function | None:
+    """The method of a class that all targets are in, which runs straight to its end."""
+    source = index.source
+    scopes = {source.scope(each) for each in targets}
+    function = next(iter(scopes)).node
+    if len(scopes) != 1 or not isinstance(function, ast.FunctionDef):
+        return None
+    if any(index.self_class(each.value) is not owner for each in targets):
+        return None
+    yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(function))
+    return None if yields else function
+
+
+def _common_block(source: Source, targets: Sequence[ast.Attribute]) -> list[ast.stmt] | None:
+    """The innermost statements in a row that all targets are in, unless a loop repeats them."""
+    for statement in _around(source, targets[0]):
+        block = source.block(statement)
+        inside = {each for one in block for each in ast.walk(one)}
+        if all(each in inside for each in targets):
+            loops = any(isinstance(each, _LOOPS) for each in source.ancestors(statement))
+            return None if loops else block
+        if isinstance(source.parent(statement), FUNCTIONS):
+            break
+    return None
+
+
+def _around(source: Source, node: ast.AST) -> Iterator[ast.stmt]:
+    return (each for each in source.ancestors(node) if isinstance(each, ast.stmt))
+
+
+def _returns_after(source: Source, function: Function, targets: Sequence[ast.Attribute]) -> bool:
+    first, scope = min(targets, key=source.span), source.scope(targets[0])
+    returns = (each for each in ast.walk(function) if isinstance(each, ast.Return))
+    return any(source.scope(each) is scope and source.is_before(first, each) for each in returns)
+
+
+def _holds(source: Source, statement: ast.stmt, targets: Collection[ast.Attribute]) -> bool:
+    return any(each in targets for each in ast.walk(statement))
+
+
+def _before(
+    index: ClassIndex, function: Function, last: ast.stmt, keeping: Keeping
+) -> Iterator[ast.AST]:
+    """What is done with after a statement of a function, with the methods it has called by then."""
+    source = index.source
+    end = source.span(last).end
+    found = {
+        each
+        for each in ast.walk(function)
+        if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= end
+    }
+    yield from found
+    methods = {each: set(ast.walk(each)) for each in keeping.methods}
+    known = found.union(*methods.values())
+    for method, nodes in methods.items():
+        calls = index.accesses(method.name) + index.other_calls.get(method.name, [])
+        if all(each.node in known for each in calls):
+            yield from nodes

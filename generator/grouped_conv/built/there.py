@@ -1,0 +1,54 @@
+"""Tell what a source splits already by a line that gencode has written."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ...reading.classes import ClassIndex
+from ...reading.flow import Reached
+from ..find import Site
+from ..modules import ModuleStyle
+from .ends import Elsewhere, End, InAttribute, InSequence, find_ends
+from .helper import SPLITTING, is_splitting
+
+
+def is_split_there(style: ModuleStyle, site: Site) -> bool:
+    """Whether a convolution is split, wherever it ends up, by calls of the helper."""
+    index = style.index
+    if not any(each in index.source.text for each in SPLITTING):
+        return False
+    calls = list(_splitting(index))
+    if any(site.call in each.args for each in calls):
+        return True
+    if not calls:
+        return False
+    reached = style.reached(site.call)
+    ends = find_ends(style.flow, site, reached).found
+    return bool(ends) and all(_is_split(index, each, calls, reached) for each in ends)
+
+
+def _splitting(index: ClassIndex) -> Iterator[ast.Call]:
+    for each in index.source.nodes:
+        if isinstance(each, ast.Call) and is_splitting(index.source, each.func):
+            yield each
+
+
+def _is_split(index: ClassIndex, end: End, calls: list[ast.Call], reached: Reached) -> bool:
+    source = index.source
+    arguments = [each for call in calls for each in call.args]
+    attributes = {
+        (index.self_class(each.value), each.attr)
+        for each in arguments
+        if isinstance(each, ast.Attribute)
+    }
+    match end:
+        case InAttribute(owner, target):
+            return (owner, target.attr) in attributes
+        case InSequence(around):
+            codes, scope = end.codes(source), source.scope(around)
+            return around in arguments or any(
+                source.code(each) in codes for each in arguments if source.scope(each) is scope
+            )
+        case Elsewhere():  # in a list
+            return bool(reached.attributes) and reached.attributes <= attributes
