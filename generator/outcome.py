@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Style = Literal["auto", "explicit", "loop", "built", "module"]
-STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "built", "module")
+Style = Literal["auto", "explicit", "loop", "built"]
+STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "built")
 
-WrittenStyle = Literal["explicit", "loop", "built", "module"]
+WrittenStyle = Literal["explicit", "loop", "built"]
 Status = Literal["split", "kept", "unsplit", "skipped"]
 
 Context = Literal[

@@ -60,7 +60,7 @@ def helper_source(options: Options = _DEFAULTS) -> str:
     from .rewriting.formatting import Formatter
     from .rewriting.templating import Templates
 
-    code = grouped_conv.helper_source(Templates(options.templates), options.checkpoint)
+    code = grouped_conv.helper_source(Templates(options.templates))
     lines = Formatter(options.black, indentation="    ", line_end="\n").statements(code, "")
     return "\n".join([*lines, ""])
 

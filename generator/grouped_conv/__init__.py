@@ -19,9 +19,9 @@ After, in explicit style::
 import ast
 
 from .built import helper as built_helper
+from .built.helper import helper_source
 from .gate import may_apply
-from .helper import emitted as emitted_by_module_style
-from .helper import helper_source
+from .helper import emitted as emitted_before
 from .plan import make_plan
 
 __all__ = ["emitted", "helper_source", "make_plan", "may_apply"]
@@ -29,4 +29,4 @@ __all__ = ["emitted", "helper_source", "make_plan", "may_apply"]
 
 def emitted(tree: ast.Module) -> list[ast.stmt]:
     """The statements of a source that are the helper of a style."""
-    return [*emitted_by_module_style(tree), *built_helper.emitted(tree)]
+    return [*emitted_before(tree), *built_helper.emitted(tree)]

@@ -9,9 +9,9 @@ from typing import TypeAlias
 from ..reading.naming import fresh, names_in, outermost_function
 from ..reading.source import Source
 from ..rewriting.edits import Edit, TextEdit
+from .call_plan import CallPlan
 from .collecting import Collected
 from .joining import Feed
-from .module_calls import CallPlan
 
 Outputs: TypeAlias = Callable[[str, str], str]
 """What makes, of the code of a module and that of its input, that of a list of its outputs."""

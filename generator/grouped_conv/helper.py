@@ -8,60 +8,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from ..reading.names import is_unknown_star
 from ..reading.naming import fresh, names_in
 from ..reading.places import (
     line_above_comments,
     line_of,
-    place_after_imports,
     place_for_definition,
     place_for_import,
 )
-from ..reading.scopes import FUNCTIONS, Binding
+from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
-from ..reading.spelling import spell_in_module
 from ..rewriting.edits import Insertion
-from .norms.checks import ALL_CHECKS
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
-TEMPLATE: Final = "module.py.jinja"
-_FUNCTIONS: Final = (
-    *("split", "by_filter", "build", "apply", "split_apply", "parts", "whole", "assign"),
-    *("load", "split_norm", "norms", "each_norm", "join", "outputs", "pad", "pads", "copy_pad"),
-)
-_ALL_FEATURES: Final = frozenset(
-    (
-        *("module", "norm", "transposed", "held", "flat", "3d", "weight_g", "named", "batches"),
-        *("couple", "conv_outputs", "norm_outputs", "common_pad", *ALL_CHECKS, *_FUNCTIONS),
-    )
-)
-_SIGNS: Final = tuple(
-    (frozenset(needed.split()), name, frozenset(signs.split("|")))
-    for needed, name, signs in (
-        ("held", "split", "isinstance"),
-        ("couple", "split_apply", "warn"),
-        ("subclass", "cut", "__mro__"),
-        ("flat module", "grouped", "in_channels"),
-        ("3d module", "grouped", "kernel_size|Whether a convolution is grouped."),
-        ("load module", "module", "def _load_from_state_dict"),
-        ("load named", "load", "name"),
-        ("load batches", "load", "num_batches_tracked"),
-        ("load weight_g", "load", "weight_g"),
-        ("norm_kind", "split_norm", "_NormBase"),
-        ("norm_class", "split_norm", "startswith"),
-        ("norm_channels", "split_norm", "num_features"),
-        ("norm_statistics", "split_norm", "running_mean"),
-        ("norm_shared norms", "norms", "count"),
-        ("conv_outputs", "module", "def outputs"),
-        ("norm_outputs", "norm", "def outputs"),
-        ("pads", "module", "pads"),
-        ("common_pad", "module", "pad"),
-        ("pad copy_pad", "module", "paddings"),
-    )
-)
-"""With which features a definition of the helper is not as it may be without: what it then has."""
+TEMPLATE: Final = "checkpoint.py.jinja"
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|split_and_apply|build_split)(_\d+)?")
 
 
@@ -97,35 +58,17 @@ _KNOWN: Final = re.compile(rf"({'|'.join(str(each.default) for each in fields(Na
 
 
 @dataclass(frozen=True)
-class Modules:
-    """How a source calls the modules that the helper makes use of."""
-
-    torch: str = "torch"
-    nn: str = "nn"
-    copy: str = "copy"
-    warnings: str = "warnings"
-
-
-@dataclass(frozen=True)
 class Helper:
     """The helper as the templates are given it.
 
     Attributes:
         names: of its classes and functions.
-        modules: what it calls torch and others.
         features: what of it is needed.
-        path: the module to import it from; empty where it is emitted in the source.
-        imports: what to import from there, with ``as`` where it has another name here.
-        missing: the modules that the source must import for it, with ``as`` likewise.
         is_there: whether the source has it already.
     """
 
     names: Names
     features: frozenset[str]
-    modules: Modules = Modules()
-    path: str = ""
-    imports: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
     is_there: bool = False
 
 
@@ -201,102 +144,17 @@ def _is_ours(function: ast.AST) -> bool:
     return any(_KNOWN.fullmatch(each) or each == "error_msgs" for each in names)
 
 
-def make_helper(
-    source: Source, features: frozenset[str], users: Iterable[ast.expr], path: str
-) -> Helper:
-    """Name the helper, and what it needs, so that nothing else in the source has these names."""
-    if path:
-        return _imported(source, features, path)
-    if _is_there(source, features):
+def make_helper(source: Source, features: frozenset[str], users: Iterable[ast.expr]) -> Helper:
+    """Name what loads the weights of an original; nothing else in the source has that name."""
+    load = Names().load
+    found = source.scope(source.tree).bindings.get(load, [])
+    if found and all(_is_ours(each.node) for each in found):
         return Helper(Names(), features, is_there=True)
-    taken = names_in(source.tree)
-    names = {}
-    for each in fields(Names):
-        names[each.name] = fresh(str(each.default), taken)
-        taken.add(names[each.name])
-    before = place_for_definition(source, users).lineno
-    missing: list[str] = []
-
-    scope = source.scope(source.tree)
-    # After ``from utils import *`` copy may be anything.
-    may_hide = any(is_unknown_star(each.path) for each in scope.star_imports)
-    hidden = {"copy", "warnings"} if may_hide else set()
-
-    def spelled(path: str) -> str:
-        found = spell_in_module(source, path, before) if path not in hidden else None
-        if found is None:
-            found = fresh(path, {*scope.bindings, *hidden})
-            missing.append(path if found == path else f"{path} as {found}")
-        return found
-
-    modules = Modules()
-    if "module" in features:
-        torch = spelled("torch")
-        modules = Modules(
-            torch,
-            spell_in_module(source, "torch.nn", before) or f"{torch}.nn",
-            spelled("copy"),
-            spelled("warnings") if features & {"held", "couple"} else "",
-        )
-    return Helper(Names(**names), features, modules, missing=tuple(missing))
-
-
-def _imported(source: Source, features: frozenset[str], path: str) -> Helper:
-    """The helper, of which the source imports what it has not imported yet."""
-    bindings = source.scope(source.tree).bindings
-    taken = names_in(source.tree)
-    names, imports = {}, []
-    for key in _FUNCTIONS:
-        name = names[key] = getattr(Names(), key)
-        if key in features and not _is_imported(bindings.get(name, []), name):
-            names[key] = fresh(name, taken)
-            imports.append(name if names[key] == name else f"{name} as {names[key]}")
-    imported = tuple(imports)
-    return Helper(Names(**names), features, path=path, imports=imported, is_there=not imports)
-
-
-def _is_imported(bindings: list[Binding], name: str) -> bool:
-    return bool(bindings) and all(each.path.endswith(f".{name}") for each in bindings)
-
-
-def _is_there(source: Source, features: frozenset[str]) -> bool:
-    """Whether the source holds what is needed of the helper already."""
-    bindings = source.scope(source.tree).bindings
-    needed = [each for each in fields(Names) if each.name in features]
-    found = [each for one in needed for each in bindings.get(str(one.default), [])]
-    if len(found) != len(needed) or any(each.kind not in ("function", "class") for each in found):
-        return False
-    if not all(_is_ours(each.node) for each in found if each.kind == "function"):
-        return False
-    words = {
-        name: {word for each in bindings.get(name, []) for word in _words_of(each.node)}
-        for name in map(str, vars(Names()).values())
-    }
-    return all(
-        words[getattr(Names(), key)] & signs for each, key, signs in _SIGNS if each <= features
-    )
-
-
-def _words_of(definition: ast.AST) -> Iterator[str]:
-    """The names, and the strings, in a definition."""
-    for each in ast.walk(definition):
-        match each:
-            case ast.Name(id=word) | ast.arg(arg=word) | ast.Attribute(attr=word):
-                yield word
-            case ast.Constant(value=str(word)):
-                yield word
-            case ast.FunctionDef(name=name):
-                yield f"def {name}"
-
-
-def helper_source(templates: Templates, checkpoint: bool) -> str:
-    """The module that holds all of the helper, for sources that import it; not formatted."""
-    features = _ALL_FEATURES if checkpoint else _ALL_FEATURES - {"load"}
-    return templates.render(TEMPLATE, "module", Helper(Names(), features))
+    return Helper(Names(load=fresh(load, names_in(source.tree))), features)
 
 
 def insert_imports(
-    source: Source, missing: Iterable[str], users: Iterable[ast.expr], templates: Templates
+    source: Source, missing: Iterable[str], users: Iterable[ast.AST], templates: Templates
 ) -> Iterator[Insertion]:
     """What puts the imports of some modules into the source, before all that needs them."""
     users = list(users)
@@ -315,15 +173,11 @@ def insert_imports(
 
 
 def insert_helper(
-    source: Source, helper: Helper, users: Iterable[ast.expr], templates: Templates
+    source: Source, helper: Helper, users: Iterable[ast.AST], templates: Templates
 ) -> Iterator[Insertion]:
     """What puts the helper, or its import, into the source."""
     if helper.is_there:
         return
-    if helper.path:
-        code = templates.render(TEMPLATE, "imported", helper)
-        yield Insertion(place_after_imports(source), code)
-        return
-    code = templates.render(TEMPLATE, "definitions", helper)
+    code = templates.render(TEMPLATE, "definition", helper)
     place = line_above_comments(source, place_for_definition(source, users))
     yield Insertion(place, code, blank_lines=2, blank_lines_above=2)

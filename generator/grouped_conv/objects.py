@@ -18,7 +18,7 @@ from ..reading.flow import Reached
 from ..reading.names import meaning
 from .indirect import holds_class
 from .questions import are_treated_alike, may_be_conv, may_look_at_module, reparametrising
-from .refusal import Refusal, line_of
+from .refusal import line_of
 from .weight_norm import WEIGHT_NORMS, is_weight_norm, possible_norms
 from .weights import Application, Uses, Weights
 
@@ -37,30 +37,20 @@ _NEEDING: Final = re.compile(
 )
 
 
-def find_uses(index: ClassIndex, reached: Reached, built: set[ast.expr]) -> Uses:
-    """What is done with an object that is to be split, from where it may get to.
-
-    Args:
-        index: the source.
-        reached: where that is.
-        built: the expression that builds it, where what is done there can be done as it is split.
-
-    Raises:
-        Refusal: something that cannot be carried over to the branches.
-    """
-    search = _Search(index, built)
+def find_uses(index: ClassIndex, reached: Reached) -> Uses:
+    """What is done with an object that is to be split, from where it may get to."""
+    search = _Search(index)
     for each in sorted(reached.expressions, key=index.source.span):
         search.look_at(each)
-    search.weights.check_aliases()
-    return search.weights.uses
+    return search.uses
 
 
 class _Search:
-    def __init__(self, index: ClassIndex, built: set[ast.expr]) -> None:
+    def __init__(self, index: ClassIndex) -> None:
         self.index = index
-        self.built = built
         self.source = index.source
         self.weights = Weights(index.source)
+        self.uses = self.weights.uses
 
     def look_at(self, node: ast.expr) -> None:
         """Note what is done with one expression that may be the object."""
@@ -70,7 +60,7 @@ class _Search:
         if isinstance(parent, ast.Attribute):
             self._attribute(node, parent)
         elif isinstance(parent, ast.Match):
-            raise Refusal(f"its class is asked for ({line_of(parent)})")
+            self._refuse(node, "its class is asked for", parent)
         elif isinstance(parent, ast.Call) and node in parent.args:
             self._argument(node, parent)
         elif isinstance(parent, ast.keyword):
@@ -95,74 +85,70 @@ class _Search:
     def _attribute(self, node: ast.expr, attribute: ast.Attribute) -> None:
         name = attribute.attr
         if name in _WEIGHTS:
-            self.weights.look_at(node, attribute)
+            self.weights.look_at(attribute)
         elif name in SETTINGS and _is_set(attribute):
-            raise Refusal(f"its {name} is set ({line_of(attribute)})")
+            self._refuse(node, f"its {name} is set", attribute)
         elif name in _INSIDES or (name == "forward" and _is_set(attribute)):
-            raise Refusal(f"its {name} is used ({line_of(attribute)})")
+            self._refuse(node, f"its {name} is used", attribute)
         elif name == "reset_parameters":
-            self.weights.repeat(node, attribute)
+            self.weights.note_write(attribute)
         elif name in _HOOKS and may_look_at_module(self.source, attribute):
-            raise Refusal(f"a hook of it may look at it ({line_of(attribute)})")
+            self._refuse(node, "a hook of it may look at it", attribute)
         elif name == "parameters" and not are_treated_alike(self.source, attribute):
-            raise Refusal(f"its parameters are told apart ({line_of(attribute)})")
+            self._refuse(node, "code distinguishes individual parameters", attribute)
 
     def _argument(self, node: ast.expr, call: ast.Call) -> None:
         function = call.func
         path = meaning(self.source, function).path
         name = function.id if isinstance(function, ast.Name) else ""
-        where = line_of(call)
         if name == "isinstance" and len(call.args) == 2 and node is call.args[0]:
             if may_be_conv(self.index, call.args[1]):
-                raise Refusal(f"its class is asked for ({where})")
+                self._refuse(node, "its class is asked for", call)
         elif name in ("type", "vars") and len(call.args) == 1:
-            raise Refusal(f"its class is asked for ({where})")
+            self._refuse(node, "its class is asked for", call)
         elif name in ("getattr", "setattr", "hasattr", "delattr") and len(call.args) > 1:
             self._named(node, call, str(getattr(call.args[1], "value", "")))
         elif _NEEDING.fullmatch(path or self.source.code(function)):
-            raise Refusal(f"{self.source.code(function)} needs a convolution ({where})")
+            self._refuse(node, f"{self.source.code(function)} needs a convolution", call)
         elif REPARAMETRISING.fullmatch(path):
             self._reparametrisation(node, call, path)
         elif not path and not self._possible_norm(node, call):
             given = reparametrising(self.index, function)
             if given is not None:
-                raise Refusal(f"it may be given another parametrization ({line_of(given)})")
+                self._bar(node, "it may be given another parametrization", given)
 
     def _named(self, node: ast.expr, call: ast.Call, name: str) -> None:
         """Look at ``getattr(conv, name)`` and the like; ``name`` is empty where it is computed."""
         sets = getattr(call.func, "id", "") in ("setattr", "delattr")
         if node is call.args[0] and (name in _WEIGHTS or (sets and name in ("", *SETTINGS))):
-            raise Refusal(f"its {name or 'weight'} may be reached by name ({line_of(call)})")
+            self._refuse(node, f"its {name or 'weight'} may be reached by name", call)
 
     def _reparametrisation(self, node: ast.expr, call: ast.Call, path: str) -> None:
         name = path.rpartition(".")[2]
         if path not in WEIGHT_NORMS:
-            raise Refusal(f"{name} takes its weight as a whole ({line_of(call)})")
-        if not is_weight_norm(self.source, call) or node is not call.args[0]:
-            raise Refusal(f"{name} with another dim than 0 couples its groups ({line_of(call)})")
-        self._apply(call, Application(call, frozenset((path,))))
+            self._bar(node, f"{name} takes its weight as a whole", call)
+        elif not is_weight_norm(self.source, call) or node is not call.args[0]:
+            self._bar(node, f"{name} with another dim than 0 couples its groups", call)
+        else:
+            self.uses.applications[call] = Application(call, frozenset((path,)))
 
     def _possible_norm(self, node: ast.expr, call: ast.Call) -> bool:
-        """Note a call of a variable that is weight_norm, or may turn out not to be.
-
-        Then the convolution must be at hand as a whole, just built.
-        """
+        """Note a call of a variable that is weight_norm, or may turn out not to be."""
         norms = possible_norms(self.index, call)
-        if norms is None:
+        if norms is None or node is not call.args[0]:
             return False
         paths = frozenset(norms.paths.values())
         may_couple = norms.is_open or not paths <= WEIGHT_NORMS
-        if node is not call.args[0] or (may_couple and not self._is_just_built(call)):
-            return False
-        self._apply(call, Application(call, paths, may_couple))
+        self.uses.applications[call] = Application(call, paths, may_couple)
         return True
 
-    def _is_just_built(self, call: ast.Call) -> bool:
-        return self.built == {*call.args} and not call.keywords
+    def _bar(self, node: ast.expr, what: str, place: ast.AST) -> None:
+        """Note what no split one can take, be it done to the whole."""
+        self.uses.bars[node] = f"{what} ({line_of(place)})"
 
-    def _apply(self, call: ast.Call, application: Application) -> None:
-        self.weights.keep_whole(call, call.args[0])
-        self.weights.uses.applications[call] = application
+    def _refuse(self, node: ast.expr, what: str, place: ast.AST) -> None:
+        """Note what only the whole can take."""
+        self.uses.obstacles[node] = f"{what} ({line_of(place)})"
 
 
 def _is_base(path: str) -> bool:

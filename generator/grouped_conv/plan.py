@@ -16,23 +16,22 @@ from ..reading.values import Values
 from ..rewriting.edits import Edit
 from ..rewriting.guard import guarded
 from .built import helper as built_helper
+from .built.decide import Deciding
 from .built.emit import make_built_edits
-from .built.plan import BuiltPlan, plan_built
+from .built.plan import BuiltPlan
 from .built.there import is_split_there
 from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
-from .emit_module import make_module_edits
 from .find import Site, find_sites
 from .helper import Helper, insert_helper, insert_imports, make_helper
 from .initialisation import warn_of_initialisation
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
-from .modules import ModulePlan, ModuleStyle
-from .records import left, split_by_helper, split_when_built, written_out
+from .records import left, split_when_built, written_out
 from .refusal import Refusal
-from .weights import Uses
+from .tracing import Tracing
 from .writing import Writing
 from .written_out import WritingOut, style_of
 
@@ -51,11 +50,10 @@ class Plan:
         warnings: what the user should know besides, in the order of the source.
         definitions: the assignments to replace.
         uses: the calls to replace.
-        modules: what is split where it is built; None for nothing.
-        built: what is split once it is built; None for nothing.
         attributes: what is split by writing its definitions and uses.
-        helper: what the new source needs of the helper of the module style; None for nothing.
-        lines: what it needs of that of the built style; None for nothing.
+        built: what is split once it is built.
+        loading: what loads the weights of an original into attributes; None for nothing.
+        helper: what the source needs to split what has been built; None for nothing.
         missing: the modules that the source must import, with ``as`` where under another name.
         directives: the comments that leave something alone.
     """
@@ -64,44 +62,41 @@ class Plan:
     warnings: tuple[Warning, ...]
     definitions: tuple[Definition, ...]
     uses: tuple[Use, ...]
-    modules: ModulePlan | None
-    built: BuiltPlan | None
     attributes: tuple[SplitAttribute, ...]
-    helper: Helper | None
-    lines: built_helper.Helper | None
+    built: BuiltPlan
+    loading: Helper | None
+    helper: built_helper.Helper | None
     missing: tuple[str, ...]
     directives: Directives
 
     @property
     def changes(self) -> bool:
         """Whether there is anything to rewrite."""
-        return bool(self.definitions or self.modules or self.built)
+        return bool(self.definitions or self.built.changes)
 
     @property
     def imports_helper(self) -> bool:
         """Whether the new source imports a helper."""
-        return any(each is not None and bool(each.path) for each in (self.helper, self.lines))
+        return self.helper is not None and bool(self.helper.path)
 
     def edits(self, source: Source, templates: Templates) -> Iterator[Edit]:
         """The edits that carry the plan out."""
-        users = _users(self.modules, self.built, self.attributes)
-        yield from insert_imports(source, self.missing, users, templates)
+        users = [each.candidates[0].site.call for each in self.attributes]
+        everything = [*users, *self.built.users()]
+        yield from insert_imports(source, self.missing, everything, templates)
+        if self.loading is not None:
+            yield from insert_helper(source, self.loading, everything, templates)
         if self.helper is not None:
-            yield from insert_helper(source, self.helper, users, templates)
-        if self.lines is not None:
-            yield from built_helper.insert_helper(source, self.lines, users, templates)
+            yield from built_helper.insert_helper(source, self.helper, everything, templates)
         yield from guarded(source, self.directives, self._changes(source, templates))
 
     def _changes(self, source: Source, templates: Templates) -> Iterator[Edit]:
         """Those that change statements, or put others beside them."""
+        if self.loading is not None:
+            load = self.loading.names.load
+            yield from insert_loading(source, self.attributes, load, templates)
         if self.helper is not None:
-            if "load" in self.helper.features:
-                load = self.helper.names.load
-                yield from insert_loading(source, self.attributes, load, templates)
-            if self.modules is not None:
-                yield from make_module_edits(source, self.modules, self.helper, templates)
-        if self.built is not None and self.lines is not None:
-            yield from make_built_edits(source, self.built, self.lines, templates)
+            yield from make_built_edits(source, self.built, self.helper, templates)
         yield from make_definition_edits(source, self.definitions, templates)
         yield from make_call_edits(source, self.uses, templates)
 
@@ -124,18 +119,19 @@ class _Planning:
         self.directives = directives
         self.options = options
         self.values = Values(index)
-        self.style = ModuleStyle(index, directives)
-        pairs = self.style.pairs
+        self.tracing = Tracing(index, directives)
+        pairs = self.tracing.pairs
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
         self.warnings: list[Warning] = [*directives.warnings]
-        self.deferred: list[tuple[Deferred, Uses]] = []
-        self.stays: list[ast.Call] = []  # what could be split by a line for others
+        self.deciding = Deciding(self.tracing, options.norm)
+        self.deferred: list[Deferred] = []
+        self.stays: list[Site] = []  # a line for others could split them as well
         self.by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
 
     def add(self, site: Site) -> None:
         """Take a site in."""
-        if is_split_there(self.style, site):
+        if is_split_there(self.tracing, site):
             return
         style = style_of(site, self.options)
         found = self._unless_skipped(site, classify(self.values, site, style))
@@ -144,11 +140,11 @@ class _Planning:
             self.warnings.append(Warning(*self.index.source.place(site.call), _TRANSPOSED))
         if isinstance(found, Verdict):
             self.records.append(left(self.index, site, found))
-            self.stays += [site.call] if is_skipped else []
+            self.stays += [site] if is_skipped else []
         elif isinstance(found, Deferred):
-            self._defer(found)
+            self.deferred.append(found)
         elif found is not None:
-            if style in ("module", "built"):
+            if style == "built":
                 self._defer_all([found], reason="")
             else:
                 self.by_attribute[found.owner, found.attribute].append(found)
@@ -171,114 +167,72 @@ class _Planning:
             except Refusal as refusal:
                 self._defer_all(candidates, str(refusal))
         while True:
-            modules = self._modules()
+            built = self.deciding.plan(self.deferred, self.stays)
             try:
                 writing = Writing(self.index, self.directives)
                 definitions, uses = writing.write(attributes)
-                self._check_apart(uses, modules)
+                self._check_apart(uses, built)
                 break
             except Refusal as refusal:
                 assert refusal.attribute is not None
                 attributes.remove(refusal.attribute)
                 self._defer_all(refusal.attribute.candidates, str(refusal))
-        for attribute in attributes:
-            self.records += [
-                written_out(self.index, each, attribute) for each in attribute.candidates
-            ]
-        split = [each.site.call for one in attributes for each in one.candidates]
-        split += [each.site.call for each in modules.sites] if modules is not None else []
-        built = self._built(modules)
-        if built is not None:
-            self.records += [split_when_built(self.index, each, built) for each in built.sites]
-            modules = None
-        elif modules is not None:
-            self.records += [split_by_helper(self.index, each, modules) for each in modules.sites]
-        if split:
-            is_done = built.is_done_before if built is not None and not attributes else None
-            self.warnings += warn_of_initialisation(self.index.source, is_done)
-            self.warnings += warn_of_functions(self.index, self.directives, split)
-        helper = self._helper(attributes, modules)
-        lines = self._lines(built)
+        self._record(attributes, built)
+        loading = self._loading(attributes)
+        source, path = self.index.source, self.options.helper_module
+        helper = built_helper.make_helper(source, built, path) if built.changes else None
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
         missing += helper.missing if helper else ()
-        missing += lines.missing if lines else ()
         return Plan(
             tuple(sorted(self.records, key=_place)),
             tuple(sorted(self.warnings, key=_place)),
             tuple(definitions),
             tuple(uses),
-            modules,
-            built,
             tuple(attributes),
+            built,
+            loading,
             helper,
-            lines,
             tuple(dict.fromkeys(missing)),
             self.directives,
         )
 
-    def _defer(self, deferred: Deferred) -> None:
-        """Have a convolution split where it is built, or say why it stays as it is."""
-        try:
-            self.deferred.append((deferred, self.style.uses(deferred)))
-        except Refusal as refusal:
-            self.records.append(left(self.index, deferred.site, Verdict("unsplit", str(refusal))))
-            self.stays.append(deferred.site.call)
+    def _record(self, attributes: list[SplitAttribute], built: BuiltPlan) -> None:
+        """Say what is done with each convolution, and what else there is to know."""
+        for each in self.deferred:
+            reason = self.deciding.refused.get(each.site.call)
+            if reason is not None:
+                self.records.append(left(self.index, each.site, Verdict("unsplit", reason)))
+        self.records += [split_when_built(self.index, each, built) for each in built.sites]
+        for attribute in attributes:
+            self.records += [
+                written_out(self.index, each, attribute) for each in attribute.candidates
+            ]
+        if attributes or built.changes:
+            is_done = built.is_done_before if not attributes else None
+            self.warnings += warn_of_initialisation(self.index.source, is_done)
+            split = [each.site.call for one in attributes for each in one.candidates]
+            split += built.wrapped_sites()
+            self.warnings += warn_of_functions(self.index, self.directives, split)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
-        for each in candidates:
-            self._defer(Deferred(each.site, reason, each.numbers))
+        self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]
 
-    def _modules(self) -> ModulePlan | None:
-        if not self.deferred:
+    def _loading(self, attributes: list[SplitAttribute]) -> Helper | None:
+        if not self.options.checkpoint or not attributes:
             return None
-        return self.style.plan(self.deferred, self.options.norm)
-
-    def _built(self, modules: ModulePlan | None) -> BuiltPlan | None:
-        """How what is split where it is built can be split by a line instead, if all of it can."""
-        asked = {style_of(each.site, self.options) for each, _ in self.deferred}
-        if modules is None or "module" in asked:
-            return None
-        return plan_built(self.style, self.directives, modules, self.deferred, self.stays)
-
-    def _lines(self, built: BuiltPlan | None) -> built_helper.Helper | None:
-        if built is None:
-            return None
-        source, path = self.index.source, self.options.helper_module
-        return built_helper.make_helper(source, built.functions, built.kinds, built.users(), path)
-
-    def _helper(
-        self, attributes: list[SplitAttribute], modules: ModulePlan | None
-    ) -> Helper | None:
-        path = self.options.helper_module
-        features = set(modules.features) if modules else set()
-        # A helper that is imported loads the weights of what it has split by itself.
-        if self.options.checkpoint and (attributes or (modules and not path)):
-            features.add("load")
-        if attributes:
-            features.add("named")
-        if "norm" in features or any(each.norm is not None for each in attributes):
+        features = {"load", "named"}
+        if any(each.norm is not None for each in attributes):
             features.add("batches")
-        if not features - {"named", "batches"}:
-            return None
-        users = _users(modules, None, attributes)
-        return make_helper(self.index.source, frozenset(features), users, path)
+        users = [each.candidates[0].site.call for each in attributes]
+        return make_helper(self.index.source, frozenset(features), users)
 
-    def _check_apart(self, uses: list[Use], modules: ModulePlan | None) -> None:
+    def _check_apart(self, uses: list[Use], built: BuiltPlan) -> None:
         """See that no statement changes in both ways."""
         statement = self.index.source.statement
-        changed = {statement(each) for each in modules.changed()} if modules else set()
+        changed = {statement(each) for each in built.changed()}
         for use in uses:
             if any(statement(each) in changed for each in use.changed()):
                 raise Refusal("it is called where another one is built", use.attribute)
-
-
-def _users(
-    modules: ModulePlan | None, built: BuiltPlan | None, attributes: Iterable[SplitAttribute]
-) -> list[ast.expr]:
-    """The expressions that need the helper to be defined before them."""
-    users: list[ast.expr] = [each.site.call for each in modules.sites] if modules else []
-    users += built.users() if built else []
-    return users + [each.candidates[0].site.call for each in attributes]
 
 
 def _place(each: Record | Warning) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from .classify import Candidate, Deferred, Verdict, self_target, single_target
 from .find import Site
 from .form import form_of
 from .model import SplitAttribute
-from .modules import ModulePlan, is_by_filter
+from .tracing import is_by_filter
 
 
 def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
@@ -21,49 +21,26 @@ def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
     return Record(line, column, _name(index, site), verdict.status, verdict.reason, form)
 
 
-def split_by_helper(index: ClassIndex, deferred: Deferred, modules: ModulePlan) -> Record:
-    """The record of a convolution that is split where it is built."""
-    site, numbers = deferred.site, deferred.numbers
-    norms = modules.norms.moved.get(site.call, ())
-    norm = f", with {' and '.join(norms)} in each" if norms else ""
-    detail = f"{_size(site.conv, numbers)}{norm} (module)"
-    notes = [*_asked(site), *([deferred.reason] if deferred.reason else [])]
-    if site.call in modules.normalised:
-        notes.append("PLiNIO takes no convolution under weight_norm")
-    if site.call in modules.unsure:
-        notes.append("under any other norm it keeps its groups")
-    notes += modules.norms.notes.get(site.call, ())
-    if is_by_filter(deferred):
-        notes.append("PLiNIO takes no subclass")
-    line, column = index.source.place(site.call)
-    return Record(
-        line,
-        column,
-        _name(index, site),
-        "split",
-        detail,
-        form_of(index.source, site),
-        style="module",
-        note="; ".join(notes),
-    )
-
-
 def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> Record:
     """The record of a convolution that is split once it is built."""
     site = deferred.site
-    norms = plan.moved.get(site.call, ())
+    ways = plan.ways[site.call]
+    norms = dict.fromkeys(each.norm for each in ways if each.norm)
     norm = f", with {' and '.join(norms)} in each" if norms else ""
     notes = [*_asked(site), *([deferred.reason] if deferred.reason else [])]
+    if is_by_filter(site):
+        notes.append("PLiNIO takes no subclass")
     line, column = index.source.place(site.call)
+    is_split = any(each.change is not None for each in ways)
     return Record(
         line,
         column,
         _name(index, site),
-        "split",
+        "split" if is_split else "skipped",
         f"{_size(site.conv, deferred.numbers)}{norm} (built)",
         form_of(index.source, site),
-        style="built",
-        note="; ".join([*notes, *plan.notes.get(site.call, ())]),
+        style="built" if is_split else None,
+        note="; ".join([*notes, *plan.notes[site.call]]),
     )
 
 

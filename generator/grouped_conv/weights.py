@@ -1,57 +1,20 @@
-"""What a source does with the weight or the bias of a convolution that is split."""
+"""What a source does with the weight or the bias of a convolution, or of the norm after it."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Set
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
-from ..reading.calls import is_repeatable
-from ..reading.naming import outermost_function
 from ..reading.source import Source
 from .initialisation import is_exact_by_branch, whole_initialiser
 from .reading import is_only_read
-from .refusal import Refusal, line_of
+from .refusal import line_of
 
 ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
 """What is the same of all branches."""
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """A statement to be repeated for each branch of the object that stands in it."""
-
-    statement: ast.stmt
-    object: ast.expr
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A statement that gives the weight or the bias of an object its values.
-
-    Attributes:
-        statement: the statement.
-        object: the object.
-        weight: its weight or bias, in the statement.
-        value: what it is given; where it is initialised, the call that does so.
-        initialises: whether it is.
-    """
-
-    statement: ast.stmt
-    object: ast.expr
-    weight: ast.Attribute
-    value: ast.expr
-    initialises: bool = False
-
-    @property
-    def expands(self) -> bool:
-        """Whether the values may have to be brought to the shape of the weight, as by copy_."""
-        return self.reads_whole and not self.initialises
-
-    @property
-    def reads_whole(self) -> bool:
-        """Whether the weight that is there is made use of."""
-        return isinstance(self.statement, ast.Expr)
 
 
 @dataclass(frozen=True)
@@ -68,152 +31,94 @@ class Application:
     paths: frozenset[str]
     may_couple: bool = False
 
-    @property
-    def conv(self) -> ast.expr:
-        """What it is applied to."""
-        return self.call.args[0]
-
-    @property
-    def is_parametrization(self) -> bool:
-        """Whether it may keep its parts under other names than weight_norm once did."""
-        return any(".parametrizations." in each for each in self.paths)
-
 
 @dataclass
 class Uses:
-    """What must change besides the construction where some objects are split.
+    """What is done with an object that only the whole can take.
 
     Attributes:
-        repeats: the statements to be repeated for each branch.
-        firsts: expressions for an object of which any branch tells what is asked.
-        applications: the calls of weight_norm, to be made for each branch.
-        readings: the weights and biases that are read, and nothing else, by the objects.
-        assignments: the statements that give them their values.
+        writes: what gives the weights their values; the attribute, or the method that does so.
+        reads: what takes the values of a weight, and keeps nothing else of it.
+        applications: the calls of weight_norm.
+        obstacles: what only the whole can take, each with what is done there.
+        bars: what keeps an object from being split, wherever it is done.
     """
 
-    repeats: dict[ast.stmt, Repeat] = field(default_factory=dict)
-    firsts: dict[ast.expr, None] = field(default_factory=dict)
+    writes: dict[ast.expr, str] = field(default_factory=dict)
+    reads: dict[ast.expr, None] = field(default_factory=dict)
     applications: dict[ast.Call, Application] = field(default_factory=dict)
-    readings: dict[ast.Attribute, ast.expr] = field(default_factory=dict)
-    assignments: dict[ast.stmt, Assignment] = field(default_factory=dict)
+    obstacles: dict[ast.AST, str] = field(default_factory=dict)
+    bars: dict[ast.AST, str] = field(default_factory=dict)
 
-    def changed(self) -> list[ast.expr | ast.stmt]:
-        """The statements, or where these stay the expressions, that change."""
-        statements = [*self.repeats, *self.assignments]
-        return [*statements, *self.firsts, *self.applications, *self.readings]
+    def obstacle(self, done: Set[ast.AST], seen: Set[ast.AST] = frozenset()) -> str | None:
+        """Why the object cannot be split, of what is done with it; None where it can be.
 
-    def add(self, other: Uses) -> None:
-        """Take in what other objects need."""
-        self.repeats |= other.repeats
-        self.firsts |= other.firsts
-        self.applications |= other.applications
-        self.readings |= other.readings
-        self.assignments |= other.assignments
+        Args:
+            done: the nodes that are done with when it is split.
+            seen: those of them for which it is known that nothing is kept of it.
+        """
+        writes = {node: f"its {name} is set" for node, name in self.writes.items()}
+        for node in self.applications:
+            writes[node] = f"{_name(node.func)} is applied to it"
+        late = (
+            f"{what} once it is split ({line_of(node)})"
+            for node, what in writes.items()
+            if node not in done
+        )
+        others = (reason for node, reason in self.obstacles.items() if node not in seen)
+        return next(chain(self.bars.values(), others, late), None)
 
 
 class Weights:
-    """Notes for the weight of one object what must change besides its construction."""
+    """Notes what is done with the weights of one object."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.uses = Uses()
 
-    def check_aliases(self) -> None:
-        """Refuse a variable that holds a weight where the same function gives that new values."""
-        changing: list[Repeat | Assignment] = [*self.uses.repeats.values()]
-        changing += self.uses.assignments.values()
-        changed = {
-            (outermost_function(self.source, each.statement), self.source.code(each.object))
-            for each in changing
-        }
-        for weight, node in self.uses.readings.items():
-            is_named = isinstance(self.source.statement(weight), ast.Assign)
-            place = outermost_function(self.source, weight), self.source.code(node)
-            if is_named and place in changed:
-                raise Refusal(f"its {weight.attr} is kept and changed ({line_of(weight)})")
-
-    def look_at(self, node: ast.expr, weight: ast.Attribute) -> None:
-        """Note what is done with the weight or the bias of an object.
-
-        Raises:
-            Refusal: that cannot be carried over to the branches.
-        """
+    def look_at(self, weight: ast.Attribute) -> None:
+        """Note what is done with the weight or the bias of an object."""
         parent = self.source.parent(weight)
         if isinstance(parent, ast.Compare) and _is_none_test(parent, weight):
-            self._first(node)
+            self.uses.reads[weight] = None
         elif isinstance(parent, ast.Attribute) and parent.attr in ALIKE:
-            if isinstance(parent.ctx, ast.Load):
-                self._first(node)
-            else:
-                self.repeat(node, weight)
-        elif is_exact_by_branch(self.source, weight):
-            self.repeat(node, weight)
+            is_read = isinstance(parent.ctx, ast.Load)
+            self.note_read(weight) if is_read else self.note_write(weight)
+        elif self._is_written(weight):
+            self.note_write(weight)
         elif is_only_read(self.source, weight):
-            self.keep_whole(weight, node)
-            self.uses.readings[weight] = node
-        elif not self._assign(node, weight):
-            raise Refusal(f"its {weight.attr} is used by itself ({line_of(weight)})")
+            self.note_read(weight)
+        else:
+            reason = f"its {weight.attr} is used by itself ({line_of(weight)})"
+            self.uses.obstacles[weight] = reason
 
-    def _assign(self, node: ast.expr, weight: ast.Attribute) -> bool:
-        """Note that a statement gives a weight its values; False where it does not."""
-        statement = self.source.statement(weight)
-        initialiser = whole_initialiser(self.source, weight)
-        value = initialiser or _assigned_value(statement, weight)
-        if value is None or not _stands_alone(self.source, statement):
-            return False
-        if not is_repeatable(self.source, node):
-            return False
-        if initialiser is not None:
-            self.keep_whole(initialiser, weight)
-        self.uses.assignments[statement] = Assignment(
-            statement, node, weight, value, initialises=initialiser is not None
-        )
-        return True
+    def note_write(self, node: ast.Attribute) -> None:
+        """Note that weights are given values, by an attribute or a method."""
+        self.uses.writes[node] = node.attr if node.attr != "reset_parameters" else "weight"
 
-    def _first(self, node: ast.expr) -> None:
-        self.keep_whole(node, node)
-        self.uses.firsts[node] = None
+    def note_read(self, node: ast.expr) -> None:
+        """Note that a weight is read."""
+        self.uses.reads[node] = None
 
-    def keep_whole(self, expression: ast.expr, part: ast.expr) -> None:
-        """See that an expression can be written anew around a part of it."""
-        where = line_of(expression)
-        if any(isinstance(each, ast.JoinedStr) for each in self.source.ancestors(expression)):
-            raise Refusal(f"its weight is used inside an f-string ({where})")
-        if "#" in self.source.code(expression).replace(self.source.code(part), "", 1):
-            raise Refusal(f"a comment stands inside of what uses its weight ({where})")
+    def _is_written(self, weight: ast.Attribute) -> bool:
+        """Whether a statement gives a weight its values, and does nothing else with it."""
+        if is_exact_by_branch(self.source, weight) or whole_initialiser(self.source, weight):
+            return True
+        match self.source.statement(weight):
+            case ast.Assign(targets=[ast.Attribute(value=target, attr="data")]):
+                return target is weight
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=target, attr="copy_"))):
+                if isinstance(target, ast.Attribute) and target.attr == "data":
+                    target = target.value
+                return target is weight
+        return False
 
-    def repeat(self, node: ast.expr, place: ast.expr) -> None:
-        """Have the statement repeated that a place is in."""
-        statement = self.source.statement(place)
-        if not _stands_alone(self.source, statement) or not is_repeatable(self.source, node):
-            raise Refusal(
-                f"its {getattr(place, 'attr', 'weight')} is used by itself ({line_of(place)})"
-            )
-        self.uses.repeats[statement] = Repeat(statement, node)
+
+def _name(function: ast.expr) -> str:
+    return str(getattr(function, "attr", getattr(function, "id", "a function")))
 
 
 def _is_none_test(test: ast.Compare, weight: ast.expr) -> bool:
     right = test.comparators[0]
     is_none = isinstance(right, ast.Constant) and right.value is None
     return test.left is weight and len(test.ops) == 1 and is_none
-
-
-def _assigned_value(statement: ast.stmt, weight: ast.Attribute) -> ast.expr | None:
-    """What ``conv.weight.data = value`` or ``conv.weight.data.copy_(value)`` gives a weight."""
-    match statement:
-        case ast.Assign(targets=[ast.Attribute(value=target, attr="data")], value=value):
-            return value if target is weight else None
-        case ast.Expr(
-            value=ast.Call(
-                func=ast.Attribute(value=target, attr="copy_"), args=[value], keywords=[]
-            )
-        ):
-            if isinstance(target, ast.Attribute) and target.attr == "data":
-                target = target.value
-            return value if target is weight else None
-    return None
-
-
-def _stands_alone(source: Source, statement: ast.stmt) -> bool:
-    """Whether it is a simple statement that has its lines to itself."""
-    return isinstance(statement, (ast.Expr, ast.Assign)) and source.has_own_lines(statement)

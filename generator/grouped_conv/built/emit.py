@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...reading.places import insert_after
 from ...reading.source import Source
 from ...rewriting.edits import Edit, TextEdit
 from ..emit_outputs import make_output_edits
+from ..emit_padding import make_padding_edits
 from .helper import TEMPLATE, Helper
 from .plan import BuiltPlan, Line
 
@@ -25,12 +27,14 @@ class LineContext:
     Attributes:
         helper: the helper.
         code: of the convolution, of the nn.Sequential, or of what gives it.
-        norm: the code of the norm, or of the input.
+        norm: the code of the norm, of the input, or of the convolution that is padded.
+        pad: the code of what pads each slice.
     """
 
     helper: Helper
     code: str
     norm: str = ""
+    pad: str = ""
 
 
 def make_built_edits(
@@ -42,34 +46,26 @@ def make_built_edits(
         TemplateError: a template is faulty; raised when the edit's code is emitted.
     """
 
-    def rendered(macro: str) -> Callable[[str], str]:
-        return lambda code: templates.render(TEMPLATE, macro, LineContext(helper, code))
+    def rendered(macro: str, code: str, norm: str = "") -> str:
+        return templates.render(TEMPLATE, macro, LineContext(helper, code, norm))
 
     by_place: dict[ast.stmt, list[str]] = {}
-    for line in plan.lines:
-        code = _line(source, line, helper, templates)
-        by_place.setdefault(line.place.after, []).append(code)
-    for sequence in plan.sequences:
-        if sequence.after is None:
-            yield TextEdit(sequence.node, sequence.node, rendered("listed"))
+    for change in plan.changes:
+        if isinstance(change, Line):
+            code = rendered(change.kind, change.code, change.norm)
+            by_place.setdefault(change.after, []).append(code)
         else:
-            by_place.setdefault(sequence.after, []).append(rendered("layers")(sequence.code))
-    for each in plan.lists:
-        context = LineContext(helper, source.code(each.convs), source.code(each.norms))
-        by_place.setdefault(each.last, []).append(templates.render(TEMPLATE, "pairs", context))
+            yield TextEdit(change.node, change.node, partial(rendered, change.kind))
     for after, codes in by_place.items():
         yield insert_after(source, after, "\n".join(codes))
-    for call in plan.wrapped:
-        yield TextEdit(call, call, rendered("split"))
 
     def outputs(function: str, code: str) -> str:
-        return templates.render(TEMPLATE, "outputs", LineContext(helper, function, code))
+        return rendered("outputs", function, code)
 
     yield from make_output_edits(source, plan.calls, outputs)
 
+    def padded(function: str, code: str, pad: str) -> str:
+        context = LineContext(helper, function, code, pad)
+        return templates.render(TEMPLATE, "padded", context)
 
-def _line(source: Source, line: Line, helper: Helper, templates: Templates) -> str:
-    owner = source.code(line.target.value)
-    norm = f"{owner}.{line.norm}" if line.norm else ""
-    context = LineContext(helper, f"{owner}.{line.target.attr}", norm)
-    return templates.render(TEMPLATE, "conv_norm" if norm else "conv", context)
+    yield from make_padding_edits(source, plan.calls, padded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final, TypeAlias
@@ -28,17 +28,14 @@ class InAttribute:
     """It is given to an attribute of ``self``.
 
     Attributes:
+        item: the expression that gives it.
         owner: the class.
         target: the attribute that is assigned to.
     """
 
+    item: ast.expr
     owner: ast.ClassDef
     target: ast.Attribute
-
-    @property
-    def name(self) -> str:
-        """The attribute's name."""
-        return self.target.attr
 
 
 @dataclass(frozen=True)
@@ -46,21 +43,27 @@ class InSequence:
     """It is handed to what is, or may be, an nn.Sequential, by itself or in a list.
 
     Attributes:
+        item: the expression that gives it.
         call: what builds that, or adds to it.
     """
 
+    item: ast.expr
     call: ast.Call
 
     def codes(self, source: Source) -> set[str]:
         """The code that stands for it in the function, once that call has been made."""
-        found = assigned_to(source.statement(self.call), self.call)
+        statement = source.statement(self.call)
+        is_assigned = isinstance(statement, ast.Assign) and statement.value is self.call
+        found = [*statement.targets] if isinstance(statement, ast.Assign) and is_assigned else []
+        codes = {source.code(each) for each in found}
         match self.call.func:
             case ast.Attribute(value=ast.Call(), attr="__init__"):
                 function = source.scope(self.call).node
-                found += function.args.args[:1] if isinstance(function, FUNCTIONS) else []
+                names = function.args.args[:1] if isinstance(function, FUNCTIONS) else []
+                return codes.union(each.arg for each in names)
             case ast.Attribute(value=receiver):
-                found.append(receiver)
-        return {each.arg if isinstance(each, ast.arg) else source.code(each) for each in found}
+                return codes | {source.code(receiver)}
+        return codes
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,10 @@ class Elsewhere:
     """It is somewhere else, or in more than one place.
 
     Attributes:
-        node: where sight of it is lost.
+        item: the last expression that is known to give it, and nothing else.
     """
 
-    node: ast.AST
+    item: ast.expr
 
 
 End: TypeAlias = InAttribute | InSequence | Elsewhere
@@ -90,81 +93,88 @@ class Ends:
     functions: list[Function] = field(default_factory=list)
 
 
-def assigned_to(statement: ast.stmt, value: ast.expr) -> list[ast.expr | ast.arg]:
-    """What a statement assigns a value to."""
-    is_it = isinstance(statement, ast.Assign) and statement.value is value
-    return [*statement.targets] if is_it and isinstance(statement, ast.Assign) else []
+def find_ends(flow: Flow, site: Site, reached: Reached, norms: Collection[ast.Call] = ()) -> Ends:
+    """Where the convolution that a site builds ends up.
 
-
-def find_ends(flow: Flow, site: Site, reached: Reached) -> Ends:
-    """Where the convolution that a site builds ends up; ``reached`` is all that may be it."""
-    search = _Search(flow, site, reached)
+    Args:
+        flow: of the source.
+        site: the construction.
+        reached: all that may be it.
+        norms: the calls that give it back, such as those of weight_norm.
+    """
+    search = _Search(flow, site, reached, norms)
+    starts: Iterable[ast.Call] = [site.call]
     if site.indirect is not None and site.indirect.kind == "partial":
-        for call in calls_among(flow.source, flow.reached(site.call).expressions):
-            search.follow(call)
-    else:
-        search.follow(site.call)
+        starts = calls_among(flow.source, flow.reached(site.call).expressions)
+    for call in starts:
+        search.follow(call, call)
     return search.ends
 
 
 class _Search:
-    def __init__(self, flow: Flow, site: Site, reached: Reached) -> None:
+    def __init__(
+        self, flow: Flow, site: Site, reached: Reached, norms: Collection[ast.Call]
+    ) -> None:
         self.flow = flow
         self.index: ClassIndex = flow.index
         self.source = flow.source
         self.site = site
         self.reached = reached
+        self.norms = norms
         self.ends = Ends()
 
-    def follow(self, node: ast.expr) -> None:
-        """Go on from an expression that is the convolution, or a list with it."""
+    def follow(self, node: ast.expr, item: ast.expr) -> None:
+        """Go on from an expression that is the convolution, or a list with it.
+
+        ``item`` is the last one that was the convolution itself.
+        """
         parent = self.source.parent(node)
         match parent:
             case ast.IfExp(test=test) if test is not node:
-                self.follow(parent)
-            case ast.BoolOp() | ast.List() | ast.Tuple() | ast.Starred():
-                self.follow(parent)
+                self.follow(parent, item)
+            case ast.BoolOp() | ast.List() | ast.Tuple() | ast.Starred() | ast.Dict():
+                self.follow(parent, item)
             case ast.Assign(targets=[target]):
-                self._assigned(node, target)
+                self._assigned(node, target, item)
             case ast.AnnAssign(target=target):
-                self._assigned(node, target)
+                self._assigned(node, target, item)
             case ast.AugAssign(target=ast.Name() as target, op=ast.Add()):
-                self._named(target)
+                self._named(target, item, is_list=True)
             case ast.Return():
-                self._returned(parent)
+                self._returned(parent, item)
             case ast.Call() if node in parent.args:
-                self._passed(node, parent)
+                self._passed(node, parent, item)
             case _:
-                self._add(Elsewhere(node))
+                self._add(Elsewhere(item))
 
     def _add(self, end: End) -> None:
         if end not in self.ends.found:
             self.ends.found.append(end)
 
-    def _assigned(self, node: ast.expr, target: ast.expr) -> None:
+    def _assigned(self, node: ast.expr, target: ast.expr, item: ast.expr) -> None:
+        is_list = isinstance(node, (ast.List, ast.Tuple, ast.Dict))
         if isinstance(target, ast.Name):
-            self._named(target)
+            self._named(target, item, is_list)
             return
-        is_it = not isinstance(node, (ast.List, ast.Tuple))
         owner = self.index.self_class(target.value) if isinstance(target, ast.Attribute) else None
-        if is_it and owner is not None and isinstance(target, ast.Attribute):
-            self._add(InAttribute(owner, target))
+        if not is_list and owner is not None and isinstance(target, ast.Attribute):
+            self._add(InAttribute(item, owner, target))
         else:
-            self._add(Elsewhere(node))
+            self._add(Elsewhere(item))
 
-    def _named(self, target: ast.Name) -> None:
+    def _named(self, target: ast.Name, item: ast.expr, is_list: bool) -> None:
         """Go on from where a variable is used, if that keeps it in one place only."""
         scope = self.source.scope(target)
         found = scope.lookup(target.id)
         if found is None or found[0] is not scope or not isinstance(scope.node, FUNCTIONS):
-            self._add(Elsewhere(target))  # others may use it too
+            self._add(Elsewhere(item))  # others may use it too
             return
         loads = self.flow.loads.get((scope, target.id), [])
         keeping = [each for each in loads if not self._is_passing(each)]
         if len(keeping) != 1 or self._loops(keeping[0]) - self._loops(target):
-            self._add(Elsewhere(target))
+            self._add(Elsewhere(item))
         elif keeping[0] in self.reached.expressions:
-            self.follow(keeping[0])
+            self.follow(keeping[0], item if is_list else keeping[0])
 
     def _loops(self, node: ast.AST) -> set[ast.AST]:
         return {each for each in self.source.ancestors(node) if isinstance(each, _LOOPS)}
@@ -172,9 +182,8 @@ class _Search:
     def _is_passing(self, load: ast.Name) -> bool:
         """Whether a use of a variable keeps nothing: an attribute is read, or it is called."""
         parent = self.source.parent(load)
-        inside = takewhile(
-            lambda each: not isinstance(each, FUNCTIONS), self.source.ancestors(load)
-        )
+        around = self.source.ancestors(load)
+        inside = takewhile(lambda each: not isinstance(each, FUNCTIONS), around)
         if any(isinstance(each, ast.Lambda) for each in inside):
             return False
         if isinstance(parent, ast.Attribute):
@@ -185,42 +194,48 @@ class _Search:
             return parent.target is load
         return isinstance(parent, ast.Call) and parent.func is load
 
-    def _returned(self, statement: ast.Return) -> None:
+    def _returned(self, statement: ast.Return, item: ast.expr) -> None:
         function = next(
             each for each in self.source.ancestors(statement) if isinstance(each, FUNCTIONS)
         )
-        is_plain = self._is_static(function)
+        names = {getattr(each, "id", "") for each in function.decorator_list}
         yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(function))
         calls = list(self._calls(function))
-        if not is_plain or yields or not calls or function in self.ends.functions:
-            self._add(Elsewhere(statement))
+        is_known = names <= {"staticmethod", "classmethod"} and not yields and bool(calls)
+        if not is_known or function in self.ends.functions:
+            self._add(Elsewhere(item))
             return
         self.ends.functions.append(function)
         for call in calls:
             if passes_groups(self.source, function, call, self.site):
-                self.follow(call)
-
-    def _is_static(self, function: Function) -> bool:
-        names = {getattr(each, "id", "") for each in function.decorator_list}
-        return names <= {"staticmethod", "classmethod"}
+                is_list = not isinstance(statement.value, (ast.Call, ast.Name, ast.IfExp))
+                self.follow(call, item if is_list else call)
 
     def _calls(self, function: Function) -> Iterator[ast.Call]:
         for each in self.reached.expressions:
             if isinstance(each, ast.Call) and function in functions_called(self.index, each.func):
                 yield each
 
-    def _passed(self, node: ast.expr, call: ast.Call) -> None:
+    def _passed(self, node: ast.expr, call: ast.Call, item: ast.expr) -> None:
+        path = meaning(self.source, call.func).path
         match call.func:
+            case _ if call in self.norms:
+                self.follow(call, call)
+            case _ if path == "collections.OrderedDict":
+                self.follow(call, item)
             case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"):
-                self._add(InSequence(call))
+                self._add(InSequence(item, call))
             case ast.Attribute(value=ast.Name() as receiver, attr=name) if self._is_list(receiver):
-                self._named(receiver) if name in _ADDING else self._add(Elsewhere(node))
+                if name in _ADDING:
+                    self._named(receiver, item, is_list=True)
+                else:
+                    self._add(Elsewhere(item))
             case ast.Attribute(attr=name) if name in ADDING:
-                self._add(InSequence(call))
-            case function if container(meaning(self.source, function).path) == "Sequential":
-                self._add(InSequence(call))
+                self._add(InSequence(item, call))
+            case _ if container(path) == "Sequential":
+                self._add(InSequence(item, call))
             case _:
-                self._add(Elsewhere(node))
+                self._add(Elsewhere(item))
 
     def _is_list(self, receiver: ast.Name) -> bool:
         """Whether a variable is given nothing but lists."""

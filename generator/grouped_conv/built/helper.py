@@ -8,17 +8,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
+from ...reading.names import is_unknown_star
 from ...reading.naming import fresh, names_in
 from ...reading.places import line_above_comments, place_after_imports, place_for_definition
 from ...reading.source import Source
 from ...reading.spelling import spell_in_module
 from ...rewriting.edits import Insertion
+from .plan import BuiltPlan
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
 
 TEMPLATE: Final = "built.py.jinja"
-ALL_BLOCKS: Final = frozenset(("norm", "layers", "pairs", "outputs", "transposed", "subclass"))
+ALL_BLOCKS: Final = frozenset(
+    (
+        *("norm", "layers", "pairs", "by_filter", "build", "outputs", "padded", "copy_pad"),
+        *("transposed", "subclass", "weight_norm", "reads", "pads"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -38,18 +45,35 @@ class Names:
     fits: str = "is_norm_of"
     layers: str = "split_layers"
     pairs: str = "split_pairs"
+    by_filter: str = "split_by_filter"
+    build: str = "build_split"
+    weight_norm: str = "weight_norm_of"
     outputs: str = "outputs_of"
+    padded: str = "apply_padded"
+    copy_pad: str = "copy_padding"
 
 
-_FUNCTIONS: Final = ("split", "split_norm", "layers", "pairs", "outputs")
+_FUNCTIONS: Final = (
+    *("split", "split_norm", "layers", "pairs", "by_filter", "build"),
+    *("outputs", "padded", "copy_pad"),
+)
+_OF_CHANGE: Final = {
+    **{"conv": "split", "conv_norm": "split_norm", "padding": "copy_pad", "listed": "layers"},
+    **{each: each for each in ("layers", "pairs", "split", "by_filter", "build")},
+}
+"""By the kind of a change the function that it calls."""
 _BLOCK_OF: Final = {
     **dict.fromkeys(("unjoined", "joined", "split_norm", "fits"), "norm"),
-    **{each: each for each in ("layers", "pairs", "outputs", "transposed")},
+    **{each: each for each in ("layers", "pairs", "by_filter", "build", "outputs", "padded")},
+    **{each: each for each in ("copy_pad", "transposed", "weight_norm")},
     "kind": "subclass",
 }
+_COPYING: Final = {"by_filter", "copy_pad", "pads"}
+_STANDARD: Final = ("copy", "warnings")
 _KNOWN: Final = re.compile(rf"({'|'.join(str(each.default) for each in fields(Names))})(_\d+)?")
 SPLITTING: Final = tuple(
-    str(getattr(Names, each)) for each in ("split", "split_norm", "layers", "pairs")
+    str(getattr(Names, each))
+    for each in ("split", "split_norm", "layers", "pairs", "by_filter", "build")
 )
 """The functions that split, each by its usual name."""
 _SPLITTING: Final = re.compile(rf"({'|'.join(SPLITTING)})(_\d+)?")
@@ -64,6 +88,7 @@ class Helper:
         blocks: which of them are needed besides those that always are.
         torch: how the source calls torch.
         nn: how it calls torch.nn.
+        copy, warnings: how it calls these modules.
         path: the module to import it from; empty where it stands in the source.
         imports: what to import from there, with ``as`` where it has another name here.
         missing: the modules that the source must import for it, with ``as`` likewise.
@@ -74,6 +99,8 @@ class Helper:
     blocks: frozenset[str] = ALL_BLOCKS
     torch: str = "torch"
     nn: str = "nn"
+    copy: str = "copy"
+    warnings: str = "warnings"
     path: str = ""
     imports: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -104,39 +131,54 @@ def is_splitting(source: Source, function: ast.expr) -> bool:
     )
 
 
-def make_helper(
-    source: Source,
-    functions: Iterable[str],
-    kinds: Iterable[str],
-    users: Iterable[ast.expr],
-    path: str,
-) -> Helper:
+def make_helper(source: Source, plan: BuiltPlan, path: str) -> Helper:
     """Name the helper so that nothing else in the source has its names.
 
     Args:
         source: the source.
-        functions: the fields of ``Names`` that it calls.
-        kinds: the blocks that it needs for what its convolutions are.
-        users: the expressions that need the helper to be there.
+        plan: what it is needed for.
         path: the module to import it from; empty to have it in the source.
     """
-    needed = frozenset(functions)
+    needed = frozenset(_functions(plan))
     if path:
         return _imported(source, needed, path)
-    blocks = frozenset(_BLOCK_OF[each] for each in needed if each in _BLOCK_OF) | set(kinds)
+    blocks = frozenset(_BLOCK_OF[each] for each in needed if each in _BLOCK_OF) | plan.blocks
     blocks |= {"norm"} if blocks & {"layers", "pairs"} else set()
     if _is_there(source, blocks):
         return Helper(blocks=blocks, is_there=True)
     taken = names_in(source.tree)
     names = {each.name: fresh(str(each.default), taken) for each in fields(Names)}
-    before = place_for_definition(source, users).lineno
-    torch = spell_in_module(source, "torch", before)
-    missing: tuple[str, ...] = ()
-    if torch is None:
-        torch = fresh("torch", source.scope(source.tree).bindings)
-        missing = ("torch" if torch == "torch" else f"torch as {torch}",)
+    before = place_for_definition(source, plan.users()).lineno
+    scope = source.scope(source.tree)
+    missing: list[str] = []
+
+    def spelled(path: str) -> str:
+        found = spell_in_module(source, path, before)
+        if found is None or (path in _STANDARD and _may_be_hidden(source)):
+            found = fresh(path, {*scope.bindings, *(_STANDARD if _may_be_hidden(source) else ())})
+            missing.append(path if found == path else f"{path} as {found}")
+        return found
+
+    torch = spelled("torch")
     nn = spell_in_module(source, "torch.nn", before) or f"{torch}.nn"
-    return Helper(Names(**names), blocks, torch, nn, missing=missing)
+    copy = spelled("copy") if blocks & _COPYING else ""
+    warnings = spelled("warnings") if "weight_norm" in blocks else ""
+    return Helper(Names(**names), blocks, torch, nn, copy, warnings, missing=tuple(missing))
+
+
+def _may_be_hidden(source: Source) -> bool:
+    """Whether any name may be another: after ``from utils import *`` copy may be anything."""
+    scope = source.scope(source.tree)
+    return any(is_unknown_star(each.path) for each in scope.star_imports)
+
+
+def _functions(plan: BuiltPlan) -> Iterator[str]:
+    """The fields of ``Names`` that a source calls."""
+    yield from (_OF_CHANGE[each.kind] for each in plan.changes)
+    if plan.calls.feeds or plan.calls.collected:
+        yield "outputs"
+    if plan.calls.padded:
+        yield "padded"
 
 
 def _imported(source: Source, needed: frozenset[str], path: str) -> Helper:
@@ -170,7 +212,7 @@ def helper_source(templates: Templates) -> str:
 
 
 def insert_helper(
-    source: Source, helper: Helper, users: Iterable[ast.expr], templates: Templates
+    source: Source, helper: Helper, users: Iterable[ast.AST], templates: Templates
 ) -> Iterator[Insertion]:
     """What puts the helper, or its import, into the source."""
     if helper.is_there:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from ...reading.classes import ClassIndex
 from ...reading.flow import Reached
 from ..find import Site
-from ..modules import ModuleStyle
+from ..tracing import Tracing
 from .ends import Elsewhere, End, InAttribute, InSequence, find_ends
 from .helper import SPLITTING, is_splitting
 
 
-def is_split_there(style: ModuleStyle, site: Site) -> bool:
+def is_split_there(tracing: Tracing, site: Site) -> bool:
     """Whether a convolution is split, wherever it ends up, by calls of the helper."""
-    index = style.index
+    index = tracing.index
     if not any(each in index.source.text for each in SPLITTING):
         return False
     calls = list(_splitting(index))
@@ -23,8 +23,8 @@ def is_split_there(style: ModuleStyle, site: Site) -> bool:
         return True
     if not calls:
         return False
-    reached = style.reached(site.call)
-    ends = find_ends(style.flow, site, reached).found
+    reached = tracing.reached(site)
+    ends = find_ends(tracing.flow, site, reached).found
     return bool(ends) and all(_is_split(index, each, calls, reached) for each in ends)
 
 
@@ -42,10 +42,12 @@ def _is_split(index: ClassIndex, end: End, calls: list[ast.Call], reached: Reach
         for each in arguments
         if isinstance(each, ast.Attribute)
     }
+    if end.item in arguments:
+        return True
     match end:
-        case InAttribute(owner, target):
+        case InAttribute(owner=owner, target=target):
             return (owner, target.attr) in attributes
-        case InSequence(around):
+        case InSequence(call=around):
             codes, scope = end.codes(source), source.scope(around)
             return around in arguments or any(
                 source.code(each) in codes for each in arguments if source.scope(each) is scope

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ...reading.classes import Access
 from ..refusal import Refusal, check_free, line_of
 from .building import BuiltList, find_built
-from .checks import Checks, checks_of
 from .entries import Entries, Step
 from .kinds import TRYING, is_like_a_norm, kind_of
 from .naming import strings_naming
@@ -25,7 +24,6 @@ class ListPair:
         norms: that of norms.
         last: the statement after which both are there.
         applied: the calls of the norms.
-        checks: what is to be checked of the norms when they are built.
     """
 
     owner: ast.ClassDef
@@ -33,7 +31,6 @@ class ListPair:
     norms: ast.Attribute
     last: ast.stmt
     applied: tuple[ast.Call, ...]
-    checks: Checks
 
 
 @dataclass(frozen=True)
@@ -124,8 +121,7 @@ class Lists:
         statements += [self.source.statement(each.following.norm) for each in steps]
         check_free(self.pairs.directives, ((each, "at it") for each in (*statements, last)))
         applied = tuple(each.following.norm for each in steps)
-        checks = frozenset().union(*(checks_of(self.index, each) for each in built.items))
-        return ListPair(owner, built_convs.target, built.target, last, applied, checks)
+        return ListPair(owner, built_convs.target, built.target, last, applied)
 
     def _only_list(
         self, accesses: list[Access], name: str, known: list[ast.Attribute]

@@ -12,16 +12,13 @@ from ...reading.directives import Directives
 from ...reading.flow import Flow
 from ...reading.names import meaning
 from ...reading.scopes import assigned_value
-from ...reading.source import Source
 from ..refusal import Refusal, check_free, line_of
 from ..weights import Uses, Weights
-from .checks import IS_ALONE, Checks, checks_of
 from .following import Following, find_following
 from .holding import KEEPING, Holding
 from .kinds import Kind, kind_of
 from .loose import find_loose_norm, seems_a_norm
 from .naming import strings_naming
-from .order import are_exclusive, earlier_statements, is_set_before
 
 _MODULE_METHODS: Final = KEEPING | frozenset(
     (
@@ -59,9 +56,8 @@ class Pair:
         stores: where the norm is given to its attribute.
         followed: the calls of the convolution that the norm follows.
         alone: those that it does not follow.
-        uses: what must change besides where the norm is split.
+        uses: what else is done with the norm.
         is_plain: whether nothing else is done with the norm than to call it.
-        is_late: whether the convolution is built after the norm.
     """
 
     owner: ast.ClassDef
@@ -73,31 +69,11 @@ class Pair:
     alone: tuple[ast.Call, ...]
     uses: Uses = field(default_factory=Uses)
     is_plain: bool = True
-    is_late: bool = False
 
     @property
     def is_joined_elsewhere(self) -> bool:
         """Whether the norm does not always join what the convolution gives."""
         return bool(self.alone) or any(each.may_be_skipped for each in self.followed)
-
-    @property
-    def splitting(self) -> list[Store]:
-        """Where it may be given a norm that is to be split."""
-        return _splitting(self.stores)
-
-    def checks(self, index: ClassIndex) -> Checks:
-        """What is to be checked of the norm when it is built."""
-        found = (checks_of(index, each.value) for each in self.deciding(index.source))
-        return frozenset().union(*found) - {IS_ALONE}
-
-    def deciding(self, source: Source) -> list[Store]:
-        """Those, and where it may be given something else after it was given such a norm."""
-        return [
-            each
-            for each in self.stores
-            if each in self.splitting
-            or not all(are_exclusive(source, each.target, one.target) for one in self.splitting)
-        ]
 
 
 class Pairs:
@@ -137,10 +113,9 @@ class Pairs:
             self._check_kinds(norm, stores)
             uses, is_plain = self._uses(norm, stores, followed)
             convs = tuple(self.stores_of(owner, conv))
-            is_late = self._is_late(convs, stores)
             pair = Pair(
                 *(owner, conv, norm, convs, stores),
-                *(tuple(followed), tuple(alone), uses, is_plain, is_late),
+                *(tuple(followed), tuple(alone), uses, is_plain),
             )
             self._check_free(pair)
         except Refusal as refusal:
@@ -150,13 +125,10 @@ class Pairs:
     def _check_free(self, pair: Pair) -> None:
         """See that nothing is to be left alone that would change."""
         own = [*(each.target for each in pair.stores), *(each.norm for each in pair.followed)]
-        others = [*pair.alone, *(pair.convs if pair.is_late else ())]
         statements = [(self.source.statement(each), "at it") for each in own]
         statements += [(each, "at it") for one in pair.followed for each in one.alternative]
-        statements += [(self.source.statement(each), "at its convolution") for each in others]
-        nodes: list[tuple[ast.expr | ast.stmt, str]] = [*statements]
-        nodes += [(each, "at what would change with it") for each in pair.uses.changed()]
-        check_free(self.directives, nodes)
+        statements += [(self.source.statement(each), "at its convolution") for each in pair.alone]
+        check_free(self.directives, statements)
 
     def _loose(self, owner: ast.ClassDef, calls: list[ast.Call]) -> Refusal | None:
         """Why the norm after one of some calls is to stay, if there is one."""
@@ -243,7 +215,7 @@ class Pairs:
     def _uses(
         self, norm: str, stores: tuple[Store, ...], followed: list[Following]
     ) -> tuple[Uses, bool]:
-        """What must change besides, and whether the norm is only called."""
+        """What else is done with the norm, and whether it is only called."""
         for node in strings_naming(self.index, norm):
             raise Refusal(f"{norm!r} is also named in a string ({line_of(node)})")
         for node in self.index.mentions.computed(norm):
@@ -259,31 +231,7 @@ class Pairs:
         others = [each for each in reached if id(each) not in calls | values]
         for node in sorted(others, key=self.source.span):
             self._look_at(weights, node)
-        weights.check_aliases()
         return weights.uses, not others
-
-    def _is_late(self, convs: tuple[ast.Attribute, ...], stores: tuple[Store, ...]) -> bool:
-        """Whether the norm is given to its attribute before the convolution is to its own."""
-        targets = [each.target for each in _splitting(stores)]
-        if all(is_set_before(self.index, convs, each) for each in targets):
-            for conv in convs:
-                if not all(self._comes_first(conv, each) for each in targets):
-                    raise Refusal(f"the convolution is replaced ({line_of(conv)})")
-            return False
-        if all(is_set_before(self.index, targets, each) for each in convs):
-            is_simple = len(stores) == len(convs) == 1
-            if is_simple and self.source.has_own_lines(self.source.statement(convs[0])):
-                return True
-        raise Refusal("it is not seen which of them is built first")
-
-    def _comes_first(self, conv: ast.Attribute, norm: ast.Attribute) -> bool:
-        """Whether a convolution that is given to its attribute is there when the norm is."""
-        if are_exclusive(self.source, conv, norm):
-            return True
-        return is_set_before(self.index, [conv], norm) or any(
-            self.source.statement(conv) in ast.walk(each)
-            for each in earlier_statements(self.source, norm)
-        )
 
     def _look_at(self, weights: Weights, node: ast.expr) -> None:
         """Note one use of the norm that is no call of it after the convolution."""
@@ -291,7 +239,7 @@ class Pairs:
         where = line_of(node)
         match parent:
             case ast.Attribute(attr="weight" | "bias"):
-                weights.look_at(node, parent)
+                weights.look_at(parent)
             case ast.Attribute(attr=name, ctx=ast.Load()):
                 if name not in _NORM_READS | KEEPING:
                     raise Refusal(f"its {name} is used ({where})")

@@ -15,8 +15,6 @@ from ...reading.scopes import FUNCTIONS, Function, assigned_value
 from ...reading.source import Source
 from ..find import Site
 from ..refusal import Refusal
-from ..weights import Uses
-from .checks import Checks
 from .lists import Found, ListPair, Lists
 from .loose import find_loose_norm, seems_a_norm
 from .pairs import Pair, Pairs
@@ -27,73 +25,23 @@ _CONTAINERS = (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictCom
 
 @dataclass(frozen=True)
 class NormPlan:
-    """The norms of one source that are split where they are built.
+    """The norms of one source that can be split with the convolutions before them.
 
     Attributes:
-        pairs: those in attributes.
-        sequences: the nn.Sequential that may hold some.
-        lists: those in lists, each after a convolution of another.
-        moved: for each construction of a convolution, the norms after it, as a person calls them.
+        pairs: those in attributes, by the class and the attribute of the convolution.
+        sequences: for each construction, the nn.Sequential that it may get into beside one.
+        lists: for each, the lists that it may get into, each with one of norms.
         notes: for each, why a norm after it is to stay.
-        checks: what is to be checked of the norms when they are built.
-        around: for each construction, the nn.Sequential among these that it may get into.
     """
 
-    pairs: tuple[Pair, ...] = ()
-    sequences: tuple[Sequence, ...] = ()
-    lists: tuple[ListPair, ...] = ()
-    moved: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
+    pairs: Mapping[tuple[ast.ClassDef, str], Pair] = field(default_factory=dict)
+    sequences: Mapping[ast.Call, tuple[Sequence, ...]] = field(default_factory=dict)
+    lists: Mapping[ast.Call, tuple[ListPair, ...]] = field(default_factory=dict)
     notes: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
-    checks: Checks = frozenset()
-    around: Mapping[ast.Call, tuple[Sequence, ...]] = field(default_factory=dict)
-
-    @property
-    def uses(self) -> Uses:
-        """What must change besides."""
-        uses = Uses()
-        for each in self.pairs:
-            uses.add(each.uses)
-        return uses
-
-    @property
-    def features(self) -> frozenset[str]:
-        """What is needed of the helper."""
-        in_sequences = any(each.has_norm for each in self.sequences)
-        found = {"norm"} if self.pairs or self.lists or in_sequences else set()
-        if self.pairs:
-            found.add("split_norm")
-        if in_sequences:
-            found.add("norms")
-        if self.lists:
-            found.add("each_norm")
-        if any(each.has_padding for each in self.sequences):
-            found.add("pads")
-        if any(each.is_joined_elsewhere for each in self.pairs):
-            found.add("join")
-        return self.checks | found
-
-    def changed(self) -> list[ast.expr]:
-        """For each statement that changes, an expression in it."""
-        found: list[ast.expr] = []
-        for pair in self.pairs:
-            found += [each.value for each in pair.stores]
-            found += pair.alone
-            found += [each.call for each in pair.followed if each.may_be_skipped]
-            found += [each.norm for each in pair.followed if each.may_be_skipped]
-        return found + [each.node for each in self.sequences if each.after is None]
 
 
 def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
-    """Plan what is done with the norms after some convolutions."""
-    index = finder.index
-    lists = Lists(finder)
-    pairs: dict[Pair, None] = {}
-    list_pairs: dict[ListPair, None] = {}
-    sequences: dict[ast.AST, Sequence] = {}
-    checks: Checks = frozenset()
-    moved: dict[ast.Call, tuple[str, ...]] = {}
-    notes: dict[ast.Call, tuple[str, ...]] = {}
-    around: dict[ast.Call, tuple[Sequence, ...]] = {}
+    """Find the norms after some convolutions."""
     sites = list(sites)
     in_sequences = {
         site.call: [
@@ -106,42 +54,47 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     kept = {
         each.place: each.reason for found in in_sequences.values() for each in found if each.reason
     }
+    planning = _Planning(finder, kept)
     for site, reached in sites:
+        planning.add(site, reached, in_sequences[site.call])
+    return NormPlan(planning.pairs, planning.sequences, planning.lists, planning.notes)
+
+
+class _Planning:
+    """Takes in one convolution after the other; ``kept`` says which nn.Sequential stay, and why."""
+
+    def __init__(self, finder: Pairs, kept: Mapping[ast.AST, str]) -> None:
+        self.finder = finder
+        self.source = finder.source
+        self.kept = kept
+        self.in_lists = Lists(finder)
+        self.pairs: dict[tuple[ast.ClassDef, str], Pair] = {}
+        self.sequences: dict[ast.Call, tuple[Sequence, ...]] = {}
+        self.lists: dict[ast.Call, tuple[ListPair, ...]] = {}
+        self.notes: dict[ast.Call, tuple[str, ...]] = {}
+
+    def add(self, site: Site, reached: Reached, sequences: Iterable[Sequence]) -> None:
+        """Take a convolution in."""
         reasons: list[str] = []
-        names: list[str] = []
-        for owner, name in attributes_of(index, site, reached):
-            pair = finder.find(owner, name)
+        for owner, name in attributes_of(self.finder.index, site, reached):
+            pair = self.finder.find(owner, name)
             if isinstance(pair, Refusal):
                 reasons.append(str(pair))
             elif pair is not None:
-                pairs[pair] = None
-                checks |= pair.checks(index)
-                names.append(f"{pair.owner.name}.{pair.norm}")
-        around[site.call] = tuple(
-            each for each in in_sequences[site.call] if each.place not in kept
-        )
-        for sequence in in_sequences[site.call]:
-            if sequence.place in kept:
-                reasons.append(kept[sequence.place])
-            else:
-                sequences[sequence.place] = sequence
-                checks |= sequence.checks if sequence.has_norm else frozenset()
-                names += ["a norm that follows"] if sequence.has_norm else []
+                self.pairs[owner, name] = pair
+        reasons += [self.kept[each.place] for each in sequences if each.place in self.kept]
+        self.sequences[site.call] = tuple(each for each in sequences if each.place not in self.kept)
         known: set[ast.AST] = set()
-        for found in _in_lists(lists, site, reached):
+        lists: list[ListPair] = []
+        for found in _in_lists(self.in_lists, site, reached):
             known |= found.calls
             if isinstance(found.pair, Refusal):
                 reasons.append(str(found.pair))
             else:
-                list_pairs[found.pair] = None
-                checks |= found.pair.checks
-                names.append(f"{found.pair.owner.name}.{found.pair.norms.attr}")
-        reasons += _loose(index.source, reached, known)
-        moved[site.call] = tuple(dict.fromkeys(names))
-        notes[site.call] = tuple(dict.fromkeys(reasons))
-    return NormPlan(
-        tuple(pairs), tuple(sequences.values()), tuple(list_pairs), moved, notes, checks, around
-    )
+                lists.append(found.pair)
+        self.lists[site.call] = tuple(lists)
+        reasons += _loose(self.source, reached, known)
+        self.notes[site.call] = tuple(dict.fromkeys(reasons))
 
 
 def _in_lists(lists: Lists, site: Site, reached: Reached) -> Iterable[Found]:

@@ -15,9 +15,8 @@ from ...reading.scopes import FUNCTIONS
 from ..padding import builds_padding
 from ..refusal import line_of
 from .additions import ADDING, Additions
-from .checks import ALL_CHECKS, IS_NORM, Checks, checks_of
 from .holding import Holding
-from .items import Items, is_ordered_dict
+from .items import Items
 from .kinds import TRYING, Kind, kind_of
 
 
@@ -32,7 +31,6 @@ class Sequence:
         has_norm: whether a norm may follow a convolution in it.
         has_padding: whether a padding comes before one.
         norms: what may be such norms, as far as they are seen.
-        checks: what is to be checked of what follows a convolution when it is all there.
         reason: why these stay as they are, if so.
     """
 
@@ -42,7 +40,6 @@ class Sequence:
     has_norm: bool
     has_padding: bool
     norms: tuple[ast.expr, ...] = ()
-    checks: Checks = ALL_CHECKS
     reason: str = ""
 
     @property
@@ -102,8 +99,7 @@ class _Search:
             if self._own_sequential(call) is None:
                 return None
             items = self._items.of(call)
-            found = self._checked(call, items, self.source.statement(call), self._self(call))
-            return self._as_written(call, items, found)
+            return self._checked(call, items, self.source.statement(call), self._self(call))
         if function.attr in ADDING and self._receives(function.value):
             added = self._additions.calls(function.value)
             return self._added_to(function.value, added, [each.args[-1] for each in added])
@@ -135,28 +131,8 @@ class _Search:
                     return self._added_to(target, added, items)
                 is_long = call.lineno != call.end_lineno
                 if is_long and self.source.has_own_lines(statement):
-                    found = self._checked(call, items, statement, self.source.code(target))
-                    return self._as_written(call, items, found)
-        return self._as_written(call, items, self._checked(call, items, None, ""))
-
-    def _as_written(
-        self, call: ast.Call, items: list[ast.expr | None], found: Sequence | None
-    ) -> Sequence | None:
-        """An nn.Sequential, with no more checks than what a call puts into it asks for.
-
-        Only where all of that stands there: any of it may follow a convolution.
-        """
-        nodes = [node for each in call.args for node in ast.walk(each)]
-        named = [each.args for each in call.args if is_ordered_dict(each)]
-        displays = (ast.List, ast.Tuple, ast.Dict)
-        if found is None or any(isinstance(each, ast.Starred) for each in nodes):
-            return found
-        if not all(isinstance(each, displays) for arguments in named for each in arguments):
-            return found
-        if any(isinstance(each, ast.Name) and self._items.is_dict(each) for each in call.args):
-            return found
-        checks = frozenset((IS_NORM,)).union(*(checks_of(self.index, each) for each in items))
-        return replace(found, checks=checks)
+                    return self._checked(call, items, statement, self.source.code(target))
+        return self._checked(call, items, None, "")
 
     def _is_sequential(self, node: ast.AST | None) -> bool:
         return isinstance(node, ast.Call) and self._names_sequential(node.func)

@@ -1,0 +1,287 @@
+"""Decide for each convolution where it is split once it is built, or why it cannot be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from ...reading.scopes import FUNCTIONS, assigned_value
+from ..call_plan import plan_calls
+from ..classify import Deferred
+from ..find import Site
+from ..norms.lists import ListPair
+from ..norms.pairs import Pair
+from ..norms.plan import NormPlan, plan_norms
+from ..norms.sequential import Sequence
+from ..refusal import Refusal, check_free
+from ..subclasses import Subclass
+from ..tracing import Tracing, is_by_filter, is_partial
+from .ends import End, InAttribute, InSequence, find_ends
+from .padding import plan_padding
+from .places import Place, find_place
+from .plan import BuiltPlan, Line, Way, Wrap, WrapKind
+
+
+class Deciding:
+    """Decides about the convolutions of one source.
+
+    Attributes:
+        refused: for the constructions of those that cannot be split, why.
+
+    Args:
+        tracing: of the source.
+        norm: whether the norms after them are split as well.
+    """
+
+    def __init__(self, tracing: Tracing, norm: bool) -> None:
+        self.tracing = tracing
+        self.norm = norm
+        self.refused: dict[ast.Call, str] = {}
+
+    def plan(self, deferred: Iterable[Deferred], stays: Iterable[Site]) -> BuiltPlan:
+        """Plan some convolutions; what cannot be split is noted, and not in the plan.
+
+        Args:
+            deferred: the convolutions.
+            stays: those that are to stay as they are.
+        """
+        sites, stays = list(deferred), list(stays)
+        while True:
+            source = _OfSource(self.tracing, [each.site for each in sites], self.norm)
+            found: dict[ast.Call, tuple[Way, ...]] = {}
+            refused: dict[ast.Call, str] = {}
+            for each in sites:
+                try:
+                    found[each.site.call] = source.ways(each.site)
+                except Refusal as refusal:
+                    refused[each.site.call] = str(refusal)
+            refused |= {
+                call: "another one at the same place stays as it is"
+                for call, ways in found.items()
+                if any(source.splits(stay, ways) for stay in stays)
+            }
+            if not refused:
+                return source.finish(sites, found)
+            self.refused |= refused
+            stays += [each.site for each in sites if each.site.call in refused]
+            sites = [each for each in sites if each.site.call not in refused]
+
+
+class _OfSource:
+    """Decides about some convolutions of a source, which are all that is split."""
+
+    def __init__(self, tracing: Tracing, sites: list[Site], norm: bool) -> None:
+        self.tracing = tracing
+        self.index = tracing.index
+        self.source = tracing.index.source
+        self.directives = tracing.directives
+        reached = [(each, tracing.reached(each)) for each in sites]
+        self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
+        self.followed: dict[Pair, None] = {}
+        self.lists: dict[ListPair, None] = {}
+        self.reads: set[ast.AST] = set()
+
+    def ways(self, site: Site) -> tuple[Way, ...]:
+        """How a convolution is split in each of the places where it ends up.
+
+        Raises:
+            Refusal: it cannot be.
+        """
+        uses = self.tracing.uses(site)
+        ends = find_ends(
+            self.tracing.flow, site, self.tracing.reached(site), list(uses.applications)
+        )
+        listed = self._in_list(site)
+        if is_by_filter(site):
+            ways = [self._wrapped(site.call, "by_filter")]
+        elif is_partial(site) and not ends.found:
+            ways = [self._wrapped(site.call.args[0], "build")]
+        elif listed is not None:
+            self.lists[listed] = None
+            ways = [self._in_lists(listed)]
+        else:
+            ways = [self._way(each, site) for each in ends.found]
+        ways = ways or [self._wrapped(site.call, "split")]
+        inside = {node for each in ends.functions for node in ast.walk(each)}
+        inside |= {node for each in ends.found for node in ast.walk(each.item)}
+        done = inside.union(*(each.done for each in ways))
+        seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
+        obstacle = uses.obstacle(done, seen)
+        if obstacle is not None:
+            raise Refusal(obstacle)
+        self.reads |= uses.reads.keys() - done
+        return tuple(ways)
+
+    def _in_list(self, site: Site) -> ListPair | None:
+        """The list of convolutions that holds it, and nothing else does, with one of norms."""
+        found = self.norms.lists.get(site.call, ())
+        attributes = self.tracing.reached(site).attributes
+        return found[0] if len(found) == len(attributes) == 1 else None
+
+    def _in_lists(self, listed: ListPair) -> Way:
+        codes = self.source.code(listed.convs), self.source.code(listed.norms)
+        norm, held = _shown(listed.owner, listed.norms.attr), (listed.owner, listed.convs.attr)
+        return Way(Line("pairs", listed.last, *codes), norm=norm, held=held)
+
+    def _way(self, end: End, site: Site) -> Way:
+        match end:
+            case InAttribute():
+                return self._in_attribute(end)
+            case InSequence():
+                found = self._sequence(end, site)
+                if found is not None:
+                    return self._in_sequence(end, found)
+        return self._wrapped(end.item, "split")
+
+    def _in_attribute(self, end: InAttribute) -> Way:
+        """A line for an attribute, with the norm that follows if there is a place for both."""
+        owner, name = end.owner, end.target.attr
+        skip = self.directives.forbids(self.source.statement(end.target))
+        if skip is not None:
+            return Way(None, note=f"{_shown(owner, name)}: {skip}")
+        pair = self.norms.pairs.get((owner, name))
+        note = ""
+        if pair is not None:
+            place = self._place(owner, (name, pair.norm))
+            note = self._stays(pair, place)
+            if place is not None and not note:
+                self.followed[pair] = None
+                codes = self._code(end.target, name), self._code(end.target, pair.norm)
+                line = Line("conv_norm", place.after, *codes)
+                shown = _shown(owner, pair.norm)
+                return Way(line, place.before, place.before, norm=shown, held=(owner, name))
+        place = self._place(owner, (name,))
+        if place is None:
+            value = assigned_value(self.source.parent_of, end.target)
+            item = end.item if value is None else value
+            return self._wrapped(item, "split", note)
+        line = Line("conv", place.after, self._code(end.target, name))
+        return Way(line, place.before, place.before, note=note, held=(owner, name))
+
+    def _code(self, target: ast.Attribute, name: str) -> str:
+        return f"{self.source.code(target.value)}.{name}"
+
+    def _stays(self, pair: Pair, place: Place | None) -> str:
+        """Why a norm stays that could be split, if so."""
+        if pair.is_joined_elsewhere:
+            reason: str | None = "it is not always applied"
+        elif place is None:
+            reason = "there is no place where both are built, and nothing else has them"
+        else:
+            reason = pair.uses.obstacle(place.before, place.before)
+        if reason is None:
+            self.reads |= pair.uses.reads.keys() - (place.before if place is not None else set())
+            return ""
+        return f"self.{pair.norm} stays after the concatenation: {reason}"
+
+    def _place(self, owner: ast.ClassDef, names: Iterable[str]) -> Place | None:
+        stores = [list(self.tracing.pairs.stores_of(owner, each)) for each in names]
+        place = find_place(self.index, owner, stores)
+        if place is None or self.directives.forbids(place.after) is None:
+            return place
+        return None
+
+    def _sequence(self, end: InSequence, site: Site) -> Sequence | None:
+        """The nn.Sequential that it gets into beside a norm or a padding."""
+        codes, scope = end.codes(self.source), self.source.scope(end.call)
+        for each in self.norms.sequences.get(site.call, ()):
+            is_here = self.source.scope(each.node) is scope
+            if each.node is end.call or (is_here and each.code in codes):
+                return each
+        return None
+
+    def _in_sequence(self, end: InSequence, sequence: Sequence) -> Way:
+        """A call round an nn.Sequential, or a line for it once it is complete."""
+        norm = "a norm that follows" if sequence.has_norm else ""
+        target = self._held(end.call)
+        owner = self.index.self_class(target.value) if target is not None else None
+        place = self._place(owner, [target.attr]) if target is not None and owner else None
+        if place and target and owner and self._is_complete(sequence, place):
+            line = Line("layers", place.after, self.source.code(target))
+            return Way(line, place.before, place.before, norm=norm, held=(owner, target.attr))
+        if sequence.after is None:
+            before = self._before(sequence.node)
+            return Way(Wrap("listed", sequence.node), before, norm=norm, held=sequence.node)
+        line = Line("layers", sequence.after, sequence.code)
+        return Way(line, self._before(sequence.after), norm=norm, held=sequence.node)
+
+    def _held(self, call: ast.Call) -> ast.Attribute | None:
+        """The attribute that an nn.Sequential is given to which a call builds, or adds to."""
+        match self.source.parent(call), call.func:
+            case ast.Assign(targets=[ast.Attribute() as target]), _:
+                return target
+            case _, ast.Attribute(value=ast.Attribute() as target):
+                return target
+        return None
+
+    def _is_complete(self, sequence: Sequence, place: Place) -> bool:
+        """Whether all that an nn.Sequential is to hold is in it at a place."""
+        return sequence.after is None or sequence.after in (place.after, *place.before)
+
+    def _wrapped(self, item: ast.expr, kind: WrapKind, note: str = "") -> Way:
+        """A call round an expression for the convolution."""
+        check_free(self.directives, [(item, "where it is split")])
+        return Way(Wrap(kind, item), self._before(item), note=note, held=item)
+
+    def _before(self, node: ast.expr | ast.stmt) -> frozenset[ast.AST]:
+        """What a function is done with when it comes to the statement of a node."""
+        source = self.source
+        function = next(
+            (each for each in source.ancestors(node) if isinstance(each, FUNCTIONS)), None
+        )
+        statement = node if isinstance(node, ast.stmt) else source.statement(node)
+        start = source.span(statement).end if node is statement else source.span(statement).start
+        return frozenset(
+            each
+            for each in (ast.walk(function) if function is not None else ())
+            if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= start
+        )
+
+    def splits(self, site: Site, ways: Iterable[Way]) -> bool:
+        """Whether a way splits what another site builds as well."""
+        reached = self.tracing.reached(site)
+        held = [each.held for each in ways if each.change is not None]
+        return any(each in reached.attributes or each in reached.expressions for each in held)
+
+    def finish(self, sites: list[Deferred], ways: Mapping[ast.Call, tuple[Way, ...]]) -> BuiltPlan:
+        """The plan for all of them."""
+        reached = [(each.site, self.tracing.reached(each.site)) for each in sites]
+        calls = plan_calls(self.tracing.pairs, reached, self.followed, self.lists)
+        calls, padding = plan_padding(self.tracing, calls, chain.from_iterable(ways.values()))
+        notes = {
+            call: tuple(dict.fromkeys([*self.norms.notes.get(call, ()), *_notes(each)]))
+            for call, each in ways.items()
+        }
+        return BuiltPlan(
+            tuple(sites), ways, notes, calls, padding, frozenset(self._blocks(sites, ways))
+        )
+
+    def _blocks(
+        self, sites: list[Deferred], ways: Mapping[ast.Call, tuple[Way, ...]]
+    ) -> Iterator[str]:
+        """The parts of the helper that are needed for what some convolutions are."""
+        if self.reads:
+            yield "reads"
+        for each in sites:
+            conv, subclass = self.tracing.conv(each.site), _subclass(each.site)
+            if conv.transposed if conv is not None else "ConvTranspose" in self.source.text:
+                yield "transposed"
+            if subclass is not None and not subclass.has_forward:
+                yield "subclass"
+            if self.tracing.uses(each.site).applications:
+                yield from ("subclass", "weight_norm")
+        if any(each.has_padding for found in self.norms.sequences.values() for each in found):
+            yield "pads"
+
+
+def _subclass(site: Site) -> Subclass | None:
+    return site.indirect.subclass if site.indirect is not None else None
+
+
+def _notes(ways: Iterable[Way]) -> Iterator[str]:
+    return (each.note for each in ways if each.note)
+
+
+def _shown(owner: ast.ClassDef, name: str) -> str:
+    return f"{owner.name}.{name}"

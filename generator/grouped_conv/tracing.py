@@ -1,0 +1,80 @@
+"""Trace each convolution of a source from where it is built, and say what is done with it."""
+
+from __future__ import annotations
+
+import ast
+
+from ..reading.classes import ClassIndex
+from ..reading.convolutions import ConvClass, conv_class
+from ..reading.directives import Directives
+from ..reading.flow import Flow, Reached
+from ..reading.names import meaning
+from ..reading.places import place_for_definition
+from .find import Site
+from .indirect import Indirect
+from .norms.pairs import Pairs
+from .objects import find_uses
+from .reach import check_reach
+from .refusal import Refusal, line_of
+from .subclasses import Subclass
+from .weight_norm import is_weight_norm
+from .weights import Uses
+
+
+class Tracing:
+    """Follows the objects of one source; what it has found is kept."""
+
+    def __init__(self, index: ClassIndex, directives: Directives) -> None:
+        self.index = index
+        self.directives = directives
+        self.flow = Flow(index)
+        self.pairs = Pairs(index, self.flow, directives)
+        self._reached: dict[ast.Call, Reached] = {}
+        self._uses: dict[ast.Call, Uses] = {}
+
+    def reached(self, site: Site) -> Reached:
+        """Where the convolution may get to that a site builds."""
+        if site.call not in self._reached:
+            follow = self.flow.returned if is_partial(site) else self.flow.reached
+            self._reached[site.call] = follow(site.call)
+        return self._reached[site.call]
+
+    def uses(self, site: Site) -> Uses:
+        """What is done with the convolution that a site builds.
+
+        Raises:
+            Refusal: it cannot be split, whatever that is.
+        """
+        source = self.index.source
+        for call in self.index.reparametrisations:
+            if not is_weight_norm(source, call):
+                raise Refusal(
+                    f"it may be given another parametrization with all modules ({line_of(call)})"
+                )
+        if not source.is_first_on_line(place_for_definition(source, [site.call])):
+            raise Refusal("no place to insert the helper")
+        reached = self.reached(site)
+        check_reach(self.index, reached)
+        if site.call not in self._uses:
+            self._uses[site.call] = find_uses(self.index, reached)
+        return self._uses[site.call]
+
+    def conv(self, site: Site) -> ConvClass | None:
+        """The class of torch that a site builds an instance of, where it is known."""
+        if is_partial(site):
+            return conv_class(meaning(self.index.source, site.call.args[0]).path)
+        match site.indirect:
+            case Indirect(subclass=Subclass(base=base)):
+                return conv_class(f"torch.nn.{base}")
+        return site.conv
+
+
+def is_partial(site: Site) -> bool:
+    """Whether a site is a partial of a convolution class."""
+    return site.indirect is not None and site.indirect.kind == "partial"
+
+
+def is_by_filter(site: Site) -> bool:
+    """Whether a site calls a subclass whose forward adds something for each filter."""
+    subclass = site.indirect.subclass if site.indirect is not None else None
+    return subclass is not None and subclass.has_forward
