@@ -20,7 +20,7 @@ from .indirect import holds_class
 from .questions import are_treated_alike, may_be_conv, may_look_at_module, reparametrising
 from .refusal import line_of
 from .weight_norm import WEIGHT_NORMS, is_weight_norm, possible_norms
-from .weights import Application, Uses, Weights
+from .weights import Application, Obstacle, Uses, Weights
 
 _WEIGHTS: Final = ("weight", "bias")
 _INSIDES: Final = frozenset(
@@ -87,7 +87,7 @@ class _Search:
         if name in _WEIGHTS:
             self.weights.look_at(attribute)
         elif name in SETTINGS and _is_set(attribute):
-            self._refuse(node, f"its {name} is set", attribute)
+            self._refuse(node, f"its {name} is set", attribute, is_loud=True)
         elif name in _INSIDES or (name == "forward" and _is_set(attribute)):
             self._refuse(node, f"its {name} is used", attribute)
         elif name == "reset_parameters":
@@ -109,7 +109,9 @@ class _Search:
         elif name in ("getattr", "setattr", "hasattr", "delattr") and len(call.args) > 1:
             self._named(node, call, str(getattr(call.args[1], "value", "")))
         elif _NEEDING.fullmatch(path or self.source.code(function)):
-            self._refuse(node, f"{self.source.code(function)} needs a convolution", call)
+            self._refuse(
+                node, f"{self.source.code(function)} needs a convolution", call, is_loud=True
+            )
         elif REPARAMETRISING.fullmatch(path):
             self._reparametrisation(node, call, path)
         elif not path and not self._possible_norm(node, call):
@@ -144,11 +146,11 @@ class _Search:
 
     def _bar(self, node: ast.expr, what: str, place: ast.AST) -> None:
         """Note what no split one can take, be it done to the whole."""
-        self.uses.bars[node] = f"{what} ({line_of(place)})"
+        self.uses.bars.append(Obstacle(node, f"{what} ({line_of(place)})"))
 
-    def _refuse(self, node: ast.expr, what: str, place: ast.AST) -> None:
+    def _refuse(self, node: ast.expr, what: str, place: ast.AST, is_loud: bool = False) -> None:
         """Note what only the whole can take."""
-        self.uses.obstacles[node] = f"{what} ({line_of(place)})"
+        self.uses.obstacles.append(Obstacle(node, f"{what} ({line_of(place)})", is_loud))
 
 
 def _is_base(path: str) -> bool:

@@ -207,6 +207,11 @@ class _Planning:
             self.records += [
                 written_out(self.index, each, attribute) for each in attribute.candidates
             ]
+        for node, reason in built.warnings.items():
+            place = self.index.source.place(node)
+            self.warnings.append(
+                Warning(*place, f"this will raise for a split convolution: {reason}")
+            )
         if attributes or built.changes:
             is_done = built.is_done_before if not attributes else None
             self.warnings += warn_of_initialisation(self.index.source, is_done)

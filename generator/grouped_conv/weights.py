@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
 from ..reading.source import Source
@@ -32,6 +31,21 @@ class Application:
     may_couple: bool = False
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """What only the whole can take.
+
+    Attributes:
+        node: where.
+        reason: what is done there, with its line.
+        is_loud: whether it would raise for what is split.
+    """
+
+    node: ast.expr
+    reason: str
+    is_loud: bool = False
+
+
 @dataclass
 class Uses:
     """What is done with an object that only the whole can take.
@@ -40,33 +54,33 @@ class Uses:
         writes: what gives the weights their values; the attribute, or the method that does so.
         reads: what takes the values of a weight, and keeps nothing else of it.
         applications: the calls of weight_norm.
-        obstacles: what only the whole can take, each with what is done there.
-        bars: what keeps an object from being split, wherever it is done.
+        obstacles: what only the whole can take.
+        bars: what keeps an object from being split, be it done to the whole.
     """
 
     writes: dict[ast.expr, str] = field(default_factory=dict)
     reads: dict[ast.expr, None] = field(default_factory=dict)
     applications: dict[ast.Call, Application] = field(default_factory=dict)
-    obstacles: dict[ast.AST, str] = field(default_factory=dict)
-    bars: dict[ast.AST, str] = field(default_factory=dict)
+    obstacles: list[Obstacle] = field(default_factory=list)
+    bars: list[Obstacle] = field(default_factory=list)
 
-    def obstacle(self, done: Set[ast.AST], seen: Set[ast.AST] = frozenset()) -> str | None:
-        """Why the object cannot be split, of what is done with it; None where it can be.
+    def obstacles_after(self, done: Set[ast.AST], seen: Set[ast.AST]) -> Iterator[Obstacle]:
+        """What is in the way of an object that is split.
 
         Args:
-            done: the nodes that are done with when it is split.
+            done: the nodes that are done with when it is.
             seen: those of them for which it is known that nothing is kept of it.
         """
-        writes = {node: f"its {name} is set" for node, name in self.writes.items()}
-        for node in self.applications:
-            writes[node] = f"{_name(node.func)} is applied to it"
-        late = (
-            f"{what} once it is split ({line_of(node)})"
-            for node, what in writes.items()
-            if node not in done
-        )
-        others = (reason for node, reason in self.obstacles.items() if node not in seen)
-        return next(chain(self.bars.values(), others, late), None)
+        yield from self.bars
+        yield from (each for each in self.obstacles if each.node not in seen)
+        for node, name in self.writes.items():
+            if node not in done:
+                reason = f"its {name} is set once it is split ({line_of(node)})"
+                yield Obstacle(node, reason, is_loud=True)
+        for call in self.applications:
+            if call not in done:
+                reason = f"{_name(call.func)} is applied to it once it is split ({line_of(call)})"
+                yield Obstacle(call, reason)
 
 
 class Weights:
@@ -90,7 +104,7 @@ class Weights:
             self.note_read(weight)
         else:
             reason = f"its {weight.attr} is used by itself ({line_of(weight)})"
-            self.uses.obstacles[weight] = reason
+            self.uses.obstacles.append(Obstacle(weight, reason, is_loud=True))
 
     def note_write(self, node: ast.Attribute) -> None:
         """Note that weights are given values, by an attribute or a method."""

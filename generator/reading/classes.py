@@ -32,6 +32,7 @@ REPARAMETRISING = re.compile(
     r"torch\.nn\.utils\."
     r"((parametrize|parametrizations|prune)\..*|(.*\.)?(remove_)?(weight|spectral)_norm)"
 )
+_RUN_BY_TORCH = ("__init__", "__post_init__", "setup", "forward", "__call__", "__new__")
 _CODE_RUNNERS = frozenset(("eval", "exec"))
 
 
@@ -163,6 +164,39 @@ class ClassIndex:
                 found.setdefault(node.func.id, []).append(node)
         return found
 
+    def runs_with_model(self, node: ast.AST) -> bool:
+        """Whether a node may be run when a model is built, or in its forward."""
+        functions = [each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS)]
+        return not functions or any(each in self._running for each in functions)
+
+    @cached_property
+    def _running(self) -> set[ast.AST]:
+        """The functions that a constructor or a forward runs, as far as their names tell."""
+        by_name: dict[str, list[ast.AST]] = {}
+        for node in self.source.nodes:
+            if isinstance(node, FUNCTIONS):
+                by_name.setdefault(node.name, []).append(node)
+        inside = [
+            each
+            for each in self.source.nodes
+            if isinstance(each, (ast.Name, ast.Attribute)) and self._is_outside_functions(each)
+        ]
+        waiting = [each for name in _RUN_BY_TORCH for each in by_name.get(name, [])]
+        waiting += [each for node in inside for each in by_name.get(_name_of(node), [])]
+        found: set[ast.AST] = set()
+        while waiting:
+            function = waiting.pop()
+            if function in found:
+                continue
+            found.add(function)
+            for node in ast.walk(function):
+                if isinstance(node, (ast.Name, ast.Attribute)):
+                    waiting += by_name.get(_name_of(node), [])
+        return found
+
+    def _is_outside_functions(self, node: ast.AST) -> bool:
+        return not any(isinstance(each, FUNCTIONS) for each in self.source.ancestors(node))
+
     @cached_property
     def reparametrisations(self) -> list[ast.Call]:
         """Calls such as ``spectral_norm(m)`` of a module that may be any."""
@@ -253,6 +287,10 @@ class ClassIndex:
                 self._add_walk(call, owner)
         elif function.id == "type" and len(call.args) > 1:
             self.makes_classes = True
+
+
+def _name_of(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
 
 
 def _annotated_in_body(node: ast.ClassDef) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain
 
 from ...reading.scopes import FUNCTIONS, assigned_value
@@ -17,6 +17,7 @@ from ..norms.sequential import Sequence
 from ..refusal import Refusal, check_free
 from ..subclasses import Subclass
 from ..tracing import Tracing, is_by_filter, is_partial
+from ..weights import Uses
 from .ends import End, InAttribute, InSequence, find_ends
 from .padding import plan_padding
 from .places import Place, find_place
@@ -81,6 +82,7 @@ class _OfSource:
         self.followed: dict[Pair, None] = {}
         self.lists: dict[ListPair, None] = {}
         self.reads: set[ast.AST] = set()
+        self.warnings: dict[ast.expr, str] = {}
 
     def ways(self, site: Site) -> tuple[Way, ...]:
         """How a convolution is split in each of the places where it ends up.
@@ -107,11 +109,23 @@ class _OfSource:
         inside |= {node for each in ends.found for node in ast.walk(each.item)}
         done = inside.union(*(each.done for each in ways))
         seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
-        obstacle = uses.obstacle(done, seen)
-        if obstacle is not None:
-            raise Refusal(obstacle)
-        self.reads |= uses.reads.keys() - done
+        self._check(uses, done, seen)
         return tuple(ways)
+
+    def _check(self, uses: Uses, done: Set[ast.AST], seen: Set[ast.AST]) -> None:
+        """See that what is done with a convolution can be done with a split one.
+
+        What fails loudly outside of every forward and constructor is no more than a warning.
+
+        Raises:
+            Refusal: it cannot.
+        """
+        reads = uses.reads.keys() - done
+        for each in uses.obstacles_after(done, seen):
+            if reads or not each.is_loud or self.index.runs_with_model(each.node):
+                raise Refusal(each.reason)
+            self.warnings[each.node] = each.reason
+        self.reads |= reads
 
     def _in_list(self, site: Site) -> ListPair | None:
         """The list of convolutions that holds it, and nothing else does, with one of norms."""
@@ -143,7 +157,7 @@ class _OfSource:
         pair = self.norms.pairs.get((owner, name))
         note = ""
         if pair is not None:
-            place = self._place(owner, (name, pair.norm))
+            place = self._place_of_pair(pair)
             note = self._stays(pair, place)
             if place is not None and not note:
                 self.followed[pair] = None
@@ -151,7 +165,7 @@ class _OfSource:
                 line = Line("conv_norm", place.after, *codes)
                 shown = _shown(owner, pair.norm)
                 return Way(line, place.before, place.before, norm=shown, held=(owner, name))
-        place = self._place(owner, (name,))
+        place = self._place(owner, end.target)
         if place is None:
             value = assigned_value(self.source.parent_of, end.target)
             item = end.item if value is None else value
@@ -169,18 +183,33 @@ class _OfSource:
         elif place is None:
             reason = "there is no place where both are built, and nothing else has them"
         else:
-            reason = pair.uses.obstacle(place.before, place.before)
+            late = pair.uses.obstacles_after(place.before, place.before)
+            reason = next((each.reason for each in late), None)
         if reason is None:
             self.reads |= pair.uses.reads.keys() - (place.before if place is not None else set())
             return ""
         return f"self.{pair.norm} stays after the concatenation: {reason}"
 
-    def _place(self, owner: ast.ClassDef, names: Iterable[str]) -> Place | None:
-        stores = [list(self.tracing.pairs.stores_of(owner, each)) for each in names]
-        place = find_place(self.index, owner, stores)
-        if place is None or self.directives.forbids(place.after) is None:
-            return place
-        return None
+    def _place_of_pair(self, pair: Pair) -> Place | None:
+        """Where a convolution and the norm after it are split."""
+        names = (pair.conv, pair.norm)
+        stores = [list(self.tracing.pairs.stores_of(pair.owner, each)) for each in names]
+        return self._allowed(find_place(self.index, pair.owner, stores, [*chain(*stores)]))
+
+    def _place(self, owner: ast.ClassDef, target: ast.Attribute) -> Place | None:
+        """Where what a method has given to an attribute is split."""
+        scope = self.source.scope(target)
+        stores = [
+            each
+            for each in self.tracing.pairs.stores_of(owner, target.attr)
+            if self.source.scope(each) is scope
+        ]
+        return self._allowed(find_place(self.index, owner, [stores], [target]))
+
+    def _allowed(self, place: Place | None) -> Place | None:
+        """A place, unless a comment leaves alone what it is in."""
+        is_free = place is None or self.directives.forbids(place.after) is None
+        return place if is_free else None
 
     def _sequence(self, end: InSequence, site: Site) -> Sequence | None:
         """The nn.Sequential that it gets into beside a norm or a padding."""
@@ -196,7 +225,7 @@ class _OfSource:
         norm = "a norm that follows" if sequence.has_norm else ""
         target = self._held(end.call)
         owner = self.index.self_class(target.value) if target is not None else None
-        place = self._place(owner, [target.attr]) if target is not None and owner else None
+        place = self._place(owner, target) if target is not None and owner else None
         if place and target and owner and self._is_complete(sequence, place):
             line = Line("layers", place.after, self.source.code(target))
             return Way(line, place.before, place.before, norm=norm, held=(owner, target.attr))
@@ -254,7 +283,13 @@ class _OfSource:
             for call, each in ways.items()
         }
         return BuiltPlan(
-            tuple(sites), ways, notes, calls, padding, frozenset(self._blocks(sites, ways))
+            tuple(sites),
+            ways,
+            notes,
+            calls,
+            padding,
+            frozenset(self._blocks(sites, ways)),
+            self.warnings,
         )
 
     def _blocks(

@@ -31,35 +31,39 @@ class Place:
 
 
 def find_place(
-    index: ClassIndex, owner: ast.ClassDef, stores: Sequence[Sequence[ast.Attribute]]
+    index: ClassIndex,
+    owner: ast.ClassDef,
+    stores: Sequence[Sequence[ast.Attribute]],
+    needed: Sequence[ast.Attribute],
 ) -> Place | None:
     """The last place in a method where nothing else has the values of attributes yet.
 
     Args:
         index: the source.
         owner: the class.
-        stores: for each attribute, all places where it is given its value.
+        stores: for each attribute, all places where the method gives it a value.
+        needed: those of them after which it is to be.
 
     Returns:
-        None where they are not given it in one method, whatever happens, and kept nowhere else.
+        None where the attributes do not surely have their values, and are kept nowhere else.
     """
     source = index.source
     targets = list(chain.from_iterable(stores))
     function = _common_function(index, owner, targets)
     block = _common_block(source, targets) if function is not None else None
-    if function is None or block is None or _returns_after(source, function, targets):
+    if function is None or block is None or _returns_after(source, function, needed):
+        return None
+    holding = [at for at, each in enumerate(block) if _holds(source, each, needed)]
+    keeping = Keeping(index, owner, {each.attr for each in targets})
+    first, last = holding[0], len(block)
+    kept = (at for at, each in enumerate(block) if at >= first and keeping.keeps(each))
+    last = next(kept, last) - 1
+    if last < holding[-1]:
         return None
     for each in stores:
         wanted = {id(source.statement(target)) for target in each}
-        if not any(sets(statement, wanted) for statement in block):
+        if not any(sets(statement, wanted) for statement in block[: last + 1]):
             return None
-    holding = [at for at, each in enumerate(block) if _holds(source, each, targets)]
-    keeping = Keeping(index, owner, {each.attr for each in targets})
-    if any(map(keeping.keeps, block[holding[0] : holding[-1] + 1])):
-        return None
-    last = holding[-1]
-    while last + 1 < len(block) and not keeping.keeps(block[last + 1]):
-        last += 1
     return Place(block[last], frozenset(_before(index, function, block[last], keeping)))
 
 

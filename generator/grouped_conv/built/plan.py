@@ -77,6 +77,7 @@ class BuiltPlan:
         calls: what is done where one is called.
         padding: the lines that have a padding done for each slice.
         blocks: the parts of the helper that they need for what they are.
+        warnings: what will raise, once it is run, each with what is done there.
     """
 
     sites: tuple[Deferred, ...] = ()
@@ -85,6 +86,7 @@ class BuiltPlan:
     calls: CallPlan = field(default_factory=CallPlan)
     padding: tuple[Line, ...] = ()
     blocks: frozenset[str] = frozenset()
+    warnings: Mapping[ast.expr, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> list[Line | Wrap]:

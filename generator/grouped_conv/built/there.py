@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ...reading.classes import ClassIndex
 from ...reading.flow import Reached
 from ..find import Site
+from ..refusal import Refusal
 from ..tracing import Tracing
 from .ends import Elsewhere, End, InAttribute, InSequence, find_ends
 from .helper import SPLITTING, is_splitting
@@ -24,8 +25,16 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
     if not calls:
         return False
     reached = tracing.reached(site)
-    ends = find_ends(tracing.flow, site, reached).found
+    ends = find_ends(tracing.flow, site, reached, _norms(tracing, site)).found
     return bool(ends) and all(_is_split(index, each, calls, reached) for each in ends)
+
+
+def _norms(tracing: Tracing, site: Site) -> list[ast.Call]:
+    """The calls that give a convolution back, as weight_norm does."""
+    try:
+        return list(tracing.uses(site).applications)
+    except Refusal:
+        return []
 
 
 def _splitting(index: ClassIndex) -> Iterator[ast.Call]:
