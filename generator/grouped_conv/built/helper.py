@@ -37,6 +37,7 @@ class Names:
     unjoined: str = "UnjoinedGroups"
     joined: str = "JoinedGroups"
     transposed: str = "SplitTransposed"
+    unjoined_transposed: str = "UnjoinedTransposed"
     parts: str = "plain_parts"
     kind: str = "class_of_torch"
     grouped: str = "is_grouped"
@@ -63,11 +64,16 @@ _OF_CHANGE: Final = {
 }
 """By the kind of a change the function that it calls."""
 _BLOCK_OF: Final = {
-    **dict.fromkeys(("unjoined", "joined", "split_norm", "fits"), "norm"),
-    **{each: each for each in ("layers", "pairs", "by_filter", "build", "outputs", "padded")},
-    **{each: each for each in ("copy_pad", "transposed", "weight_norm")},
-    "kind": "subclass",
+    name: frozenset(blocks.split())
+    for name, blocks in {
+        **dict.fromkeys(("unjoined", "joined", "split_norm", "fits"), "norm"),
+        **{each: each for each in ("layers", "pairs", "by_filter", "build", "outputs", "padded")},
+        **{each: each for each in ("copy_pad", "transposed", "weight_norm")},
+        "kind": "subclass",
+        "unjoined_transposed": "transposed norm",
+    }.items()
 }
+"""By the field of ``Names`` the blocks that it takes; none for what always is there."""
 _COPYING: Final = {"by_filter", "copy_pad", "pads"}
 _STANDARD: Final = ("copy", "warnings")
 _KNOWN: Final = re.compile(rf"({'|'.join(str(each.default) for each in fields(Names))})(_\d+)?")
@@ -142,7 +148,7 @@ def make_helper(source: Source, plan: BuiltPlan, path: str) -> Helper:
     needed = frozenset(_functions(plan))
     if path:
         return _imported(source, needed, path)
-    blocks = frozenset(_BLOCK_OF[each] for each in needed if each in _BLOCK_OF) | plan.blocks
+    blocks = plan.blocks.union(*(_BLOCK_OF.get(each, frozenset()) for each in needed))
     blocks |= {"norm"} if blocks & {"layers", "pairs"} else set()
     if _is_there(source, blocks):
         return Helper(blocks=blocks, is_there=True)
@@ -202,7 +208,7 @@ def _is_there(source: Source, blocks: frozenset[str]) -> bool:
     return all(
         str(each.default) in there
         for each in fields(Names)
-        if _BLOCK_OF.get(each.name) in {None, *blocks}
+        if _BLOCK_OF.get(each.name, frozenset()) <= blocks
     )
 
 
