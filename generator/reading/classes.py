@@ -164,6 +164,15 @@ class ClassIndex:
                 found.setdefault(node.func.id, []).append(node)
         return found
 
+    @cached_property
+    def names(self) -> dict[str, list[ast.Name]]:
+        """The names that are read, by what they are."""
+        found: dict[str, list[ast.Name]] = {}
+        for node in self.source.nodes:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                found.setdefault(node.id, []).append(node)
+        return found
+
     def runs_with_model(self, node: ast.AST) -> bool:
         """Whether a node may be run when a model is built, or in its forward."""
         functions = [each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS)]

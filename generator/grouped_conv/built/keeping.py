@@ -14,7 +14,8 @@ from ...reading.callees import parameters_given
 from ...reading.classes import Class, ClassIndex
 from ...reading.convolutions import SETTINGS
 from ...reading.names import meaning
-from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function
+from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function, assigned_value
+from ..weight_norm import is_weight_norm, possible_norms
 
 _ASKING: Final = frozenset(("isinstance", "hasattr", "type", "id", "len", "print", "repr", "str"))
 _SEEING_ALL: Final = frozenset(("locals", "vars", "eval", "exec"))
@@ -36,6 +37,7 @@ _KEPT_BY_SPLIT: Final = SETTINGS | {
     *("running_mean", "running_var"),
 }
 """What may be set of a convolution or a norm so that the split one has it too."""
+_TENSORS: Final = frozenset(("weight", "bias", "data", "running_mean", "running_var"))
 _VALUES: Final = SETTINGS | {
     *("shape", "dtype", "device", "ndim", "size", "numel", "dim", "requires_grad", "is_cuda"),
     *("eps", "momentum", "num_features", "affine", "track_running_stats", "training"),
@@ -52,7 +54,8 @@ class Keeping:
     """Looks for what keeps some attributes of the objects of a class.
 
     Attributes:
-        methods: those of the class, or its relatives, that the statements looked at call.
+        methods: those of the class or its relatives, and the functions, that the statements call
+            which were looked at.
 
     Args:
         index: the source.
@@ -66,10 +69,11 @@ class Keeping:
         self.names = names
         self.relatives: list[Class] = index.classes[owner].relatives()
         self.methods: dict[Function, bool] = {}
+        self._known: set[ast.Name] = set()
 
     def keeps(self, statement: ast.stmt) -> bool:
         """Whether a statement of a method keeps them, or may do so."""
-        return any(self._keeps(node) for node in _at_once(statement))
+        return any(map(self._keeps, ast.walk(statement)))
 
     def _keeps(self, node: ast.AST) -> bool:
         match node:
@@ -99,10 +103,11 @@ class Keeping:
 
     def _keeps_own(self, attribute: ast.Attribute) -> bool:
         """Whether one of the attributes is used so that what it holds is kept; to run it is not."""
+        if not isinstance(attribute.ctx, ast.Load):
+            return isinstance(attribute.ctx, ast.Del)
         parent = self.source.parent(attribute)
         is_called = isinstance(parent, ast.Call) and parent.func is attribute
-        is_set = not isinstance(attribute.ctx, ast.Load)
-        return not is_called and not is_set and self._keeps_value(attribute)
+        return not is_called and self._keeps_value(attribute)
 
     def _keeps_value(self, node: ast.expr) -> bool:
         """Whether an expression for a module, or for a part of one, is used so that it is kept."""
@@ -120,6 +125,9 @@ class Keeping:
                 return self._keeps_argument(node, parent)
             case ast.For(iter=iterated) if iterated is node:
                 return self._keeps_named(_targets(parent.target), parent.body)
+            case ast.List() | ast.Tuple():
+                around = self.source.parent(parent)
+                return not isinstance(around, ast.For) or self._keeps_value(parent)
             case ast.BoolOp():
                 return not isinstance(self.source.parent(parent), _TESTS)
             case ast.IfExp(test=test):
@@ -132,31 +140,46 @@ class Keeping:
         if "hook" in name or name.startswith("__"):
             return True
         if not isinstance(attribute.ctx, ast.Load):
-            return name not in _KEPT_BY_SPLIT
+            return name not in _KEPT_BY_SPLIT or self._ties(attribute)
         return name not in _VALUES and self._keeps_value(attribute)
+
+    def _ties(self, attribute: ast.Attribute) -> bool:
+        """Whether an attribute is given a tensor that another object may have as well."""
+        value = assigned_value(self.source.parent_of, attribute)
+        return isinstance(value, (ast.Attribute, ast.Subscript)) and attribute.attr in _TENSORS
 
     def _keeps_argument(self, node: ast.expr, call: ast.Call) -> bool:
         """Whether a function that is given a module or a weight keeps it."""
         callee = meaning(self.source, call.func)
         if callee.path.startswith("torch.nn.init."):
-            return False
+            return not isinstance(self.source.parent(call), ast.Expr)
+        if is_weight_norm(self.source, call) or possible_norms(self.index, call) is not None:
+            return not self._is_put_back(call)
         if not isinstance(callee.node, FUNCTIONS):
             return True
-        return self._keeps_parameter(callee.node, node, call)
+        self.methods.setdefault(callee.node, False)
+        names = set(parameters_given(self.source, callee.node, node, call, None))
+        return self._keeps_named(names, callee.node.body)
 
-    def _keeps_parameter(self, function: Function, node: ast.expr, call: ast.Call) -> bool:
-        names = set(parameters_given(self.source, function, node, call, None))
-        return self._keeps_named(names, function.body)
+    def _is_put_back(self, call: ast.Call) -> bool:
+        """Whether what a call gives back goes to where it was, or nowhere."""
+        match self.source.parent(call):
+            case ast.Expr():
+                return True
+            case ast.Assign(targets=[ast.Attribute(value=instance, attr=name)]):
+                return name in self.names and self.index.self_class(instance) is not None
+        return False
 
     def _keeps_named(self, names: Collection[str], body: Iterable[ast.AST]) -> bool:
         """Whether some statements keep what variables hold that may be any module or weight."""
-        loads = (
+        loads = [
             each
             for statement in body
             for each in ast.walk(statement)
-            if isinstance(each, ast.Name) and each.id in names
-        )
-        return any(self._keeps_value(each) for each in loads)
+            if isinstance(each, ast.Name) and each.id in names and each not in self._known
+        ]
+        self._known.update(loads)  # a function may call itself
+        return any(map(self._keeps_value, loads))
 
     def _keeps_applied(self, call: ast.AST) -> bool:
         """Whether ``self.apply(function)`` hands the modules to something that keeps them."""
@@ -173,6 +196,7 @@ class Keeping:
 
     def _keeps_last(self, function: Function) -> bool:
         """Whether a function keeps its last parameter, which is a module."""
+        self.methods.setdefault(function, False)
         return self._keeps_named([each.arg for each in function.args.args[-1:]], function.body)
 
     def _keeps_walk(self, attribute: ast.Attribute) -> bool:
@@ -196,8 +220,10 @@ class Keeping:
         methods = list(self._methods(attribute.attr))
         if methods:
             return not is_called or any(map(self._keeps_in_function, methods))
-        if not is_called or attribute.attr in _IN_PLACE:
+        if not is_called:
             return False
+        if attribute.attr in _IN_PLACE:  # which give back the object itself
+            return not isinstance(self.source.parent(call), ast.Expr)
         return not any(
             isinstance(each.node.ctx, ast.Store)
             for each in self.index.accesses(attribute.attr)
@@ -222,13 +248,3 @@ def _targets(target: ast.expr) -> list[str]:
     if isinstance(target, ast.Tuple):
         target = target.elts[-1]
     return [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
-
-
-def _at_once(statement: ast.stmt) -> Iterator[ast.AST]:
-    """The nodes of a statement that are evaluated with it, and not when a function is called."""
-    pending: list[ast.AST] = [statement]
-    while pending:
-        node = pending.pop()
-        yield node
-        if not isinstance(node, (*FUNCTIONS, ast.Lambda)):
-            pending += ast.iter_child_nodes(node)

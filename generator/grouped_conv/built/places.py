@@ -124,6 +124,7 @@ def _before(
     methods = {each: set(ast.walk(each)) for each in keeping.methods}
     known = found.union(*methods.values())
     for method, nodes in methods.items():
-        calls = index.accesses(method.name) + index.other_calls.get(method.name, [])
-        if all(each.node in known for each in calls):
+        accesses = index.accesses(method.name) + index.other_calls.get(method.name, [])
+        uses = {each.node for each in accesses} | {*index.names.get(method.name, [])}
+        if uses <= known:
             yield from nodes
