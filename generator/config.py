@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .files import FileError, absolute, read_bytes
+from .files import FileError, absolute, read_found
 from .outcome import STYLES
 
 if sys.version_info >= (3, 11):
@@ -112,7 +112,7 @@ def _read(file: Path) -> _Project | None:
     if not os.path.lexists(file):
         return None
     try:
-        text = read_bytes(str(file)).decode("utf-8-sig")
+        text = read_found(str(file)).decode("utf-8-sig")
         # What has neither table is not ours to find fault with.
         document = tomllib.loads(text) if "black" in text or "gencode" in text else {}
     except FileError as error:

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files import STDIN, decoded, read_bytes, write_atomically
+from .file_writing import write_typed
+from .files import STDIN, decoded, read_bytes, read_found
 from .header import origin, with_header
 from .outcome import Options, Result
 from .pipeline import list_source, split_source
@@ -37,7 +38,8 @@ def split_file(
     Args:
         source: the file to read.
         output: the file to write, as a whole or not at all; None to write nothing. Where something
-            is split it starts with a line that names the source, unless it is the source.
+            is split it starts with a line that names the source, unless it is the source. Other
+            hard links to what it replaces keep that.
         options: how to split; by default as the pyproject.toml files say that hold for the source.
 
     Returns:
@@ -56,7 +58,7 @@ def split_file(
         options = Settings({}).options(path)
     split = split_path(path, options, "" if output is None else header_for(path, Path(output)))
     if output is not None:
-        write_atomically(Path(output), split.after)
+        write_typed(Path(output), split.after)
     return split
 
 
@@ -66,7 +68,13 @@ def header_for(path: str, target: Path) -> str:
     return "" if same else origin(path)
 
 
-def split_path(path: str, options: Options, source: str = "", only_list: bool = False) -> FileSplit:
+def split_path(
+    path: str,
+    options: Options,
+    source: str = "",
+    only_list: bool = False,
+    is_typed: bool = True,
+) -> FileSplit:
     """Read and split a file; nothing is written.
 
     Args:
@@ -74,13 +82,14 @@ def split_path(path: str, options: Options, source: str = "", only_list: bool = 
         options: how to split.
         source: what the header is to name; empty for no header.
         only_list: say what would be done, and leave the text as it is.
+        is_typed: whether somebody typed the path, and so means whatever is there.
 
     Raises:
         FileError: it cannot be read or decoded, or its encoding cannot hold the new text.
         SourceError: it is not Python, or a comment that steers gencode is misspelt.
         TemplateError: a template is faulty.
     """
-    data = read_bytes(path)
+    data = read_bytes(path) if is_typed else read_found(path)
     read = decoded(data)
     result = (list_source if only_list else split_source)(read.text, options)
     text = result.text

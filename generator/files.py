@@ -1,22 +1,21 @@
-"""Read and write files: to the byte, and whole or not at all."""
+"""Read files, to the byte."""
 
 from __future__ import annotations
 
 import io
 import os
-import secrets
-import shutil
 import stat
 import sys
 import tokenize
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 STDIN = "-"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+NO_REGULAR_FILE = "it is no regular file"
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 class FileError(Exception):
@@ -110,7 +109,7 @@ def decoded(data: bytes) -> SourceFile:
 
 
 def read_bytes(path: str) -> bytes:
-    """The bytes of a file, or of standard input for ``-``.
+    """The bytes of a file whose path was typed, whatever it is; standard input for ``-``.
 
     Raises:
         FileError: it cannot be read.
@@ -123,93 +122,48 @@ def read_bytes(path: str) -> bytes:
         return sys.stdin.buffer.read()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all; an existing one keeps its mode, a link stays one.
-
-    What is no regular file, such as ``/dev/stdout``, is written to in place.
+def read_found(path: str) -> bytes:
+    """The bytes of a file that was found, and whose path nobody typed.
 
     Raises:
-        FileError: it cannot be written; a regular file that was there before still is.
+        FileError: it cannot be read, or is no regular file.
     """
-    owner = None
-    with _writing():
-        if path.is_dir():
-            raise IsADirectoryError(None, "Is a directory")
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)  # unresolved: what a pipe's name leads to is no name of it
-            return
-        mode = 0o666 & ~_umask()
-        if path.exists():
-            if not os.access(path, os.W_OK):
-                raise PermissionError(None, "Permission denied")
-            status = path.stat()
-            mode, owner = status.st_mode, (status.st_uid, status.st_gid)
-    put_file(Path(os.path.realpath(path)), io.BytesIO(data), mode, owner)
+    with found_file(path) as file, reading(path):
+        return file.read()
 
 
-def put_file(
-    target: Path, source: BinaryIO, mode: int, owner: tuple[int, int] | None = None
-) -> None:
-    """Put a file at a place, whole or not at all, instead of a file or link that is there.
+@contextmanager
+def found_file(path: str) -> Iterator[BinaryIO]:
+    """Open a file that was found, to read it.
 
-    Args:
-        target: the place.
-        source: what to read it from.
-        mode: its permissions.
-        owner: the user and group that are to own it, if that may be.
+    What is no regular file is not opened: a pipe may be waited for for ever, and to open a device
+    may be to start something. A user who types the path of one means it: ``read_bytes``.
 
     Raises:
-        FileError: it cannot be written; what was there before still is.
+        FileError: it cannot be opened, or is no regular file.
     """
-    # The target's name may be as long as names can be. This one is known before there is a file of
-    # it, as that of tempfile is not: a signal at any moment leaves none behind.
-    temporary = target.parent / f".{target.name[:40]}.{secrets.token_hex(8)}.tmp"
-    with _writing():
-        try:
-            with os.fdopen(os.open(temporary, _NEW, 0o600), "wb") as file:
-                shutil.copyfileobj(source, file)
-            if owner is not None and hasattr(os, "chown"):
-                with suppress(OSError):
-                    os.chown(temporary, *owner)
-            temporary.chmod(stat.S_IMODE(mode))
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)  # it may have been put there already
-            raise
+    with reading(path):
+        file = open(path, "rb", opener=_regular)  # noqa: SIM115
+    with file:
+        yield file
 
 
-def make_directory(target: Path) -> None:
-    """Make a directory where there is none, and those above it.
-
-    Raises:
-        FileError: it cannot be made.
-    """
-    with _writing():
-        target.mkdir(parents=True, exist_ok=True)
-
-
-def put_directory(target: Path) -> None:
-    """Make a directory where there is none, and those above it; a link gives way to it.
-
-    Raises:
-        FileError: it cannot be made.
-    """
-    with _writing():
-        if target.is_symlink():
-            target.unlink()
-    make_directory(target)
+def _regular(path: str, flags: int) -> int:
+    _see_that_it_is_regular(os.stat(path))  # noqa: PTH116
+    descriptor = os.open(path, flags | _AT_ONCE)
+    try:
+        _see_that_it_is_regular(os.fstat(descriptor))  # it may have become another meanwhile
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
-def put_link(target: Path, text: str) -> None:
-    """Make a symbolic link, instead of a file or link that is there.
-
-    Raises:
-        FileError: it cannot be made.
-    """
-    with _writing():
-        if os.path.lexists(target):
-            target.unlink()
-        target.symlink_to(text)
+def _see_that_it_is_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(None, "Is a directory")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(None, NO_REGULAR_FILE)
 
 
 @contextmanager
@@ -219,20 +173,6 @@ def reading(path: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:  # a null byte in its name
         raise FileError(f"cannot be read: {reason_of(error)}", path) from error
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise FileError(f"cannot be written: {reason_of(error)}") from error
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def reason_of(error: OSError | ValueError) -> str:

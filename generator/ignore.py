@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 from pathspec import GitIgnoreSpec
 
+from .files import read_found
+
 # Of each part of a pattern, the last first; None for **.
 _Parts: TypeAlias = "tuple[GitIgnoreSpec | None, ...]"
 
@@ -68,11 +70,17 @@ def is_ignored(levels: Sequence[Patterns], names: Sequence[str], is_directory: b
 
 
 def ignore_file(directory: Path, depth: int) -> tuple[Patterns, ...]:
-    """The patterns of the ``.gitignore`` of a directory, if it has one that can be read."""
-    try:
-        data = (directory / ".gitignore").read_bytes()
-    except OSError:
+    """The patterns of the ``.gitignore`` of a directory, if it has one.
+
+    A link is followed, which git does not do: whoever makes one means what it points to.
+
+    Raises:
+        FileError: it cannot be read, so that nobody knows what is ignored.
+    """
+    file = directory / ".gitignore"
+    if not os.path.lexists(file):
         return ()
+    data = read_found(str(file))
     lines = os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")).split("\n")
     return (Patterns((line.removesuffix("\r") for line in lines), depth),)
 
@@ -83,6 +91,9 @@ def ignore_files_above(directory: Path) -> tuple[tuple[Patterns, ...], tuple[str
     Returns:
         Their patterns, the outermost first, and the names on the way from that root to the
         directory. There are none outside of a repository.
+
+    Raises:
+        FileError: one of them cannot be read.
     """
     above = [directory, *directory.parents]
     root = next((each for each in above if (each / ".git").exists()), directory)

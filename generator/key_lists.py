@@ -26,11 +26,14 @@ def _series(numbers: Sequence[str]) -> str:
     return f"{numbers[0]}..{numbers[-1]}" if is_run and len(numbers) > 2 else ",".join(numbers)
 
 
-def shortened(complaint: str) -> str:
-    """What torch says of a state dict that does not fit, without most of the keys and lines."""
+def shortened(complaint: str) -> list[str]:
+    """The lines of what torch says of a state dict that does not fit, without most of it.
+
+    Those are torch's own, which begin with a tab: other breaks of lines are a key's.
+    """
     text = _QUOTED_KEYS.sub(lambda match: ", ".join(_first(match[0].split(", "))), complaint)
-    head, *lines = text.split("\n")
-    return "\n    ".join([head, *_first([line.strip() for line in lines])])
+    head, *lines = text.split("\n\t")
+    return [head, *_first([line.strip() for line in lines])]
 
 
 def _first(items: Sequence[str]) -> Sequence[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from pathlib import Path
+
+import pytest
 
 import gencode
 from cases import CONV, model
@@ -27,6 +31,18 @@ def write(files: dict[str, str | bytes], root: str = ".") -> None:
 def text(path: str) -> str:
     """What is in a file, with its line ends."""
     return Path(path).read_bytes().decode()
+
+
+def deny(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """No file of that name can be opened that was found and not typed: not by root either."""
+    original = os.open
+
+    def denied(path: object, *arguments: object, **more: object) -> int:
+        if Path(str(path)).name == name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return original(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", denied)
 
 
 def on_disk(root: str = ".") -> dict[str, object]:

@@ -224,6 +224,14 @@ gencode.command.batch._processors = lambda: {processes}
 sys.exit(main(sys.argv[1:]))
 """
 
+# What the tests themselves were started with, as by nohup or in the background, is inherited.
+HEARD = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+"""
+
 
 def children(process: int) -> set[int]:
     try:
@@ -263,7 +271,7 @@ def test_a_signal_in_the_middle(number: int, to_all: bool, status: int, processe
     names = [f"models/{number:03}.py" for number in range(150)]
     write(dict.fromkeys(names, GROUPED))
     run = subprocess.Popen(
-        [sys.executable, "-c", SLOW.format(processes=processes), "-i", "models"],
+        [sys.executable, "-c", HEARD + SLOW.format(processes=processes), "-i", "models"],
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
@@ -280,6 +288,24 @@ def test_a_signal_in_the_middle(number: int, to_all: bool, status: int, processe
     assert [each for each in said if not line.fullmatch(each)] == []
     assert {text(name) for name in names} == {GROUPED, SPLIT}
     assert sorted(each.as_posix() for each in Path("models").iterdir()) == names
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_is_ignored_from_the_start(number: int, processes: int) -> None:
+    names = [f"models/{number:03}.py" for number in range(20)]
+    write(dict.fromkeys(names, GROUPED))
+    ignored = f"import signal\nsignal.signal({number}, signal.SIG_IGN)\n"
+    run = subprocess.Popen(
+        [sys.executable, "-c", ignored + SLOW.format(processes=processes), "-i", "models"],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    until(lambda: text(names[2]) == SPLIT)
+    os.killpg(run.pid, number)
+    _, err = run.communicate()
+    assert run.returncode == 0, err
+    assert {text(name) for name in names} == {SPLIT}
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda *_: None])
@@ -300,6 +326,7 @@ def test_a_signal_that_is_ignored_or_handled_stays_so(handler: object, monkeypat
 
 def test_the_signals_of_a_worker() -> None:
     before = signal.getsignal(signal.SIGINT)
+    hang_up = signal.getsignal(signal.SIGHUP)
     try:
         with ended_in_order():
             leave_interrupts_to_the_parent()
@@ -310,7 +337,7 @@ def test_the_signals_of_a_worker() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, hang_up)
 
 
 def test_a_thread_that_cannot_handle_signals() -> None:

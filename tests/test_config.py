@@ -13,7 +13,7 @@ import gencode
 from cases import CONV, model
 from gencode import Options
 from gencode.command import main
-from sources import GROUPED, PLAIN, SPLIT, UNSPLIT, on_disk, text, write
+from sources import GROUPED, PLAIN, SPLIT, UNSPLIT, deny, on_disk, text, write
 
 FIVE = model("self.conv = nn.Conv2d(10, 10, 3, groups=5)")
 NORM = model(CONV + "\nself.bn = nn.BatchNorm2d(32)", "return self.bn(self.conv(x))")
@@ -562,15 +562,8 @@ def test_a_helper_module_is_for_the_directories_of_a_file(capsys) -> None:
 
 def test_a_helper_that_cannot_be_read(capsys, monkeypatch) -> None:
     write({"src/a.py": GROUPED, "src/splitting.py": ""})
-    original = Path.read_bytes
-
-    def denied(path: Path) -> bytes:
-        if path.name == "splitting.py":
-            raise PermissionError(13, "Permission denied")
-        return original(path)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", denied)
+        deny(patch, "splitting.py")
         assert main(["src", "-o", "out", "--helper-module", "splitting"]) == 2
     assert capsys.readouterr().err == (
         "gencode: --helper-module: src/splitting.py cannot be read: Permission denied\n"

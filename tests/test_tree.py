@@ -17,6 +17,7 @@ from cases import CONV, model
 from gencode import Options, Result
 from gencode.command import main
 from gencode.config import Projects
+from sources import deny
 
 GROUPED = model(CONV)
 SPLIT = gencode.split_source(GROUPED).text
@@ -454,7 +455,7 @@ def test_a_source_that_cannot_be_split_is_copied_and_the_others_go_on(
 @pytest.mark.parametrize("name", ["b.py", "data"])
 def test_a_file_that_cannot_be_read_is_named(name: str, mirror, monkeypatch) -> None:
     write({"a.py": GROUPED, name: "b", "z.py": GROUPED})
-    denying(monkeypatch, "open" if name == "data" else "read_bytes", name)
+    deny(monkeypatch, name)
     messages = mirror(status=123)
     assert f"models/{name}: cannot be read: Permission denied" in messages
     assert listed() == ["a.py", "z.py"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,18 +18,21 @@ from .contents import Contents, contents_of, optimizers_in, state_dicts_in
 from .convert import Converted, convert
 from .files import Checkpoint, is_safetensors, read_checkpoint, write_checkpoint
 
-_HINT = """\
-    Is it a checkpoint of this model's original, built as it was then? If the source was split with
-    --no-checkpoint, the model takes no weights of the original: split it again without."""
+_HINT = (
+    "Is it a checkpoint of this model's original, built as it was then? If the source was split"
+    " with",
+    "--no-checkpoint, the model takes no weights of the original: split it again without.",
+)
 
 
 class _Failure(Exception):
-    """What failed, and why."""
+    """What failed, why in one line, and more of it in others."""
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, details: Sequence[str] = ()) -> None:
         super().__init__(reason)
         self.path = path
         self.reason = reason
+        self.details = details
 
 
 def convert_checkpoint(asked: Conversion, report: Report) -> Status:
@@ -39,27 +42,29 @@ def convert_checkpoint(asked: Conversion, report: Report) -> Status:
         UsageError: safetensors is needed, and is not installed.
     """
     try:
-        converted, contents = _write_converted(asked)
+        converted, contents, old_links = _write_converted(asked)
     except _Failure as failure:
-        return report.failure(failure.path, failure.reason)
+        return report.failure(failure.path, failure.reason, failure.details)
+    if old_links:
+        report.old_links(asked.new, old_links)
     for warning in _warnings(contents, asked.new):
         report.warning(asked.old, warning)
     return report.converted(asked.new, converted)
 
 
-def _write_converted(asked: Conversion) -> tuple[Converted, Contents]:
+def _write_converted(asked: Conversion) -> tuple[Converted, Contents, int]:
     with _failing(asked.old):
         read = read_checkpoint(asked.old)
         contents = contents_of(read.whole, asked.key)
     with _failing(str(asked.model.place)):
         model = load_model(asked.model)
     with _failing(asked.old):
-        converted = _converted(contents.state_dict, model)
+        converted = _converted(asked.old, contents.state_dict, model)
     with _failing(asked.new):
         state = converted.state_dict
         whole = state if is_safetensors(asked.new) else contents.replaced(state)
-        write_checkpoint(asked.new, Checkpoint(whole, read.header))
-    return converted, contents
+        old_links = write_checkpoint(asked.new, Checkpoint(whole, read.header))
+    return converted, contents, old_links
 
 
 @contextmanager
@@ -70,13 +75,14 @@ def _failing(path: str) -> Iterator[None]:
         raise _Failure(path, str(error)) from error
 
 
-def _converted(old: Mapping[str, Any], model: nn.Module) -> Converted:
+def _converted(path: str, old: Mapping[str, Any], model: nn.Module) -> Converted:
     try:
         return convert(old, model)
     except RuntimeError as error:
         text = str(error)
-        hint = f"\n{_HINT}" if "Missing key" in text and "Unexpected key" in text else ""
-        raise FileError(f"does not fit the model: {shortened(text)}{hint}") from error
+        hint = _HINT if "Missing key" in text and "Unexpected key" in text else ()
+        head, *lines = shortened(text)
+        raise _Failure(path, f"does not fit the model: {head}", [*lines, *hint]) from error
     except Exception as error:  # a model loads as it likes
         raise FileError(f"cannot be loaded by the model: {in_one_line(error)}") from error
 

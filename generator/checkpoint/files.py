@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -17,8 +18,10 @@ import torch
 from torch import Tensor
 
 from ..command.extras import needing
-from ..files import FileError, read_bytes, write_atomically
+from ..file_writing import write_typed
+from ..files import FileError, read_bytes
 from ..one_line import in_one_line
+from ..temporaries import remove_dead_in
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,11 @@ def read_checkpoint(path: str) -> Checkpoint:
         raise FileError(f"is no checkpoint that torch can read: {reason}") from error
 
 
-def write_checkpoint(path: str, checkpoint: Checkpoint) -> None:
+def write_checkpoint(path: str, checkpoint: Checkpoint) -> int:
     """Write a checkpoint as a whole or not at all.
+
+    Returns:
+        How many other hard links to the file keep what it had.
 
     Raises:
         FileError: it cannot be written.
@@ -73,7 +79,8 @@ def write_checkpoint(path: str, checkpoint: Checkpoint) -> None:
         buffer = io.BytesIO()
         torch.save(checkpoint.whole, buffer)
         data = buffer.getvalue()
-    write_atomically(Path(path), data)
+    remove_dead_in(Path(os.path.realpath(path)).parent)
+    return write_typed(Path(path), data)
 
 
 def _refusal(path: str, message: str) -> str:

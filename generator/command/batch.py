@@ -39,7 +39,7 @@ def split_all(jobs: Sequence[Job], only_list: bool) -> Generator[Outcome]:
 
 def _split(job: Job, only_list: bool) -> Outcome:
     try:
-        return split_path(job.path, job.options, job.header, only_list)
+        return split_path(job.path, job.options, job.header, only_list, job.is_typed)
     except (FileError, SourceError) as error:
         return error
     except TemplateError:

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..outcome import STYLES
+from ..printable import printable
 from .conversion_options import add_conversion_options
 
 _DESCRIPTION = """\
@@ -69,9 +70,16 @@ environment:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, also with names of files that a hook gives."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser; what is not typed is None, or not set."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="gencode",
         usage="gencode [SOURCE ...] [-o OUTPUT | -i] [--check] [--diff] [--list] [options]",
         description=_DESCRIPTION,

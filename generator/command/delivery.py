@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import filecmp
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import BinaryIO, Literal, Protocol, TypeAlias
 
-from ..files import (
-    FileError,
+from ..file_writing import (
     make_directory,
     put_directory,
     put_file,
     put_link,
-    read_bytes,
-    reading,
-    shown,
     write_atomically,
+    write_typed,
 )
+from ..files import NO_REGULAR_FILE, FileError, found_file, read_bytes, read_found, reading, shown
+from ..temporaries import remove_dead_in, remove_if_dead
 from .differences import coloured, difference
 from .jobs import HelperJob, Job
 from .stdout import write_to_stdout
@@ -26,6 +25,7 @@ from .stdout import write_to_stdout
 Delivered: TypeAlias = Literal["written", "unchanged", "copied", "current", "stale", "missing"]
 """What became of a file, or was found of it where nothing is written."""
 _PERMISSIONS = 0o777
+_AT_ONCE = 1 << 16
 
 
 class Delivery(Protocol):
@@ -54,11 +54,24 @@ class Delivery(Protocol):
     def helper(self, helper: HelperJob) -> Delivered | None:
         """Take a module that sources of a tree import."""
 
+    def left_behind(self, job: Job) -> None:
+        """Take what a run of gencode has left in a directory that is rewritten, or has there."""
+
 
 class Writing:
-    """Writes everything where it belongs, each file as a whole or not at all."""
+    """Writes everything where it belongs, each file as a whole or not at all.
+
+    What killed runs have left in the directories that it writes to is removed.
+
+    Args:
+        on_old_links: is told of a file to which that many other hard links keep what it had.
+    """
 
     only_lists = False
+
+    def __init__(self, on_old_links: Callable[[str, int], None]) -> None:
+        self._on_old_links = on_old_links
+        self._tidied: set[Path] = set()
 
     def source(self, job: Job, before: bytes, after: bytes) -> Delivered:
         """Write a source; one that does not change is not touched."""
@@ -67,39 +80,65 @@ class Writing:
         elif job.destination == "file":
             if job.is_configured:
                 make_directory(job.target.parent)
-            write_atomically(job.target, after)
+            write = write_typed if job.is_typed else write_atomically
+            self._write(write, job.target, after)
         elif job.destination == "tree":
-            put_file(job.target, io.BytesIO(after), _mode(job.path))
+            self._put(job, io.BytesIO(after))
         elif before != after:
             if job.target.exists() and not job.target.is_file():
-                raise FileError("cannot be written: it is no regular file")
-            if read_bytes(job.path) != before:
+                raise FileError(f"cannot be written: {NO_REGULAR_FILE}")
+            if read_found(job.path) != before:
                 raise FileError("cannot be written: it changed while it was being split")
-            write_atomically(job.target, after)
+            self._write(write_atomically, job.target, after)
         if before != after:
             return "written"
         return "unchanged" if job.destination == "itself" else "copied"
 
     def file(self, job: Job) -> Delivered:
         """Copy a file, with its mode."""
-        with reading(job.path):
-            file = Path(job.path).open("rb")  # noqa: SIM115
-        with file:
-            put_file(job.target, file, _mode(job.path))
+        with found_file(job.path) as file:
+            self._put(job, file)
         return "copied"
 
     def link(self, job: Job) -> Delivered:
         """Make a link."""
-        put_link(job.target, job.detail)
+        self._replaced(job.target, put_link(self._tidy(job.target), job.detail))
         return "copied"
 
     def directory(self, job: Job) -> None:
         """Make a directory."""
-        put_directory(job.target)
+        put_directory(self._tidy(job.target))
 
     def helper(self, helper: HelperJob) -> None:
         """Write a module, and the packages that it is in."""
-        helper.module.write(helper.output, helper.source)
+        self._tidy(helper.target)
+        others = helper.module.write(helper.output, helper.source)
+        self._replaced(helper.target, others)
+
+    def left_behind(self, job: Job) -> None:
+        """Remove it if the run that it is of was killed; from what is only read nothing is."""
+        if job.destination == "itself":
+            remove_if_dead(job.target)
+
+    def _write(self, write: Callable[[Path, bytes], int], target: Path, data: bytes) -> None:
+        self._tidy(Path(os.path.realpath(target)))  # a link is written through
+        self._replaced(target, write(target, data))
+
+    def _put(self, job: Job, file: BinaryIO) -> None:
+        # What is in a mirrored directory can be made again, and is not waited for.
+        self._replaced(job.target, put_file(self._tidy(job.target), file, _mode(job.path)))
+
+    def _tidy(self, target: Path) -> Path:
+        """The path of something that is to be put into a directory, which is tidied before."""
+        directory = target.parent
+        if directory not in self._tidied:
+            self._tidied.add(directory)
+            remove_dead_in(directory)
+        return target
+
+    def _replaced(self, target: Path, others: int) -> None:
+        if others:
+            self._on_old_links(str(target), others)
 
 
 class Listing:
@@ -122,6 +161,9 @@ class Listing:
     def helper(self, helper: HelperJob) -> None:
         """Nothing is known of it."""
 
+    def left_behind(self, job: Job) -> None:
+        """It stays: nothing is written."""
+
 
 class Comparing:
     """Compares everything with what there is, and writes nothing.
@@ -142,15 +184,14 @@ class Comparing:
         if job.destination in ("itself", "stdout"):
             self._show(before, after, shown(job.path))
             return "unchanged" if before == after else "written"
-        return self._compared(job.target, after)
+        return self._compared(job.target, after, job.is_typed)
 
     def file(self, job: Job) -> Delivered:
         """Compare a file with its copy."""
         if not job.target.is_file():
             return "missing"
-        with reading(job.path):
-            is_same = filecmp.cmp(job.path, job.target, shallow=False)
-        return "current" if is_same else "stale"
+        with found_file(job.path) as file, found_file(str(job.target)) as copy:
+            return "current" if _is_same(file, copy) else "stale"
 
     def link(self, job: Job) -> Delivered:
         """Compare a link with its copy."""
@@ -166,13 +207,15 @@ class Comparing:
         """Compare a module with what it is to be."""
         return self._compared(helper.target, helper.source)
 
-    def _compared(self, target: Path, after: bytes) -> Delivered:
+    def left_behind(self, job: Job) -> None:
+        """It stays: nothing is written."""
+
+    def _compared(self, target: Path, after: bytes, is_typed: bool = False) -> Delivered:
         before = None
         if target.is_fifo():
             raise FileError("cannot be compared: it is a pipe")
         if os.path.lexists(target):
-            with reading(str(target)):
-                before = target.read_bytes()
+            before = read_bytes(str(target)) if is_typed else read_found(str(target))
         self._show(before, after, str(target))
         if before is None:
             return "missing"
@@ -182,6 +225,15 @@ class Comparing:
         if self._shows and before != after:
             diff = difference(before, after, name)
             write_to_stdout(coloured(diff) if self._in_colour else diff)
+
+
+def _is_same(one: BinaryIO, other: BinaryIO) -> bool:
+    while True:
+        data = one.read(_AT_ONCE)
+        if data != other.read(_AT_ONCE):
+            return False
+        if not data:
+            return True
 
 
 def _mode(path: str) -> int:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from difflib import diff_bytes, unified_diff
 
 _NO_LINE_END = b"\\ No newline at end of file"
-_ODD_IN_NAMES = re.compile(rb'[\x00-\x1f"\\\x7f]')
 _COLOURS = {b"---": b"1", b"+++": b"1", b"@@": b"36", b"+": b"32", b"-": b"31"}
 
 
@@ -19,7 +17,7 @@ def difference(before: bytes | None, after: bytes, name: str) -> bytes:
         after: what there would be.
         name: of the file.
     """
-    named = _quoted(name.encode("utf-8", "surrogateescape"))
+    named = _quoted(name)
     lines = diff_bytes(
         unified_diff,
         _lines(before or b""),
@@ -30,11 +28,18 @@ def difference(before: bytes | None, after: bytes, name: str) -> bytes:
     return b"".join(_ended(lines))
 
 
-def _quoted(name: bytes) -> bytes:
-    """A name as git writes it, so that it is read as a whole."""
-    if not _ODD_IN_NAMES.search(name):
-        return name + (b"\t" if b" " in name else b"")
-    return b'"%s"' % _ODD_IN_NAMES.sub(lambda found: b"\\%03o" % found[0][0], name)
+def _quoted(name: str) -> bytes:
+    """A name as git writes it, so that it is read as a whole and can be printed."""
+    characters = [_character(each) for each in name]
+    if any(each.startswith(b"\\") for each in characters):
+        return b'"%s"' % b"".join(characters)
+    return b"".join(characters) + (b"\t" if " " in name else b"")
+
+
+def _character(each: str) -> bytes:
+    data = each.encode(errors="surrogateescape")
+    is_plain = each.isprintable() and each not in '"\\'
+    return data if is_plain else b"".join(b"\\%03o" % byte for byte in data)
 
 
 def coloured(diff: bytes) -> bytes:

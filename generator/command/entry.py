@@ -70,7 +70,7 @@ def _run(asked: argparse.Namespace, is_dry: bool, report: Report) -> Status:
         jobs = maker.of_pairs(absolute(os.curdir))
         if not jobs and (asked.generated or not is_dry):
             raise UsageError(_NOTHING_CONFIGURED if asked.generated else _NOTHING_ASKED)
-    Run(_delivery(asked, is_dry), report).do(jobs)
+    Run(_delivery(asked, is_dry, report), report).do(jobs)
     is_file = len(asked.sources) == 1 and not is_directory(asked.sources[0])
     label = _label(asked.sources[0]) if len(asked.sources) == 1 else "gencode"
     return report.summary(label, is_file)
@@ -101,9 +101,9 @@ def _check(asked: argparse.Namespace) -> None:
         raise UsageError("--helper-module is for a directory")
 
 
-def _delivery(asked: argparse.Namespace, is_dry: bool) -> Delivery:
+def _delivery(asked: argparse.Namespace, is_dry: bool, report: Report) -> Delivery:
     if not is_dry:
-        return Writing()
+        return Writing(report.old_links)
     if not (asked.check or asked.diff):
         return Listing()
     is_terminal = sys.stdout is not None and sys.stdout.isatty()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ..config import is_module_name
-from ..files import UsageError, make_directory, write_atomically
+from ..file_writing import make_directory, write_atomically
+from ..files import UsageError
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,11 @@ class HelperModule:
         dots = "." * len(place.parts) if self.is_relative else ""
         return dots + self.name
 
-    def write(self, output: Path, source: bytes) -> None:
+    def write(self, output: Path, source: bytes) -> int:
         """Write it to a tree, in packages that are made where they are missing.
+
+        Returns:
+            How many other hard links to it keep what it had.
 
         Raises:
             FileError: it cannot be written.
@@ -45,7 +49,7 @@ class HelperModule:
         for package in self.new_packages:
             if not (output / package / "__init__.py").exists():
                 write_atomically(output / package / "__init__.py", b"")
-        write_atomically(output / self.place, source)
+        return write_atomically(output / self.place, source)
 
 
 def helper_module(name: str, root: Path) -> HelperModule:

@@ -16,7 +16,7 @@ from ..files import (
     UsageError,
     absolute,
     is_directory,
-    read_bytes,
+    read_found,
     reason_of,
     shown,
 )
@@ -75,8 +75,9 @@ class Job:
         header: what the target is to name as its source; empty for nothing.
         detail: of a link, what it is to point to; of others, what there is to say.
         helper: what the source may come to import.
-        is_configured: whether the target is named in a configuration, so that its directory is made
-            where it is missing.
+        is_typed: whether the path and the target are as typed, and no files of a directory.
+        is_configured: whether both are named in a configuration instead, so that the directory of
+            the target is made where it is missing.
     """
 
     kind: Kind
@@ -87,6 +88,7 @@ class Job:
     header: str = ""
     detail: str = ""
     helper: HelperJob | None = None
+    is_typed: bool = False
     is_configured: bool = False
 
     @property
@@ -140,7 +142,7 @@ class JobMaker:
         pairs = [(_relative(source), _relative(output)) for source, output in configured]
         outputs = [output for _, output in pairs]
         return [
-            replace(job, is_configured=True)
+            replace(job, is_typed=False, is_configured=True)
             for source, output in pairs
             for job in self._of(source, output, outputs)
         ]
@@ -162,12 +164,13 @@ class JobMaker:
             raise UsageError(f"{output} names a directory, and {shown(path)} is a file")
         else:
             destination, target = "file", Path(output)
+        job = Job("source", path, destination, target, is_typed=True)
         if self._settings.is_excluded(path, os.curdir):
-            return Job("excluded", path, destination, target, detail="it is excluded")
+            return replace(job, kind="excluded", detail="it is excluded")
         if self._spares(path):
-            return Job("excluded", path, destination, target, detail=_CONFIGURED)
+            return replace(job, kind="excluded", detail=_CONFIGURED)
         header = header_for(path, target) if destination == "file" else ""
-        return Job("source", path, destination, target, self._settings.options(path), header)
+        return replace(job, options=self._settings.options(path), header=header)
 
     def _of_directory(self, path: str, output: str | None, outputs: Sequence[str]) -> Iterator[Job]:
         if output in _STANDARD_OUTPUT or (output is None and not self._in_place):
@@ -179,6 +182,9 @@ class JobMaker:
 
         try:
             tree = Tree(root, target, partial(self._settings.is_excluded, root=path), outputs)
+        except FileError as error:  # a .gitignore above it
+            yield Job("unreadable", error.path, "itself", root, detail=str(error))
+            return
         except OSError as error:
             detail = f"cannot be read: {reason_of(error)}"
             yield Job("unreadable", str(error.filename or path), "itself", root, detail=detail)
@@ -201,7 +207,7 @@ class JobMaker:
         file = root / module.place
         helper = HelperJob(module, output, self._settings.options(str(file)))
         try:
-            is_other = file.is_file() and read_bytes(str(file)) != helper.source
+            is_other = file.exists() and read_found(str(file)) != helper.source
         except FileError as error:
             raise UsageError(f"--helper-module: {file} {error}") from error
         if is_other:

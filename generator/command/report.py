@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from ..files import shown
 from ..key_lists import compressed
 from ..outcome import Record, Result, SourceError
+from ..printable import printable
 from .progress import above_progress
 from .stdout import write_to_stdout
 
@@ -74,7 +76,7 @@ class Report:
         ]
         self._counts.update(each.status for each in result.records)
         if self._lists and lines:
-            write_to_stdout("".join(f"{line}\n" for line in lines).encode(errors="replace"))
+            write_to_stdout("".join(f"{printable(line)}\n" for line in lines).encode())
         else:
             self._say(*lines)
         for warning in result.warnings:
@@ -99,6 +101,11 @@ class Report:
     def warning(self, path: str, message: str) -> None:
         """Say what else there is to know of a file."""
         self._say(f"{path}: warning: {message}")
+
+    def old_links(self, path: str, count: int) -> None:
+        """Say that a file has been replaced, and what else it was called has not."""
+        links = "another hard link keeps" if count == 1 else f"{count} other hard links keep"
+        self.warning(path, f"{links} the old text: a file is replaced as a whole")
 
     def converted(self, path: str, converted: Converted) -> Status:
         """Say which keys of a checkpoint moved, and how many in all."""
@@ -130,18 +137,18 @@ class Report:
         if not error.line:
             return self.failure(path, error.message)
         self._say(f"{path}:{error.line}:{error.column}: {error.message}")
-        line = _printable(error.source_line.rstrip())
+        line = _code(error.source_line.rstrip())
         if line and len(line) <= _LONGEST_SHOWN:
             before = line[: error.column - 1]
             margin = "".join(each if each.isspace() else " " for each in before)
-            self._say(f"    {line}\n    {margin}^")
+            self._write(f"    {line}", f"    {margin}^")
         self._counts["failed"] += 1
         return self.status
 
-    def failure(self, path: str, reason: str) -> Status:
-        """Say that a file could not be read or written."""
+    def failure(self, path: str, reason: str, details: Sequence[str] = ()) -> Status:
+        """Say that a file could not be read or written, and on lines of their own more of it."""
         self._counts["failed"] += 1
-        self._say(f"{path}: {reason}")
+        self._say(f"{path}: {reason}", *(f"    {each}" for each in details))
         return self.status
 
     def wrong_usage(self, reason: str) -> Status:
@@ -177,6 +184,10 @@ class Report:
         return f"{sentence}; {record.note}" if record.note else sentence
 
     def _say(self, *lines: str) -> None:
+        """Say what has names and texts of others in it, each of the lines in one line."""
+        self._write(*map(printable, lines))
+
+    def _write(self, *lines: str) -> None:
         if self._stream is not None:
             # Where messages cannot be written, nobody is there to be told so.
             with suppress(OSError), above_progress():
@@ -184,6 +195,6 @@ class Report:
                 self._stream.flush()
 
 
-def _printable(line: str) -> str:
-    """A line that does nothing to a terminal."""
+def _code(line: str) -> str:
+    """A line of a source that does nothing to a terminal, with each character in its column."""
     return "".join(each if each.isprintable() or each == "\t" else "?" for each in line)

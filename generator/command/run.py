@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..file_split import FileSplit
-from ..files import FileError, read_bytes, shown
+from ..files import FileError, read_bytes, read_found, shown
 from ..outcome import SourceError
 from .batch import Outcome, split_all
 from .delivery import Delivered, Delivery
@@ -102,6 +102,8 @@ class Run:
                 report.failure(job.path, job.detail)
             case "excluded":
                 self._excluded(job)
+            case "left behind":
+                delivery.left_behind(job)
             case _ if job.destination == "itself":
                 pass  # what else a tree holds is none of a rewriting's business
             case "directory":
@@ -123,7 +125,7 @@ class Run:
         if job.detail:
             self._report.skipped(shown(job.path), job.detail)
         if job.destination != "itself":
-            data = read_bytes(job.path)
+            data = read_bytes(job.path) if job.is_typed else read_found(job.path)
             self._deliver(job, data, data)
 
     def _deliver(self, job: Job, before: bytes, after: bytes) -> None:

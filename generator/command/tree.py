@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
-from ..files import UsageError, reason_of
+from ..files import FileError, UsageError, reason_of
 from ..ignore import Patterns, ignore_file, ignore_files_above, is_ignored
+from ..temporaries import is_temporary
 
 Kind: TypeAlias = Literal[
-    "directory", "source", "excluded", "file", "link", "special", "ignored", "unreadable"
+    "directory",
+    "source",
+    "excluded",
+    "file",
+    "link",
+    "special",
+    "ignored",
+    "unreadable",
+    "left behind",
 ]
 _NEVER = {"__pycache__", ".git", ".hg", ".svn", ".tox", ".nox"}
 _NEVER |= {".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -25,7 +34,8 @@ class Entry:
 
     Attributes:
         kind: ``"source"`` is a file to split, ``"excluded"`` one that is not to be, ``"file"`` any
-            other; ``"special"`` is what cannot be dealt with.
+            other; ``"special"`` is what cannot be dealt with, ``"left behind"`` what is of a run of
+            gencode that may have been killed.
         path: where it is, as the user would type it.
         place: where it belongs in the mirrored tree.
         detail: of a link, what it is to point to; of what is special or unreadable, why.
@@ -59,6 +69,7 @@ class Tree:
 
     Raises:
         UsageError: it cannot be mirrored there.
+        FileError: a ``.gitignore`` above it cannot be read.
     """
 
     def __init__(
@@ -87,6 +98,8 @@ class Tree:
                 entry = self._entry(found)
                 is_directory = entry is not None and entry.kind == "directory"
                 inside = self._inside(found) if is_directory else []
+            except FileError as error:  # its .gitignore
+                entry, inside = Entry("unreadable", Path(error.path), found.place, str(error)), []
             except OSError as error:
                 entry, inside = _unreadable(found, error), []
             if entry is not None:
@@ -110,6 +123,8 @@ class Tree:
         names = (*self._above, *place.parts)
         if path.name in _NEVER or path.name.endswith(".pyc"):
             return None
+        if is_temporary(path.name):
+            return Entry("left behind", path, place)
         if is_ignored(found.levels, names, path.is_dir() and not is_link):
             return Entry("ignored", path, place)
         if is_link and not path.exists():
