@@ -174,6 +174,9 @@ def is_module_name(name: str) -> bool:
 
 
 def _module(value: object, directory: Path) -> str:
+    """The name of a module, or nothing where each source is to have its own helper."""
+    if value is False:
+        return ""
     name = _text(value, directory)
     if not is_module_name(name):
         raise ValueError(f"is the name of a module, which {name!r} is not")

@@ -176,12 +176,14 @@ class Result:
         records: one for each convolution that is or may be grouped, in the order of the source.
         warnings: what the user should know besides, in the order of the source.
         imports_helper: whether the text imports what ``helper_source`` gives.
+        blocks: what of that it needs beside what is always there.
     """
 
     text: str
     records: tuple[Record, ...] = ()
     warnings: tuple[Warning, ...] = ()
     imports_helper: bool = False
+    blocks: frozenset[str] = frozenset()
 
 
 class SourceError(ValueError):

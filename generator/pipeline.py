@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from . import grouped_conv
 from .outcome import Options, Result, SourceError
@@ -51,8 +52,16 @@ def list_source(text: str, options: Options = _DEFAULTS) -> Result:
     return _outcome(text, options, rewrites=False)
 
 
-def helper_source(options: Options = _DEFAULTS) -> str:
+def helper_source(
+    options: Options = _DEFAULTS, blocks: frozenset[str] = grouped_conv.ALL_BLOCKS
+) -> str:
     """The module that sources import their helper from, where ``options.helper_module`` is given.
+
+    Its first line tells what it is, and whether anybody has changed it since: ``helper_blocks``.
+
+    Args:
+        options: how to format it, and with which templates.
+        blocks: the parts that it is to have, as ``Result.blocks`` names them; by default all.
 
     Raises:
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
@@ -60,9 +69,20 @@ def helper_source(options: Options = _DEFAULTS) -> str:
     from .rewriting.formatting import Formatter
     from .rewriting.templating import Templates
 
-    code = grouped_conv.helper_source(Templates(options.templates))
+    code = grouped_conv.helper_source(Templates(options.templates), blocks)
     lines = Formatter(options.black, indentation="    ", line_end="\n").statements(code, "")
-    return "\n".join([*lines, ""])
+    text = "\n".join([*lines, ""])
+    return f"{_heading(text)}\n{text}"
+
+
+def helper_blocks(text: str) -> frozenset[str] | None:
+    """The parts that a module has which ``helper_source`` has made; None for any other text."""
+    heading, _, rest = text.partition("\n")
+    return grouped_conv.blocks_in(rest) if heading == _heading(rest) else None
+
+
+def _heading(text: str) -> str:
+    return f"# gencode helper 1 {sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _outcome(text: str, options: Options, rewrites: bool) -> Result:
@@ -80,6 +100,7 @@ def _outcome(text: str, options: Options, rewrites: bool) -> Result:
             tuple(record for plan in plans for record in plan.records),
             tuple(warning for plan in plans for warning in plan.warnings),
             any(plan.imports_helper for plan in plans),
+            frozenset().union(*(plan.blocks for plan in plans)),
         )
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error

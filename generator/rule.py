@@ -38,6 +38,10 @@ class Plan(Protocol):
     def imports_helper(self) -> bool:
         """Whether the new source imports a helper module."""
 
+    @property
+    def blocks(self) -> frozenset[str]:
+        """What the new source needs of that."""
+
     def edits(self, source: Source, templates: Templates) -> Iterable[Edit]:
         """The edits that carry the plan out."""
 

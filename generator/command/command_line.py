@@ -199,7 +199,14 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
         "--helper-module",
         metavar="NAME",
         help="of a directory: write the helper that split sources need to this module, such as"
-        " layers.splitting, and import it, instead of having it in each of them",
+        " layers.splitting, and import it (default: split_groups in each package)",
+    )
+    group.add_argument(
+        "--no-helper-module",
+        dest="helper_module",
+        action="store_const",
+        const="",
+        help="have each source carry a helper of its own",
     )
 
 

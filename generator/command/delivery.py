@@ -51,7 +51,11 @@ class Delivery(Protocol):
     def directory(self, job: Job) -> None:
         """Take a directory of a tree, before what is in it."""
 
-    def helper(self, helper: HelperJob) -> Delivered | None:
+    @property
+    def writes_helpers_first(self) -> bool:
+        """Whether what sources import has to be there before they are."""
+
+    def helper(self, helper: HelperJob, source: bytes) -> Delivered | None:
         """Take a module that sources of a tree import."""
 
     def left_behind(self, job: Job) -> None:
@@ -68,6 +72,7 @@ class Writing:
     """
 
     only_lists = False
+    writes_helpers_first = True
 
     def __init__(self, on_old_links: Callable[[str, int], None]) -> None:
         self._on_old_links = on_old_links
@@ -109,10 +114,12 @@ class Writing:
         """Make a directory."""
         put_directory(self._tidy(job.target))
 
-    def helper(self, helper: HelperJob) -> None:
-        """Write a module, and the packages that it is in."""
+    def helper(self, helper: HelperJob, source: bytes) -> None:
+        """Write a module, and the packages that it is in; one that is the same is not touched."""
+        if helper.target.exists() and read_found(str(helper.target)) == source:
+            return
         self._tidy(helper.target)
-        others = helper.module.write(helper.output, helper.source)
+        others = helper.module.write(helper.output, source)
         self._replaced(helper.target, others)
 
     def left_behind(self, job: Job) -> None:
@@ -145,6 +152,7 @@ class Listing:
     """Does nothing with what comes of a job."""
 
     only_lists = True
+    writes_helpers_first = False
 
     def source(self, job: Job, before: bytes, after: bytes) -> None:
         """Nothing is known of it."""
@@ -158,7 +166,7 @@ class Listing:
     def directory(self, job: Job) -> None:
         """Nothing is known of it."""
 
-    def helper(self, helper: HelperJob) -> None:
+    def helper(self, helper: HelperJob, source: bytes) -> None:
         """Nothing is known of it."""
 
     def left_behind(self, job: Job) -> None:
@@ -174,6 +182,7 @@ class Comparing:
     """
 
     only_lists = False
+    writes_helpers_first = False
 
     def __init__(self, shows: bool, in_colour: bool) -> None:
         self._shows = shows
@@ -203,9 +212,9 @@ class Comparing:
     def directory(self, job: Job) -> None:
         """Nothing: what is missing in it is said of each file."""
 
-    def helper(self, helper: HelperJob) -> Delivered:
+    def helper(self, helper: HelperJob, source: bytes) -> Delivered:
         """Compare a module with what it is to be."""
-        return self._compared(helper.target, helper.source)
+        return self._compared(helper.target, source)
 
     def left_behind(self, job: Job) -> None:
         """It stays: nothing is written."""

@@ -97,7 +97,7 @@ def _check(asked: argparse.Namespace) -> None:
     if asked.generated and (asked.sources or asked.in_place):
         raise UsageError(f"--generated does not go with {'a SOURCE' if asked.sources else '-i'}")
     is_for_files = asked.sources and not any(map(is_directory, asked.sources))
-    if asked.helper_module is not None and is_for_files:
+    if asked.helper_module and is_for_files:
         raise UsageError("--helper-module is for a directory")
 
 

@@ -1,14 +1,18 @@
-"""The module that ``--helper-module`` names: where it is, and how a source imports it."""
+"""The module that the sources of a tree import their helper from: where it is, and how."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path, PurePath
+from typing import Final
 
 from ..config import is_module_name
 from ..file_writing import make_directory, write_atomically
 from ..files import UsageError
+
+USUAL_NAME: Final = "split_groups"
 
 
 @dataclass(frozen=True)
@@ -16,25 +20,27 @@ class HelperModule:
     """One module of a tree that holds what several sources need.
 
     Attributes:
-        name: dotted, from the directory of the tree.
+        name: dotted, from a directory of the tree.
         is_relative: whether that directory is a package, in which imports are relative. If not, it
             is taken for one of those in which Python looks for modules.
         new_packages: the directories of the tree that it needs and that are not there.
+        package: that directory, in the tree.
     """
 
     name: str
     is_relative: bool
     new_packages: tuple[PurePath, ...] = ()
+    package: PurePath = field(default_factory=PurePath)
 
     @property
     def place(self) -> PurePath:
         """Its file in the tree."""
-        return PurePath(*self.name.split(".")).with_suffix(".py")
+        return self.package.joinpath(*self.name.split(".")).with_suffix(".py")
 
     def imported_by(self, place: PurePath) -> str:
         """What stands after ``from`` in the source at that place of the tree."""
-        dots = "." * len(place.parts) if self.is_relative else ""
-        return dots + self.name
+        depth = len(place.relative_to(self.package).parts)
+        return "." * depth * self.is_relative + self.name
 
     def write(self, output: Path, source: bytes) -> int:
         """Write it to a tree, in packages that are made where they are missing.
@@ -71,3 +77,22 @@ def helper_module(name: str, root: Path) -> HelperModule:
         if os.path.lexists(other):
             raise UsageError(f"--helper-module: {other} is in the way of {root / module.place}")
     return module
+
+
+def module_of_package(root: Path, place: PurePath) -> HelperModule | None:
+    """The module for the outermost package in a tree that the file at a place belongs to.
+
+    None for a file that is in no package: what it imports by its name is not known.
+    """
+    packages = list(takewhile(lambda each: _is_package(root / each), place.parents))
+    return HelperModule(USUAL_NAME, is_relative=True, package=packages[-1]) if packages else None
+
+
+def outermost_package(file: Path) -> Path | None:
+    """The directory of the outermost package that a file belongs to, if it is in one."""
+    packages = list(takewhile(_is_package, file.parents))
+    return packages[-1] if packages else None
+
+
+def _is_package(directory: Path) -> bool:
+    return (directory / "__init__.py").is_file()

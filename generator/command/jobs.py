@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..file_split import header_for
@@ -22,9 +22,15 @@ from ..files import (
 )
 from ..header import origin
 from ..outcome import Options
-from ..pipeline import helper_source
+from ..pipeline import helper_blocks, helper_source
 from ..settings import Settings
-from .helper_module import HelperModule, helper_module
+from .helper_module import (
+    USUAL_NAME,
+    HelperModule,
+    helper_module,
+    module_of_package,
+    outermost_package,
+)
 from .stdout import STDOUT
 
 if TYPE_CHECKING:
@@ -32,6 +38,10 @@ if TYPE_CHECKING:
 
 _DEFAULTS = Options()
 _STANDARD_OUTPUT = (STDIN, "/dev/stdout")
+_ANOTHER_MODULE = (
+    "it is there already, and is not what gencode has written: remove it, or name another"
+    " module with --helper-module"
+)
 _CONFIGURED = "what is generated from it is configured"
 Destination: TypeAlias = Literal["stdout", "itself", "file", "tree"]
 
@@ -55,10 +65,26 @@ class HelperJob:
         """Its file."""
         return self.output / self.module.place
 
-    @property
-    def source(self) -> bytes:
-        """What is to be in it."""
-        return helper_source(self.options).encode()
+    def blocks(self, file: Path) -> frozenset[str] | None:
+        """The parts of the helper that a file has; None for one that gencode has not written.
+
+        Raises:
+            FileError: it cannot be read.
+        """
+        return helper_blocks(read_found(str(file)).decode(errors="replace"))
+
+    def source(self, blocks: frozenset[str]) -> bytes:
+        """What is to be in it: some parts, and those that are there already.
+
+        Raises:
+            FileError: another module is there, or one that somebody has changed.
+        """
+        if self.target.exists():
+            there = self.blocks(self.target)
+            if there is None:
+                raise FileError(f"cannot be written: {_ANOTHER_MODULE}", str(self.target))
+            blocks |= there
+        return helper_source(self.options, blocks).encode()
 
 
 @dataclass(frozen=True)
@@ -95,6 +121,51 @@ class Job:
     def place(self) -> str:
         """Where the outcome belongs, as messages have it."""
         return STDOUT if self.destination == "stdout" else str(self.target)
+
+
+class Helpers:
+    """The modules that the sources of a tree import their helper from.
+
+    Args:
+        settings: what holds for the tree.
+        root: the tree.
+        output: where what becomes of it is written.
+
+    Raises:
+        UsageError: the module that is asked for cannot be.
+    """
+
+    def __init__(self, settings: Settings, root: Path, output: Path) -> None:
+        self._settings = settings
+        self._root = root
+        self._output = output
+        self._known: dict[PurePath, HelperJob] = {}
+        asked = settings.helper_module(root)
+        self._is_apart = asked == ""
+        self._asked = self._job(helper_module(asked, root)) if asked else None
+        if self._asked is not None:
+            self._check(self._asked, root / self._asked.module.place)
+
+    def of(self, place: PurePath) -> HelperJob | None:
+        """The module for the file at a place of the tree; None where that has its own helper."""
+        if self._asked is not None or self._is_apart:
+            return self._asked
+        module = module_of_package(self._root, place)
+        if module is None:
+            return None
+        return self._known.setdefault(module.package, self._job(module))
+
+    def _job(self, module: HelperModule) -> HelperJob:
+        options = self._settings.options(str(self._root / module.place))
+        return HelperJob(module, self._output, options)
+
+    def _check(self, helper: HelperJob, file: Path) -> None:
+        try:
+            is_other = file.exists() and helper.blocks(file) is None
+        except FileError as error:
+            raise UsageError(f"--helper-module: {file} {error}") from error
+        if is_other:
+            raise UsageError(f"--helper-module: {file}: {_ANOTHER_MODULE}")
 
 
 class JobMaker:
@@ -170,7 +241,27 @@ class JobMaker:
         if self._spares(path):
             return replace(job, kind="excluded", detail=_CONFIGURED)
         header = header_for(path, target) if destination == "file" else ""
-        return replace(job, options=self._settings.options(path), header=header)
+        job = replace(job, options=self._settings.options(path), header=header)
+        return self._with_known_helper(job) if destination == "itself" else job
+
+    def _with_known_helper(self, job: Job) -> Job:
+        """A job for a file of a package, which imports its helper if that is there already."""
+        file = absolute(job.path)
+        package = outermost_package(file)
+        if package is None or self._settings.helper_module(package) == "":
+            return job
+        module = HelperModule(USUAL_NAME, is_relative=True)
+        helper = HelperJob(module, package, self._settings.options(str(package / module.place)))
+        if file == helper.target:
+            return replace(job, kind="helper", helper=helper)
+        try:
+            is_there = helper.target.exists() and helper.blocks(helper.target) is not None
+        except FileError:
+            is_there = False  # what is wrong with it is none of this file's business
+        if not is_there:
+            return job
+        name = module.imported_by(PurePath(file.relative_to(package)))
+        return replace(job, options=replace(job.options, helper_module=name), helper=helper)
 
     def _of_directory(self, path: str, output: str | None, outputs: Sequence[str]) -> Iterator[Job]:
         if output in _STANDARD_OUTPUT or (output is None and not self._in_place):
@@ -189,32 +280,17 @@ class JobMaker:
             detail = f"cannot be read: {reason_of(error)}"
             yield Job("unreadable", str(error.filename or path), "itself", root, detail=detail)
             return
-        helper = self._helper(root, target or root)
+        helpers = Helpers(self._settings, root, target or root)
         for entry in tree.entries():
             is_there = entry.kind == "directory" and (target or root).is_dir()
             if entry.place.parts or not is_there:
-                yield self._of_entry(entry, tree, helper)
+                yield self._of_entry(entry, tree, helpers)
 
     def _spares(self, path: str) -> bool:
         """Whether a file is to stay as it is, since something is generated from it."""
         return self._spares_pairs and self._settings.is_generated_from(path)
 
-    def _helper(self, root: Path, output: Path) -> HelperJob | None:
-        name = self._settings.helper_module(root)
-        if name is None:
-            return None
-        module = helper_module(name, root)
-        file = root / module.place
-        helper = HelperJob(module, output, self._settings.options(str(file)))
-        try:
-            is_other = file.exists() and read_found(str(file)) != helper.source
-        except FileError as error:
-            raise UsageError(f"--helper-module: {file} {error}") from error
-        if is_other:
-            raise UsageError(f"--helper-module: {file} is there already, and is another module")
-        return helper
-
-    def _of_entry(self, entry: Entry, tree: Tree, helper: HelperJob | None) -> Job:
+    def _of_entry(self, entry: Entry, tree: Tree, helpers: Helpers) -> Job:
         path = str(entry.path)
         is_own = tree.output is None
         target = (tree.output or tree.root) / entry.place
@@ -224,9 +300,11 @@ class JobMaker:
         if is_own and self._spares(path):
             return Job("excluded", path, destination, target, detail=_CONFIGURED)
         options = self._settings.options(path)
+        helper = helpers.of(entry.place)
+        if helper is not None and entry.place == helper.module.place:
+            kind: Kind = "file" if helper.blocks(entry.path) is None else "helper"
+            return Job(kind, path, destination, target, helper=helper)
         if helper is not None:
-            if entry.place == helper.module.place:
-                return Job("file", path, destination, target)
             options = replace(options, helper_module=helper.module.imported_by(entry.place))
         header = "" if is_own else origin(path)
         return Job("source", path, destination, target, options, header, helper=helper)

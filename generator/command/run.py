@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 from ..file_split import FileSplit
 from ..files import FileError, read_bytes, read_found, shown
@@ -14,6 +15,8 @@ from .delivery import Delivered, Delivery
 from .jobs import HelperJob, Job
 from .progress import progress
 from .report import Report
+
+_NEVER: Final = frozenset(("not written yet",))
 
 
 class Run:
@@ -27,7 +30,9 @@ class Run:
     def __init__(self, delivery: Delivery, report: Report) -> None:
         self._delivery = delivery
         self._report = report
-        self._helpers: dict[str, bool] = {}
+        self._helpers: dict[str, HelperJob] = {}
+        self._needed: dict[str, frozenset[str]] = {}
+        self._written: dict[str, frozenset[str] | None] = {}
         self._lost: set[Path] = set()
 
     def do(self, jobs: Sequence[Job]) -> None:
@@ -45,6 +50,9 @@ class Run:
                     self._do(job, outcome)
                 if outcome is not None:
                     advance()
+        for place in self._helpers:
+            if self._written.get(place, _NEVER) not in (self._needed[place], None):
+                self._deliver_helper(place)
 
     def _do(self, job: Job, outcome: Outcome | None) -> None:
         if not self._lost.isdisjoint(job.target.parents):
@@ -64,7 +72,7 @@ class Run:
     def _source(self, job: Job, outcome: Outcome) -> None:
         if isinstance(outcome, FileSplit):
             if job.helper is not None and _imports_helper(job, outcome):
-                self._helper(job.helper)
+                self._helper(job.helper, outcome.result.blocks)
             self._deliver(job, outcome.before, outcome.after)
             self._report.result(job.path, outcome.result)
             return
@@ -76,20 +84,26 @@ class Run:
         if job.destination == "tree" and not is_unreadable:
             self._said(job, self._delivery.file(job))
 
-    def _helper(self, helper: HelperJob) -> None:
-        """Deliver a module before the first source that imports it.
+    def _helper(self, helper: HelperJob, blocks: frozenset[str]) -> None:
+        """Deliver a module before the first source that imports it; once all are known, again.
 
         Raises:
             FileError: it could not be written, which was said.
         """
         place = str(helper.target)
-        if place not in self._helpers:
-            self._helpers[place] = False
-            with self._reporting(place):
-                self._report.delivered(place, self._delivery.helper(helper))
-                self._helpers[place] = True
-        if not self._helpers[place]:
+        self._helpers[place] = helper
+        self._needed[place] = self._needed.get(place, frozenset()) | blocks
+        if place not in self._written and self._delivery.writes_helpers_first:
+            self._deliver_helper(place)
+        if self._written.get(place, _NEVER) is None:
             raise FileError(f"cannot be written: its helper {place} could not be")
+
+    def _deliver_helper(self, place: str) -> None:
+        helper, blocks = self._helpers[place], self._needed[place]
+        self._written[place] = None
+        with self._reporting(place):
+            self._report.delivered(place, self._delivery.helper(helper, helper.source(blocks)))
+            self._written[place] = blocks
 
     def _other(self, job: Job) -> None:
         report, delivery = self._report, self._delivery
@@ -104,6 +118,8 @@ class Run:
                 self._excluded(job)
             case "left behind":
                 delivery.left_behind(job)
+            case "helper":
+                self._known_helper(job)
             case _ if job.destination == "itself":
                 pass  # what else a tree holds is none of a rewriting's business
             case "directory":
@@ -112,6 +128,13 @@ class Run:
                 self._said(job, delivery.link(job))
             case _:
                 self._said(job, delivery.file(job))
+
+    def _known_helper(self, job: Job) -> None:
+        """Take a module of a tree that has been split already: what it has is to stay in it."""
+        assert job.helper is not None
+        blocks = job.helper.blocks(Path(job.path))
+        assert blocks is not None, "that is how it was known"
+        self._helper(job.helper, blocks)
 
     def _directory(self, job: Job) -> None:
         try:

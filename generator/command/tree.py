@@ -23,6 +23,7 @@ Kind: TypeAlias = Literal[
     "ignored",
     "unreadable",
     "left behind",
+    "helper",
 ]
 _NEVER = {"__pycache__", ".git", ".hg", ".svn", ".tox", ".nox"}
 _NEVER |= {".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -35,7 +36,7 @@ class Entry:
     Attributes:
         kind: ``"source"`` is a file to split, ``"excluded"`` one that is not to be, ``"file"`` any
             other; ``"special"`` is what cannot be dealt with, ``"left behind"`` what is of a run of
-            gencode that may have been killed.
+            gencode that may have been killed, ``"helper"`` a module that gencode has written.
         path: where it is, as the user would type it.
         place: where it belongs in the mirrored tree.
         detail: of a link, what it is to point to; of what is special or unreadable, why.

@@ -19,12 +19,12 @@ After, in explicit style::
 import ast
 
 from .built import helper as built_helper
-from .built.helper import helper_source
+from .built.helper import ALL_BLOCKS, blocks_in, helper_source
 from .gate import may_apply
 from .helper import emitted as emitted_before
 from .plan import make_plan
 
-__all__ = ["emitted", "helper_source", "make_plan", "may_apply"]
+__all__ = ["ALL_BLOCKS", "blocks_in", "emitted", "helper_source", "make_plan", "may_apply"]
 
 
 def emitted(tree: ast.Module) -> list[ast.stmt]:

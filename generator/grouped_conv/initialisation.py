@@ -113,18 +113,17 @@ def warn_of_initialisation(
         if what and _is_about_convolutions(source, node):
             yield Warning(
                 *source.place(node),
-                f"{what}: each branch is a convolution of its own, so that a fresh model may start"
-                " from other values",
+                f"{what}, and each part is a convolution of its own",
             )
 
 
 def _differing(source: Source, call: ast.Call) -> str:
     name = _function(source, call)
     if name in _BY_SHAPE:
-        return f"{name} depends on all filters of a convolution"
+        return f"{name} starts from other values: it depends on all filters of a convolution"
     if name in _BY_FAN and _is_by_fan_out(call):
-        return f"{name} by fan_out depends on the number of groups"
-    return f"{name} depends on the number of groups" if name in _FANS else ""
+        return f"{name} by fan_out makes weights sqrt(groups) times as large"
+    return f"{name} gives another fan_out, by the groups" if name in _FANS else ""
 
 
 def _reading(source: Source, attribute: ast.Attribute) -> str:
@@ -133,7 +132,7 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
     Channels that are divided by ``m.groups`` are the same.
     """
     if attribute.attr == "groups" and isinstance(source.parent(attribute), ast.Compare):
-        return "the groups of a branch are 1"
+        return "the groups of a part are 1"
     is_channels = attribute.attr in _CHANNELS and isinstance(attribute.value, ast.Name)
     is_of_weight = attribute.attr in _OF_WHOLE and _is_weight_of_a_name(attribute.value)
     if not is_channels and not is_of_weight:
@@ -144,8 +143,8 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
     if not gives_values or (is_channels and _reads_groups_too(function, attribute)):
         return ""
     if is_channels:
-        return f"{attribute.attr} of a branch is that of one group"
-    return f"the {attribute.attr} of a branch's weight is that of one group"
+        return f"{attribute.attr} is that of one group"
+    return f"the {attribute.attr} of a weight is that of one group"
 
 
 def _reads_groups_too(function: ast.AST, channels: ast.Attribute) -> bool:

@@ -79,6 +79,11 @@ class Plan:
         """Whether the new source imports a helper."""
         return self.helper is not None and bool(self.helper.path)
 
+    @property
+    def blocks(self) -> frozenset[str]:
+        """What it needs of that."""
+        return self.helper.blocks if self.helper is not None else frozenset()
+
     def edits(self, source: Source, templates: Templates) -> Iterator[Edit]:
         """The edits that carry the plan out."""
         users = [each.candidates[0].site.call for each in self.attributes]

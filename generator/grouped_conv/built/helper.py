@@ -74,6 +74,22 @@ _BLOCK_OF: Final = {
     }.items()
 }
 """By the field of ``Names`` the blocks that it takes; none for what always is there."""
+_SIGNS: Final = {
+    "norm": "class JoinedGroups",
+    "reads": "def weight(",
+    "pads": "self.pads",
+    "subclass": "def class_of_torch(",
+    "transposed": "class SplitTransposed(",
+    **{
+        block: f"def {name}("
+        for block, name in {
+            **{"layers": "split_layers", "pairs": "split_pairs", "by_filter": "split_by_filter"},
+            **{"build": "build_split", "outputs": "outputs_of", "padded": "apply_padded"},
+            **{"copy_pad": "copy_padding", "weight_norm": "weight_norm_of"},
+        }.items()
+    },
+}
+"""By which text a module has a block."""
 _COPYING: Final = {"by_filter", "copy_pad", "pads"}
 _STANDARD: Final = ("copy", "warnings")
 _KNOWN: Final = re.compile(rf"({'|'.join(str(each.default) for each in fields(Names))})(_\d+)?")
@@ -146,10 +162,10 @@ def make_helper(source: Source, plan: BuiltPlan, path: str) -> Helper:
         path: the module to import it from; empty to have it in the source.
     """
     needed = frozenset(_functions(plan))
-    if path:
-        return _imported(source, needed, path)
     blocks = plan.blocks.union(*(_BLOCK_OF.get(each, frozenset()) for each in needed))
     blocks |= {"norm"} if blocks & {"layers", "pairs"} else set()
+    if path:
+        return _imported(source, needed, blocks, path)
     if _is_there(source, blocks):
         return Helper(blocks=blocks, is_there=True)
     taken = names_in(source.tree)
@@ -187,7 +203,7 @@ def _functions(plan: BuiltPlan) -> Iterator[str]:
         yield "padded"
 
 
-def _imported(source: Source, needed: frozenset[str], path: str) -> Helper:
+def _imported(source: Source, needed: frozenset[str], blocks: frozenset[str], path: str) -> Helper:
     """The helper of another module, of which the source imports what it has not imported yet."""
     bindings = source.scope(source.tree).bindings
     taken = names_in(source.tree)
@@ -199,7 +215,7 @@ def _imported(source: Source, needed: frozenset[str], path: str) -> Helper:
         if key in needed and not is_imported:
             names[key] = fresh(name, taken)
             imports.append(name if names[key] == name else f"{name} as {names[key]}")
-    return Helper(Names(**names), path=path, imports=tuple(imports), is_there=not imports)
+    return Helper(Names(**names), blocks, path=path, imports=tuple(imports), is_there=not imports)
 
 
 def _is_there(source: Source, blocks: frozenset[str]) -> bool:
@@ -212,9 +228,18 @@ def _is_there(source: Source, blocks: frozenset[str]) -> bool:
     )
 
 
-def helper_source(templates: Templates) -> str:
-    """The module that holds all of the helper, for sources that import it; not formatted."""
-    return templates.render(TEMPLATE, "module", Helper())
+def helper_source(templates: Templates, blocks: frozenset[str]) -> str:
+    """The module that holds some of the helper, for sources that import it; not formatted."""
+    copy = "copy" if blocks & _COPYING else ""
+    warnings = "warnings" if "weight_norm" in blocks else ""
+    return templates.render(
+        TEMPLATE, "module", Helper(Names(), blocks, copy=copy, warnings=warnings)
+    )
+
+
+def blocks_in(text: str) -> frozenset[str]:
+    """The blocks of the helper that a module has which ``helper_source`` has made."""
+    return frozenset(block for block, sign in _SIGNS.items() if sign in text)
 
 
 def insert_helper(
