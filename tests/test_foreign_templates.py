@@ -415,11 +415,19 @@ def test_a_process_that_cannot_be_started(tmp_path: Path, monkeypatch) -> None:
         split_source(GROUPED, options)
 
 
-def test_a_process_that_dies(tmp_path: Path) -> None:
+def test_a_process_that_dies(tmp_path: Path, monkeypatch) -> None:
     options = copied(tmp_path)
     split_source(GROUPED, options)
+    process = running()
+    for ending in (signal.SIGINT, signal.SIGKILL):  # the one is not for it
+        process.send_signal(ending)
+        if ending == signal.SIGKILL:
+            process.wait()
+        assert split_source(GROUPED, options).text == SPLIT
+        assert (running() is process) is (ending == signal.SIGINT)
     running().kill()
     running().wait()
+    monkeypatch.setattr(subprocess.Popen, "poll", lambda _: None)  # it dies just after
     with pytest.raises(
         TemplateError, match="ended abruptly; it may need more than 512 MB"
     ) as error:
@@ -471,6 +479,8 @@ def test_questions_and_answers(tmp_path: Path, monkeypatch) -> None:
             super().start()
             self.join()
 
+    ignored: list[int] = []
+    monkeypatch.setattr(sandbox.signal, "signal", lambda number, _: ignored.append(number))
     monkeypatch.setattr(resource, "setrlimit", limits.__setitem__)
     monkeypatch.setattr(os, "_exit", end)
     monkeypatch.setattr(sandbox.queue, "SimpleQueue", Lines)
@@ -506,6 +516,7 @@ def test_questions_and_answers(tmp_path: Path, monkeypatch) -> None:
     ]
     assert limits[resource.RLIMIT_AS] == (2**20, 2**20)
     assert limits[resource.RLIMIT_FSIZE] == (0, 0)
+    assert ignored == [signal.SIGINT]
     assert armed == [120] * len(given)
 
 

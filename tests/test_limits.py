@@ -165,3 +165,14 @@ def test_more_groups_than_have_names() -> None:
 
 def test_a_huge_file_without_a_convolution_is_unchanged() -> None:
     assert_unchanged(model(f"self.table = {HUGE}", "return x"))
+
+
+def test_messages_show_no_more_than_the_start_of_long_code() -> None:
+    sources = (
+        model(f"self.conv = nn.Conv2d(16, 32, 3, groups=f({HUGE}))"),
+        model(f"self.all[f({HUGE})] = {CONSTRUCTION}"),
+        model(f"self.conv = g({HUGE})(16, 32, 3, groups=2)"),
+    )
+    for source in sources:
+        for record in split_source(source).records:
+            assert len(f"{record.name}{record.detail}{record.note}") < 400

@@ -14,6 +14,8 @@ from ..outcome import SourceError
 from .meaning import Meaning
 from .scopes import FUNCTIONS, Scope, build_scopes
 
+_LONGEST_SHOWN = 100
+
 LINE_END = re.compile(r"\r\n|\r|\n")
 """What ends a line for Python; ``str.splitlines`` knows more."""
 _JOINED_SPACE_AT_END = re.compile(r"(?:[ \t\f]|\\(?:\r\n|\r|\n))*\Z")
@@ -122,6 +124,11 @@ class Source:
     def one_line(self, node: ast.expr | ast.stmt) -> str:
         """The text of a node, with a space for each stretch of white space."""
         return " ".join(self.code(node).split())
+
+    def shown(self, node: ast.expr | ast.stmt) -> str:
+        """The same for a message, cut where it is long."""
+        line = self.one_line(node)
+        return line if len(line) <= _LONGEST_SHOWN else f"{line[: _LONGEST_SHOWN - 3]}..."
 
     def class_around(self, node: ast.AST) -> ast.ClassDef | None:
         """The innermost class that a node stands in."""

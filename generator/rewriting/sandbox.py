@@ -10,6 +10,7 @@ import faulthandler
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -184,6 +185,7 @@ def named(data: object) -> object:
 
 def main(questions: BinaryIO, answers: BinaryIO) -> None:
     """Answer questions, and end with them, or where one takes too long."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks ends this process where it is to end
     setting = json.loads(questions.readline())
     _limit_memory(setting["megabytes"])
     answering = _Answering(setting)

@@ -125,7 +125,8 @@ class _Process:
             return answer
 
     def _answer(self, line: bytes, built_in: Mapping[str, str], seconds: float) -> bytes:
-        if self._running is None:
+        if self._running is None or self._running.poll() is not None:
+            self.end()
             self._running = _started()
             line = _setting(built_in) + line
         running = self._running
