@@ -16,6 +16,7 @@ from black.parsing import InvalidInput
 from ..outcome import TemplateError
 
 _ENDLESS = 10**6
+_LONGEST_SHOWN = 1000
 _FSTRING_START = getattr(tokenize, "FSTRING_START", None)  # from Python 3.12
 _FSTRING_END = getattr(tokenize, "FSTRING_END", None)
 
@@ -149,7 +150,8 @@ class Formatter:
         try:
             formatted = black.format_str(code, mode=mode or self._mode(max(width, 1)))
         except InvalidInput as error:
-            raise TemplateError(f"a template emits what is not Python: {code.strip()!r}") from error
+            shown = repr(code.strip()[:_LONGEST_SHOWN])
+            raise TemplateError(f"a template emits what is not Python: {shown}") from error
         return formatted.removesuffix("\n")
 
     def _keeping(self, width: int) -> black.Mode:
