@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +27,19 @@ def run_source(text: str) -> ModuleType:
     module = ModuleType(f"model_{next(_numbers)}")
     exec(compile(text, module.__name__, "exec"), module.__dict__)
     return module
+
+
+def import_from(directory: str, name: str) -> ModuleType:
+    """A module or package of a directory, imported anew."""
+    path = Path(directory).resolve()
+    sys.path.insert(0, str(path))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(path))
+        own = {each.stem for each in path.iterdir()}
+        for each in [key for key in sys.modules if key.partition(".")[0] in own]:
+            del sys.modules[each]
 
 
 def randomise(model: nn.Module) -> None:
