@@ -296,11 +296,11 @@ class Net(nn.Module):
     result = split_source(text, Options(style=style))
     assert [record.status for record in result.records] == ["split"]
     torch.manual_seed(0)
-    original = run_source(text).Net(*numbers)
+    original = run_source(text).Net(*numbers).double()
     torch.manual_seed(0)
-    split = run_source(result.text).Net(*numbers)
+    split = run_source(result.text).Net(*numbers).double()
     split.load_state_dict(renamed(original, split))
-    x = torch.randn(2, numbers[0], *[3] * int(kind[-2]))
+    x = torch.randn(2, numbers[0], *[3] * int(kind[-2])).double()
     torch.testing.assert_close(split(x), original(x))
     convs = [each for each in split.modules() if isinstance(each, nn.modules.conv._ConvNd)]
     width, outputs, groups = numbers
