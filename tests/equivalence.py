@@ -117,6 +117,7 @@ def differences(original: nn.Module, split: nn.Module, *inputs: Tensor) -> dict[
         split.train(mode == "train")
         pairs = list(zip(_run(split, inputs), _run(original, inputs), strict=True))
         values[mode] += pairs[: -len(inputs)]
+        assert all(one.std() > 0 for _, one in values[mode]), "a constant proves nothing"
         gradients, found = carried_over(split, _gradients(original)), _gradients(split)
         values["gradients"] += pairs[-len(inputs) :]
         values["gradients"] += [
