@@ -14,7 +14,7 @@ from ..norms.lists import ListPair
 from ..norms.pairs import Pair
 from ..norms.plan import NormPlan, plan_norms
 from ..norms.sequential import Sequence
-from ..refusal import Refusal, check_free
+from ..refusal import Refusal, check_free, check_length
 from ..subclasses import Subclass
 from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Uses
@@ -251,6 +251,7 @@ class _OfSource:
     def _wrapped(self, item: ast.expr, kind: WrapKind, note: str = "") -> Way:
         """A call round an expression for the convolution."""
         check_free(self.directives, [(item, "where it is split")])
+        check_length(self.source, self.source.statement(item))
         return Way(Wrap(kind, item), self._before(item), note=note, held=item)
 
     def _before(self, node: ast.expr | ast.stmt) -> frozenset[ast.AST]:
