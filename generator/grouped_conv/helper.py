@@ -46,7 +46,6 @@ _SIGNS: Final = tuple(
         ("flat module", "grouped", "in_channels"),
         ("3d module", "grouped", "kernel_size|Whether a convolution is grouped."),
         ("load module", "module", "def _load_from_state_dict"),
-        ("load named", "load", "name"),
         ("load batches", "load", "num_batches_tracked"),
         ("load weight_g", "load", "weight_g"),
         ("norm_kind", "split_norm", "_NormBase"),

@@ -49,6 +49,7 @@ class Plan:
         uses: the calls to replace.
         modules: what is split where it is built; None for nothing.
         attributes: what is split by writing its definitions and uses.
+        loads: whether the classes of these are to load the weights of an original.
         helper: what the new source needs of the helper; None for nothing.
         missing: the modules that the source must import, with ``as`` where under another name.
         directives: the comments that leave something alone.
@@ -60,6 +61,7 @@ class Plan:
     uses: tuple[Use, ...]
     modules: ModulePlan | None
     attributes: tuple[SplitAttribute, ...]
+    loads: bool
     helper: Helper | None
     missing: tuple[str, ...]
     directives: Directives
@@ -84,12 +86,10 @@ class Plan:
 
     def _changes(self, source: Source, templates: Templates) -> Iterator[Edit]:
         """Those that change statements, or put others beside them."""
-        if self.helper is not None:
-            if "load" in self.helper.features:
-                load = self.helper.names.load
-                yield from insert_loading(source, self.attributes, load, templates)
-            if self.modules is not None:
-                yield from make_module_edits(source, self.modules, self.helper, templates)
+        if self.loads:
+            yield from insert_loading(source, self.attributes, templates)
+        if self.helper is not None and self.modules is not None:
+            yield from make_module_edits(source, self.modules, self.helper, templates)
         yield from make_definition_edits(source, self.definitions, templates)
         yield from make_call_edits(source, self.uses, templates)
 
@@ -176,7 +176,7 @@ class _Planning:
             split = [each.site.call for one in attributes for each in one.candidates]
             split += [each.site.call for each in modules.sites] if modules is not None else []
             self.warnings += warn_of_functions(self.index, self.directives, split)
-        helper = self._helper(attributes, modules)
+        helper = self._helper(modules) if modules is not None else None
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
         missing += helper.missing if helper else ()
         return Plan(
@@ -186,6 +186,7 @@ class _Planning:
             tuple(uses),
             modules,
             tuple(attributes),
+            self.options.checkpoint,
             helper,
             tuple(dict.fromkeys(missing)),
             self.directives,
@@ -207,21 +208,15 @@ class _Planning:
             return None
         return self.style.plan(self.deferred, self.options.norm)
 
-    def _helper(
-        self, attributes: list[SplitAttribute], modules: ModulePlan | None
-    ) -> Helper | None:
+    def _helper(self, modules: ModulePlan) -> Helper:
         path = self.options.helper_module
-        features = set(modules.features) if modules else set()
+        features = set(modules.features)
         # A helper that is imported loads the weights of what it has split by itself.
-        if self.options.checkpoint and (attributes or (modules and not path)):
+        if self.options.checkpoint and not path:
             features.add("load")
-        if attributes:
-            features.add("named")
-        if "norm" in features or any(each.norm is not None for each in attributes):
+        if "norm" in features:
             features.add("batches")
-        if not features - {"named", "batches"}:
-            return None
-        users = _users(modules, attributes)
+        users = [each.site.call for each in modules.sites]
         return make_helper(self.index.source, frozenset(features), users, path)
 
     def _check_apart(self, uses: list[Use], modules: ModulePlan | None) -> None:
