@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from collections.abc import Mapping
 from functools import cached_property
@@ -10,12 +11,15 @@ from typing import NamedTuple
 
 import black
 from black.const import DEFAULT_LINE_LENGTH
+from black.files import infer_target_version
 from black.mode import TargetVersion
-from black.parsing import InvalidInput
+from black.parsing import InvalidInput, lib2to3_parse
 
 from ..outcome import TemplateError
 
 _ENDLESS = 10**6
+_STARRED = re.compile(r"^ *\*", re.MULTILINE)
+"""What may be ``*args`` on a line of its own: a comma behind it is for Python 3.6 and newer."""
 _FSTRING_START = getattr(tokenize, "FSTRING_START", None)  # from Python 3.12
 _FSTRING_END = getattr(tokenize, "FSTRING_END", None)
 
@@ -37,15 +41,19 @@ class Formatter:
 
     Args:
         config: the project's ``[tool.black]`` table; keys that do not say how code looks, such as
-            ``exclude``, are passed over.
+            ``exclude``, are passed over. With ``requires-python`` as the project has it.
         indentation: what the source indents a block by.
         line_end: what the source ends a line with.
+        whole: the source, and what is put into it: by this, black tells the version of Python.
     """
 
-    def __init__(self, config: Mapping[str, object], indentation: str, line_end: str) -> None:
+    def __init__(
+        self, config: Mapping[str, object], indentation: str, line_end: str, whole: str
+    ) -> None:
         self._config = {key.replace("-", "_"): value for key, value in config.items()}
         self._indentation = indentation
         self._line_end = line_end
+        self._whole = whole
 
     @cached_property
     def line_length(self) -> int:
@@ -146,8 +154,12 @@ class Formatter:
         return text
 
     def _format(self, code: str, width: int, mode: black.Mode | None = None) -> str:
+        mode = mode or self._mode(max(width, 1))
         try:
-            formatted = black.format_str(code, mode=mode or self._mode(max(width, 1)))
+            formatted = black.format_str(code, mode=mode)
+            if not mode.target_versions and _STARRED.search(formatted):
+                mode.target_versions = self._seen_versions
+                formatted = black.format_str(code, mode=mode)
         except InvalidInput as error:
             raise TemplateError(f"a template emits what is not Python: {code.strip()!r}") from error
         return formatted.removesuffix("\n")
@@ -160,15 +172,31 @@ class Formatter:
 
     def _mode(self, line_length: int) -> black.Mode:
         config = self._config
-        versions = config.get("target_version", ())
-        known = {version.name.lower(): version for version in TargetVersion}
         return black.Mode(
-            target_versions={known[each] for each in _strings(versions) if each in known},
+            target_versions=set(self._versions),
             line_length=line_length,
             string_normalization=not config.get("skip_string_normalization", False),
             magic_trailing_comma=not config.get("skip_magic_trailing_comma", False),
             preview=bool(config.get("preview", False)),
         )
+
+    @cached_property
+    def _versions(self) -> set[TargetVersion]:
+        """The versions of Python that the project names; empty for none."""
+        if "target_version" not in self._config:
+            project = {"project": {"requires-python": self._config.get("requires_python")}}
+            return set(infer_target_version(project) or ())
+        known = {version.name.lower(): version for version in TargetVersion}
+        return {known[each] for each in _strings(self._config["target_version"]) if each in known}
+
+    @cached_property
+    def _seen_versions(self) -> set[TargetVersion]:
+        """Those that black sees the whole source to be for; empty for any."""
+        try:
+            tree = lib2to3_parse(self._whole.lstrip())
+        except InvalidInput:
+            return set()
+        return black.detect_target_versions(tree, future_imports=black.get_future_imports(tree))
 
 
 def _strings(value: object) -> list[str]:
