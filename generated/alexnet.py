@@ -12,41 +12,6 @@ import torch.nn.functional as F
 TOWERS = 2
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
-    """Hand what a checkpoint holds for a module on to the parts that it was split into.
-
-    What is missing or has another shape is reported by its name in the checkpoint.
-    """
-    _, strict, missing_keys, unexpected_keys, error_msgs = others
-    modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}."
-    for key, value in next(iter(held.values()), {}).items():
-        if any(path + key in state_dict for path in held):
-            continue  # a checkpoint of the parts themselves
-        full = whole + key
-        shape = [len(held) * len(value), *value.shape[1:]]
-        shares = [each[key] for each in held.values()]
-        given = state_dict.pop(full, None)
-        if full in unexpected_keys:
-            unexpected_keys.remove(full)
-        if given is None:
-            if strict:
-                missing_keys.append(full)
-        elif list(given.shape) != shape:
-            error_msgs.append(
-                f"size mismatch for {full}: copying a param with shape {given.shape} "
-                f"from checkpoint, the shape in current model is torch.Size({shape})."
-            )
-        else:
-            shares = given.chunk(len(held))
-        state_dict.update((path + key, share) for path, share in zip(held, shares))
-
-
 class AlexNet(nn.Module):
     input_shape = (3, 227, 227)
 
@@ -69,14 +34,14 @@ class AlexNet(nn.Module):
         self.fc8 = nn.Linear(hidden, num_classes)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Let a state dict of the model before the split load as well."""
+        for attribute in ("conv2", "conv4", "conv5"):
+            for name in ("weight", "bias"):
+                old = f"{prefix}{attribute}.{name}"
+                new = [f"{prefix}{attribute}_{i}.{name}" for i in range(2)]
+                if old in state_dict and state_dict.keys().isdisjoint(new):
+                    state_dict.update(zip(new, state_dict.pop(old).chunk(2)))
         super()._load_from_state_dict(state_dict, prefix, *args)
-        parts = {
-            "conv2": ["conv2_0", "conv2_1"],
-            "conv4": ["conv4_0", "conv4_1"],
-            "conv5": ["conv5_0", "conv5_1"],
-        }
-        for name, paths in parts.items():
-            load_parts(self, name, paths, state_dict, prefix, *args)
 
     def forward(self, x):
         x = self.pool(self.norm(F.relu(self.conv1(x))))

@@ -5,41 +5,6 @@ import torch
 from torch import nn
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
-    """Hand what a checkpoint holds for a module on to the parts that it was split into.
-
-    What is missing or has another shape is reported by its name in the checkpoint.
-    """
-    _, strict, missing_keys, unexpected_keys, error_msgs = others
-    modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}."
-    for key, value in next(iter(held.values()), {}).items():
-        if any(path + key in state_dict for path in held):
-            continue  # a checkpoint of the parts themselves
-        full = whole + key
-        shape = [len(held) * len(value), *value.shape[1:]]
-        shares = [each[key] for each in held.values()]
-        given = state_dict.pop(full, None)
-        if full in unexpected_keys:
-            unexpected_keys.remove(full)
-        if given is None:
-            if strict:
-                missing_keys.append(full)
-        elif list(given.shape) != shape:
-            error_msgs.append(
-                f"size mismatch for {full}: copying a param with shape {given.shape} "
-                f"from checkpoint, the shape in current model is torch.Size({shape})."
-            )
-        else:
-            shares = given.chunk(len(held))
-        state_dict.update((path + key, share) for path, share in zip(held, shares))
-
-
 class GroupedConv3d(nn.Module):
     def __init__(self):
         super().__init__()
@@ -55,13 +20,14 @@ class GroupedConv3d(nn.Module):
         self.head = nn.Conv3d(8, 4, 1)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Let a state dict of the model before the split load as well."""
+        for attribute, part, count in (("spatial", "spatial_", 2), ("temporal", "temporal.", 8)):
+            for name in ("weight", "bias"):
+                old = f"{prefix}{attribute}.{name}"
+                new = [f"{prefix}{part}{i}.{name}" for i in range(count)]
+                if old in state_dict and state_dict.keys().isdisjoint(new):
+                    state_dict.update(zip(new, state_dict.pop(old).chunk(count)))
         super()._load_from_state_dict(state_dict, prefix, *args)
-        parts = {
-            "spatial": ["spatial_0", "spatial_1"],
-            "temporal": [f"temporal.{i}" for i in range(8)],
-        }
-        for name, paths in parts.items():
-            load_parts(self, name, paths, state_dict, prefix, *args)
 
     def forward(self, x):
         x = torch.relu(self.stem(x))

@@ -9,41 +9,6 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
-    """Hand what a checkpoint holds for a module on to the parts that it was split into.
-
-    What is missing or has another shape is reported by its name in the checkpoint.
-    """
-    _, strict, missing_keys, unexpected_keys, error_msgs = others
-    modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}."
-    for key, value in next(iter(held.values()), {}).items():
-        if any(path + key in state_dict for path in held):
-            continue  # a checkpoint of the parts themselves
-        full = whole + key
-        shape = [len(held) * len(value), *value.shape[1:]]
-        shares = [each[key] for each in held.values()]
-        given = state_dict.pop(full, None)
-        if full in unexpected_keys:
-            unexpected_keys.remove(full)
-        if given is None:
-            if strict:
-                missing_keys.append(full)
-        elif list(given.shape) != shape:
-            error_msgs.append(
-                f"size mismatch for {full}: copying a param with shape {given.shape} "
-                f"from checkpoint, the shape in current model is torch.Size({shape})."
-            )
-        else:
-            shares = given.chunk(len(held))
-        state_dict.update((path + key, share) for path, share in zip(held, shares))
-
-
 class MultiGroupConv1d(nn.Module):
     def __init__(self, in_channels=12, out_channels=24, groups=3):
         super().__init__()
@@ -68,15 +33,14 @@ class MultiGroupConv1d(nn.Module):
         self.conv_final = nn.Conv1d(out_channels, in_channels, 3, padding="same")
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Let a state dict of the model before the split load as well."""
+        count = len(self.groupconv)
+        for name in ("weight", "bias"):
+            old = f"{prefix}groupconv.{name}"
+            new = [f"{prefix}groupconv.{i}.{name}" for i in range(count)]
+            if old in state_dict and state_dict.keys().isdisjoint(new):
+                state_dict.update(zip(new, state_dict.pop(old).chunk(count)))
         super()._load_from_state_dict(state_dict, prefix, *args)
-        load_parts(
-            self,
-            "groupconv",
-            [f"groupconv.{i}" for i in range(len(getattr(self, "groupconv", ())))],
-            state_dict,
-            prefix,
-            *args,
-        )
 
     def forward(self, x):
         x0 = F.relu(self.conv0(x))

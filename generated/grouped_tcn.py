@@ -13,23 +13,18 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
-def load_parts(owner, name, parts, state_dict, prefix, *others):
+def load_parts(owner, parts, state_dict, prefix, *others):
     """Hand what a checkpoint holds for a module on to the parts that it was split into.
 
     What is missing or has another shape is reported by its name in the checkpoint.
     """
     metadata, strict, missing_keys, unexpected_keys, error_msgs = others
     modules = dict(owner.named_modules())
-    held = {
-        f"{prefix}{part}.": modules[part].state_dict(keep_vars=True)
-        for part in parts
-        if part in modules
-    }
-    whole = f"{prefix}{name}." if name else prefix
-    for key, value in next(iter(held.values()), {}).items():
+    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
+    for key, value in next(iter(held.values())).items():
         if any(path + key in state_dict for path in held):
             continue  # a checkpoint of the parts themselves
-        full = whole + key
+        full = prefix + key
         shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
         shares = [each[key] for each in held.values()]
         given = state_dict.pop(full, None)
@@ -116,7 +111,7 @@ class SplitGroups(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def is_grouped(conv):
@@ -158,7 +153,7 @@ class JoinGroups(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         super()._load_from_state_dict(state_dict, prefix, *args)
         parts = [f"norms.{i}" for i in range(len(self.norms))]
-        load_parts(self, "", parts, state_dict, prefix, *args)
+        load_parts(self, parts, state_dict, prefix, *args)
 
 
 def split_norm(norm, conv):
@@ -234,8 +229,13 @@ class TCN(nn.Module):
         self.linear = nn.Linear(16, output_size)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Let a state dict of the model before the split load as well."""
+        for name in ("weight", "bias"):
+            old = f"{prefix}mix.{name}"
+            new = [f"{prefix}mix.{i}.{name}" for i in range(2)]
+            if old in state_dict and state_dict.keys().isdisjoint(new):
+                state_dict.update(zip(new, state_dict.pop(old).chunk(2)))
         super()._load_from_state_dict(state_dict, prefix, *args)
-        load_parts(self, "mix", [f"mix.{i}" for i in range(2)], state_dict, prefix, *args)
 
     def forward(self, x):
         y = self.tcn(x)

@@ -54,10 +54,12 @@ class _Project:
 
     file: Path
     tools: Mapping[str, Any]
+    python: object = None
 
     @cached_property
     def black(self) -> Mapping[str, Any]:
-        return self._table("black") or {}
+        table = self._table("black") or {}
+        return {"requires-python": self.python, **table} if isinstance(self.python, str) else table
 
     @cached_property
     def config(self) -> Config | None:
@@ -97,7 +99,10 @@ class Projects:
         return next((config for config in configs if config is not None), Config())
 
     def black(self, directory: Path) -> Mapping[str, Any]:
-        """The ``[tool.black]`` table of the nearest pyproject.toml at or above a directory."""
+        """What the nearest pyproject.toml at or above a directory tells black.
+
+        That is the ``[tool.black]`` table, and the project's ``requires-python``.
+        """
         found = (self._project(each) for each in (directory, *directory.parents))
         project = next((each for each in found if each is not None), None)
         return {} if project is None else project.black
@@ -113,16 +118,19 @@ def _read(file: Path) -> _Project | None:
         return None
     try:
         text = read_found(str(file)).decode("utf-8-sig")
-        # What has neither table is not ours to find fault with.
-        document = tomllib.loads(text) if "black" in text or "gencode" in text else {}
     except FileError as error:
         raise ConfigError(f"{file}: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: is not UTF-8") from error
+    try:
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}") from error
-    tools = document.get("tool", {})
-    return _Project(file, tools if isinstance(tools, dict) else {})
+        if "black" in text or "gencode" in text:
+            raise ConfigError(f"{file}: {error}") from error
+        document = {}  # what has neither table is not ours to find fault with
+    tools, project = (document.get(each) for each in ("tool", "project"))
+    python = project.get("requires-python") if isinstance(project, dict) else None
+    return _Project(file, tools if isinstance(tools, dict) else {}, python)
 
 
 def _checked(key: str, value: object, directory: Path) -> object:

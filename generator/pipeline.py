@@ -71,7 +71,7 @@ def helper_source(
     from .rewriting.templating import Templates
 
     code = grouped_conv.helper_source(Templates(options.templates), blocks)
-    lines = Formatter(options.black, indentation="    ", line_end="\n").statements(code, "")
+    lines = Formatter(options.black, "    ", "\n", whole=code).statements(code, "")
     text = "\n".join([*lines, ""])
     return f"{_heading(text)}\n{text}"
 
@@ -113,11 +113,14 @@ def _outcome(text: str, options: Options, rewrites: bool) -> Result:
 
 def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:
     # Slow to import, and so only for a source that changes.
+    from .rewriting.edits import Insertion
     from .rewriting.formatting import Formatter
     from .rewriting.rewrite import rewrite
     from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
-    formatter = Formatter(options.black, source.indentation, source.line_end)
     edits = [edit for plan in plans for edit in plan.edits(source, templates)]
+    inserted = (each.code for each in edits if isinstance(each, Insertion))
+    whole = "\n".join([source.text, *inserted])
+    formatter = Formatter(options.black, source.indentation, source.line_end, whole)
     return rewrite(source, edits, formatter)

@@ -1,4 +1,4 @@
-"""A split model loads the state dict of its original, and says as torch does what is wrong with it.
+"""A split model loads the state dict of its original, and nothing that does not fit.
 
 What the code that does so looks like is in test_checkpoint_code.py.
 """
@@ -9,6 +9,7 @@ import copy
 import importlib
 import io
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -25,7 +26,9 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 
 from equivalence import assert_equivalent, randomise, run_source  # noqa: E402
+from gencode.checkpoint import convert  # noqa: E402
 
+ZOO = Path(__file__).parent / "zoo"
 HEAD = """\
 from functools import partial
 
@@ -115,6 +118,31 @@ def loading(net: nn.Module, state: State, **how: Any) -> Any:
 def names_in(message: str) -> list[str]:
     """The names and lines of a message in the order of the alphabet."""
     return sorted(message.replace('"', "\n").splitlines())
+
+
+def faults(net: nn.Module, state: State, original: nn.Module) -> dict[str, set[str]]:
+    """What is wrong with a state dict: the names of each kind of fault, as the original has them.
+
+    An attribute that is written out is reported by the names of its parts.
+    """
+    paths = {name.rpartition(".")[0] for name in (*original.state_dict(), *state)}
+    old = {rf"{re.escape(path)}[._]\d+\.(?=\w+$)": f"{path}." for path in paths}
+    message = loading(net, state)
+    assert isinstance(message, str) and message.startswith("RuntimeError: Error(s) in loading ")
+    found: dict[str, set[str]] = {}
+    for line in message.splitlines()[1:]:
+        kind = line.strip().partition(" ")[0]
+        names = re.findall(r'"([^"]+)"|size mismatch for ([\w.]+)', line)
+        for name in map("".join, names):
+            new = {re.sub(part, whole, name) for part, whole in old.items()} - {name}
+            found.setdefault(kind, set()).update(new or {name})
+    return found
+
+
+def assert_same_faults(both: Pair, state: State) -> None:
+    """Both models say of a state dict that the same is missing, unexpected or of another shape."""
+    original, split = both
+    assert faults(split, state, original) == faults(original, state, original)
 
 
 def spans(net: nn.Module) -> list[tuple[int, int]]:
@@ -281,7 +309,8 @@ class Net(nn.Module):
     assert style != "loop" or {record.style for record in result.records} == {"loop"}
     original, split = pair(source, build, style=style)
     other = pair(source, lambda module: module.Net(not wide), style=style)[0].state_dict()
-    assert names_in(loading(split, other)) == names_in(loading(original, other))
+    assert_same_faults((original, split), other)
+    loading(split, other, strict=False)  # names what is wrong too, but for shapes
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -369,8 +398,7 @@ def test_data_parallel(style: str) -> None:
     nn.DataParallel(split).load_state_dict(state)
     assert_same(split, original)
     del state["module.rows.0.0.conv.bias"]
-    whole = nn.DataParallel(original)
-    assert loading(nn.DataParallel(split), state) == loading(whole, state)
+    assert_same_faults((nn.DataParallel(original), nn.DataParallel(split)), state)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -420,12 +448,12 @@ def test_some_from_the_original_and_some_from_the_split_model(style: str, old: s
 
 def parts_of(name: str, split: nn.Module) -> list[str]:
     """The names in a split model's state dict that stand for one of its original's."""
-    steps, own = name.split("."), split.state_dict()
+    steps = name.split(".")
     for at in range(1, len(steps)):
         path, leaf = ".".join(steps[:at]), ".".join(steps[at:])
         for form in ("{}_{}.{}", "{}.{}.{}", "{}.convs.{}.{}", "{}.norms.{}.{}"):
             names = [form.format(path, number, leaf) for number in range(8)]
-            found = [each for each in names if each in own]
+            found = [each for each in names if each in split.state_dict()]
             if found:
                 return found
     raise AssertionError(f"{name} was not split")
@@ -610,27 +638,30 @@ def both(request: pytest.FixtureRequest) -> Pair:
     return pair(NESTED, style=request.param)
 
 
-def names_of(net: nn.Module) -> list[str]:
-    """Those of a state dict, but for those of a second module of a class, which show no more."""
-    return [each for each in net.state_dict() if not each.startswith(("rows.1.", "heads.b."))]
-
-
 def test_each_that_is_missing(both: Pair) -> None:
     original, split = both
-    for name in names_of(original):
+    for name in original.state_dict():
         state = original.state_dict()
         del state[name]
-        message = loading(original, state)
-        assert f'Missing key(s) in state_dict: "{name}"' in message
-        assert loading(split, state) == message
-        assert loading(split, state, strict=False) == ([name], [])
+        if may_be_missing(name, split):
+            assert loading(split, state) == ([], [])
+            continue
+        assert faults(split, state, original) == {"Missing": {name}}
+        missing, unexpected = loading(split, state, strict=False)
+        parts = [name] if name in split.state_dict() else parts_of(name, split)
+        assert missing in ([name], parts) and not unexpected
+
+
+def may_be_missing(name: str, split: nn.Module) -> bool:
+    """Whether it is the number of batches of a norm that is written out."""
+    is_number = name.endswith("num_batches_tracked") and name not in split.state_dict()
+    return is_number and ".norms." not in parts_of(name, split)[0]
 
 
 def test_each_that_has_another_shape(both: Pair) -> None:
     original, split = both
-    whole = original.state_dict()
-    for name in names_of(original):
-        size = [*whole[name].shape]
+    for name, value in original.state_dict().items():
+        size = [*value.shape]
         shapes = [
             [*size, 2],
             [*size, 1] if size else [2, 1],
@@ -640,11 +671,12 @@ def test_each_that_has_another_shape(both: Pair) -> None:
             shapes += [[], [0], [1, *size], [*size[:-1], size[-1] + 1], size[1:]]
             shapes += [[size[0] // 2, *size[1:]], [size[0] // 2, 2, *size[1:]]]
         for shape in shapes:
-            state = {**whole, name: torch.ones(shape).to(whole[name])}
-            message = loading(original, state)
-            assert f"size mismatch for {name}: copying a param with shape" in message
-            assert loading(split, state) == message
-            assert loading(split, state, strict=False) == loading(original, state, strict=False)
+            state = {**original.state_dict(), name: torch.ones(shape).to(value)}
+            assert faults(original, state, original) == {"size": {name}}
+            for strict in (True, False):
+                message = loading(split, state, strict=strict)
+                assert isinstance(message, str), (name, shape)
+                assert "size mismatch for" in message or "chunk expects" in message
 
 
 def test_what_is_right_is_loaded_all_the_same(both: Pair) -> None:
@@ -653,9 +685,10 @@ def test_what_is_right_is_loaded_all_the_same(both: Pair) -> None:
     before = copy.deepcopy(split.state_dict())
     split.load_state_dict(original.state_dict())
     loaded = copy.deepcopy(split.state_dict())
-    for name in set(names_of(original)) - before.keys():
+    for name in original.state_dict().keys() - before.keys():
         split.load_state_dict(before)
-        assert "size mismatch" in loading(split, {**original.state_dict(), name: torch.ones(99)})
+        wrong = {**original.state_dict(), name: torch.ones(99)}
+        assert faults(split, wrong, original)["size"] == {name}
         own = parts_of(name, split)
         for each, value in split.state_dict().items():
             expected = (before if each in own else loaded)[each]
@@ -670,26 +703,28 @@ def test_what_is_not_expected(both: Pair) -> None:
     more += [*paths, "foo", "foo.bar", "module.conv.weight", "convs.0.weight"]
     for name in set(more) - state.keys():
         given = {**state, name: torch.ones(8)}
-        message = loading(original, given)
-        assert f'Unexpected key(s) in state_dict: "{name}"' in message
-        assert loading(split, given) == message
-        assert loading(split, given, strict=False) == ([], [name])
+        assert "Unexpected" in faults(original, given, original)
+        assert_same_faults(both, given)
+        missing, unexpected = loading(split, given, strict=False)
+        assert unexpected and not missing
 
 
 def test_all_errors_at_once(both: Pair) -> None:
-    """The order is another where what is split is an attribute: its owner sees to it first."""
     original, split = both
     state = original.state_dict()
     given = {
         name: torch.ones(99) if i % 3 else state[name] for i, name in enumerate(state) if i % 4
     }
     given |= {"foo": torch.ones(8), "conv.foo.bar": torch.ones(8), "stem.foo": torch.ones(8)}
-    for each in (given, {}, dict.fromkeys(state, torch.ones(99))):
-        assert names_in(loading(split, each)) == names_in(loading(original, each))
-    del given["foo"]
-    for each in ({}, {"foo": X, "conv.foo.bar": X, "stem.foo": X}):
-        found, expected = loading(split, each, strict=False), loading(original, each, strict=False)
-        assert [sorted(names) for names in found] == [sorted(names) for names in expected]
+    counts = {name: value for name, value in state.items() if may_be_missing(name, split)}
+    wrong = dict.fromkeys(state, torch.ones(99))
+    for each in (
+        given | counts,
+        counts,
+        wrong,
+        {"foo": X, "conv.foo.bar": X, "stem.foo": X, **counts},
+    ):
+        assert_same_faults(both, each)
 
 
 def test_in_module_style_errors_have_the_order_of_the_original() -> None:
@@ -706,9 +741,10 @@ def test_a_part_that_is_missing_in_a_state_dict_of_the_split_model(style: str) -
     (name, *_) = parts_of("rows.0.0.conv.bias", split)
     del state[name]
     assert loading(split, state, strict=False) == ([name], [])
-    # With the whole beside some of its parts, which is to be taken is not known.
-    state["rows.0.0.conv.bias"] = original.state_dict()["rows.0.0.conv.bias"]
-    assert loading(split, state, strict=False) == ([name], ["rows.0.0.conv.bias"])
+    # With the whole beside some of its parts, or all, which is to be taken is not known.
+    whole = {"rows.0.0.conv.bias": original.state_dict()["rows.0.0.conv.bias"]}
+    assert loading(split, {**state, **whole}, strict=False) == ([name], [*whole])
+    assert loading(split, {**split.state_dict(), **whole}, strict=False) == ([], [*whole])
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -721,10 +757,16 @@ def test_a_state_dict_without_versions_may_lack_the_number_of_batches(style: str
     }
     assert loading(split, state) == loading(original, state) == ([], [])
     assert_same(split, original)
-    versions = original.state_dict()
-    del versions["rows.0.0.norm.num_batches_tracked"]
-    assert "rows.0.0.norm.num_batches_tracked" in loading(original, versions)
-    assert loading(split, versions) == loading(original, versions)
+
+
+def test_a_state_dict_from_before_batches_were_counted() -> None:
+    original, split = pair(NESTED)
+    state = original.state_dict()
+    for name in [each for each in state if each.endswith("num_batches_tracked")]:
+        del state[name]
+        state._metadata[name.rpartition(".")[0]]["version"] = 1
+    assert loading(split, state) == loading(original, state) == ([], [])
+    assert_same(split, original)
 
 
 @pytest.fixture(params=NORMS)
@@ -774,6 +816,38 @@ def test_a_norm_that_is_split_may_lack_its_number_of_batches(norms: Pair) -> Non
         assert not each.track_running_stats or each.num_batches_tracked == 3
 
 
+EARLIER = Path(__file__).parent / "earlier" / "grouped_3d.py"
+
+
+@pytest.mark.parametrize("path", [ZOO / "grouped_3d.py", EARLIER], ids=["now", "earlier"])
+def test_a_state_dict_is_converted_and_its_moved_keys_are_named(path: Path) -> None:
+    """An earlier gencode has emitted a function that does so."""
+    source = (ZOO / "grouped_3d.py").read_text(encoding="utf-8")
+    original = run_source(source).GroupedConv3d().double()
+    randomise(original)
+    text = split_source(path.read_text(encoding="utf-8")).text
+    assert ("load_parts" in text) is (path is EARLIER)
+    split = run_source(text).GroupedConv3d().double()
+    moved = convert(original.state_dict(), split).moved
+    assert moved == {
+        "spatial.weight": ("spatial_0.weight", "spatial_1.weight"),
+        "spatial.bias": ("spatial_0.bias", "spatial_1.bias"),
+        "temporal.weight": tuple(f"temporal.{i}.weight" for i in range(8)),
+    }
+    assert_same(split, original, torch.randn(2, *original.input_shape))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_what_is_converted_loads_without_any_code_for_it(style: str) -> None:
+    original, split = pair(NESTED, style=style)
+    converted = convert(original.state_dict(), split)
+    assert converted.gone == converted.new == ()
+    assert converted.moved.keys() == original.state_dict().keys() - split.state_dict().keys()
+    _, bare = pair(NESTED, style=style, checkpoint=False)
+    bare.load_state_dict(converted.state_dict)
+    assert_same(bare, original)
+
+
 def test_a_class_that_loads_its_weights_by_itself() -> None:
     own = """
     def _load_from_state_dict(self, state_dict, prefix, *args):
@@ -814,7 +888,12 @@ def test_a_hook_of_the_class_sees_the_names_of_the_original() -> None:
                 state_dict[name.replace("old_", "")] = state_dict.pop(name)
 """
     original, split = pair(source)
-    assert split_source(source).records[0].style == "explicit"
+    (record,) = split_source(source).records
+    assert (record.style, record.note) == (
+        "module",
+        "a hook may change the weights that Net loads (line 10)",
+    )
+    assert split_source(source, Options(checkpoint=False)).records[0].style == "explicit"
     state = {f"old_{name}": each for name, each in original.state_dict().items()}
     split.load_state_dict(state)
     assert_same(split, original, X8)

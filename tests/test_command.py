@@ -243,6 +243,18 @@ def test_a_faulty_template_is_wrong_usage(capsys) -> None:
     assert not Path("out.py").exists()
 
 
+@pytest.mark.parametrize(
+    ("required", "comma"),
+    [("", ""), ("requires-python = '>=3.9'", ","), ("requires-python = [", "")],
+)
+def test_the_python_that_the_project_requires(required: str, comma: str, capsys) -> None:
+    """Black infers from it what may be written; what is no TOML is not ours to find fault with."""
+    write(f"[project]\n{required}\n", "pyproject.toml")
+    name = write(model(f"self.conv = nn.Conv2d(4, 4, 1, groups=g, padding={'4' * 50}, **kwargs)"))
+    assert main([name, "--no-checkpoint"]) == 0
+    assert f"**kwargs{comma}\n" in capsys.readouterr().out
+
+
 def test_the_project_s_configuration_of_black(capsys) -> None:
     name = write(model("self.conv = nn.Conv2d(4, 4, 1, padding_mode='zeros', groups=2)"))
     Path("pyproject.toml").write_text("[tool.black]\nskip-string-normalization = true\n")

@@ -29,16 +29,10 @@ def block(name: str) -> str:
     return found.group(1)
 
 
-def without_load_parts(text: str) -> str:
-    """A source without the function that hands weights on, which the README only mentions."""
-    before, function, after = text.partition("def load_parts(")
-    return before + after[after.index("class ") :] if function else text
-
-
 @pytest.mark.parametrize(("name", "folder"), [("before", "tests/zoo"), ("after", "generated")])
 def test_the_example_is_a_model_of_the_repository(name: str, folder: str) -> None:
     text = (ROOT / folder / "grouped_1d.py").read_text("utf-8")
-    assert without_load_parts(text.split('"""\n', 1)[-1]).strip() == block(name).strip()
+    assert text.split('"""\n', 1)[-1].strip() == block(name).strip()
 
 
 def test_the_example_of_the_module_style() -> None:
@@ -62,7 +56,7 @@ def test_the_main_command_splits_that_model(monkeypatch, tmp_path: Path) -> None
     output = tmp_path / command[-1]
     assert main([*command[:-1], str(output)]) == 0
     text = output.read_text(encoding="utf-8")
-    assert without_load_parts(text).endswith(block("after"))
+    assert text.endswith(block("after"))
     assert text == (ROOT / "generated" / "grouped_1d.py").read_text(encoding="utf-8")
 
 

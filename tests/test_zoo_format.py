@@ -7,11 +7,15 @@ from pathlib import Path
 
 import black
 import pytest
+from black.files import infer_target_version
+from black.mode import TargetVersion
 
 from gencode import Options, split_source
 from gencode.outcome import Style
+from gencode.rewriting.formatting import Formatter
 
 ZOO = Path(__file__).parent / "zoo"
+VERSIONS = {each.name.lower(): each for each in TargetVersion}
 SOURCES = sorted(ZOO.rglob("*.py"))
 
 
@@ -66,3 +70,61 @@ def test_no_line_is_too_long_where_the_source_is_formatted_otherwise(
     source = path.read_text("utf-8").replace('"', "'")
     text = split_source(source, Options(style=style, black={"line-length": 79})).text
     assert not too_long(without_helper(text, source), source, 79)
+
+
+STARRED = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, in_channels, **keyword_arguments_of_the_convolution):
+        super().__init__()
+        self.stem = nn.Conv2d(8, 8, 1, groups=2)
+        self.conv = nn.Conv2d(
+            in_channels, 24, (3, 3), bias=False, **keyword_arguments_of_the_convolution
+        )
+
+    def forward(self, x):
+        return self.conv(self.stem(x)){}
+"""
+ENDS = {
+    "any version": "",
+    "an f-string": " + len(f'{x}')",
+    "a comma after **": f" + self.sum(\n{'x' * 60},\n**{'y' * 60},\n        )",
+    "Python 3.10": "\n\n    def kind(self, x):\n        match x:\n            case 3: pass",
+}
+CONFIGS: tuple[dict[str, object], ...] = (
+    {},
+    {"target-version": ["py33"]},
+    {"target-version": ["py39", "py310"]},
+    {"requires-python": ">=3.9"},
+    {"requires-python": "any", "target_version": ["py27"]},
+)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("end", ENDS)
+def test_a_comma_stands_behind_starred_arguments_where_black_puts_one(
+    end: str, config: dict[str, object]
+) -> None:
+    """Black tells by the whole file, or by what the project says, which Python it is for."""
+    named = [VERSIONS[each] for each in config.get("target-version", ())]
+    asked = {"project": {"requires-python": config.get("requires-python")}}
+    versions = {*named, *(infer_target_version(asked) or ())}
+    if end == "Python 3.10" and TargetVersion.PY33 in versions:
+        pytest.skip("black does not parse it as that")
+    mode = black.Mode(target_versions=versions)
+    source = black.format_str(STARRED.format(ENDS[end]), mode=mode)
+    for options in (
+        Options(black=config),
+        Options(black=config, style="module"),
+        Options(black=config, style="module", helper_module=".splitting"),
+    ):
+        text = split_source(source, options).text
+        assert text != source
+        assert black.format_str(text, mode=mode) == text
+
+
+def test_a_source_that_black_does_not_parse() -> None:
+    lines = Formatter({}, "    ", "\n", "a b").statements(f"f({'a' * 70}, *{'b' * 70})", "")
+    assert lines == ["f(", f"    {'a' * 70},", f"    *{'b' * 70}", ")"]

@@ -20,8 +20,8 @@ import ast
 
 from .built import helper as built_helper
 from .built.helper import ALL_BLOCKS, blocks_in, helper_source
+from .emitted_earlier import emitted as emitted_before
 from .gate import may_apply
-from .helper import emitted as emitted_before
 from .plan import make_plan
 
 __all__ = ["ALL_BLOCKS", "blocks_in", "emitted", "helper_source", "make_plan", "may_apply"]

@@ -14,8 +14,8 @@ from ..reading.directives import Directive
 from ..reading.names import meaning
 from ..reading.scopes import Scope
 from ..reading.source import Source
+from .emitted_earlier import is_split_already
 from .gate import can_carry_groups
-from .helper import is_split_already
 from .indirect import Indirect, find_indirect, refused_subclass
 from .subclasses import Subclass, find_subclass, may_be_grouped
 

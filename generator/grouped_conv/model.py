@@ -45,6 +45,7 @@ class SplitAttribute:
             becomes a list of them.
         norm: the norm after it, if that is written out as well.
         note: why it is not, if there is one.
+        is_always_built: whether each instance of its class certainly has it.
     """
 
     candidates: tuple[Candidate, ...]
@@ -53,6 +54,7 @@ class SplitAttribute:
     names: tuple[str, ...]
     norm: SplitNorm | None = None
     note: str = ""
+    is_always_built: bool = False
 
     @property
     def owner(self) -> ast.ClassDef:
@@ -84,6 +86,11 @@ class SplitAttribute:
     def may_be_plain(self) -> bool:
         """Whether it may turn out plain, or depthwise, when it is built."""
         return any(each.may_be_plain for each in self.candidates)
+
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether its parts have to be counted, and it may not be there then."""
+        return self.may_be_plain and not self.is_always_built
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from .classify import Candidate, Deferred, Verdict, classify
 from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
 from .find import Site, find_sites
-from .helper import Helper, insert_helper, insert_imports, make_helper
+from .imports import insert_imports
 from .initialisation import warn_of_initialisation
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
@@ -52,7 +52,7 @@ class Plan:
         uses: the calls to replace.
         attributes: what is split by writing its definitions and uses.
         built: what is split once it is built.
-        loading: what loads the weights of an original into attributes; None for nothing.
+        loads: whether the classes of attributes are to load the weights of an original.
         helper: what the source needs to split what has been built; None for nothing.
         missing: the modules that the source must import, with ``as`` where under another name.
         directives: the comments that leave something alone.
@@ -64,7 +64,7 @@ class Plan:
     uses: tuple[Use, ...]
     attributes: tuple[SplitAttribute, ...]
     built: BuiltPlan
-    loading: Helper | None
+    loads: bool
     helper: built_helper.Helper | None
     missing: tuple[str, ...]
     directives: Directives
@@ -89,17 +89,14 @@ class Plan:
         users = [each.candidates[0].site.call for each in self.attributes]
         everything = [*users, *self.built.users()]
         yield from insert_imports(source, self.missing, everything, templates)
-        if self.loading is not None:
-            yield from insert_helper(source, self.loading, everything, templates)
         if self.helper is not None:
             yield from built_helper.insert_helper(source, self.helper, everything, templates)
         yield from guarded(source, self.directives, self._changes(source, templates))
 
     def _changes(self, source: Source, templates: Templates) -> Iterator[Edit]:
         """Those that change statements, or put others beside them."""
-        if self.loading is not None:
-            load = self.loading.names.load
-            yield from insert_loading(source, self.attributes, load, templates)
+        if self.loads:
+            yield from insert_loading(source, self.attributes, templates)
         if self.helper is not None:
             yield from make_built_edits(source, self.built, self.helper, templates)
         yield from make_definition_edits(source, self.definitions, templates)
@@ -184,7 +181,6 @@ class _Planning:
                 attributes.remove(refusal.attribute)
                 self._defer_all(refusal.attribute.candidates, str(refusal))
         self._record(attributes, built)
-        loading = self._loading(attributes)
         source, path = self.index.source, self.options.helper_module
         helper = built_helper.make_helper(source, built, path) if built.changes else None
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
@@ -196,7 +192,7 @@ class _Planning:
             tuple(uses),
             tuple(attributes),
             built,
-            loading,
+            self.options.checkpoint,
             helper,
             tuple(dict.fromkeys(missing)),
             self.directives,
@@ -227,15 +223,6 @@ class _Planning:
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]
-
-    def _loading(self, attributes: list[SplitAttribute]) -> Helper | None:
-        if not self.options.checkpoint or not attributes:
-            return None
-        features = {"load", "named"}
-        if any(each.norm is not None for each in attributes):
-            features.add("batches")
-        users = [each.candidates[0].site.call for each in attributes]
-        return make_helper(self.index.source, frozenset(features), users)
 
     def _check_lengths(self, definitions: list[Definition], uses: list[Use]) -> None:
         """See that no statement is too long that would be taken apart."""

@@ -50,7 +50,7 @@ class WritingOut:
         _check_alike(candidates)
         owner = self.index.classes[first.owner]
         if self.options.checkpoint:
-            check_loading(owner)
+            check_loading(self.index, owner)
         targets = [each.target for each in candidates]
         calls = find_calls(self.index, first.owner, first.attribute, targets)
         self._check_free(candidates, calls)
@@ -64,7 +64,14 @@ class WritingOut:
                 f" {LONGEST_CODE} characters"
             )
         names = self._names(first, first.attribute) if style == "explicit" else ()
-        attribute = SplitAttribute(tuple(candidates), calls, style, names, note=note)
+        attribute = SplitAttribute(
+            tuple(candidates),
+            calls,
+            style,
+            names,
+            note=note,
+            is_always_built=self._is_always_built(candidates),
+        )
         return self._with_norm(attribute) if self.options.norm else attribute
 
     def _with_norm(self, attribute: SplitAttribute) -> SplitAttribute:
@@ -78,6 +85,17 @@ class WritingOut:
         names = self._names(first, pair.norm) if attribute.style == "explicit" else ()
         following = {each.call: each for each in pair.followed}
         return replace(attribute, norm=SplitNorm(pair.norm, definitions, names, following))
+
+    def _is_always_built(self, candidates: list[Candidate]) -> bool:
+        """Whether the constructor builds it whatever it is given, and no subclass has another."""
+        around = {self.index.source.parent(each.statement) for each in candidates}
+        owner = self.index.classes[candidates[0].owner]
+        return not owner.derived and any(
+            isinstance(each, ast.FunctionDef)
+            and each.name == "__init__"
+            and not any(isinstance(node, ast.Return) for node in ast.walk(each))
+            for each in around
+        )
 
     def _check_free(self, candidates: list[Candidate], calls: tuple[ast.Call, ...]) -> None:
         """See that no statement is to be left alone that would change."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
@@ -10,13 +11,16 @@ from typing import NamedTuple
 
 import black
 from black.const import DEFAULT_LINE_LENGTH
+from black.files import infer_target_version
 from black.mode import TargetVersion
-from black.parsing import InvalidInput
+from black.parsing import InvalidInput, lib2to3_parse
 
 from ..outcome import TemplateError
 
 _ENDLESS = 10**6
 _LONGEST_SHOWN = 1000
+_STARRED = re.compile(r"^ *\*", re.MULTILINE)
+"""What may be ``*args`` on a line of its own: a comma behind it is for Python 3.6 and newer."""
 _FSTRING_START = getattr(tokenize, "FSTRING_START", None)  # from Python 3.12
 _FSTRING_END = getattr(tokenize, "FSTRING_END", None)
 
@@ -58,15 +62,19 @@ class Formatter:
 
     Args:
         config: the project's ``[tool.black]`` table; keys that do not say how code looks, such as
-            ``exclude``, are passed over.
+            ``exclude``, are passed over. With ``requires-python`` as the project has it.
         indentation: what the source indents a block by.
         line_end: what the source ends a line with.
+        whole: the source, and what is put into it: by this, black tells the version of Python.
     """
 
-    def __init__(self, config: Mapping[str, object], indentation: str, line_end: str) -> None:
+    def __init__(
+        self, config: Mapping[str, object], indentation: str, line_end: str, whole: str
+    ) -> None:
         self._config = {key.replace("-", "_"): value for key, value in config.items()}
         self._indentation = indentation
         self._line_end = line_end
+        self._whole = whole
 
     @cached_property
     def line_length(self) -> int:
@@ -169,7 +177,10 @@ class Formatter:
 
     def _format(self, code: str, layout: Layout) -> str:
         try:
-            return formatted(code, layout).removesuffix("\n")
+            found = formatted(code, layout)
+            if not layout.target_versions and _STARRED.search(found):
+                found = formatted(code, layout._replace(target_versions=self._seen_versions))
+            return found.removesuffix("\n")
         except InvalidInput as error:
             shown = repr(code.strip()[:_LONGEST_SHOWN])
             raise TemplateError(f"a template emits what is not Python: {shown}") from error
@@ -180,15 +191,33 @@ class Formatter:
 
     def _layout(self, width: int) -> Layout:
         config = self._config
-        versions = config.get("target_version", ())
-        known = {version.name.lower(): version for version in TargetVersion}
         return Layout(
             line_length=max(width, 1),
-            target_versions=frozenset(known[each] for each in _strings(versions) if each in known),
+            target_versions=self._versions,
             string_normalization=not config.get("skip_string_normalization", False),
             magic_trailing_comma=not config.get("skip_magic_trailing_comma", False),
             preview=bool(config.get("preview", False)),
         )
+
+    @cached_property
+    def _versions(self) -> frozenset[TargetVersion]:
+        """The versions of Python that the project names; empty for none."""
+        if "target_version" not in self._config:
+            project = {"project": {"requires-python": self._config.get("requires_python")}}
+            return frozenset(infer_target_version(project) or ())
+        known = {version.name.lower(): version for version in TargetVersion}
+        named = _strings(self._config["target_version"])
+        return frozenset(known[each] for each in named if each in known)
+
+    @cached_property
+    def _seen_versions(self) -> frozenset[TargetVersion]:
+        """Those that black sees the whole source to be for; empty for any."""
+        try:
+            tree = lib2to3_parse(self._whole.lstrip())
+        except InvalidInput:
+            return frozenset()
+        imports = black.get_future_imports(tree)
+        return frozenset(black.detect_target_versions(tree, future_imports=imports))
 
 
 def _strings(value: object) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from ...reading.classes import ClassIndex
 from ...reading.names import meaning
 from ...reading.scopes import FUNCTIONS
+from ...reading.source import Source
 
 _BY_CHANNEL: Final = re.compile(r"torch\.nn\.(\w+\.)*(SyncBatchNorm|(Batch|Instance)Norm[123]d)")
 _OVER_CHANNELS: Final = re.compile(
@@ -17,6 +18,8 @@ _OVER_CHANNELS: Final = re.compile(
 )
 _MORE: Final = re.compile(r"torch\.nn\.(\w+\.)*(Sequential|Linear|(Lazy)?Conv(Transpose)?[123]d)")
 _LIKE_A_NORM: Final = re.compile(r"norm|bn|batch", re.IGNORECASE)
+NORM_TENSORS: Final = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+"""What a norm by channel may have in a state dict."""
 _BATCH_NORM_PARAMETERS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
 
 
@@ -105,13 +108,33 @@ def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
 def _of_torch(call: ast.Call, name: str) -> Kind:
     if name.startswith("Instance"):
         return Kind("norm")
-    given = dict(zip(_BATCH_NORM_PARAMETERS, call.args, strict=False))
-    given |= {str(each.arg): each.value for each in call.keywords}
+    given = _given(call)
     tracks = given.get("track_running_stats")
     if isinstance(tracks, ast.Constant) and not tracks.value:
         return Kind("norm", f"a {name} without running statistics is taken by PLiNIO only there")
     is_clear = tracks is None and not any(isinstance(each, ast.Starred) for each in call.args)
     return Kind("norm") if is_clear and "None" not in given else _UNCLEAR
+
+
+def _given(call: ast.Call) -> dict[str, ast.expr]:
+    """The arguments of a norm of torch, by parameter."""
+    given = dict(zip(_BATCH_NORM_PARAMETERS, call.args, strict=False))
+    return given | {str(each.arg): each.value for each in call.keywords}
+
+
+def tensors_of(source: Source, call: ast.Call) -> set[str]:
+    """The names of what a norm of torch that goes over each channel may have in a state dict."""
+    is_batch_norm = "InstanceNorm" not in meaning(source, call.func).path
+    given = _given(call)
+
+    def may_be(parameter: str) -> bool:
+        value = given.get(parameter)
+        if value is None:
+            return is_batch_norm
+        return not isinstance(value, ast.Constant) or bool(value.value)
+
+    found = {*NORM_TENSORS[:2]} if may_be("affine") else set()
+    return found | ({*NORM_TENSORS[2:]} if may_be("track_running_stats") else set())
 
 
 def is_like_a_norm(name: str) -> bool:

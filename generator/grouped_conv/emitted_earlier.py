@@ -1,0 +1,96 @@
+"""What earlier versions of gencode have emitted, which is left as it is.
+
+They split a convolution where it was built: ``split_groups(nn.Conv2d(...))``. Of those of a loop it
+is still known only at run time whether they are depthwise.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Final
+
+from ..reading.scopes import FUNCTIONS
+from ..reading.source import Source
+
+_NAMES: Final = (
+    *("SplitGroups", "SplitGroupsTransposed", "is_grouped", "split_groups", "split_by_filter"),
+    *("build_split", "apply_to_parts", "split_and_apply", "parts_of", "joined"),
+    *("parts_with", "equal_parts", "load_parts", "JoinGroups", "split_norm"),
+    *("split_norms", "split_each_norm", "join_outputs", "outputs_of", "apply_padded"),
+    *("pad_slices", "copy_padding"),
+)
+_KNOWN: Final = re.compile(rf"({'|'.join(_NAMES)})(_\d+)?")
+_SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|split_and_apply|build_split)(_\d+)?")
+
+
+def emitted(tree: ast.Module) -> list[ast.stmt]:
+    """The classes and functions of the helper in a source that gencode has split."""
+    named = [each for each in tree.body if _KNOWN.fullmatch(getattr(each, "name", ""))]
+    is_ours = any(_is_ours(each) for each in named if isinstance(each, FUNCTIONS))
+    return named if is_ours else []
+
+
+def is_split_already(source: Source, call: ast.Call) -> bool:
+    """Whether a call that builds a convolution is what gencode has written.
+
+    It is an argument of a helper's function, or one of a loop's convolutions, which has groups
+    only where it turns out depthwise.
+    """
+    parent = source.parent(call)
+    around = parent.func if isinstance(parent, ast.Call) and call in parent.args else None
+    if any(_is_helper(source, each) for each in (around, *call.args[:1])):
+        return True
+    match parent:
+        case ast.GeneratorExp(
+            generators=[
+                ast.comprehension(
+                    iter=ast.Call(func=ast.Name(id="range"), args=[ast.Name() as count])
+                )
+            ]
+        ):
+            return _is_count(source, count) and _are_divided_by(count.id, call)
+    return False
+
+
+def _is_count(source: Source, count: ast.Name) -> bool:
+    """Whether a variable is 1 where something is depthwise, and else a number of groups."""
+    found = source.scope(count).lookup(count.id)
+    return found is not None and all(_is_one_if_depthwise(each.value) for each in found[1])
+
+
+def _is_one_if_depthwise(value: ast.expr | None) -> bool:
+    match value:
+        case ast.IfExp(test=ast.Compare(ops=[ast.Eq(), *_]), body=ast.Constant(value=1)):
+            return True
+    return False
+
+
+def _are_divided_by(count: str, call: ast.Call) -> bool:
+    """Whether groups, and the channels before it, are divided by a variable."""
+    groups = [each.value for each in call.keywords if each.arg == "groups"]
+    channels = [each.value for each in call.keywords if each.arg in ("in_channels", "out_channels")]
+    values = [*groups, *channels, *call.args[: 2 - len(channels)]]
+    return len(values) == 3 and all(
+        isinstance(each, ast.BinOp)
+        and isinstance(each.op, ast.FloorDiv)
+        and isinstance(each.right, ast.Name)
+        and each.right.id == count
+        for each in values
+    )
+
+
+def _is_helper(source: Source, function: ast.expr | None) -> bool:
+    if not isinstance(function, ast.Name) or not _SPLITTING.fullmatch(function.id):
+        return False
+    found = source.scope(function).lookup(function.id)
+    return found is not None and all(
+        each.kind == "import" or (each.kind == "function" and _is_ours(each.node))
+        for each in found[1]
+    )
+
+
+def _is_ours(function: ast.AST) -> bool:
+    """Whether a function is the helper's, and not one that has its name by chance."""
+    names = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+    return any(_KNOWN.fullmatch(each) or each == "error_msgs" for each in names)
