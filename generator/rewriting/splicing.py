@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -76,8 +77,12 @@ class TextRewrite:
 
     def _fits(self, splices: list[Splice]) -> bool:
         """Whether no line that changes becomes too long, or longer than those were."""
-        start, end = self.source.line_of(self.span.start).start, self.span.end
-        stretch = Span(start, end if self.is_compound else self.source.line_of(end).end)
+        starts, ends = zip(*(each.span for each in splices), strict=True)
+        end = self.source.line_of(max(ends)).end
+        stretch = Span(
+            self.source.line_of(min(starts)).start,
+            min(end, self.span.end) if self.is_compound else end,
+        )
         before = set(LINE_END.split(self._text(stretch)))
         after = set(LINE_END.split(spliced(self.source, stretch, splices)))
         limit = max(self.formatter.line_length, *map(len, before - after), 0)
@@ -133,8 +138,8 @@ class TextRewrite:
             indent = self._text(Span(line.start, span.start))
             if indent.strip() or span.start == self.start:
                 continue
-            inside = [each for each in raw if _is_inside(each.span, span)]
-            code = LINE_END.sub("\n", spliced(self.source, span, inside))
+            first, end = (bisect_left(raw, at, key=lambda each: each.span.start) for at in span)
+            code = LINE_END.sub("\n", spliced(self.source, span, raw[first:end]))
             tail = self._text(Span(span.end, line.end)).rstrip()
             try:
                 element = self.formatter.element(code, indent, tail, is_entry)
@@ -204,16 +209,17 @@ def edited(source: Source, span: Span, edits: Sequence[TextEdit]) -> str:
 
 
 def _splices(source: Source, span: Span, edits: Sequence[TextEdit]) -> Iterator[Splice]:
-    """The outermost edits in a stretch, with those inside them made."""
-    spans = {id(each): source.span(each.node) for each in edits}
-    inside = [each for each in edits if _is_inside(spans[id(each)], span)]
-    for edit in inside:
-        others = [each for each in edits if each is not edit]
-        if not any(
-            _is_inside(spans[id(edit)], spans[id(each)]) for each in inside if each is not edit
-        ):
-            code = edited(source, source.span(edit.part), others)
-            yield Splice(spans[id(edit)], edit.emit(code))
+    """The outermost edits in a stretch, in their order, with those inside them made."""
+    spans = [(source.span(each.node), each) for each in edits]
+    inside = [each for each in spans if _is_inside(each[0], span)]
+    inside.sort(key=lambda each: (each[0].start, -each[0].end))
+    at = 0
+    while at < len(inside):
+        outer, edit = inside[at]
+        end = bisect_left(inside, outer.end, at + 1, key=lambda each: each[0].start)
+        code = edited(source, source.span(edit.part), [each for _, each in inside[at + 1 : end]])
+        yield Splice(outer, edit.emit(code))
+        at = end
 
 
 def _is_inside(span: Span, other: Span) -> bool:
