@@ -62,11 +62,10 @@ def directories() -> list[Path]:
 
 def in_class(count: int) -> str:
     """A class with as many attributes that are grouped convolutions, each called once."""
-    stores = (
-        f"        self.conv{each} = nn.Conv2d(64, 64, 3, groups=4)\n" for each in range(count)
-    )
-    calls = (f"        x = torch.relu(self.conv{each}(x))\n" for each in numbers)
-    return f"{HEAD}{''.join(stores)}\n    def forward(self, x):\n{''.join(calls)}        return x\n"
+    names = [f"self.conv{number}" for number in range(count)]
+    stores = "".join(f"        {each} = nn.Conv2d(64, 64, 3, groups=4)\n" for each in names)
+    calls = "".join(f"        x = torch.relu({each}(x))\n" for each in names)
+    return f"{HEAD}{stores}\n    def forward(self, x):\n{calls}        return x\n"
 
 
 def in_sequential(count: int) -> str:
