@@ -1,4 +1,4 @@
-"""The ``[tool.gencode]`` and ``[tool.black]`` tables of pyproject.toml, and where they hold."""
+"""The ``[tool.gencode]`` table of pyproject.toml, and what black is told: where each holds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .files import FileError, absolute, read_bytes
+from .formatters import layout, ruff_file
 from .outcome import STYLES
 
 if sys.version_info >= (3, 11):
@@ -50,14 +51,17 @@ class Config:
 
 @dataclass(frozen=True)
 class _Project:
-    """A directory that has a pyproject.toml."""
+    """A directory that has a pyproject.toml, or a ruff.toml."""
 
     file: Path
     tools: Mapping[str, Any]
 
     @cached_property
     def black(self) -> Mapping[str, Any]:
-        return self._table("black") or {}
+        ruff = ruff_file(self.file.parent)
+        if ruff is None and isinstance(self.tools.get("ruff"), dict):
+            ruff = self.tools["ruff"]
+        return layout(self._table("black"), ruff)
 
     @cached_property
     def config(self) -> Config | None:
@@ -97,10 +101,13 @@ class Projects:
         return next((config for config in configs if config is not None), Config())
 
     def black(self, directory: Path) -> Mapping[str, Any]:
-        """The ``[tool.black]`` table of the nearest pyproject.toml at or above a directory."""
+        """What black is told, or else ruff, by the nearest that tells them at or above a directory.
+
+        It is a ``[tool.black]`` table; empty for nothing.
+        """
         found = (self._project(each) for each in (directory, *directory.parents))
-        project = next((each for each in found if each is not None), None)
-        return {} if project is None else project.black
+        told = (project.black for project in found if project is not None)
+        return next(filter(None, told), {})
 
     def _project(self, directory: Path) -> _Project | None:
         if directory not in self._projects:
@@ -110,17 +117,19 @@ class Projects:
 
 def _read(file: Path) -> _Project | None:
     if not os.path.lexists(file):
-        return None
+        return _Project(file, {}) if ruff_file(file.parent) is not None else None
     try:
         text = read_bytes(str(file)).decode("utf-8-sig")
-        # What has neither table is not ours to find fault with.
-        document = tomllib.loads(text) if "black" in text or "gencode" in text else {}
     except FileError as error:
         raise ConfigError(f"{file}: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: is not UTF-8") from error
+    try:
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}") from error
+        if "black" in text or "gencode" in text:
+            raise ConfigError(f"{file}: {error}") from error
+        document = {}  # what has neither table is not ours to find fault with
     tools = document.get("tool", {})
     return _Project(file, tools if isinstance(tools, dict) else {})
 

@@ -8,6 +8,7 @@ from . import grouped_conv
 from .outcome import Options, Result, SourceError
 from .reading.classes import ClassIndex
 from .reading.source import Source, parse
+from .reading.width import width_of
 from .rule import Plan, Rule
 
 RULES: tuple[Rule, ...] = (grouped_conv,)
@@ -94,6 +95,7 @@ def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:
     from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
-    formatter = Formatter(options.black, source.indentation, source.line_end)
+    black = {"line-length": width_of(source), **options.black}
+    formatter = Formatter(black, source.indentation, source.line_end)
     edits = [edit for plan in plans for edit in plan.edits(source, templates)]
     return rewrite(source, edits, formatter)

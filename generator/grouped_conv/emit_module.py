@@ -26,6 +26,9 @@ from .weights import Assignment, Repeat
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
+_PRIMARIES = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
+"""Expressions whose attribute needs no parentheses around them."""
+
 
 @dataclass(frozen=True)
 class SiteContext:
@@ -41,7 +44,8 @@ class SiteContext:
         name: ``"weight"`` or ``"bias"``.
         value: the code of what that is given.
         value_variable: a loop variable for a part of it.
-        expands: whether what it is given may have to be brought to its shape.
+        expands: whether what it is given may have to be brought to its shape; an attribute can
+            then be put behind its code.
     """
 
     helper: Helper
@@ -235,6 +239,8 @@ def _assignment_edit(
 
     def emit(statement: str, codes: Codes) -> str:
         code, value = codes
+        if assignment.expands and not isinstance(assignment.value, _PRIMARIES):
+            value = f"({value})"
         context = SiteContext(
             helper,
             code,

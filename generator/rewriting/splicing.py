@@ -29,7 +29,7 @@ class TextRewrite:
 
     Where something no longer fits on its line, or goes over several, it is formatted: with all of
     the statement if that was formatted before, or else with no more than what has lines of its own
-    around it, if that is enough.
+    around it, if that is enough. Where it is not, no line gets longer than the longest was.
     """
 
     def __init__(
@@ -55,14 +55,15 @@ class TextRewrite:
             return raw
         if self.span.start < self.start:  # of a decorator
             return self._in_elements(raw)[0]
-        before, after = self._formatted([]), self._formatted(raw)
+        before = self._formatted([])
         if before.text == self._text(before.span):
-            return [after]
+            return [self._formatted(raw)]
         splices, is_done = self._in_elements(raw)
         around = "".join(self._outside(raw))
         if self._fits(splices) and (is_done or self.is_compound or LINE_END.search(around)):
             return splices
-        return [after]
+        line = self.source.line_of(before.span.start)
+        return [self._formatted(raw, longest(self._text(Span(line.start, before.span.end))))]
 
     def _text(self, span: Span) -> str:
         return self.source.text[span.start : span.end]
@@ -88,17 +89,17 @@ class TextRewrite:
         limit = max(self.formatter.line_length, *map(len, before - after), 0)
         return max(map(len, after - before), default=0) <= limit
 
-    def _formatted(self, splices: Iterable[Splice]) -> Splice:
-        """All of the statement, or of its head, formatted."""
+    def _formatted(self, splices: Iterable[Splice], length: int = 0) -> Splice:
+        """All of the statement, or of its head, formatted; in lines that may have a length."""
         span = self._with_comment()
         indent = self.source.indent_of_line(span.start)
         code = LINE_END.sub("\n", spliced(self.source, span, splices))
-        body = "\n    pass" if self.is_compound else ""
-        before = "el" if code.startswith("elif") else ""
-        code = code.removeprefix(before) + body
-        lines = self.formatter.source_statements(code, indent + " " * len(before))
-        text = self.formatter.joined(lines[:-1] if body else lines, indent)
-        return Splice(span, before + text)
+        before = ["if _:", "    pass"] if code.startswith("elif") else []
+        after = ["    pass"] if self.is_compound else []
+        code = "\n".join([*before, code, *after])
+        lines = self.formatter.source_statements(code, indent, length)
+        own = lines[len(before) : len(lines) - len(after)]
+        return Splice(span, self.formatter.joined(own, indent))
 
     def _with_comment(self) -> Span:
         """The statement, or its head, with the comment behind it, but no more lines."""
