@@ -1,4 +1,4 @@
-"""The ``[tool.gencode]`` and ``[tool.black]`` tables of pyproject.toml, and where they hold."""
+"""The ``[tool.gencode]`` table of pyproject.toml, and what black is told: where each holds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .files import FileError, absolute, read_found
+from .formatters import layout, ruff_file
 from .outcome import STYLES
 
 if sys.version_info >= (3, 11):
@@ -50,7 +51,7 @@ class Config:
 
 @dataclass(frozen=True)
 class _Project:
-    """A directory that has a pyproject.toml."""
+    """A directory that has a pyproject.toml, or a ruff.toml."""
 
     file: Path
     tools: Mapping[str, Any]
@@ -58,7 +59,10 @@ class _Project:
 
     @cached_property
     def black(self) -> Mapping[str, Any]:
-        table = self._table("black") or {}
+        ruff = ruff_file(self.file.parent)
+        if ruff is None and isinstance(self.tools.get("ruff"), dict):
+            ruff = self.tools["ruff"]
+        table = layout(self._table("black"), ruff)
         return {"requires-python": self.python, **table} if isinstance(self.python, str) else table
 
     @cached_property
@@ -99,13 +103,13 @@ class Projects:
         return next((config for config in configs if config is not None), Config())
 
     def black(self, directory: Path) -> Mapping[str, Any]:
-        """What the nearest pyproject.toml at or above a directory tells black.
+        """What black is told, or else ruff, by the nearest that tells them at or above a directory.
 
-        That is the ``[tool.black]`` table, and the project's ``requires-python``.
+        It is a ``[tool.black]`` table, with the project's ``requires-python``; empty for nothing.
         """
         found = (self._project(each) for each in (directory, *directory.parents))
-        project = next((each for each in found if each is not None), None)
-        return {} if project is None else project.black
+        told = (project.black for project in found if project is not None)
+        return next(filter(None, told), {})
 
     def _project(self, directory: Path) -> _Project | None:
         if directory not in self._projects:
@@ -115,7 +119,7 @@ class Projects:
 
 def _read(file: Path) -> _Project | None:
     if not os.path.lexists(file):
-        return None
+        return _Project(file, {}) if ruff_file(file.parent) is not None else None
     try:
         text = read_found(str(file)).decode("utf-8-sig")
     except FileError as error:

@@ -60,7 +60,8 @@ class Options:
         max_unroll: the largest group count that ``"auto"`` writes out; at least 1.
         templates: a directory whose templates replace the built-in ones of the same name.
         black: the ``[tool.black]`` table of the project that the source belongs to, and its
-            ``requires-python``, by which black too tells the version of Python.
+            ``requires-python``, by which black too tells the version of Python. Without a line
+            length, that of the source itself counts.
         helper_module: the module to import the helper of the module style from, as it stands after
             ``from``, such as ``..splitting``; empty to emit the helper in the source itself.
         checkpoint: whether the new source loads the state dict of the original.

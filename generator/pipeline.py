@@ -9,6 +9,7 @@ from . import grouped_conv
 from .outcome import Options, Result, SourceError
 from .reading.classes import ClassIndex
 from .reading.source import Source, check, parse
+from .reading.width import width_of
 from .rule import Plan, Rule
 
 RULES: tuple[Rule, ...] = (grouped_conv,)
@@ -119,8 +120,9 @@ def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:
     from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
+    black = {"line-length": width_of(source), **options.black}
     edits = [edit for plan in plans for edit in plan.edits(source, templates)]
     inserted = (each.code for each in edits if isinstance(each, Insertion))
     whole = "\n".join([source.text, *inserted])
-    formatter = Formatter(options.black, source.indentation, source.line_end, whole)
+    formatter = Formatter(black, source.indentation, source.line_end, whole)
     return rewrite(source, edits, formatter)

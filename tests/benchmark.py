@@ -18,6 +18,15 @@ from gencode.command import batch
 from gencode.command.jobs import Job
 from gencode.rewriting.formatting import formatted
 
+HEAD = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+"""
+
 
 def seconds(action: Callable[[str], object], texts: list[str]) -> float:
     """The median of five runs over all texts."""
@@ -53,6 +62,21 @@ def directories() -> list[Path]:
     return [Path(found.origin).parent / "models"]
 
 
+def in_class(count: int) -> str:
+    """A class with as many attributes that are grouped convolutions, each called once."""
+    names = [f"self.conv{number}" for number in range(count)]
+    stores = "".join(f"        {each} = nn.Conv2d(64, 64, 3, groups=4)\n" for each in names)
+    calls = "".join(f"        x = torch.relu({each}(x))\n" for each in names)
+    return f"{HEAD}{stores}\n    def forward(self, x):\n{calls}        return x\n"
+
+
+def in_sequential(count: int) -> str:
+    """A class with an nn.Sequential of as many grouped convolutions."""
+    entries = "            nn.Conv2d(64, 64, 3, groups=4),\n" * count
+    body = f"        self.body = nn.Sequential(\n{entries}        )\n"
+    return f"{HEAD}{body}\n    def forward(self, x):\n        return self.body(x)\n"
+
+
 def main() -> None:
     paths = [path for each in directories() for path in sorted(each.rglob("*.py"))]
     texts = [path.read_text(encoding="utf-8") for path in paths]
@@ -68,19 +92,15 @@ def main() -> None:
         taken = elapsed(paths, processes)
         print(f"  in {processes} of the processes  {taken / parsing:.2f} x ast.parse, elapsed")
     lines = 40
-    source = (
-        "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n"
-    )
-    for number in range(lines):
-        source += f"        self.conv{number} = nn.Conv2d(64, 64, 3, groups=4)\n"
-    source += "\n    def forward(self, x):\n"
-    for number in range(lines):
-        source += f"        x = torch.relu(self.conv{number}(x))\n"
+    source = in_class(lines)
     split_source(source)  # imports libcst, jinja2 and black
     for options in (Options(), Options(style="loop")):
         taken = seconds(lambda text, options=options: split_source(text, options), [source])
         each = taken / lines * 1000
         print(f"one split convolution and its call, {options.style:8}  {each:.1f} ms")
+    for name, make in (("in one class", in_class), ("in one nn.Sequential", in_sequential)):
+        few, many = (seconds(split_source, [make(count)]) for count in (100, 800))
+        print(f"800 convolutions {name:21}  {many / few / 8:.1f} x 8 times as long as 100")
 
 
 if __name__ == "__main__":

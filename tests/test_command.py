@@ -264,10 +264,11 @@ def test_the_project_s_configuration_of_black(capsys) -> None:
     Path(name).rename("deep/model.py")
     assert main(["deep/model.py"]) == 0
     assert "padding_mode='zeros')" in capsys.readouterr().out
-    for other in ("[tool.ruff]\n", "tool = 3  # black\n", "# black\n"):
+    for other in ("[tool.ruff]\n", "tool = 3  # black\n", "# black\n", "[tool.black]\n"):
         Path("deep/pyproject.toml").write_text(other)
         assert main(["deep/model.py"]) == 0
-        assert 'padding_mode="zeros")' in capsys.readouterr().out
+        mode = 'padding_mode="zeros")' if "[tool.black]" in other else "padding_mode='zeros')"
+        assert mode in capsys.readouterr().out
     for faulty, message in [
         ("[tool.black\n", "Expected"),
         ("tool.black = 3\n", "tool.black is not a table"),

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..outcome import Style
-from ..reading.calls import is_repeatable
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass, kind_of
 from ..reading.values import Unknown, Values
+from .by_text import SIZES, kinds_by_text
 from .find import Site
 
 
@@ -74,8 +74,8 @@ class Deferred:
     numbers: tuple[int, int, int] | None = None
 
 
-SIZES = ("in_channels", "out_channels", "groups")
 _DEPTHWISE = Verdict("kept", "depthwise, which PLiNIO takes as it is")
+_DEPTHWISE_OR_PLAIN = Verdict("kept", "depthwise or plain, as its arguments say")
 _DEPTHWISE_TRANSPOSED = Verdict("kept", "depthwise")
 
 
@@ -88,8 +88,11 @@ def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred |
     if groups == 1:
         return None
     depthwise = _DEPTHWISE_TRANSPOSED if conv.transposed else _DEPTHWISE
-    if groups is None and _is_depthwise_by_text(values, site, conv):
-        return depthwise
+    kinds = kinds_by_text(values, site, conv) if groups is None else set()
+    if kinds == {"plain"}:
+        return None
+    if kinds:
+        return depthwise if kinds == {"depthwise"} else _DEPTHWISE_OR_PLAIN
     if conv.lazy:
         return _unsplit("a lazy convolution learns its in_channels only when it is called")
     in_channels = _known(values, site, "in_channels")
@@ -272,18 +275,6 @@ def _is_no_int(values: Values, expression: ast.expr | None) -> bool:
         return expression is not None and not isinstance(values.evaluate(expression), int)
     except Unknown:
         return False
-
-
-def _is_depthwise_by_text(values: Values, site: Site, conv: ConvClass) -> bool:
-    """Whether groups, in_channels and out_channels are one expression, and so one value."""
-    if conv.dimensions == 3 or conv.lazy:
-        return False
-    sizes = [site.arguments.by_name.get(name) for name in SIZES]
-    if any(each is None or not is_repeatable(values.index.source, each) for each in sizes):
-        return False
-    # An argument between them, as in (n, n, (n := 3)), may bind a name anew.
-    binds = any(isinstance(node, ast.NamedExpr) for node in ast.walk(site.call))
-    return not binds and len({ast.dump(each) for each in sizes if each is not None}) == 1
 
 
 def _dotted(expression: ast.expr | None) -> str | None:

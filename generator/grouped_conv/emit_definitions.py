@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..reading.source import Source
 from ..rewriting.edits import Codes, Edit, StatementEdit
-from .classify import SIZES
+from .by_text import SIZES
 from .contexts import DefinitionContext, NormContext, template_of, variables
 from .model import Definition
 from .norms.written import NormDefinition

@@ -10,7 +10,12 @@ from typing import Literal
 
 from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
-from ..reading.convolutions import CONV_CLASSES, conv_class, is_functional_convolution
+from ..reading.convolutions import (
+    CONV_CLASSES,
+    GROUPS_POSITION,
+    conv_class,
+    is_functional_convolution,
+)
 from ..reading.names import meaning
 from ..reading.scopes import FUNCTIONS, Binding
 from ..reading.source import Source
@@ -23,6 +28,7 @@ _HELD_NAME = re.compile(
     re.IGNORECASE,
 )
 _CONV_NAME = re.compile(r"[A-Z]\w*Conv(Transpose)?[123]d|Conv(Transpose)?[123]d\w*")
+_BLOCK_NAME = re.compile(r"[123]d(.*[\da-z_])?(BN|Bn|bn|Norm|Act|ReLU|Relu|Block)")
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
             return Indirect("held")
     if callee.kind == "function":
         return None
-    if callee.kind == "unknown" and _CONV_NAME.fullmatch(source.code(function)):
+    if callee.kind == "unknown" and _is_conv_name(source.code(function)):
         return Indirect("held")
     if any(keyword.arg == "groups" for keyword in call.keywords):
         if callee.kind in ("parameter", "value") and _is_named_like_a_class(function, call):
@@ -130,23 +136,49 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
             "refused",
             f"{_shown(index.source, call.func)} is called for an object that is there",
         )
-    if module.partition(".")[0] in _OTHER_FRAMEWORKS:
-        return None
-    return Indirect("held") if _CONV_NAME.fullmatch(name) else None
+    root = module.partition(".")[0]
+    if root in _OTHER_FRAMEWORKS or (root and not passes_groups(call)):
+        return None  # of a library that has another class of the name; or that knows no groups
+    return Indirect("held") if _is_conv_name(name) else None
 
 
-def holds_class(index: ClassIndex, expression: ast.expr, depth: int = 3) -> bool:
-    """Whether an expression, or what it is bound to, mentions a convolution class."""
+def passes_groups(call: ast.Call) -> bool:
+    """Whether groups are among the arguments of a call for all to see."""
+    is_named = any(keyword.arg == "groups" for keyword in call.keywords)
+    return is_named or len(call.args) > GROUPS_POSITION
+
+
+def _is_conv_name(name: str) -> bool:
+    """Whether a class is a convolution by its name, and not one with a norm or more behind it."""
+    return _CONV_NAME.fullmatch(name) is not None and _BLOCK_NAME.search(name) is None
+
+
+def holds_class(
+    index: ClassIndex, expression: ast.expr, depth: int = 3, with_keys: bool = True
+) -> bool:
+    """Whether an expression, or what it is bound to, mentions a convolution class.
+
+    What is looked up in a dict, as in ``counters[type(m)]``, is none of its keys.
+    """
     source = index.source
-    if any(_mentioned(source, expression)):
+    if any(_mentioned(source, expression, with_keys)):
         return True
     if depth == 0:
         return False
     return any(
-        holds_class(index, given, depth - 1)
+        holds_class(index, given, depth - 1, with_keys and not _is_looked_up_in(source, node))
         for node in ast.walk(expression)
         for given in _given(index, node)
     )
+
+
+def _is_looked_up_in(source: Source, node: ast.AST) -> bool:
+    match source.parent(node):
+        case ast.Subscript(value=value):
+            return value is node
+        case ast.Attribute(attr=attr):
+            return attr in ("get", "pop")
+    return False
 
 
 def values_of(index: ClassIndex, expression: ast.expr) -> list[ast.expr]:
@@ -203,9 +235,13 @@ def _assigned_in(statement: ast.stmt) -> Iterator[ast.expr]:
         yield statement.value
 
 
-def _mentioned(source: Source, value: ast.expr) -> Iterator[str]:
+def _mentioned(source: Source, value: ast.expr, with_keys: bool) -> Iterator[str]:
     """The convolution classes that an expression mentions without calling them."""
+    dicts = [each for each in ast.walk(value) if isinstance(each, ast.Dict) and not with_keys]
+    keys = [key for each in dicts for key in each.keys]
     for node in ast.walk(value):
+        if node in keys:
+            continue
         if isinstance(node, (ast.Name, ast.Attribute)):
             path, parent = meaning(source, node).path, source.parent(node)
             is_called = isinstance(parent, ast.Call) and parent.func is node

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import lru_cache
 
 from ..reading.scopes import COMPREHENSIONS, FUNCTIONS, Scope
 from ..reading.source import Source
@@ -44,11 +47,12 @@ def reads_after(source: Source, statement: ast.stmt, name: str) -> list[ast.Name
     start, end = source.span(statement)
     found = [each for loop in loops[-1:] for each in reads_in(loop, name)]
     found = [each for each in found if source.span(each).start < start]
-    uses = _uses(source, function, name)
-    starts = {each: source.span(each).start for each in uses}
-    if any(starts[each] < end and _is_of_closure(source, each, scope) for each in uses):
+    uses = source.names(function, name)
+    in_closures = _uses_in_closures(source, scope, name)
+    if in_closures and source.span(in_closures[0]).start < end:
         return None
-    for each in sorted((each for each in uses if starts[each] >= end), key=lambda one: starts[one]):
+    for at in range(_first_from(source, uses, end), len(uses)):
+        each = uses[at]
         own = source.statement(each)
         if isinstance(each.ctx, ast.Load) or isinstance(source.parent(each), ast.AugAssign):
             found.append(each)
@@ -63,11 +67,29 @@ def is_kept(source: Source, given: ast.Name, read: ast.Name) -> bool:
     own = source.statement(read)
     targets = own.targets if isinstance(own, ast.Assign) else []
     assigned = [each for target in targets for each in ast.walk(target)]
-    for each in _uses(source, source.scope(given).node, given.id):
-        is_between = start <= source.span(each).start < end and each not in assigned
-        if isinstance(each.ctx, ast.Del) or (isinstance(each.ctx, ast.Store) and is_between):
-            return False
-    return True
+    function = source.scope(given).node
+    if _is_deleted(source, function, given.id):
+        return False
+    uses = source.names(function, given.id)
+    between = range(_first_from(source, uses, start), _first_from(source, uses, end))
+    return all(isinstance(uses[at].ctx, ast.Load) or uses[at] in assigned for at in between)
+
+
+def _first_from(source: Source, uses: Sequence[ast.Name], offset: int) -> int:
+    """The place among some names, in the order of the text, of the first from an offset on."""
+    return bisect_left(uses, offset, key=lambda each: source.span(each).start)
+
+
+@lru_cache(maxsize=64)
+def _is_deleted(source: Source, function: ast.AST, name: str) -> bool:
+    return any(isinstance(each.ctx, ast.Del) for each in source.names(function, name))
+
+
+@lru_cache(maxsize=64)
+def _uses_in_closures(source: Source, scope: Scope, name: str) -> list[ast.Name]:
+    """Where functions and classes inside of another use its variable, in the order of the text."""
+    uses = source.names(scope.node, name)
+    return [each for each in uses if _is_of_closure(source, each, scope)]
 
 
 def _is_of_closure(source: Source, use: ast.Name, scope: Scope) -> bool:
@@ -77,8 +99,3 @@ def _is_of_closure(source: Source, use: ast.Name, scope: Scope) -> bool:
         inner = inner.parent
     found = inner.lookup(use.id)
     return inner is not scope and found is not None and found[0] is scope
-
-
-def _uses(source: Source, function: ast.AST, name: str) -> list[ast.Name]:
-    nodes = source.inside(function)
-    return [each for each in nodes if isinstance(each, ast.Name) and each.id == name]

@@ -50,8 +50,8 @@ def _is_another(index: ClassIndex, user: Class, own: Class, name: str) -> bool:
         return False
     if any(each.outer_bases or name in each.names for each in around):
         return True
-    stores = (each for each in index.accesses(name) if not isinstance(each.node.ctx, ast.Load))
-    return any(index.classes[each.owner] in around for each in stores if each.owner is not None)
+    storing = index.storing(name)
+    return any(each.node in storing for each in around)
 
 
 def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str) -> str:

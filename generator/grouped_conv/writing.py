@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -36,7 +36,7 @@ class Writing:
         self.directives = directives
         self.source = index.source
         self.needs_torch = False
-        self._calls: list[tuple[ast.Call, str]] = []
+        self._stems: dict[ast.AST, Counter[str]] = defaultdict(Counter)
         self._names: dict[ast.AST, frozenset[str]] = {}
         self._reads_frame: dict[ast.AST, bool] = {}
 
@@ -47,7 +47,10 @@ class Writing:
             Refusal: one of them cannot be written; it is named.
         """
         attributes = list(attributes)
-        self._calls = [(call, each.stem) for each in attributes for call in each.calls]
+        self._stems.clear()
+        for each in attributes:
+            for call in each.calls:
+                self._stems[outermost_function(self.source, call)][each.stem] += 1
         definitions: list[Definition] = []
         by_statement: dict[ast.stmt, list[tuple[ast.Call, SplitAttribute]]] = defaultdict(list)
         for attribute in attributes:
@@ -101,20 +104,11 @@ class Writing:
 
     def is_only_one(self, call: ast.Call, attribute: SplitAttribute) -> bool:
         """Whether no other call in its function gives its variables other values."""
-        function = outermost_function(self.source, call)
-        others = [
-            each
-            for each, stem in self._calls
-            if stem == attribute.stem and outermost_function(self.source, each) is function
-        ]
-        return len(others) == 1
+        return self.stems(call)[attribute.stem] == 1
 
-    def stems(self, call: ast.Call) -> set[str]:
-        """What the variables are named after for all calls in the function of one."""
-        function = outermost_function(self.source, call)
-        return {
-            stem for each, stem in self._calls if outermost_function(self.source, each) is function
-        }
+    def stems(self, call: ast.Call) -> Counter[str]:
+        """What the variables are named after for the calls in the function of one, how often."""
+        return self._stems[outermost_function(self.source, call)]
 
     def names_around(self, node: ast.expr) -> set[str]:
         """The names that are taken where a node stands; to be added to at will."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -116,6 +116,7 @@ class ClassIndex:
         self.code_runners: list[ast.AST] = []
         self.makes_classes = False
         self._stores: dict[str, list[ast.Attribute]] = {}
+        self._storing: dict[str, Set[ast.ClassDef]] = {}
         for node in source.nodes:
             if isinstance(node, ast.ClassDef):
                 scope = source.scope(node.body[0])
@@ -138,6 +139,16 @@ class ClassIndex:
     def accesses(self, name: str) -> list[Access]:
         """The accesses to the attribute of a name, of whatever object."""
         return self.by_attribute.get(name, [])
+
+    def storing(self, name: str) -> Set[ast.ClassDef]:
+        """The classes that assign or delete the attribute of a name of their own."""
+        if name not in self._storing:
+            stores = (
+                each for each in self.accesses(name) if not isinstance(each.node.ctx, ast.Load)
+            )
+            owners = {each.owner for each in stores if each.owner is not None}
+            self._storing[name] = owners
+        return self._storing[name]
 
     def self_class(self, expression: ast.expr) -> ast.ClassDef | None:
         """The class whose instance a name is, being the first parameter of one of its methods."""

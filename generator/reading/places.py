@@ -29,14 +29,19 @@ def place_for_import(source: Source, module: str) -> tuple[int, int]:
     if not is_torch:
         return _place_among_standard(source, module)
     first = _first_to_follow(source)
-    return line_of(source, first), 0 if isinstance(first, Import) else 2
+    return line_of(source, first), _lines_before(first, 0)
 
 
 def place_after_imports(source: Source) -> int:
-    """Where one more import goes: on the line after the last that stands at the top."""
+    """Where one more import goes: on the line after the last that stands at the top.
+
+    What imports only if something holds stands among them, or else alone.
+    """
     first = _first_to_follow(source)
     rest = source.tree.body[source.tree.body.index(first) :]
-    imports = list(takewhile(lambda each: isinstance(each, Import), rest))
+    top = list(takewhile(lambda each: _imports_something(each) or _is_dunder(each), rest))
+    made = list(filter(_imports_something, top))
+    imports = [each for each in made if isinstance(each, Import)] or made
     return _next_line(source, imports[-1]) if imports else line_of(source, first)
 
 
@@ -130,7 +135,26 @@ def _place_among_standard(source: Source, module: str) -> tuple[int, int]:
             return line_of(source, each), 0
     if standard:
         return _next_line(source, standard[-1]), 0
-    return line_of(source, first), 1 if isinstance(first, Import) else 2
+    return line_of(source, first), _lines_before(first, 1)
+
+
+def _lines_before(statement: ast.stmt, section: int) -> int:
+    """How many empty lines stand between an import and what follows it.
+
+    Args:
+        statement: what follows it.
+        section: how many do where that is an import too.
+    """
+    if isinstance(statement, Import):
+        return section
+    return 1 if _imports_something(statement) else 2
+
+
+def _imports_something(statement: ast.stmt) -> bool:
+    """Whether a statement is an import, or holds one that is made in a case, and calls nothing."""
+    if isinstance(statement, (ast.Try, ast.If)):
+        return any(isinstance(each, Import) for each in statement.body) and not _calls(statement)
+    return isinstance(statement, Import)
 
 
 def _is_standard_import(statement: ast.stmt) -> bool:
@@ -145,10 +169,24 @@ def _first_to_follow(source: Source) -> ast.stmt:
 
 
 def _must_come_first(statement: ast.stmt) -> bool:
-    """Whether no import may stand before a statement: a docstring, or an import of a feature."""
+    """Whether an import stands behind a statement: a docstring, an import of a feature, __all__."""
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Constant)
-    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+    is_feature = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+    return is_feature or _is_dunder(statement)
+
+
+def _is_dunder(statement: ast.stmt) -> bool:
+    """Whether a statement says something of the module, as ``__all__ = ["Net"]`` does."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name.startswith("__") and name.endswith("__") and not _calls(statement)
+    return False
+
+
+def _calls(statement: ast.stmt) -> bool:
+    """Whether something is called in a statement, which may need what is imported before it."""
+    return any(isinstance(each, ast.Call) for each in ast.walk(statement))
 
 
 def _next_line(source: Source, statement: ast.stmt) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -57,6 +58,15 @@ class Scope:
             if bindings := where.bindings.get(name):
                 return where, bindings
         return None
+
+    @cached_property
+    def by_path(self) -> Mapping[str, list[str]]:
+        """The names that imports bind here, by the dotted path of what they bring."""
+        found: dict[str, list[str]] = {}
+        for name, bindings in self.bindings.items():
+            for path in {each.path for each in bindings}:
+                found.setdefault(path, []).append(name)
+        return found
 
     def only_value(self, name: str) -> tuple[Scope, ast.expr] | None:
         """Where ``name`` is bound and to what, if one assignment is all that ever binds it."""

@@ -18,7 +18,7 @@ _LONGEST_SHOWN = 100
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 """What ends a line for Python; ``str.splitlines`` knows more."""
-_JOINED_SPACE_AT_END = re.compile(r"(?:[ \t\f]|\\(?:\r\n|\r|\n))*\Z")
+_JOINED_SPACE = re.compile(r"(?:[ \t\f]|\\(?:\r\n|\r|\n))*")
 
 
 class Span(NamedTuple):
@@ -50,6 +50,8 @@ class Source:
         self.meanings: dict[tuple[Scope, str], Meaning] = {}
         self._inside: dict[ast.AST, Sequence[ast.AST]] = {}
         self._line_starts = [0, *(match.end() for match in LINE_END.finditer(text))]
+        self._spans: dict[ast.AST, Span] = {}
+        self._names: dict[ast.AST, dict[str, list[ast.Name]]] = {}
 
     @cached_property
     def nodes(self) -> Sequence[ast.AST]:
@@ -79,6 +81,16 @@ class Source:
             node = self.parent_of[node]
             yield node
 
+    def names(self, function: ast.AST, name: str) -> Sequence[ast.Name]:
+        """Where a function, or another node, speaks of a name, in the order of the text; kept."""
+        if function not in self._names:
+            found: dict[str, list[ast.Name]] = {}
+            names = [each for each in self.inside(function) if isinstance(each, ast.Name)]
+            for each in sorted(names, key=self.span):
+                found.setdefault(each.id, []).append(each)
+            self._names[function] = found
+        return self._names[function].get(name, ())
+
     def statement(self, node: ast.AST) -> ast.stmt:
         """The statement that an expression belongs to."""
         return next(each for each in self.ancestors(node) if isinstance(each, ast.stmt))
@@ -91,20 +103,23 @@ class Source:
 
     def offset(self, line: int, utf8_column: int) -> int:
         """The character offset of a position as ``ast`` gives it."""
-        start = self._line_starts[line - 1]
-        stop = self._line_starts[line] if line < len(self._line_starts) else len(self.text)
-        content = self.text[start:stop]
+        start, content = self._line_starts[line - 1], self._line(line)
         if content.isascii():
             return start + utf8_column
         return start + len(content.encode()[:utf8_column].decode())
 
+    def _line(self, number: int) -> str:
+        """The text of a line, counted from 1, with its end."""
+        start, is_last = self._line_starts[number - 1], number == len(self._line_starts)
+        return self.text[start : None if is_last else self._line_starts[number]]
+
     def span(self, node: ast.expr | ast.stmt | ast.keyword) -> Span:
         """Where a node stands in the text."""
-        assert node.end_lineno is not None and node.end_col_offset is not None
-        return Span(
-            self.offset(node.lineno, node.col_offset),
-            self.offset(node.end_lineno, node.end_col_offset),
-        )
+        if node not in self._spans:
+            assert node.end_lineno is not None and node.end_col_offset is not None
+            start = self.offset(node.lineno, node.col_offset)
+            self._spans[node] = Span(start, self.offset(node.end_lineno, node.end_col_offset))
+        return self._spans[node]
 
     def head(self, statement: ast.stmt) -> Span:
         """Where a statement stands, up to the block in it if there is one."""
@@ -158,10 +173,11 @@ class Source:
 
     def is_first_on_line(self, node: ast.expr | ast.stmt) -> bool:
         """Whether only white space stands before a node on its line, and on lines joined to it."""
-        before = self.text[: self.span(node).start]
-        start = _JOINED_SPACE_AT_END.search(before)
-        assert start is not None
-        return start.start() == 0 or before[start.start() - 1] in "\r\n"
+        first = node.lineno
+        while first > 1 and self._line(first - 1).rstrip("\r\n").endswith("\\"):
+            first -= 1
+        before = self.text[self.line_start(first) : self.span(node).start]
+        return _JOINED_SPACE.fullmatch(before) is not None
 
     def has_own_lines(self, statement: ast.stmt) -> bool:
         """Whether nothing but a comment stands beside a statement."""

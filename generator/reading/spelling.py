@@ -21,7 +21,7 @@ def spell(source: Source, path: str, place: ast.expr) -> str | None:
         modules.append(modules[-1].rpartition(".")[0])
     for prefix in (*modules[1:], path):
         for scope in source.scope(place).visible():
-            for name in scope.bindings:
+            for name in scope.by_path.get(prefix, ()):
                 if _means(source, name, prefix, place):
                     return name + path[len(prefix) :]
     return None

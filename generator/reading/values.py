@@ -143,11 +143,17 @@ class Values:
             found = meaning(self.source, node.value)
             if found.kind != "class" or not isinstance(found.node, ast.ClassDef):
                 raise Unknown
-            return self.evaluate(self._stored(self.index.classes[found.node], node.attr, True))
-        return self.evaluate(self._stored(self.index.classes[owner], node.attr, False))
+            return self.evaluate(
+                self.stored(self.index.classes[found.node], node.attr, by_class=True)
+            )
+        return self.evaluate(self.stored(self.index.classes[owner], node.attr))
 
-    def _stored(self, owner: Class, name: str, by_class: bool) -> ast.expr:
-        """What the only place that gives an attribute its value gives it."""
+    def stored(self, owner: Class, name: str, by_class: bool = False) -> ast.expr:
+        """What the only place that gives an attribute its value gives it.
+
+        Raises:
+            Unknown: there are more, or may be.
+        """
         index, relatives = self.index, owner.relatives()
         unclear = [each for each in index.classes.values() if each.is_unclear]
         if (

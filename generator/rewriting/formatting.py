@@ -117,15 +117,15 @@ class Formatter:
         lines = self._format(f"_ = ({code})", self._layout(width)).split("\n")
         return [lines[0].removeprefix("_ = "), *lines[1:]]
 
-    def source_statements(self, code: str, indent: str) -> list[str]:
+    def source_statements(self, code: str, indent: str, longest: int = 0) -> list[str]:
         """The same as ``statements`` for what is for the most part the source's own.
 
-        Its strings keep their quotes.
+        Its strings keep their quotes, and its lines may be as long as the longest was.
 
         Raises:
             TemplateError: the code is not Python.
         """
-        width = self.line_length - len(indent.expandtabs(4))
+        width = max(self.line_length, longest) - len(indent.expandtabs(4))
         return self._format(code, self._keeping(width)).split("\n")
 
     def element(self, code: str, indent: str, tail: str, is_entry: bool = False) -> Element:

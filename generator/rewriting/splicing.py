@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -29,7 +30,8 @@ class TextRewrite:
 
     Where something no longer fits on its line, or goes over several, it is formatted: with all of
     the statement if that was formatted before, or else with no more than what has lines of its own
-    around it, if that is enough. What is too long for black to be quick about stays as it is.
+    around it, if that is enough. Where it is not, no line gets longer than the longest was. What is
+    too long for black to be quick about stays as it is.
     """
 
     def __init__(
@@ -56,14 +58,15 @@ class TextRewrite:
         is_of_decorator = self.span.start < self.start
         if is_of_decorator or self.span.end - self.span.start > LONGEST_CODE:
             return self._in_elements(raw)[0]
-        before, after = self._formatted([]), self._formatted(raw)
+        before = self._formatted([])
         if before.text == self._text(before.span):
-            return [after]
+            return [self._formatted(raw)]
         splices, is_done = self._in_elements(raw)
         around = "".join(self._outside(raw))
         if self._fits(splices) and (is_done or self.is_compound or LINE_END.search(around)):
             return splices
-        return [after]
+        line = self.source.line_of(before.span.start)
+        return [self._formatted(raw, longest(self._text(Span(line.start, before.span.end))))]
 
     def _text(self, span: Span) -> str:
         return self.source.text[span.start : span.end]
@@ -78,24 +81,28 @@ class TextRewrite:
 
     def _fits(self, splices: list[Splice]) -> bool:
         """Whether no line that changes becomes too long, or longer than those were."""
-        start, end = self.source.line_of(self.span.start).start, self.span.end
-        stretch = Span(start, end if self.is_compound else self.source.line_of(end).end)
+        starts, ends = zip(*(each.span for each in splices), strict=True)
+        end = self.source.line_of(max(ends)).end
+        stretch = Span(
+            self.source.line_of(min(starts)).start,
+            min(end, self.span.end) if self.is_compound else end,
+        )
         before = set(LINE_END.split(self._text(stretch)))
         after = set(LINE_END.split(spliced(self.source, stretch, splices)))
         limit = max(self.formatter.line_length, *map(len, before - after), 0)
         return max(map(len, after - before), default=0) <= limit
 
-    def _formatted(self, splices: Iterable[Splice]) -> Splice:
-        """All of the statement, or of its head, formatted."""
+    def _formatted(self, splices: Iterable[Splice], length: int = 0) -> Splice:
+        """All of the statement, or of its head, formatted; in lines that may have a length."""
         span = self._with_comment()
         indent = self.source.indent_of_line(span.start)
         code = LINE_END.sub("\n", spliced(self.source, span, splices))
-        body = "\n    pass" if self.is_compound else ""
-        before = "el" if code.startswith("elif") else ""
-        code = code.removeprefix(before) + body
-        lines = self.formatter.source_statements(code, indent + " " * len(before))
-        text = self.formatter.joined(lines[:-1] if body else lines, indent)
-        return Splice(span, before + text)
+        before = ["if _:", "    pass"] if code.startswith("elif") else []
+        after = ["    pass"] if self.is_compound else []
+        code = "\n".join([*before, code, *after])
+        lines = self.formatter.source_statements(code, indent, length)
+        own = lines[len(before) : len(lines) - len(after)]
+        return Splice(span, self.formatter.joined(own, indent))
 
     def _with_comment(self) -> Span:
         """The statement, or its head, with the comment behind it, but no more lines."""
@@ -135,8 +142,8 @@ class TextRewrite:
             indent = self._text(Span(line.start, span.start))
             if indent.strip() or span.start == self.start:
                 continue
-            inside = [each for each in raw if _is_inside(each.span, span)]
-            code = LINE_END.sub("\n", spliced(self.source, span, inside))
+            first, end = (bisect_left(raw, at, key=lambda each: each.span.start) for at in span)
+            code = LINE_END.sub("\n", spliced(self.source, span, raw[first:end]))
             tail = self._text(Span(span.end, line.end)).rstrip()
             if len(code) > LONGEST_CODE:
                 return None
@@ -208,15 +215,17 @@ def edited(source: Source, span: Span, edits: Sequence[TextEdit]) -> str:
 
 
 def _splices(source: Source, span: Span, edits: Sequence[TextEdit]) -> Iterator[Splice]:
-    """The outermost edits in a stretch, with those inside them made."""
-    spans = {id(each): source.span(each.node) for each in edits}
-    inside = [each for each in edits if _is_inside(spans[id(each)], span)]
-    for edit in inside:
-        own = spans[id(edit)]
-        others = [each for each in inside if each is not edit]
-        if not any(_is_inside(own, spans[id(each)]) for each in others):
-            held = [each for each in others if _is_inside(spans[id(each)], own)]
-            yield Splice(own, edit.emit(edited(source, source.span(edit.part), held)))
+    """The outermost edits in a stretch, in their order, with those inside them made."""
+    spans = [(source.span(each.node), each) for each in edits]
+    inside = [each for each in spans if _is_inside(each[0], span)]
+    inside.sort(key=lambda each: (each[0].start, -each[0].end))
+    at = 0
+    while at < len(inside):
+        outer, edit = inside[at]
+        end = bisect_left(inside, outer.end, at + 1, key=lambda each: each[0].start)
+        code = edited(source, source.span(edit.part), [each for _, each in inside[at + 1 : end]])
+        yield Splice(outer, edit.emit(code))
+        at = end
 
 
 def _is_inside(span: Span, other: Span) -> bool:

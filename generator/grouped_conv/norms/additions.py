@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from ...reading.directives import Directives
@@ -27,23 +29,15 @@ class Additions:
         function = next(
             (each for each in self.source.ancestors(receiver) if isinstance(each, FUNCTIONS)), None
         )
-        added = [
-            call
-            for call in (self.source.inside(function) if function is not None else ())
-            if isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Attribute)
-            and call.func.attr in ADDING
-            and self.source.code(call.func.value) == code
-            and call.args
-        ]
-        return sorted(added, key=self.source.span)
+        return [*_added_in(self.source, function).get(code, ())] if function is not None else []
 
     def last_statement(self, receiver: ast.expr, last: ast.Call) -> ast.stmt:
         """The statement that a call is in, in the block in which an object is built."""
         code = self.source.code(receiver)
         outer = [last, *self.source.ancestors(last)]
         function = next(each for each in outer if isinstance(each, FUNCTIONS))
-        blocks = [self.source.parent(each) for each in self._assignments(function, code)]
+        assignments = _assignments_in(self.source, function).get(code, ())
+        blocks = [self.source.parent(each) for each in assignments]
         inside = outer[: outer.index(function) + 1]
         block = next((each for each in inside if each in blocks), function)
         statement = inside[inside.index(block) - 1]
@@ -80,7 +74,25 @@ class Additions:
                     return True
         return False
 
-    def _assignments(self, function: ast.AST, code: str) -> Iterator[ast.stmt]:
-        for each in ast.walk(function):
-            if isinstance(each, ast.Assign) and code in map(self.source.code, each.targets):
-                yield each
+
+@lru_cache(maxsize=8)
+def _added_in(source: Source, function: ast.AST) -> Mapping[str, list[ast.Call]]:
+    """The calls in a function that add to objects, by the code of the object, in their order."""
+    found: dict[str, list[ast.Call]] = defaultdict(list)
+    for node in source.inside(function):
+        match node:
+            case ast.Call(func=ast.Attribute(value=receiver, attr=attr), args=[_, *_]):
+                if attr in ADDING:
+                    found[source.code(receiver)].append(node)
+    return {code: sorted(calls, key=source.span) for code, calls in found.items()}
+
+
+@lru_cache(maxsize=8)
+def _assignments_in(source: Source, function: ast.AST) -> Mapping[str, list[ast.stmt]]:
+    """The assignments in a function, by the code of what they assign to."""
+    found: dict[str, list[ast.stmt]] = defaultdict(list)
+    for each in source.inside(function):
+        if isinstance(each, ast.Assign):
+            for target in each.targets:
+                found[source.code(target)].append(each)
+    return found

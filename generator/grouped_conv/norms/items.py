@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import TypeGuard
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import TypeAlias, TypeGuard
 
 from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
 
+ItemsOf: TypeAlias = tuple[ast.expr | None, ...]
+"""What goes into an nn.Sequential; None for what is not seen."""
 
-class Items:
+
+@lru_cache(maxsize=8)
+def items_of(source: Source, call: ast.Call) -> ItemsOf:
+    """What the arguments of a call add to an nn.Sequential."""
+    items = _Items(source)
+    return tuple(each for one in call.args for each in items.of(one))
+
+
+@lru_cache(maxsize=8)
+def places_of(items: ItemsOf) -> Mapping[ast.expr | None, list[int]]:
+    """At which places each of some items stands."""
+    found = defaultdict(list)
+    for place, each in enumerate(items):
+        found[each].append(place)
+    return found
+
+
+class _Items:
     """What calls of one source hold."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self._building: set[str] = set()
 
-    def of(self, call: ast.Call) -> list[ast.expr | None]:
-        """What the arguments of a call add to an nn.Sequential; None for what is not seen."""
-        return [each for one in call.args for each in self._items(one)]
-
-    def _items(self, argument: ast.expr) -> Iterator[ast.expr | None]:
-        """What an argument of nn.Sequential adds to it, as far as it is seen."""
+    def of(self, argument: ast.expr) -> Iterator[ast.expr | None]:
+        """What an argument of nn.Sequential adds to it; None for what is not seen."""
         match argument:
             case ast.Starred(value=value):
                 yield from self._listed(value)

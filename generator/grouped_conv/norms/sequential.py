@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from ...reading.containers import container
 from ...reading.directives import Directives
@@ -16,7 +15,7 @@ from ..padding import builds_padding
 from ..refusal import line_of
 from .additions import ADDING, Additions
 from .holding import Holding
-from .items import Items
+from .items import ItemsOf, items_of, places_of
 from .kinds import TRYING, Kind, kind_of
 
 
@@ -85,7 +84,6 @@ class _Search:
         self.source = holding.source
         self.site = site
         self.reached = reached
-        self._items = Items(holding.source)
         self._additions = Additions(holding.source, directives)
 
     def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | None:
@@ -98,15 +96,15 @@ class _Search:
         if function.attr == "__init__" and _is_super(function.value):
             if self._own_sequential(call) is None:
                 return None
-            items = self._items.of(call)
+            items = items_of(self.source, call)
             return self._checked(call, items, self.source.statement(call), self._self(call))
         if function.attr in ADDING and self._receives(function.value):
             added = self._additions.calls(function.value)
-            return self._added_to(function.value, added, [each.args[-1] for each in added])
+            return self._added_to(function.value, added, tuple(each.args[-1] for each in added))
         return None
 
     def _added_to(
-        self, receiver: ast.expr, added: list[ast.Call], items: list[ast.expr | None]
+        self, receiver: ast.expr, added: list[ast.Call], items: ItemsOf
     ) -> Sequence | None:
         """What becomes of an nn.Sequential that modules are added to one by one."""
         kinds = [kind_of(self.index, each.args[-1], "") for each in added]
@@ -121,14 +119,14 @@ class _Search:
 
         A call on several lines is left as it is, where it gives its value to one target.
         """
-        items = self._items.of(call)
+        items = items_of(self.source, call)
         statement = self.source.parent(call)
         match statement:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target]):
                 added = self._additions.calls(target)
                 if added:
-                    items += [each.args[-1] for each in added]
-                    return self._added_to(target, added, items)
+                    more = [each.args[-1] for each in added]
+                    return self._added_to(target, added, (*items, *more))
                 is_long = call.lineno != call.end_lineno
                 if is_long and self.source.has_own_lines(statement):
                     return self._checked(call, items, statement, self.source.code(target))
@@ -166,22 +164,18 @@ class _Search:
             )
         return False
 
-    def _padded(self, items: list[ast.expr | None]) -> list[tuple[ast.expr, ast.expr]]:
+    def _padded(self, items: ItemsOf) -> list[tuple[ast.expr, ast.expr]]:
         """The paddings directly before the convolution among some items, and the convolution."""
         return [
             (before, one)
-            for before, one in pairwise(items)
-            if before is not None
-            and one in self.reached.expressions
-            and builds_padding(self.index, before)
+            for before, one in self._neighbours(items, -1)
+            if before is not None and one is not None and builds_padding(self.index, before)
         ]
 
-    def _followed(self, items: list[ast.expr | None]) -> list[Followed]:
+    def _followed(self, items: ItemsOf) -> list[Followed]:
         """What may directly follow the convolution; None among the items is all that may be."""
         found = []
-        for one, following in pairwise(items):
-            if one is not None and one not in self.reached.expressions:
-                continue
+        for one, following in self._neighbours(items, 0):
             kind = Kind("unclear")
             if one is not None and following is not None:
                 kind = kind_of(self.index, following, "")
@@ -190,8 +184,19 @@ class _Search:
             found.append(Followed(None, None, Kind("unclear")))
         return found
 
+    def _neighbours(
+        self, items: ItemsOf, first: int
+    ) -> Iterator[tuple[ast.expr | None, ast.expr | None]]:
+        """The convolution among some items, or what may be it, with the one before or after it."""
+        places = places_of(items)
+        convs = (each for each in (None, *self.reached.expressions) if each in places)
+        for place in sorted(place for each in convs for place in places[each]):
+            start = place + first
+            if start >= 0 and start + 1 < len(items):
+                yield items[start], items[start + 1]
+
     def _checked(
-        self, node: ast.expr, items: list[ast.expr | None], after: ast.stmt | None, code: str
+        self, node: ast.expr, items: ItemsOf, after: ast.stmt | None, code: str
     ) -> Sequence | None:
         followed, padded = self._followed(items), self._padded(items)
         trying = [each for each in followed if each.kind.name in TRYING and not each.kind.reason]

@@ -1,0 +1,171 @@
+"""What the source shows never to be grouped: nothing is emitted for it, and it is said."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from cases import assert_unchanged
+from gencode import split_source
+
+
+def net(call: str, before: str = "", parameters: str = "c, x", after: str = "") -> str:
+    return (
+        "import torch\nfrom torch import nn\n\n\n"
+        "class Net(nn.Module):\n"
+        f"    def __init__(self, {parameters}):\n"
+        "        super().__init__()\n"
+        + "".join(f"        {line}\n" for line in before.split("\n") if line)
+        + f"        self.conv = nn.{call}\n\n"
+        f"    def forward(self, x):\n        return self.conv(x)\n{after}"
+    )
+
+
+DEPTHWISE = [
+    ("Conv2d(c, c, 3, groups=c)", ""),
+    ("Conv2d(c, c, 3, 1, 1, 1, c)", ""),
+    ("Conv1d(out_channels=c, in_channels=c, kernel_size=3, groups=c)", ""),
+    ("Conv2d(c, c, 3, groups=d)", "d = c"),
+    ("Conv2d(c, d, 3, groups=c)", "e = c\nd = e"),
+    ("Conv2d(c, c, 3, groups=int(c))", ""),
+    ("Conv2d(int(c), c * 1, 3, groups=1 * c)", ""),
+    ("Conv2d(c // 1, c + 0, 3, groups=c - 0)", ""),
+    ("Conv2d(2 * c, c * 2, 3, groups=d)", "d = 2 * c"),
+    ("Conv2d(int(c * x), int(c * x), 3, groups=int(x * c))", ""),
+    ("Conv2d(c, c, 3, groups=self.c)", "self.c = c"),
+    ("Conv2d(self.c, self.c, 3, groups=c)", "d = c\nself.c = d"),
+    ("Conv2d(self.c, self.c, 3, groups=self.c)", "self.c = c\nself.c *= 2"),
+    ("Conv2d(x.c, x.c, 3, groups=x.c)", ""),
+    ("Conv2d(c[0], c[0], 3, groups=c[0])", ""),
+    ("Conv2d(c, c, 3, groups=c)", "c = 2 * c"),
+    ("Conv2d(d, d, 3, groups=d)", "d = c if x else 2 * c"),
+]
+
+
+@pytest.mark.parametrize(("call", "before"), DEPTHWISE)
+def test_what_is_depthwise_in_any_spelling(call: str, before: str) -> None:
+    (record,) = assert_unchanged(net(call, before)).records
+    assert (record.status, record.detail) == ("kept", "depthwise, which PLiNIO takes as it is")
+
+
+EITHER = [
+    ("Conv2d(c, c, 3, groups=c if x else 1)", ""),
+    ("Conv2d(c, c, 3, groups=1 if x else int(c))", ""),
+    ("Conv2d(c, c, 3, groups=c if x is None else 1 if x > 3 else c)", ""),
+    ("Conv2d(c, c, 3, groups=d)", "d = c if x else 1"),
+    ("Conv2d(c, c, 3, groups=d)", "if x:\n    d = c\nelse:\n    d = 1"),
+    ("Conv2d(c, c, 3, groups=self.d)", "e = c\nself.d = e if x else 1"),
+    ("Conv2d(8, 8, 3, groups=8 if x else 1)", ""),
+]
+
+
+@pytest.mark.parametrize(("call", "before"), EITHER)
+def test_what_is_depthwise_or_plain(call: str, before: str) -> None:
+    (record,) = assert_unchanged(net(call, before)).records
+    assert (record.status, record.detail) == ("kept", "depthwise or plain, as its arguments say")
+
+
+def test_what_is_plain_whatever_decides() -> None:
+    assert assert_unchanged(net("Conv2d(c, 2 * c, 3, groups=1 if x else True)")).records == ()
+
+
+MAY_BE_GROUPED = [
+    ("Conv2d(c, 2 * c, 3, groups=c)", ""),
+    ("Conv2d(c, c, 3, groups=c // 2)", ""),
+    ("Conv2d(c - x, x - c, 3, groups=c - x)", ""),
+    ("Conv2d(c, c, 3, groups=d)", "d = c\nc = 2 * c"),
+    ("Conv2d(c, c, 3, groups=d)", "d = c\nd = 2"),
+    ("Conv2d(c, c, 3, groups=d)", "for d in (c, 2):\n    pass"),
+    ("Conv2d(c, c, 3, groups=d)", "d = c\nd //= 2"),
+    ("Conv2d(c, c, 3, groups=d)", "d = c\ndef f():\n    nonlocal d\n    d = 2\nf()"),
+    ("Conv2d(c, c, 3, groups=d)", "d = c\ndef f():\n    nonlocal c\n    c = 2\nf()"),
+    ("Conv2d(c, c, 3, groups=d)", "global d\nd = c"),
+    ("Conv2d(c, c, 3, groups=d)", "d = d"),
+    ("Conv2d(c, c, 3, groups=d)", "d = x.c\nx.c = 2"),
+    ("Conv2d(c, c, 3, groups=self.d)", "self.d = c\nif x:\n    self.d = 2"),
+    ("Conv2d(int(c) * 2, int(c) * 2, 3, groups=int(c * 2))", ""),
+    ("Conv2d(f(), f(), 3, groups=f())", ""),
+    ("Conv2d(c, c, 3, groups=(c := 2))", ""),
+    ("Conv2d(c, c, 3, groups=c if x else 2)", ""),
+    ("Conv2d(c, c, 3, groups=x and c or 1)", ""),
+    ("Conv2d(c, c, 3, groups=d)", "d = c if x else 1\nc = 2"),
+    ("Conv2d(c, c, 3, groups=d)", "if x:\n    d = c\nelse:\n    d = 2"),
+    ("Conv2d(c, c, 3, groups=d)", "if x:\n    d = c\nfor d in x:\n    pass"),
+    ("Conv2d(c, x, 3, groups=c if x else 1)", ""),
+    ("Conv3d(c, c, 3, groups=c if x else 1)", ""),
+    ("Conv3d(c, c, 3, groups=c)", ""),
+    ("LazyConv2d(c, 3, groups=c if x else 1)", ""),
+]
+
+
+@pytest.mark.parametrize(("call", "before"), MAY_BE_GROUPED)
+def test_what_may_be_grouped_is_found(call: str, before: str) -> None:
+    (record,) = split_source(net(call, before)).records
+    assert record.status in ("split", "unsplit")
+
+
+def test_an_attribute_that_something_else_may_set_is_not_known() -> None:
+    after = "\n\ndef change(net):\n    net.d = 2\n"
+    call = "Conv2d(c, c, 3, groups=self.d)"
+    assert assert_unchanged(net(call, "self.d = c")).records[0].status == "kept"
+    (record,) = split_source(
+        net(call, "self.d = c", after=f"{after}\n\nnet = Net(3)\nnet.d = 3\n")
+    ).records
+    assert record.status == "split"
+
+
+NO_CONVOLUTION = [
+    """
+    counters = {nn.Conv2d: count_conv, "conv2d": count_conv}
+    def flops(node, key):
+        return counters[key](node.shapes, node.outs, *node.args, **node.kwargs)
+    """,
+    """
+    counters = {nn.Conv2d: count_conv}
+    def flops(node, key, **kwargs):
+        count = counters.get(type(key))
+        return count(node, **kwargs)
+    """,
+    "net = blocks.Conv3d5x1x1BnAct(24, 24, bias=False, groups=24, use_bn=True)",
+    "net = blocks.Conv2dNormActivation(24, 24, groups=2)",
+    "net = blocks.Conv2dReLU(24, 24, groups=2)",
+    "net = qlib.Conv2d(24, 24, 3, **options())",
+    "net = qlib.Conv2d(*options())",
+    "y = nn.functional.group_norm(x, 2, groups=2)",
+    "table = frame.groupby(x, groups=2)",
+    "y = nn.Linear(8, 8, groups=2)",
+    "def add(x, groups): return x + groups\ny = add(x, groups=2)",
+]
+
+
+@pytest.mark.parametrize("source", NO_CONVOLUTION)
+def test_a_call_of_what_is_no_convolution(source: str) -> None:
+    top = "import torch\nfrom torch import nn\nimport blocks\nimport qlib\n"
+    assert assert_unchanged(top + dedent(source)).records == ()
+
+
+CONVOLUTION = [
+    """
+    table = {"conv": nn.Conv2d}
+    def make(key, *args, **kwargs):
+        return table[key](*args, **kwargs)
+    """,
+    """
+    table = {nn.Conv2d: 3}
+    def make(*args, **kwargs):
+        for kind in table:
+            return kind(*args, **kwargs)
+    """,
+    "net = qlib.Conv2d(24, 24, 3, groups=2)",
+    "net = qlib.Conv2d(24, 24, 3, 1, 0, 1, 2)",
+    "net = blocks.NormedConv2d(24, 24, 3, groups=2)",
+    "net = Conv2dSame(24, 24, 3, **options())",
+]
+
+
+@pytest.mark.parametrize("source", CONVOLUTION)
+def test_a_call_of_what_may_be_a_convolution(source: str) -> None:
+    top = "import torch\nfrom torch import nn\nimport blocks\nimport qlib\n"
+    (record,) = split_source(f"{top}from .conv import Conv2dSame\n{dedent(source)}").records
+    assert record.status == "split"
