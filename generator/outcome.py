@@ -55,7 +55,8 @@ class Options:
         style: ``"explicit"`` writes one attribute a group, ``"loop"`` an ``nn.ModuleList``,
             ``"module"`` a call of a helper around the construction; ``"auto"`` takes explicit up
             to ``max_unroll`` groups and loop above. What the first two cannot write is written in
-            module style, whichever is asked for.
+            module style, whichever is asked for, and what explicit would write at a length that
+            takes minutes to format, as a loop.
         max_unroll: the largest group count that ``"auto"`` writes out; at least 1.
         templates: a directory whose templates replace the built-in ones of the same name.
         black: the ``[tool.black]`` table of the project that the source belongs to.
@@ -203,4 +204,4 @@ class SourceError(ValueError):
 
 
 class TemplateError(ValueError):
-    """A template is missing, cannot be rendered, or emits what is not Python."""
+    """A template is missing, cannot be rendered within the limits, or emits what is not Python."""

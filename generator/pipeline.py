@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from . import grouped_conv
 from .outcome import Options, Result, SourceError
 from .reading.classes import ClassIndex
-from .reading.source import Source, parse
+from .reading.source import Source, check, parse
 from .rule import Plan, Rule
 
 RULES: tuple[Rule, ...] = (grouped_conv,)
@@ -34,7 +34,8 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
 
     Raises:
         SourceError: the text is not Python of this interpreter's version, or libcst misreads it;
-            or a comment that steers gencode is misspelt.
+            or a comment that steers gencode is misspelt. What Python finds wrong only when it
+            compiles is looked for where there is a grouped convolution.
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
     return _outcome(text, options, rewrites=True)
@@ -74,6 +75,8 @@ def _outcome(text: str, options: Options, rewrites: bool) -> Result:
         emitted = [each for rule in rules for each in rule.emitted(tree)]
         index = ClassIndex(Source(text, tree, emitted))
         plans = [rule.make_plan(index, options) for rule in rules]
+        if any(plan.records for plan in plans):  # or it would cost more than it matters
+            check(text, tree)
         changes = rewrites and any(plan.changes for plan in plans)
         return Result(
             _rewritten(index.source, plans, options) if changes else text,

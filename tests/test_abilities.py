@@ -38,7 +38,7 @@ class Net(nn.Module):
         x = self.body(self.conv(x))
         return self.up(self.same(x))
 """
-X = torch.linspace(-1, 1, 2 * 8 * 6 * 6).sin().reshape(2, 8, 6, 6)
+X = torch.linspace(-1, 1, 2 * 8 * 6 * 6).double().sin().reshape(2, 8, 6, 6)
 
 
 @pytest.fixture(params=["auto", "explicit", "loop", "module"], scope="module")
@@ -59,7 +59,7 @@ def imported(style: Style, directory: Path) -> ModuleType:
 @pytest.fixture
 def net(module: ModuleType) -> nn.Module:
     torch.manual_seed(0)
-    net: nn.Module = module.Net().eval()
+    net: nn.Module = module.Net().double().eval()
     return net
 
 
@@ -84,19 +84,20 @@ def test_the_size_of_what_is_saved(net: nn.Module) -> None:
 
 
 def test_dtype_and_device(net: nn.Module, module: ModuleType) -> None:
-    assert net.double()(X.double()).dtype is torch.float64
+    assert net.float()(X.float()).dtype is torch.float32
+    assert net.double()(X).dtype is torch.float64
     with torch.device("meta"):
         meta = module.Net()
     assert {each.device.type for each in meta.parameters()} == {"meta"}
-    assert meta(X.to("meta")).shape == (2, 8, 12, 12)
+    assert meta(X.float().to("meta")).shape == (2, 8, 12, 12)
 
 
 def test_a_seed_gives_the_weights_of_the_original(tmp_path: Path) -> None:
     """In module style, where the whole is built first; the other styles draw for each branch."""
     torch.manual_seed(0)
-    net = imported("module", tmp_path).Net()
+    net = imported("module", tmp_path).Net().double()
     torch.manual_seed(0)
-    assert_same(net, run_source(MODEL).Net())
+    assert_same(net, run_source(MODEL).Net().double())
 
 
 def test_fx(net: nn.Module) -> None:

@@ -6,8 +6,6 @@ What it does is in test_checkpoint_loading.py.
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -16,6 +14,7 @@ import pytest
 from cases import CONV, model
 from gencode import Options, TemplateError, helper_source, split_source
 from gencode.command import main
+from sources import write
 
 ROOT = Path(__file__).parents[1]
 HEAD = "import torch\nimport torch.nn as nn\n\n\n"
@@ -616,29 +615,16 @@ TREE = {
         "    return nn.Conv1d(width, width, 1, groups=groups)\n"
     ),
 }
-SCRIPT = """\
-import torch
-from models import Net
-net = Net()
-{act}
-print(net(torch.ones(1, 8, 5)).flatten().tolist())
-"""
 
 
 def test_a_tree_that_imports_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for path, text in TREE.items():
-        file = Path("src", "models", path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+    write({f"src/models/{path}": text for path, text in TREE.items()})
     arguments = ["src/models", "-o", "out/models", "--helper-module", "splitting"]
     assert main(arguments) == 0
     assert "\nfrom .splitting import load_parts\n" in Path("out/models/net.py").read_text()
     assert "\nfrom .splitting import split_groups\n" in Path("out/models/layers.py").read_text()
     assert Path("out/models/splitting.py").read_text() == helper_source()
-    pytest.importorskip("torch")
-    saved = run("src", "torch.save(net.state_dict(), '../net.pt')")
-    assert run("out", "net.load_state_dict(torch.load('../net.pt'))") == saved
     arguments[3:3] = ["--no-checkpoint"]
     arguments[2] = "bare/models"
     assert main(arguments) == 0
@@ -646,10 +632,15 @@ def test_a_tree_that_imports_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "load_parts" not in Path("bare/models/splitting.py").read_text()
 
 
-def run(directory: str, act: str) -> str:
-    """What the model of a directory gives after some act."""
-    command = [sys.executable, "-B", "-c", SCRIPT.format(act=act)]
-    return subprocess.run(command, cwd=directory, check=True, capture_output=True, text=True).stdout
+def test_what_a_tree_imports_loads_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from equivalence import assert_same_models, import_from
+
+    monkeypatch.chdir(tmp_path)
+    write({f"src/models/{path}": text for path, text in TREE.items()})
+    assert main(["src/models", "-o", "out/models", "--helper-module", "splitting"]) == 0
+    original, split = (import_from(each, "models").Net() for each in ("src", "out"))
+    assert_same_models(original, split, torch.randn(2, 8, 5))
 
 
 CHECKPOINT = "checkpoint.py.jinja"

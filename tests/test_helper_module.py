@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gencode.command import main
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
+
+from equivalence import assert_same_models, grouped_left, import_from  # noqa: E402
 
 FILES = {
     "__init__.py": "from .nets import Net\n",
@@ -25,14 +25,6 @@ FILES = {
         "    return nn.Conv1d(width, width, 3, groups=groups)\n"
     ),
 }
-SCRIPT = """\
-import torch
-from {package} import Net
-torch.manual_seed(0)
-net = Net()
-assert all(m.groups == 1 for m in net.modules() if isinstance(m, torch.nn.Conv1d)) is {is_split}
-print(net(torch.ones(1, 8, 5)).flatten().tolist())
-"""
 
 
 @pytest.mark.parametrize("name", ["splitting", "common.splitting"])
@@ -50,15 +42,10 @@ def test_imports_work(
     helper = Path(output, *name.split(".")).with_suffix(".py")
     assert "class SplitGroups" in helper.read_text()
     assert "class SplitGroups" not in Path("out/models/layers.py").read_text()
-    assert run("src", is_split=False) == run("out", is_split=True)
+    original, split = (import_from(each, "models").Net() for each in ("src", "out"))
+    assert grouped_left(original) and not grouped_left(split)
+    assert_same_models(original, split, torch.randn(2, 8, 5))
     again = "again/models" if is_package else "again"
     assert main([output, "-o", again, "--helper-module", name]) == 0
     for file in Path(output).rglob("*.py"):
         assert file.read_bytes() == Path(again, file.relative_to(output)).read_bytes()
-
-
-def run(directory: str, is_split: bool) -> str:
-    """What the model of a directory gives for a seed."""
-    script = SCRIPT.format(package="models", is_split=is_split)
-    command = [sys.executable, "-B", "-c", script]
-    return subprocess.run(command, cwd=directory, check=True, capture_output=True, text=True).stdout

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from norms import sizes  # noqa: E402
 from torch import nn  # noqa: E402
 
-from equivalence import assert_equivalent, run_source  # noqa: E402
+from equivalence import assert_equivalent, assert_same_models, run_source  # noqa: E402
 
 MODULE = Options(style="module")
 BARE = Options(style="module", checkpoint=False)
@@ -473,9 +473,8 @@ def test_a_convolution_added_to_a_file_that_has_a_helper(form: str) -> None:
     original, split = run_source(source + more), run_source(again)
     for name, built in (("First", first), ("Then", then)):
         x = torch.randn(2, 8, 4, 5, 3) if "3d" in built else X
-        one, other = getattr(original, name)().double(), getattr(split, name)().double()
-        other.load_state_dict(one.state_dict())
-        torch.testing.assert_close(other(x.double()), one(x.double()))
+        one, other = getattr(original, name)(), getattr(split, name)()
+        assert_same_models(one, other, x)
         assert not any(
             isinstance(each, nn.modules.conv._ConvNd) and each.groups > 1
             for each in other.modules()
@@ -516,10 +515,8 @@ def test_a_call_added_to_a_file_that_has_a_helper(first: str, then: str, word: s
     more = model(init, then).split("\n\n\n")[1].replace("Net", "More")
     again = split_source(f"{text}\n\n{more}", MODULE).text
     assert word in again if word else "_2(" not in again
-    x = torch.randn(2, 8, 9, dtype=torch.float64)
-    one, other = run_source(model(init, then)).Net().double(), run_source(again).More().double()
-    other.load_state_dict(one.state_dict())
-    torch.testing.assert_close(other(x), one(x))
+    x = torch.randn(2, 8, 9)
+    assert_same_models(run_source(model(init, then)).Net(), run_source(again).More(), x)
     assert split_source(again, MODULE).text is again
 
 
@@ -533,9 +530,7 @@ def test_a_class_added_to_a_file_that_loads_weights(first: str, then: str) -> No
     more = source.split("\n\n\n")[1].replace("Net", "More")
     text = split_source(f"{text}\n\n{more}").text
     assert ("load_parts_2" in text) is (first != "named, norm")
-    original, split = run_source(source).Net(), run_source(text).More()
-    split.load_state_dict(original.state_dict())
-    torch.testing.assert_close(split(X), original(X))
+    assert_same_models(run_source(source).Net(), run_source(text).More(), X)
 
 
 def test_weights_are_loaded_by_a_helper_that_can() -> None:
@@ -545,9 +540,7 @@ def test_weights_are_loaded_by_a_helper_that_can() -> None:
     assert text.count("def load_parts(") == 1
     last = model(CONV).split("\n\n\n")[1].replace("Net", "Last")
     text = split_source(f"{text}\n\n{last}", MODULE).text
-    original, split = run_source(model(CONV)).Net(), run_source(text).Last()
-    split.load_state_dict(original.state_dict())
-    torch.testing.assert_close(split(X), original(X))
+    assert_same_models(run_source(model(CONV)).Net(), run_source(text).Last(), X)
 
 
 def test_the_length_of_the_helper_is_what_the_readme_says() -> None:

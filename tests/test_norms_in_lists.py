@@ -842,8 +842,8 @@ def test_torchscript_takes_it(form: str, tmp_path: Path, monkeypatch: pytest.Mon
     text = split_source(source(*MOVES[form])).text.replace(", x=None", "")
     (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    net = importlib.import_module(name).Net().eval()
-    x = torch.randn(2, 16, 4, 4)
+    net = importlib.import_module(name).Net().double().eval()
+    x = torch.randn(2, 16, 4, 4).double()
     torch.testing.assert_close(torch.jit.script(net)(x), net(x))
 
 

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 from norms import check, notes  # noqa: E402
 from torch import nn  # noqa: E402
 
-from equivalence import carried_over, run_source  # noqa: E402
+from equivalence import assert_same_models, carried_over, run_source  # noqa: E402
 from gencode import Options, helper_source, split_source  # noqa: E402
 from gencode.outcome import Style  # noqa: E402
 
@@ -150,18 +150,18 @@ def split(
     monkeypatch.delitem(sys.modules, "split_for_norms", raising=False)
     module = importlib.import_module("split_for_norms")
     torch.manual_seed(0)
-    made = module.Net()
+    made = module.Net().double()
     for _ in range(3):
-        made(torch.randn(4, 16, 7, 6) * 3 + 1)
+        made(torch.randn(4, 16, 7, 6).double() * 3 + 1)
     assert isinstance(made, nn.Module)
     return made.eval()
 
 
 def test_the_result_is_copied_and_kept(split: nn.Module) -> None:
-    x = torch.randn(2, 16, 7, 6)
+    x = torch.randn(2, 16, 7, 6).double()
     expected = split(x)
-    assert torch.equal(copy.deepcopy(split)(x), expected)
-    assert torch.equal(pickle.loads(pickle.dumps(split))(x), expected)
+    torch.testing.assert_close(copy.deepcopy(split)(x), expected)
+    torch.testing.assert_close(pickle.loads(pickle.dumps(split))(x), expected)
 
 
 @pytest.mark.parametrize(
@@ -203,19 +203,19 @@ def test_a_norm_that_may_be_left_out_is_scripted(
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_result_is_traced_and_scripted(split: nn.Module) -> None:
-    x = torch.randn(2, 16, 7, 6)
+    x = torch.randn(2, 16, 7, 6).double()
     expected = split(x)
     torch.testing.assert_close(torch.jit.trace(split, x)(x), expected)
     torch.testing.assert_close(torch.jit.script(split)(x), expected)
 
 
 def test_the_result_is_traced_symbolically(split: nn.Module) -> None:
-    x = torch.randn(2, 16, 7, 6)
+    x = torch.randn(2, 16, 7, 6).double()
     torch.testing.assert_close(torch.fx.symbolic_trace(split)(x), split(x))
 
 
 def test_the_norms_of_the_result_are_converted(split: nn.Module) -> None:
-    x = torch.randn(2, 16, 7, 6)
+    x = torch.randn(2, 16, 7, 6).double()
     expected = split(x)
     converted = nn.SyncBatchNorm.convert_sync_batchnorm(split)
     names = [type(each).__name__ for each in converted.modules()]
@@ -309,7 +309,5 @@ def test_a_helper_module(monkeypatch: pytest.MonkeyPatch) -> None:
         result = split_source(model(init, forward), options)
         assert "class JoinGroups" not in result.text
         original, made = run_source(model(init, forward)).Net(), run_source(result.text).Net()
-        made.load_state_dict(original.state_dict())
-        x = torch.randn(2, 16, 7, 6)
-        torch.testing.assert_close(made(x), original(x))
+        assert_same_models(original, made, torch.randn(2, 16, 7, 6))
         assert sum(isinstance(each, nn.BatchNorm2d) for each in made.modules()) == 2

@@ -112,7 +112,8 @@ def test_a_fresh_model_is_initialised_as_the_original(groups: int, kind: str) ->
     expected = carried_over(states[1], states[0].state_dict())
     found = states[1].state_dict()
     assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in found)
+    for name, value in found.items():
+        torch.testing.assert_close(value, expected[name])
     assert all(each.requires_grad and each.is_leaf for each in states[1].parameters())
 
 

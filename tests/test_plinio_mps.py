@@ -134,8 +134,8 @@ def test_it_is_what_it_would_be_if_split_by_hand(dimensions: str, style: Style) 
         train(each, x)
     one, other = found
     assert float(one.cost) == float(other.cost)
-    torch.testing.assert_close(one(x), other(x), rtol=0, atol=0)
-    torch.testing.assert_close(one.export().eval()(x), other.export().eval()(x), rtol=0, atol=0)
+    torch.testing.assert_close(one(x), other(x))
+    torch.testing.assert_close(one.export().eval()(x), other.export().eval()(x))
 
 
 @pytest.mark.parametrize("name", ["literal_1d", "literal_2d"])

@@ -415,11 +415,6 @@ def test_a_form_feed_before_a_statement_is_not_repeated() -> None:
     assert "\f        conv_0 = self.conv_0(x[:, 0:8])\n        conv_1 =" in text
 
 
-def test_a_source_that_was_no_valid_module_before() -> None:
-    source = model(CONV) + "\nreturn 1\n"
-    assert "self.conv_0" in split_source(source).text
-
-
 def test_a_header_of_several_lines_that_becomes_one_too_long() -> None:
     text = split_source(model(CONV, "if (self.conv(  # one\n  x).mean() < 5): x = x * 2")).text
     assert "        # one\n        if (torch.cat(\n" in text

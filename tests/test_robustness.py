@@ -98,7 +98,7 @@ def test_what_parentheses_that_black_adds_make_too_deep(monkeypatch) -> None:
     def refused(_: str) -> None:
         raise SyntaxError("too many nested parentheses")
 
-    monkeypatch.setattr("gencode.rewriting.rewrite._compile", refused)
+    monkeypatch.setattr("gencode.rewriting.rewrite.compiled", refused)
     with pytest.raises(SourceError, match="nested too deeply"):
         gencode.split_source(GROUPED)
 

@@ -548,6 +548,8 @@ def test_a_faulty_template_or_configuration_ends_the_run(
 
 def test_the_package_that_is_written_works() -> None:
     pytest.importorskip("torch")
+    from equivalence import import_from
+
     write(
         {
             "__init__.py": "from .nets import Net\n",
@@ -559,13 +561,10 @@ def test_the_package_that_is_written_works() -> None:
         }
     )
     main(["models", "-o", "out/models"])
-    code = (
-        "import models; from models.nets import net;"
-        "print(models.Net.__module__, net.other.data, *dict(models.Net().named_modules()))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd="out", capture_output=True, text=True)
-    assert done.stderr == ""
-    assert done.stdout.split() == ["models.nets.net", "data", "conv_0", "conv_1"]
+    models = import_from("out", "models")
+    assert models.Net.__module__ == "models.nets.net"
+    assert models.nets.net.other.data == "data"
+    assert [*dict(models.Net().named_children())] == ["conv_0", "conv_1"]
 
 
 HELPER = "HELPED = 1\n"

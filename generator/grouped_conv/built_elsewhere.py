@@ -34,7 +34,7 @@ def warn_of_functions(
         for function in functions_called(index, node.func):
             if function in builders and (skip, function) not in told:
                 told.add((skip, function))
-                shown, where = source.one_line(node.func), line_of(builders[function])
+                shown, where = source.shown(node.func), line_of(builders[function])
                 yield Warning(
                     *source.place(node), f"{skip} does not hold for what {shown} builds ({where})"
                 )

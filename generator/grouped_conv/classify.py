@@ -170,7 +170,7 @@ def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
         return None
     if indirect.kind == "refused":
         return _unsplit(indirect.reason)
-    shown = values.index.source.one_line(site.call.func)
+    shown = values.index.source.shown(site.call.func)
     subclass = indirect.subclass
     if subclass is not None and indirect.kind == "held":
         name = f"{subclass.node.name}, a subclass of {subclass.base}"
@@ -258,7 +258,7 @@ def _unknown(values: Values, site: Site, name: str) -> str:
     expression = site.arguments.by_name.get(name)
     if expression is None:
         return f"{name} may be among the *args or **kwargs, known only at run time"
-    shown = f"{name}={values.index.source.one_line(expression)}"
+    shown = f"{name}={values.index.source.shown(expression)}"
     try:
         values.evaluate(expression)
     except Unknown:

@@ -130,6 +130,12 @@ class Definition:
     counter: str = ""
     count: str = ""
 
+    def statements(self) -> list[ast.stmt]:
+        """The statement, and those that build the norm that is written out with it."""
+        norm = self.attribute.norm
+        norms = norm.definitions if norm is not None else ()
+        return [self.candidate.statement, *(each.statement for each in norms)]
+
 
 @dataclass(frozen=True)
 class Use:

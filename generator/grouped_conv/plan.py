@@ -27,7 +27,7 @@ from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
 from .modules import ModulePlan, ModuleStyle
 from .records import left, split_by_helper, written_out
-from .refusal import Refusal
+from .refusal import Refusal, check_length
 from .weights import Uses
 from .writing import Writing
 from .written_out import WritingOut, style_of
@@ -159,6 +159,7 @@ class _Planning:
             try:
                 writing = Writing(self.index, self.directives)
                 definitions, uses = writing.write(attributes)
+                self._check_lengths(definitions, uses)
                 self._check_apart(uses, modules)
                 break
             except Refusal as refusal:
@@ -223,6 +224,23 @@ class _Planning:
             return None
         users = _users(modules, attributes)
         return make_helper(self.index.source, frozenset(features), users, path)
+
+    def _check_lengths(self, definitions: list[Definition], uses: list[Use]) -> None:
+        """See that no statement is too long that would be taken apart."""
+        source = self.index.source
+        changed = [
+            (attribute, statement)
+            for attribute, statements in (
+                *((each.attribute, each.statements()) for each in definitions),
+                *((each.attribute, map(source.statement, each.changed())) for each in uses),
+            )
+            for statement in statements
+        ]
+        for attribute, statement in changed:
+            try:
+                check_length(source, statement)
+            except Refusal as refusal:
+                raise Refusal(str(refusal), attribute) from refusal
 
     def _check_apart(self, uses: list[Use], modules: ModulePlan | None) -> None:
         """See that no statement changes in both ways."""

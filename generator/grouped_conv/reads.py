@@ -44,11 +44,11 @@ def reads_after(source: Source, statement: ast.stmt, name: str) -> list[ast.Name
     start, end = source.span(statement)
     found = [each for loop in loops[-1:] for each in reads_in(loop, name)]
     found = [each for each in found if source.span(each).start < start]
-    uses = _uses(function, name)
-    later = [each for each in uses if source.span(each).start >= end]
-    if any(_is_of_closure(source, each, scope) for each in uses if each not in later):
+    uses = _uses(source, function, name)
+    starts = {each: source.span(each).start for each in uses}
+    if any(starts[each] < end and _is_of_closure(source, each, scope) for each in uses):
         return None
-    for each in sorted(later, key=source.span):
+    for each in sorted((each for each in uses if starts[each] >= end), key=lambda one: starts[one]):
         own = source.statement(each)
         if isinstance(each.ctx, ast.Load) or isinstance(source.parent(each), ast.AugAssign):
             found.append(each)
@@ -63,7 +63,7 @@ def is_kept(source: Source, given: ast.Name, read: ast.Name) -> bool:
     own = source.statement(read)
     targets = own.targets if isinstance(own, ast.Assign) else []
     assigned = [each for target in targets for each in ast.walk(target)]
-    for each in _uses(source.scope(given).node, given.id):
+    for each in _uses(source, source.scope(given).node, given.id):
         is_between = start <= source.span(each).start < end and each not in assigned
         if isinstance(each.ctx, ast.Del) or (isinstance(each.ctx, ast.Store) and is_between):
             return False
@@ -79,5 +79,6 @@ def _is_of_closure(source: Source, use: ast.Name, scope: Scope) -> bool:
     return inner is not scope and found is not None and found[0] is scope
 
 
-def _uses(function: ast.AST, name: str) -> list[ast.Name]:
-    return [each for each in ast.walk(function) if isinstance(each, ast.Name) and each.id == name]
+def _uses(source: Source, function: ast.AST, name: str) -> list[ast.Name]:
+    nodes = source.inside(function)
+    return [each for each in nodes if isinstance(each, ast.Name) and each.id == name]

@@ -78,7 +78,7 @@ def _name(index: ClassIndex, site: Site) -> str:
     target = self_target(index, statement)
     if target is not None:
         return f"{target[0].name}.{target[1].attr}"
-    return index.source.one_line(single_target(statement) or site.call.func)
+    return index.source.shown(single_target(statement) or site.call.func)
 
 
 def _size(conv: ConvClass | None, numbers: tuple[int, int, int] | None) -> str:

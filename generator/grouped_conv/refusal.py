@@ -6,8 +6,11 @@ import ast
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..limits import LONGEST_CODE
+
 if TYPE_CHECKING:
     from ..reading.directives import Directives
+    from ..reading.source import Source
     from .model import SplitAttribute
 
 
@@ -42,3 +45,16 @@ def check_free(directives: Directives, nodes: Iterable[tuple[ast.expr | ast.stmt
         skip = directives.forbids(node)
         if skip is not None:
             raise Refusal(skip.standing(place))
+
+
+def check_length(source: Source, statement: ast.stmt) -> None:
+    """See that a statement, or its head, can be taken apart or formatted in a short time.
+
+    Raises:
+        Refusal: it is too long for that.
+    """
+    start, end = source.head(statement)
+    if end - start > LONGEST_CODE:
+        raise Refusal(
+            f"the statement of {line_of(statement)} has more than {LONGEST_CODE} characters"
+        )

@@ -11,7 +11,7 @@ from ..reading.naming import outermost_function
 from ..reading.source import Source
 from .initialisation import is_exact_by_branch, whole_initialiser
 from .reading import is_only_read
-from .refusal import Refusal, line_of
+from .refusal import Refusal, check_length, line_of
 
 ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
 """What is the same of all branches."""
@@ -163,6 +163,7 @@ class Weights:
             return False
         if not is_repeatable(self.source, node):
             return False
+        check_length(self.source, statement)
         if initialiser is not None:
             self.keep_whole(initialiser, weight)
         self.uses.assignments[statement] = Assignment(
@@ -189,6 +190,7 @@ class Weights:
             raise Refusal(
                 f"its {getattr(place, 'attr', 'weight')} is used by itself ({line_of(place)})"
             )
+        check_length(self.source, statement)
         self.uses.repeats[statement] = Repeat(statement, node)
 
 

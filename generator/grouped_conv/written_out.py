@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from dataclasses import replace
 
+from ..limits import LONGEST_CODE, MOST_GROUPS
 from ..outcome import Options, Style, WrittenStyle
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
@@ -53,15 +54,23 @@ class WritingOut:
         targets = [each.target for each in candidates]
         calls = find_calls(self.index, first.owner, first.attribute, targets)
         self._check_free(candidates, calls)
-        style = self._style(candidates)
+        if (first.groups or 0) > MOST_GROUPS:
+            raise Refusal(f"it has more than {MOST_GROUPS} groups")
+        style, note = self._style(candidates), ""
+        if style == "explicit" and self._is_too_long(candidates, calls):
+            style = "loop"
+            note = (
+                f"written out for each of {first.groups} groups, it would have more than"
+                f" {LONGEST_CODE} characters"
+            )
         names = self._names(first, first.attribute) if style == "explicit" else ()
-        attribute = SplitAttribute(tuple(candidates), calls, style, names)
+        attribute = SplitAttribute(tuple(candidates), calls, style, names, note=note)
         return self._with_norm(attribute) if self.options.norm else attribute
 
     def _with_norm(self, attribute: SplitAttribute) -> SplitAttribute:
         pair = self.pairs.find(attribute.owner, attribute.attribute)
         if isinstance(pair, Refusal):
-            return replace(attribute, note=str(pair))
+            return replace(attribute, note="; ".join(filter(None, [attribute.note, str(pair)])))
         if pair is None:
             return attribute
         first = attribute.candidates[0]
@@ -90,6 +99,12 @@ class WritingOut:
         if style != "auto":
             return style
         return "explicit" if candidate.numbers[2] <= self.options.max_unroll else "loop"
+
+    def _is_too_long(self, candidates: list[Candidate], calls: tuple[ast.Call, ...]) -> bool:
+        """Whether the code of all groups would be more than is formatted in a short time."""
+        repeated = [*(each.site.call for each in candidates), *calls]
+        longest = max(len(self.index.source.code(each)) for each in repeated)
+        return (candidates[0].groups or 0) * longest > LONGEST_CODE
 
     def _names(self, candidate: Candidate, attribute: str) -> tuple[str, ...]:
         """An attribute for each group in place of one of an attribute's class."""

@@ -7,11 +7,14 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from types import CodeType
 from typing import NamedTuple
 
 from ..outcome import SourceError
 from .meaning import Meaning
 from .scopes import FUNCTIONS, Scope, build_scopes
+
+_LONGEST_SHOWN = 100
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 """What ends a line for Python; ``str.splitlines`` knows more."""
@@ -45,6 +48,7 @@ class Source:
         self._emitted = {node for each in emitted for node in ast.walk(each)}
         self.scope_of, self.parent_of = build_scopes(tree)
         self.meanings: dict[tuple[Scope, str], Meaning] = {}
+        self._inside: dict[ast.AST, Sequence[ast.AST]] = {}
         self._line_starts = [0, *(match.end() for match in LINE_END.finditer(text))]
 
     @cached_property
@@ -54,6 +58,12 @@ class Source:
         But for those in what a rule has written.
         """
         return [each for each in self.scope_of if each not in self._emitted]
+
+    def inside(self, node: ast.AST) -> Sequence[ast.AST]:
+        """All that ``ast.walk`` finds in a node that is asked for again and again."""
+        if node not in self._inside:
+            self._inside[node] = [*ast.walk(node)]
+        return self._inside[node]
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope that a node is evaluated in."""
@@ -114,6 +124,11 @@ class Source:
     def one_line(self, node: ast.expr | ast.stmt) -> str:
         """The text of a node, with a space for each stretch of white space."""
         return " ".join(self.code(node).split())
+
+    def shown(self, node: ast.expr | ast.stmt) -> str:
+        """The same for a message, cut where it is long."""
+        line = self.one_line(node)
+        return line if len(line) <= _LONGEST_SHOWN else f"{line[: _LONGEST_SHOWN - 3]}..."
 
     def class_around(self, node: ast.AST) -> ast.ClassDef | None:
         """The innermost class that a node stands in."""
@@ -199,10 +214,43 @@ def parse(text: str) -> ast.Module:
             warnings.simplefilter("ignore")  # invalid escapes are not for us to point out
             return ast.parse(text)
     except SyntaxError as error:
-        line, column = error.lineno or 0, error.offset or 0
-        lines = LINE_END.split(text)
-        shown = lines[line - 1] if 0 < line <= len(lines) else ""
-        message = error.msg.partition("\n")[0]
-        raise SourceError(message, line, max(column, 1), shown) from error
+        raise _source_error(text, error, error.offset or 0) from error
     except ValueError as error:  # a lone surrogate
         raise SourceError(str(error)) from error
+
+
+def check(text: str, tree: ast.Module) -> None:
+    """See that Python takes what it has parsed: it finds some errors only when it compiles.
+
+    Such are a ``return`` outside of a function and an argument that is there twice.
+
+    Raises:
+        SourceError: it does not.
+        RecursionError: it is nested too deeply.
+        MemoryError: likewise, or it is too large.
+    """
+    try:
+        compiled(tree)
+    except SyntaxError as error:
+        shown = _shown_line(text, error.lineno or 0)
+        before = shown.encode()[: max((error.offset or 0) - 1, 0)]  # which is counted in bytes here
+        raise _source_error(text, error, len(before.decode(errors="ignore")) + 1) from error
+    except ValueError as error:
+        raise SourceError(str(error)) from error
+
+
+def compiled(source: str | ast.Module) -> CodeType:
+    """What Python compiles, with no word of what it would warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return compile(source, "<source>", "exec", dont_inherit=True)
+
+
+def _source_error(text: str, error: SyntaxError, column: int) -> SourceError:
+    line, message = error.lineno or 0, error.msg.partition("\n")[0]
+    return SourceError(message, line, max(column, 1), _shown_line(text, line))
+
+
+def _shown_line(text: str, line: int) -> str:
+    lines = LINE_END.split(text)
+    return lines[line - 1] if 0 < line <= len(lines) else ""

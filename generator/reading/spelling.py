@@ -69,10 +69,11 @@ def _means(source: Source, name: str, path: str, place: ast.expr) -> bool:
 
 def _counting(source: Source, bindings: list[Binding]) -> list[Binding]:
     """The bindings of a name but for those of handlers, as in ``except ImportError: nn = None``."""
+    empty = bindings_to_none(bindings)
     return [
         each
         for each in bindings
-        if each not in bindings_to_none(bindings)
+        if each not in empty
         or not any(isinstance(one, ast.ExceptHandler) for one in source.ancestors(each.node))
     ]
 

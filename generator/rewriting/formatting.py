@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tokenize
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import black
@@ -16,8 +16,29 @@ from black.parsing import InvalidInput
 from ..outcome import TemplateError
 
 _ENDLESS = 10**6
+_LONGEST_SHOWN = 1000
 _FSTRING_START = getattr(tokenize, "FSTRING_START", None)  # from Python 3.12
 _FSTRING_END = getattr(tokenize, "FSTRING_END", None)
+
+
+class Layout(NamedTuple):
+    """What black is told of how code looks."""
+
+    line_length: int
+    target_versions: frozenset[TargetVersion]
+    string_normalization: bool
+    magic_trailing_comma: bool
+    preview: bool
+
+
+@lru_cache(maxsize=1024)
+def formatted(code: str, layout: Layout) -> str:
+    """Code as black formats it.
+
+    It takes most of the time of a run, and the sources of a tree are given the same helper.
+    """
+    settings = layout._asdict() | {"target_versions": set(layout.target_versions)}
+    return black.format_str(code, mode=black.Mode(**settings))
 
 
 class Element(NamedTuple):
@@ -59,7 +80,8 @@ class Formatter:
         Raises:
             TemplateError: the code is not Python.
         """
-        return self._format(code, self.line_length - len(indent.expandtabs(4))).split("\n")
+        layout = self._layout(self.line_length - len(indent.expandtabs(4)))
+        return self._format(code, layout).split("\n")
 
     def expression(self, code: str) -> str:
         """An expression on one line, as far as its strings let it.
@@ -67,7 +89,7 @@ class Formatter:
         Raises:
             TemplateError: the code is not Python.
         """
-        return self._on_one_line(code, self._mode(_ENDLESS))
+        return self._on_one_line(code, self._layout(_ENDLESS))
 
     def source_expression(self, code: str) -> str:
         """The same for one that is for the most part the source's own: it keeps its quotes.
@@ -77,14 +99,14 @@ class Formatter:
         """
         return self._on_one_line(code, self._keeping(_ENDLESS))
 
-    def _on_one_line(self, code: str, mode: black.Mode) -> str:
-        mode.magic_trailing_comma = False
-        return self._format(f"_ = ({code})", _ENDLESS, mode).removeprefix("_ = ")
+    def _on_one_line(self, code: str, layout: Layout) -> str:
+        layout = layout._replace(magic_trailing_comma=False)
+        return self._format(f"_ = ({code})", layout).removeprefix("_ = ")
 
     def broken_expression(self, code: str, indent: str) -> list[str]:
         """The lines of an expression that has to be broken, to stand at an indent, without it."""
         width = min(self.line_length - len(indent.expandtabs(4)), len(code))
-        lines = self._format(f"_ = ({code})", width).split("\n")
+        lines = self._format(f"_ = ({code})", self._layout(width)).split("\n")
         return [lines[0].removeprefix("_ = "), *lines[1:]]
 
     def source_statements(self, code: str, indent: str) -> list[str]:
@@ -96,7 +118,7 @@ class Formatter:
             TemplateError: the code is not Python.
         """
         width = self.line_length - len(indent.expandtabs(4))
-        return self._format(code, width, self._keeping(width)).split("\n")
+        return self._format(code, self._keeping(width)).split("\n")
 
     def element(self, code: str, indent: str, tail: str, is_entry: bool = False) -> Element:
         """One of several things in brackets, such as an argument.
@@ -120,9 +142,9 @@ class Formatter:
 
     def _element(self, code: str, width: int, is_entry: bool) -> Element:
         opening, closing = ("_ = {", "}") if is_entry else ("_(", ")")
-        mode = self._keeping(width)
-        mode.magic_trailing_comma = True  # or it would not stand on lines of its own
-        text = self._format(f"{opening}\n{code},\n{closing}", width, mode)
+        # The comma, or it would not stand on lines of its own.
+        layout = self._keeping(width)._replace(magic_trailing_comma=True)
+        text = self._format(f"{opening}\n{code},\n{closing}", layout)
         inside_string = _lines_inside_strings(text)
         lines = [
             line if number in inside_string else line.removeprefix("    ")
@@ -145,26 +167,24 @@ class Formatter:
                 text += content
         return text
 
-    def _format(self, code: str, width: int, mode: black.Mode | None = None) -> str:
+    def _format(self, code: str, layout: Layout) -> str:
         try:
-            formatted = black.format_str(code, mode=mode or self._mode(max(width, 1)))
+            return formatted(code, layout).removesuffix("\n")
         except InvalidInput as error:
-            raise TemplateError(f"a template emits what is not Python: {code.strip()!r}") from error
-        return formatted.removesuffix("\n")
+            shown = repr(code.strip()[:_LONGEST_SHOWN])
+            raise TemplateError(f"a template emits what is not Python: {shown}") from error
 
-    def _keeping(self, width: int) -> black.Mode:
-        """A mode in which strings keep their quotes."""
-        mode = self._mode(max(width, 1))
-        mode.string_normalization = False
-        return mode
+    def _keeping(self, width: int) -> Layout:
+        """A layout in which strings keep their quotes."""
+        return self._layout(width)._replace(string_normalization=False)
 
-    def _mode(self, line_length: int) -> black.Mode:
+    def _layout(self, width: int) -> Layout:
         config = self._config
         versions = config.get("target_version", ())
         known = {version.name.lower(): version for version in TargetVersion}
-        return black.Mode(
-            target_versions={known[each] for each in _strings(versions) if each in known},
-            line_length=line_length,
+        return Layout(
+            line_length=max(width, 1),
+            target_versions=frozenset(known[each] for each in _strings(versions) if each in known),
             string_normalization=not config.get("skip_string_normalization", False),
             magic_trailing_comma=not config.get("skip_magic_trailing_comma", False),
             preview=bool(config.get("preview", False)),

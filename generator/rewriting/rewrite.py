@@ -6,7 +6,6 @@ All other text is not looked at, and so stays as it is to the byte.
 from __future__ import annotations
 
 import ast
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import takewhile
@@ -14,7 +13,7 @@ from itertools import takewhile
 from ..outcome import TemplateError
 from ..reading.places import line_end
 from ..reading.scopes import FUNCTIONS
-from ..reading.source import LINE_END, Source, Span
+from ..reading.source import LINE_END, Source, Span, compiled
 from .edits import CallEdit, Edit, Insertion, Removal, RepeatEdit, StatementEdit, TextEdit
 from .formatting import Formatter
 from .fragment import Fragment
@@ -63,28 +62,18 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     for statement, group_of_texts in texts.items():
         splices += TextRewrite(source, statement, group_of_texts, formatter).splices()
     text = spliced(source, Span(0, len(source.text)), dict.fromkeys(splices))
-    _check(source.text, text)
+    _check(text)
     return text
 
 
-def _check(before: str, after: str) -> None:
+def _check(text: str) -> None:
     """See that what was Python still is: the templates may have emitted anything."""
     try:
-        _compile(after)
+        compiled(text)
     except SyntaxError as error:
         if error.msg == _TOO_DEEP:  # by those that black has put around expressions
             raise RecursionError from error
-        try:
-            _compile(before)
-        except SyntaxError:
-            return  # it parses, but was no valid module to begin with
         raise TemplateError(f"the templates emit what is not Python: {error}") from error
-
-
-def _compile(text: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        compile(text, "<source>", "exec", dont_inherit=True)
 
 
 def _remove(source: Source, statement: ast.stmt) -> Splice:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..limits import LONGEST_CODE
 from ..outcome import TemplateError
 from ..reading.source import LINE_END, Source, Span
 from .edits import RepeatEdit, TextEdit
@@ -28,7 +29,7 @@ class TextRewrite:
 
     Where something no longer fits on its line, or goes over several, it is formatted: with all of
     the statement if that was formatted before, or else with no more than what has lines of its own
-    around it, if that is enough.
+    around it, if that is enough. What is too long for black to be quick about stays as it is.
     """
 
     def __init__(
@@ -52,7 +53,8 @@ class TextRewrite:
         raw = list(_splices(self.source, self.span, self.edits))
         if not any(map(_is_broken, raw)) and self._fits(raw):
             return raw
-        if self.span.start < self.start:  # of a decorator
+        is_of_decorator = self.span.start < self.start
+        if is_of_decorator or self.span.end - self.span.start > LONGEST_CODE:
             return self._in_elements(raw)[0]
         before, after = self._formatted([]), self._formatted(raw)
         if before.text == self._text(before.span):
@@ -120,7 +122,7 @@ class TextRewrite:
 
     def _on_one_line(self, splice: Splice) -> Splice | None:
         """An expression that begins in the middle of a line, where it fits on that."""
-        if "#" in splice.text:
+        if "#" in splice.text or len(splice.text) > LONGEST_CODE:
             return None
         code = self.formatter.source_expression(LINE_END.sub("\n", splice.text))
         found = Splice(splice.span, code)
@@ -136,6 +138,8 @@ class TextRewrite:
             inside = [each for each in raw if _is_inside(each.span, span)]
             code = LINE_END.sub("\n", spliced(self.source, span, inside))
             tail = self._text(Span(span.end, line.end)).rstrip()
+            if len(code) > LONGEST_CODE:
+                return None
             try:
                 element = self.formatter.element(code, indent, tail, is_entry)
             except TemplateError:  # a yield without its parentheses
@@ -208,12 +212,11 @@ def _splices(source: Source, span: Span, edits: Sequence[TextEdit]) -> Iterator[
     spans = {id(each): source.span(each.node) for each in edits}
     inside = [each for each in edits if _is_inside(spans[id(each)], span)]
     for edit in inside:
-        others = [each for each in edits if each is not edit]
-        if not any(
-            _is_inside(spans[id(edit)], spans[id(each)]) for each in inside if each is not edit
-        ):
-            code = edited(source, source.span(edit.part), others)
-            yield Splice(spans[id(edit)], edit.emit(code))
+        own = spans[id(edit)]
+        others = [each for each in inside if each is not edit]
+        if not any(_is_inside(own, spans[id(each)]) for each in others):
+            held = [each for each in others if _is_inside(spans[id(each)], own)]
+            yield Splice(own, edit.emit(edited(source, source.span(edit.part), held)))
 
 
 def _is_inside(span: Span, other: Span) -> bool:

@@ -29,7 +29,7 @@ class Additions:
         )
         added = [
             call
-            for call in (ast.walk(function) if function is not None else ())
+            for call in (self.source.inside(function) if function is not None else ())
             if isinstance(call, ast.Call)
             and isinstance(call.func, ast.Attribute)
             and call.func.attr in ADDING

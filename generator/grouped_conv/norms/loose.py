@@ -51,5 +51,5 @@ def _applied(source: Source, reads: list[ast.Name], is_norm: IsNorm) -> Iterator
 
 
 def _stays(source: Source, norm: ast.Call, reason: str) -> Refusal:
-    shown = source.one_line(norm.func)
+    shown = source.shown(norm.func)
     return Refusal(f"{shown} stays after the concatenation: {reason} ({line_of(norm)})")

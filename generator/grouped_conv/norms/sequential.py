@@ -146,7 +146,7 @@ class _Search:
 
         Only where all of that stands there: any of it may follow a convolution.
         """
-        nodes = [node for each in call.args for node in ast.walk(each)]
+        nodes = self.source.inside(call)[1:]
         named = [each.args for each in call.args if is_ordered_dict(each)]
         displays = (ast.List, ast.Tuple, ast.Dict)
         if found is None or any(isinstance(each, ast.Starred) for each in nodes):

@@ -1,0 +1,178 @@
+"""Inputs that would take minutes: what is bounded, and the word that says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from cases import CONV, assert_unchanged, assert_wrapped, left, model
+from gencode import Options, split_source
+from gencode.limits import LONGEST_CODE, MOST_GROUPS
+
+CONSTRUCTION = "nn.Conv2d(16, 32, 3, groups=2)"
+HUGE = f"[{', '.join(map(str, range(8000)))}]"
+LONG_CONSTRUCTION = f"{CONSTRUCTION[:-1]}, bias={HUGE})"
+TOO_LONG = f"has more than {LONGEST_CODE} characters"
+
+
+@pytest.fixture(autouse=True)
+def only_little_is_formatted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See that black is given nothing long, which is what takes the time."""
+    import black
+
+    real = black.format_str
+
+    def short(code: str, *, mode: black.Mode) -> str:
+        assert len(code) < 1.5 * LONGEST_CODE
+        return real(code, mode=mode)
+
+    monkeypatch.setattr("gencode.rewriting.formatting.black.format_str", short)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"self.conv, self.table = {CONSTRUCTION}, {HUGE}",
+        f"self.all = [{CONSTRUCTION}, {HUGE}]",
+        f"self.all = {{'conv': {CONSTRUCTION}, 'table': {HUGE}}}",
+        f"self.all = '{'x' * 60_000}', {CONSTRUCTION}",
+        f"if f({CONSTRUCTION}, {HUGE}):\n    pass",
+        f"self.all = [\n    {CONSTRUCTION},\n{'    1,' * 8000}\n]",
+        f"self.all = f({LONG_CONSTRUCTION})",
+    ],
+)
+def test_a_huge_statement_around_a_construction_is_not_formatted(statement: str) -> None:
+    source = model(statement)
+    assert_wrapped(source)
+    text = split_source(source).text
+    call = next(each for each in (LONG_CONSTRUCTION, CONSTRUCTION) if each in source)
+    assert text.endswith(
+        model(statement.replace(call, f"split_groups({call})")).split("class Net")[1]
+    )
+
+
+def test_what_is_long_on_many_lines_is_formatted_around_the_construction() -> None:
+    entries = "".join(f"    {number},\n" for number in range(LONGEST_CODE))
+    call = f"nn.Conv2d(16, 32, 3, groups=2, padding={'p' * 32})"
+    text = split_source(model(f"self.all = [\n    {call},\n{entries}]")).text
+    assert (
+        f"            split_groups(\n                {call}\n            ),\n            0,\n"
+        in text
+    )
+
+
+def test_long_lines_of_many_constructions() -> None:
+    source = model(f"self.all = nn.Sequential({', '.join([CONSTRUCTION] * 700)})")
+    assert split_source(source).text.count("split_groups(nn.Conv2d(16") == 700
+
+
+@pytest.mark.parametrize(
+    ("init", "forward", "line"),
+    [
+        (f"{CONV[:-1]}, bias={HUGE})", "return self.conv(x)", 9),
+        (CONV, f"return self.conv(x), {HUGE}", 12),
+        (CONV, f"return self.conv(f({HUGE}))", 12),
+        (CONV, f"if self.conv(x) in {HUGE}:\n    pass", 12),
+        (CONV, f"return torch.cat([self.conv(x), *{HUGE}], dim=1)", 12),
+        (f"{CONV}\nself.bn = nn.BatchNorm2d(32, eps={HUGE})", "return self.bn(self.conv(x))", 10),
+        (
+            f"{CONV}\nself.bn = nn.BatchNorm2d(32)",
+            f"x = self.conv(x)\nx, y = self.bn(x), {HUGE}",
+            14,
+        ),
+    ],
+)
+def test_a_huge_statement_is_not_written_out(init: str, forward: str, line: int) -> None:
+    result = split_source(model(init, forward))
+    (record,) = result.records
+    assert record.style == "module"
+    assert f"the statement of line {line} {TOO_LONG}" in record.note
+    assert HUGE in result.text
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"self.conv.weight.data = torch.tensor({HUGE})",
+        f"nn.init.constant_(self.conv.weight, {HUGE})",
+    ],
+)
+def test_a_huge_statement_that_is_to_be_repeated(statement: str) -> None:
+    assert left(model(f"{CONV}\n{statement}")) == f"the statement of line 10 {TOO_LONG}"
+
+
+def test_beside_a_huge_statement_all_is_as_ever() -> None:
+    plain, beside = (split_source(model(f"{CONV}{more}")) for more in ("", f"\nself.x = {HUGE}"))
+    assert beside.records == plain.records
+    assert beside.text == plain.text.replace(
+        "self.conv_1 = nn.Conv2d(8, 16, 3)",
+        f"self.conv_1 = nn.Conv2d(8, 16, 3)\n        self.x = {HUGE}",
+    )
+
+
+OPTIONS = pytest.mark.parametrize(
+    "options", [Options(style="explicit"), Options(max_unroll=50_000)], ids=["style", "unroll"]
+)
+
+
+def grouped(groups: int) -> str:
+    return model(f"self.conv = nn.Conv2d({2 * groups}, {groups}, 3, groups={groups})")
+
+
+@OPTIONS
+def test_more_groups_than_are_written_out_become_a_loop(options: Options) -> None:
+    (record,) = split_source(grouped(50_000), options).records
+    assert record.style == "loop"
+    assert record.note == (
+        "written out for each of 50000 groups, it would have more than 20000 characters"
+    )
+    assert not split_source(grouped(50_000)).records[0].note
+
+
+@OPTIONS
+def test_how_many_are_written_out(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    length = len("nn.Conv2d(20, 10, 3, groups=10)")
+    monkeypatch.setattr("gencode.grouped_conv.written_out.LONGEST_CODE", 10 * length)
+    assert split_source(grouped(10), options).records[0].style == "explicit"
+    assert split_source(grouped(11), options).records[0].style == "loop"
+    called = model("self.conv = nn.Conv2d(20, 10, 3, groups=10)", f"return self.conv({'x' * 30})")
+    assert split_source(called, options).records[0].style == "loop"
+
+
+def test_a_comment_asks_for_more_groups_than_are_written_out() -> None:
+    source = model("self.conv = nn.Conv2d(4000, 2000, 3, groups=2000)  # gencode: style=explicit")
+    (record,) = split_source(source).records
+    assert record.style == "loop"
+    assert record.note.endswith("it would have more than 20000 characters")
+
+
+def test_a_loop_with_two_notes() -> None:
+    conv = "self.conv = nn.Conv2d(4000, 2000, 3, groups=2000)\nself.bn = nn.BatchNorm2d(2000)"
+    source = model(conv, "x = self.conv(x)\nreturn self.bn(x) + x")
+    (record,) = split_source(source, Options(style="explicit")).records
+    first, second = record.note.split("; ", 1)
+    assert first.endswith("20000 characters")
+    assert second.startswith("self.bn stays after the concatenation")
+
+
+def test_more_groups_than_have_names() -> None:
+    groups = MOST_GROUPS + 1
+    for style in ("auto", "explicit", "loop"):
+        result = split_source(grouped(groups), Options(style=style))
+        assert result.records[0].style == "module"
+        assert result.records[0].note == f"it has more than {MOST_GROUPS} groups"
+    assert len(split_source(grouped(MOST_GROUPS)).records[0].branches) == MOST_GROUPS
+
+
+def test_a_huge_file_without_a_convolution_is_unchanged() -> None:
+    assert_unchanged(model(f"self.table = {HUGE}", "return x"))
+
+
+def test_messages_show_no_more_than_the_start_of_long_code() -> None:
+    sources = (
+        model(f"self.conv = nn.Conv2d(16, 32, 3, groups=f({HUGE}))"),
+        model(f"self.all[f({HUGE})] = {CONSTRUCTION}"),
+        model(f"self.conv = g({HUGE})(16, 32, 3, groups=2)"),
+    )
+    for source in sources:
+        for record in split_source(source).records:
+            assert len(f"{record.name}{record.detail}{record.note}") < 400
