@@ -54,7 +54,7 @@ class Temporary:
             self._is_nameless = False
             descriptor = self.file.fileno()
             try:
-                # With a directory, since only so does Python have a link followed.
+                # With a directory, which counts for nothing: only so does Python follow the link.
                 os.link(_DESCRIPTORS / str(descriptor), self._path, src_dir_fd=descriptor)
             except OSError:  # not every system that has such files lets them be named
                 self._copy()

@@ -59,7 +59,8 @@ def collected(body: str) -> str:
         "return torch.cat([conv(x) for conv in self.convs], 1)  # gencode: skip",
         "return torch.cat(tuple(conv(x) for conv in self.convs), 1)",
         "return torch.stack([conv(x) for conv in self.convs], 1)",
-        "return torch.cat([conv(x) async for conv in self.convs], 1)",
+        "async def g():\n    return torch.cat([conv(x) async for conv in self.convs], 1)\n"
+        "return g()",
         "self.out = [conv(x) for conv in self.convs]\nreturn torch.cat(self.out, 1)",
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import runpy
 import stat
 import subprocess
 import sys
@@ -383,6 +384,11 @@ def test_nothing_is_removed_where_nothing_can_be_locked(system: str) -> None:
     assert all(map(os.path.lexists, left))
     assert main(["models", "-o", "out"]) == 0
     assert names("out") == ["a.py"]
+
+
+def test_where_there_are_no_locks_to_import(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    assert runpy.run_path(temporaries.__file__)["fcntl"] is None
 
 
 def test_what_cannot_be_removed_is_no_failure(monkeypatch) -> None:

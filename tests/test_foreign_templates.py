@@ -441,7 +441,7 @@ def test_a_process_that_dies(tmp_path: Path, monkeypatch) -> None:
 )
 def test_what_is_no_answer(answer: bytes, tmp_path: Path, monkeypatch) -> None:
     options = copied(tmp_path)
-    monkeypatch.setattr(template_process._process, "answer", lambda *_: answer)
+    monkeypatch.setattr(template_process._process, "answer", lambda *_: (answer, 0))
     with pytest.raises(TemplateError, match=r"the process that rendered it ended abruptly"):
         split_source(GROUPED, options)
 

@@ -185,6 +185,19 @@ def test_a_configured_output_that_is_no_file(make: Callable[[str], None], run) -
     assert not Path("out.py").is_file()
 
 
+@pytest.mark.parametrize("make", [pipe, to_a_pipe, a_socket, device])
+def test_an_output_in_a_directory_that_is_typed(make: Callable[[str], None], run) -> None:
+    write({"a.py": GROUPED, "b.py": GROUPED, "out/x": ""})
+    make("out/a.py")
+    status, said = run("a.py", "b.py", "-o", "out")
+    assert status == 123
+    assert "out/a.py: cannot be written: it is no regular file\n" in said
+    assert text("out/b.py").endswith(SPLIT) and not Path("out/a.py").is_file()
+    status, said = run("--check", "a.py", "b.py", "-o", "out")
+    assert status == 123
+    assert "out/a.py: cannot be " in said
+
+
 @pytest.mark.parametrize("make", [pipe, to_a_pipe, a_socket])
 def test_a_helper_module_that_is_no_file(make: Callable[[str], None], run) -> None:
     write({"models/a.py": HELPED})

@@ -85,7 +85,7 @@ class Writing:
         elif job.destination == "file":
             if job.is_configured:
                 make_directory(job.target.parent)
-            write = write_typed if job.is_typed else write_atomically
+            write = write_typed if job.is_target_typed else write_atomically
             self._write(write, job.target, after)
         elif job.destination == "tree":
             self._put(job, io.BytesIO(after))
@@ -193,7 +193,7 @@ class Comparing:
         if job.destination in ("itself", "stdout"):
             self._show(before, after, shown(job.path))
             return "unchanged" if before == after else "written"
-        return self._compared(job.target, after, job.is_typed)
+        return self._compared(job.target, after, job.is_target_typed)
 
     def file(self, job: Job) -> Delivered:
         """Compare a file with its copy."""

@@ -101,9 +101,10 @@ class Job:
         header: what the target is to name as its source; empty for nothing.
         detail: of a link, what it is to point to; of others, what there is to say.
         helper: what the source may come to import.
-        is_typed: whether the path and the target are as typed, and no files of a directory.
-        is_configured: whether both are named in a configuration instead, so that the directory of
-            the target is made where it is missing.
+        is_typed: whether the path is as typed, and neither found nor configured.
+        is_target_typed: likewise.
+        is_configured: whether the target is named in a configuration, so that its directory is made
+            where it is missing.
     """
 
     kind: Kind
@@ -115,6 +116,7 @@ class Job:
     detail: str = ""
     helper: HelperJob | None = None
     is_typed: bool = False
+    is_target_typed: bool = False
     is_configured: bool = False
 
     @property
@@ -199,7 +201,12 @@ class JobMaker:
         pairs = each_output.items()
         if output is not None:
             outputs = [each for each in each_output.values() if each is not None]
-            return [job for path, place in pairs for job in self._of(path, place, outputs)]
+            is_one = len(sources) == 1  # of others only the directory is typed
+            return [
+                replace(job, is_target_typed=is_one and job.is_typed)
+                for path, place in pairs
+                for job in self._of(path, place, outputs)
+            ]
         jobs = [job for path, _ in pairs for job in self._of(path, None)]
         # The same file twice, whether by name and with its directory or through a link.
         once: dict[tuple[str, str], Job] = {}

@@ -227,13 +227,9 @@ class _Planning:
     def _check_lengths(self, definitions: list[Definition], uses: list[Use]) -> None:
         """See that no statement is too long that would be taken apart."""
         source = self.index.source
-        changed = [
-            (attribute, statement)
-            for attribute, statements in (
-                *((each.attribute, each.statements()) for each in definitions),
-                *((each.attribute, map(source.statement, each.changed())) for each in uses),
-            )
-            for statement in statements
+        changed = [(each.attribute, one) for each in definitions for one in each.statements()]
+        changed += [
+            (use.attribute, source.statement(each)) for use in uses for each in use.changed()
         ]
         for attribute, statement in changed:
             try:

@@ -213,8 +213,8 @@ def _limit_memory(megabytes: int) -> None:
         import resource
     except ImportError:  # as on Windows
         return
-    limits = {resource.RLIMIT_AS: megabytes * 2**20, resource.RLIMIT_FSIZE: 0}
-    for limit, most in {**limits, resource.RLIMIT_CORE: 0}.items():
+    limits = ((resource.RLIMIT_AS, megabytes * 2**20), (resource.RLIMIT_FSIZE, 0))
+    for limit, most in (*limits, (resource.RLIMIT_CORE, 0)):
         try:
             resource.setrlimit(limit, (most, most))
         except (OSError, ValueError):  # a lower one holds already, or it cannot be set

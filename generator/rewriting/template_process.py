@@ -64,10 +64,9 @@ class ForeignTemplates:
         return self._ask({"template": template, "macro": macro, "value": plain(value)})
 
     def _ask(self, question: Mapping[str, object]) -> str:
-        begin = time.monotonic()
         line = json.dumps({**question, "directory": self._directory}).encode() + b"\n"
-        answer = _process.answer(line, self._built_in, self._seconds)
-        self._seconds -= time.monotonic() - begin
+        answer, taken = _process.answer(line, self._built_in, self._seconds)
+        self._seconds -= taken
         told = _told(answer)
         if "error" in told:
             raise TemplateError(told["error"])
@@ -109,20 +108,22 @@ class _Process:
         self._lock = threading.Lock()
         self._running: subprocess.Popen[bytes] | None = None
 
-    def answer(self, line: bytes, built_in: Mapping[str, str], seconds: float) -> bytes:
-        """The answer to a question; what is no line where there is none in time.
+    def answer(
+        self, line: bytes, built_in: Mapping[str, str], seconds: float
+    ) -> tuple[bytes, float]:
+        """The answer to a question, and the seconds it took; no line where there is none in time.
 
         Raises:
             TemplateError: no process can be started.
         """
         with self._lock:
-            answer = b""
+            answer, begin = b"", time.monotonic()
             try:
                 answer = self._answer(line, built_in, seconds)
             finally:
                 if not answer.endswith(b"\n"):  # also where a signal ends this process
                     self.end()
-            return answer
+            return answer, time.monotonic() - begin
 
     def _answer(self, line: bytes, built_in: Mapping[str, str], seconds: float) -> bytes:
         if self._running is None or self._running.poll() is not None:

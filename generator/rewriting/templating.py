@@ -50,7 +50,10 @@ class Templates:
 
 @lru_cache(maxsize=1)
 def _built_in() -> _Renderer:
-    """Templates once compiled, which takes longer than most of all else, stay so."""
+    """Templates once compiled, which takes longer than most of all else, stay so.
+
+    What is faulty in them is a fault of gencode, and no ``TemplateError``.
+    """
     # Each way imports only what it needs: jinja2 takes its time.
     from .sandbox import Renderer
 
