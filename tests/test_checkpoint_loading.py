@@ -341,6 +341,31 @@ class _Net(Base):
     assert_equivalent(source, lambda module: module.Base(), X8, options=Options(style=style))
 
 
+def test_a_subclass_that_builds_nothing_of_its_base() -> None:
+    source = f"""{HEAD}
+class Base(nn.Module):
+    def __init__(self, c=8, g=2):
+        super().__init__()
+        self.conv = nn.Conv2d(c, c, 1, groups=g)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Net(Base):
+    def __init__(self):
+        super(Base, self).__init__()
+        self.other = nn.Conv2d(8, 8, 1)
+
+    def forward(self, x):
+        return self.other(x)
+"""
+    assert split_source(source, Options(style="loop")).records[0].style == "loop"
+    original, split = pair(source, style="loop")
+    assert loading(split, original.state_dict()) == ([], [])
+    assert_same_faults((original, split), {**original.state_dict(), "conv.bias": X})
+
+
 def test_a_mixin_before_the_module() -> None:
     source = f"""{HEAD}
 class Mixin:
