@@ -96,6 +96,7 @@ MAY_BE_GROUPED = [
     ("Conv3d(c, c, 3, groups=c if x else 1)", ""),
     ("Conv3d(c, c, 3, groups=c)", ""),
     ("LazyConv2d(c, 3, groups=c if x else 1)", ""),
+    ("Sequential(f := lambda c: nn.Conv2d(c, c, 3, groups=d))", "d = c"),
 ]
 
 
@@ -103,6 +104,12 @@ MAY_BE_GROUPED = [
 def test_what_may_be_grouped_is_found(call: str, before: str) -> None:
     (record,) = split_source(net(call, before)).records
     assert record.status in ("split", "unsplit")
+
+
+def test_an_attribute_that_another_method_sets_is_not_known() -> None:
+    source = net("Conv2d(c, c, 3, groups=self.d)").replace("__init__(self, c", "build(self, c")
+    (record,) = split_source(source.replace(".conv =", ".d = c\n        self.conv =")).records
+    assert record.status == "split"
 
 
 def test_an_attribute_that_something_else_may_set_is_not_known() -> None:
@@ -199,6 +206,8 @@ def unit(a, **more):
         "nets = [Unit(3, 8, kernel_size=3), Unit(8, 8, padding=1, **{'kernel_size': 3})]",
         "for kind in (Unit, nn.ReLU):\n    kind(3, 8, kernel_size=1)",
         "def make(a, **others):\n    return Unit(a, a, **others)\nmake(3, kernel_size=1)",
+        "class Other(nn.Module):\n    def __init__(self, **others):\n"
+        "        super().__init__(**others)\n        self.unit = Unit(3, 8, kernel_size=3)",
     ],
 )
 def test_keywords_that_are_never_groups(calls: str) -> None:
@@ -221,6 +230,11 @@ def test_keywords_that_are_never_groups(calls: str) -> None:
         "@decorated\ndef make(a, **others):\n    return Unit(a, a, **others)\nmake(1)",
         "def make(a, others):\n    return Unit(a, a, **others)\nmake(1, {'groups': 2})",
         "def make(a, **others):\n    others['groups'] = a\n    Unit(a, a, **others)\nmake(1)",
+        "net = Unit(3, 8, kernel_size=1)\ntype(net)(8, 8, groups=2)",
+        "net = Unit(3, 8, kernel_size=1)\nnet.__class__(8, 8, groups=2)",
+        "net = Unit(3, 8, kernel_size=1)\nUnit.__init__(net, 8, 8, groups=2)",
+        "net = Unit(3, 8, kernel_size=1)\ngetattr(models, 'Un' + 'it')(8, 8, **options())",
+        "import functools\nnet = Unit(3, 8, kernel_size=1)\nfunctools.partial(Unit, groups=2)(8)",
         "class Maker:\n    def make(self, **others):\n        Unit(1, 1, **others)\nMaker().make()",
     ],
 )

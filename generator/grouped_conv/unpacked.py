@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
@@ -26,7 +27,7 @@ def never_given_groups(index: ClassIndex, site: Site) -> str:
         return ""
     unpacked = [each for each in arguments.double_starred if not lacks_groups(index.source, each)]
     names = [_never_given(index, each, ()) for each in unpacked]
-    return names[0] if names and all(names) else ""
+    return names[0] if names and all(names) and not _gives_groups_unseen(index) else ""
 
 
 def _never_given(index: ClassIndex, mapping: ast.expr, inside: tuple[ast.AST, ...]) -> str:
@@ -54,6 +55,26 @@ def _may_give_groups(index: ClassIndex, call: ast.Call, inside: tuple[ast.AST, .
             if not _never_given(index, each.value, inside):
                 return True
     return False
+
+
+@lru_cache(maxsize=8)
+def _gives_groups_unseen(index: ClassIndex) -> bool:
+    """Whether groups may be given to what a call gives, as in ``type(net)(8, groups=2)``."""
+    return any(
+        each.arg in ("groups", None) and _is_of_object(node.func)
+        for node in index.source.nodes
+        if isinstance(node, ast.Call)
+        for each in node.keywords
+    )
+
+
+def _is_of_object(function: ast.expr) -> bool:
+    match function:
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))):
+            return False
+        case ast.Attribute(attr=attr):
+            return attr in ("__class__", "__init__")
+    return isinstance(function, (ast.Call, ast.Subscript))
 
 
 def _calls(index: ClassIndex, function: Function) -> tuple[str, Iterable[ast.Call]]:

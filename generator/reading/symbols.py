@@ -53,7 +53,8 @@ class Symbols:
                 return self._form(value)
         match node:
             case ast.Name():
-                return ("name", node.id)
+                found = self.source.scope(node).lookup(node.id)
+                return ("name", node.id, found and found[0])
             case ast.Attribute():
                 return ("attribute", self._form(node.value), node.attr)
             case ast.BinOp():
@@ -83,9 +84,10 @@ class Symbols:
         if owner is None or not isinstance(node, ast.Attribute):
             return []
         try:
-            return [self.values.stored(self.index.classes[owner], node.attr)]
+            value = self.values.stored(self.index.classes[owner], node.attr)
         except Unknown:
             return []
+        return [value] if getattr(self.source.scope(value).node, "name", "") == "__init__" else []
 
     def _assigned(self, scope: Scope, bindings: list[Binding]) -> list[ast.expr]:
         names = [getattr(each.node, "id", "") for each in bindings]
