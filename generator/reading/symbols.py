@@ -1,7 +1,10 @@
 """Tell which expressions have the same value, whatever that turns out to be.
 
-d = c                      groups=d, groups=int(c), groups=1 * c and groups=self.width
-self.width = d             are all the parameter c
+    d = c
+    self.width = d
+    nn.Conv2d(c, c, 3, groups=self.width)
+
+Of a parameter ``c`` that nothing gives another value, so are ``d``, ``int(c)`` and ``1 * c``.
 """
 
 from __future__ import annotations
