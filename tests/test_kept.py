@@ -96,6 +96,7 @@ MAY_BE_GROUPED = [
     ("Conv3d(c, c, 3, groups=c if x else 1)", ""),
     ("Conv3d(c, c, 3, groups=c)", ""),
     ("LazyConv2d(c, 3, groups=c if x else 1)", ""),
+    ("Sequential(f := lambda c: nn.Conv2d(c, c, 3, groups=d))", "d = c"),
 ]
 
 
@@ -103,6 +104,12 @@ MAY_BE_GROUPED = [
 def test_what_may_be_grouped_is_found(call: str, before: str) -> None:
     (record,) = split_source(net(call, before)).records
     assert record.status in ("split", "unsplit")
+
+
+def test_an_attribute_that_another_method_sets_is_not_known() -> None:
+    source = net("Conv2d(c, c, 3, groups=self.d)").replace("__init__(self, c", "build(self, c")
+    (record,) = split_source(source.replace(".conv =", ".d = c\n        self.conv =")).records
+    assert record.status == "split"
 
 
 def test_an_attribute_that_something_else_may_set_is_not_known() -> None:
@@ -169,3 +176,145 @@ def test_a_call_of_what_may_be_a_convolution(source: str) -> None:
     top = "import torch\nfrom torch import nn\nimport blocks\nimport qlib\n"
     (record,) = split_source(f"{top}from .conv import Conv2dSame\n{dedent(source)}").records
     assert record.status == "split"
+
+
+UNIT = """
+import torch
+from torch import nn
+
+
+class Unit(nn.Module):
+    def __init__(self, a, b, **kwargs):
+        super().__init__()
+        self.conv = nn.Conv2d(a, b, bias=False, **kwargs)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+def unit(a, **more):
+    return nn.Conv2d(a, a, **more)
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        "Unit(3, 8, kernel_size=3)",
+        "nets = [Unit(3, 8, kernel_size=3), Unit(8, 8, padding=1, **{'kernel_size': 3})]",
+        "for kind in (Unit, nn.ReLU):\n    kind(3, 8, kernel_size=1)",
+        "def make(a, **others):\n    return Unit(a, a, **others)\nmake(3, kernel_size=1)",
+        "class Other(nn.Module):\n    def __init__(self, **others):\n"
+        "        super().__init__(**others)\n        self.unit = Unit(3, 8, kernel_size=3)",
+    ],
+)
+def test_keywords_that_are_never_groups(calls: str) -> None:
+    first, second = assert_unchanged(f"{UNIT}{calls}\nunit(8, kernel_size=3)\n").records
+    assert (first.status, first.detail) == ("kept", "no call of Unit here gives it groups")
+    assert (second.status, second.detail) == ("kept", "no call of unit here gives it groups")
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        "",
+        "Unit(3, 8, kernel_size=3)\nUnit(8, 8, groups=2)",
+        "Unit(3, 8, **options())",
+        "build(Unit, 3)\nUnit(3, 8, kernel_size=1)",
+        "class More(Unit):\n    pass\nUnit(3, 8, kernel_size=1)\nMore(8, 8, groups=2)",
+        "__all__ = ['Unit']\nUnit(3, 8, kernel_size=1)",
+        "def make(a, **others):\n    return Unit(a, a, **others)",
+        "def make(a, **others):\n    make(a, **others)\n    return Unit(a, a, **others)\nmake(1)",
+        "@decorated\ndef make(a, **others):\n    return Unit(a, a, **others)\nmake(1)",
+        "def make(a, others):\n    return Unit(a, a, **others)\nmake(1, {'groups': 2})",
+        "def make(a, **others):\n    others['groups'] = a\n    Unit(a, a, **others)\nmake(1)",
+        "net = Unit(3, 8, kernel_size=1)\ntype(net)(8, 8, groups=2)",
+        "net = Unit(3, 8, kernel_size=1)\nnet.__class__(8, 8, groups=2)",
+        "net = Unit(3, 8, kernel_size=1)\nUnit.__init__(net, 8, 8, groups=2)",
+        "net = Unit(3, 8, kernel_size=1)\ngetattr(models, 'Un' + 'it')(8, 8, **options())",
+        "import functools\nnet = Unit(3, 8, kernel_size=1)\nfunctools.partial(Unit, groups=2)(8)",
+        "class Maker:\n    def make(self, **others):\n        Unit(1, 1, **others)\nMaker().make()",
+    ],
+)
+def test_keywords_that_may_be_groups(calls: str) -> None:
+    records = [each for each in split_source(f"{UNIT}{calls}\n").records if each.line == 9]
+    assert [each.status for each in records] == ["split"]
+
+
+@pytest.mark.parametrize("use", ["make = unit", "unit(8)\nmake = [unit]", "unit(8, groups=2)"])
+def test_a_function_that_may_be_given_groups(use: str) -> None:
+    records = [each for each in split_source(f"{UNIT}{use}\n").records if each.line == 16]
+    assert [each.status for each in records] == ["split"]
+
+
+def test_keywords_beside_a_parameter_for_groups() -> None:
+    source = UNIT.replace("**kwargs):", "groups=1, **kwargs):").replace(
+        "**more):", "*, groups, **more):"
+    )
+    assert assert_unchanged(source).records == ()
+    source = source.replace("        super", "        kwargs['groups'] = groups\n        super")
+    (record,) = split_source(source).records
+    assert record.status == "split"
+
+
+LOSS = """
+import torch
+import torch.nn.functional as F
+
+
+def window(size, channel):
+    g = torch.exp(-(torch.arange(size) - size // 2) / 4.5)
+    return (g[:, None] * g[None]).expand(channel, 1, size, size).contiguous()
+
+
+def mean(x, w, channel):
+    return F.conv2d(x, w, groups=channel)
+
+
+def loss(x, size=5, w=None):
+    {}
+    return F.conv2d(x, {}, padding=size // 2, groups=x.shape[1])
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "weight"),
+    [
+        ("w = window(size, x.size(1)).to(x)", "w"),
+        ("channel = x.shape[1]", "window(size * 2 + 1, channel)"),
+        ("_, channel, _, _ = x.size()", "window(11, channel)[0:1]"),
+        ("_, channel, *_ = x.shape", "window(11, channel)"),
+        ("v = window(5, 1)\n    w = v", "weight=w"),
+        ("pass", "window(5, channel=3)"),
+    ],
+)
+def test_a_function_with_the_weight_of_no_module(statement: str, weight: str) -> None:
+    source = LOSS.format(statement, weight) + "\n\nmean(x, window(5, 3), 3)\n"
+    records = assert_unchanged(source).records
+    detail = "a function, whose weight is no module's"
+    assert [(each.status, each.detail) for each in records] == [("kept", detail)] * 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "weight"),
+    [
+        ("pass", "conv.weight"),
+        ("pass", "x"),
+        ("pass", "window(x, 3)"),
+        ("pass", "window(conv.weight, 3)"),
+        ("pass", "window(unknown, 3)"),
+        ("a, b = conv", "window(a, 3)"),
+        ("pass", "other(3)"),
+        ("pass", "torch.exp(3)"),
+        ("v = v", "v"),
+        ("for v in x:\n        pass", "v"),
+        ("pass", "*w"),
+        ("pass", "w[conv]"),
+    ],
+)
+def test_a_function_with_what_may_be_a_module_s_weight(statement: str, weight: str) -> None:
+    source = LOSS.format(statement, weight) + "\n\ndef other(x):\n    return NET.weight\n"
+    records = assert_unchanged(source).records
+    assert [each.status for each in records] == ["unsplit"] * 2

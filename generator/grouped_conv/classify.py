@@ -12,6 +12,8 @@ from ..reading.convolutions import ConvClass, kind_of
 from ..reading.values import Unknown, Values
 from .by_text import SIZES, kinds_by_text
 from .find import Site
+from .functional import has_weight_of_no_module
+from .unpacked import never_given_groups
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,17 @@ class Deferred:
 
 _DEPTHWISE = Verdict("kept", "depthwise, which PLiNIO takes as it is")
 _DEPTHWISE_OR_PLAIN = Verdict("kept", "depthwise or plain, as its arguments say")
+_NO_MODULE = Verdict("kept", "a function, whose weight is no module's")
 _DEPTHWISE_TRANSPOSED = Verdict("kept", "depthwise")
 
 
 def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred | Verdict | None:
     """Say what a site is; None for a plain convolution, of which nothing is to be said."""
     conv = site.conv
+    if conv is not None or getattr(site.indirect, "kind", "") == "held":
+        caller = never_given_groups(values.index, site)
+        if caller:
+            return Verdict("kept", f"no call of {caller} here gives it groups")
     if conv is None:
         return _classify_indirect(values, site)
     groups = _known(values, site, "groups", default=1)
@@ -171,6 +178,8 @@ def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
     assert indirect is not None, "every site has a class or is indirect"
     if _known(values, site, "groups") == 1:
         return None
+    if has_weight_of_no_module(values.index, site.call):
+        return _NO_MODULE
     if indirect.kind == "refused":
         return _unsplit(indirect.reason)
     shown = values.index.source.shown(site.call.func)

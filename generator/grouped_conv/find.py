@@ -66,7 +66,7 @@ def _site(index: ClassIndex, call: ast.Call) -> Site | None:
     groups += call.args[GROUPS_POSITION : GROUPS_POSITION + 1]
     hidden = tuple(each.value for each in call.keywords if each.arg is None)
     if not groups:
-        if callee.kind == "function" or all(_lacks_groups(source, each) for each in hidden):
+        if callee.kind == "function" or all(lacks_groups(source, each) for each in hidden):
             return None
     indirect = find_indirect(index, call)
     if indirect is None:
@@ -130,35 +130,49 @@ def _has_no_groups(source: Source, call: ast.Call) -> bool:
         return False
     hidden = [each.value for each in call.keywords if each.arg is None]
     starred = any(isinstance(each, ast.Starred) for each in call.args)
-    return not starred and all(_lacks_groups(source, each) for each in hidden)
+    return not starred and all(lacks_groups(source, each) for each in hidden)
 
 
 def _direct_site(source: Source, call: ast.Call, conv: ConvClass) -> Site | None:
     arguments = bind_arguments(call, conv.parameters)
     if "groups" not in arguments.by_name and not arguments.starred:
-        if all(_lacks_groups(source, each) for each in arguments.double_starred):
+        if all(lacks_groups(source, each) for each in arguments.double_starred):
             return None
     return Site(call, conv, arguments)
 
 
-def _lacks_groups(source: Source, mapping: ast.expr) -> bool:
-    """Whether what stands behind ``**`` is a dict whose literal keys are known not to be groups."""
+def lacks_groups(source: Source, mapping: ast.expr) -> bool:
+    """Whether what stands behind ``**`` is a dict that is known to have no key ``groups``.
+
+    Its keys are literal; or it is the rest of what a function is given that has such a parameter.
+    """
     if not isinstance(mapping, ast.Name):
         return _is_literal_without_groups(mapping)
+    parameter, bound = meaning(source, mapping).node, source.scope(mapping).lookup(mapping.id)
+    if bound and isinstance(parameter, ast.arg) and _is_beside_groups(source, parameter):
+        return is_only_read(source, bound[0], mapping.id)
     found = source.scope(mapping).only_value(mapping.id)
     if found is None or not _is_literal_without_groups(found[1]):
         return False
-    return _is_only_read(source, found[0], mapping.id)
+    return is_only_read(source, found[0], mapping.id)
 
 
 @lru_cache(maxsize=8)
-def _is_only_read(source: Source, scope: Scope, name: str) -> bool:
+def is_only_read(source: Source, scope: Scope, name: str) -> bool:
     """Whether no key is ever given to a dict that a name stands for."""
     return all(
         _only_reads(source, node)
         for node in ast.walk(scope.node)
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
     )
+
+
+def _is_beside_groups(source: Source, parameter: ast.arg) -> bool:
+    """Whether a parameter is a function's ``**kwargs`` that has ``groups`` as another one."""
+    arguments = source.parent(parameter)
+    assert isinstance(arguments, ast.arguments)
+    names = [each.arg for each in (*arguments.args, *arguments.kwonlyargs)]
+    return arguments.kwarg is parameter and "groups" in names
 
 
 def _is_literal_without_groups(value: ast.expr) -> bool:

@@ -59,7 +59,7 @@ def _collect(
     for binding in bound[1]:
         found.is_open |= binding.kind == "parameter"
         if binding.kind == "parameter":
-            for each in _given(index, binding):
+            for each in given_to(index, binding):
                 _collect(index, each, found, seen)
         elif binding.kind == "assign" and binding.value is not None:
             _collect(index, binding.value, found, seen)
@@ -67,7 +67,7 @@ def _collect(
             found.paths[binding.node] = binding.path
 
 
-def _given(index: ClassIndex, parameter: Binding) -> Iterator[ast.expr]:
+def given_to(index: ClassIndex, parameter: Binding) -> Iterator[ast.expr]:
     """The default of a parameter, and what the calls in the source pass to it."""
     if parameter.value is not None:
         yield parameter.value

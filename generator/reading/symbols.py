@@ -1,7 +1,10 @@
 """Tell which expressions have the same value, whatever that turns out to be.
 
-d = c                      groups=d, groups=int(c), groups=1 * c and groups=self.width
-self.width = d             are all the parameter c
+    d = c
+    self.width = d
+    nn.Conv2d(c, c, 3, groups=self.width)
+
+Of a parameter ``c`` that nothing gives another value, so are ``d``, ``int(c)`` and ``1 * c``.
 """
 
 from __future__ import annotations
@@ -53,7 +56,8 @@ class Symbols:
                 return self._form(value)
         match node:
             case ast.Name():
-                return ("name", node.id)
+                found = self.source.scope(node).lookup(node.id)
+                return ("name", node.id, found and found[0])
             case ast.Attribute():
                 return ("attribute", self._form(node.value), node.attr)
             case ast.BinOp():
@@ -83,9 +87,10 @@ class Symbols:
         if owner is None or not isinstance(node, ast.Attribute):
             return []
         try:
-            return [self.values.stored(self.index.classes[owner], node.attr)]
+            value = self.values.stored(self.index.classes[owner], node.attr)
         except Unknown:
             return []
+        return [value] if getattr(self.source.scope(value).node, "name", "") == "__init__" else []
 
     def _assigned(self, scope: Scope, bindings: list[Binding]) -> list[ast.expr]:
         names = [getattr(each.node, "id", "") for each in bindings]
