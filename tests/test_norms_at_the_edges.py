@@ -172,7 +172,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("style", ["auto", "loop", "module"])
+@pytest.mark.parametrize("style", ["auto", "loop", "built"])
 @pytest.mark.parametrize("form", FORMS)
 def test_the_same_is_computed(form: str, style: Style) -> None:
     init, forward = FORMS[form]

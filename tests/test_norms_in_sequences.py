@@ -115,7 +115,7 @@ def source(init: str, forward: str) -> str:
 def test_moves(form: str) -> None:
     text = source(*MOVES[form])
     result = check(text, {16 if CONV in text else 8})
-    assert {record.style for record in result.records} == {"module"}
+    assert {record.style for record in result.records} == {"built"}
     assert all("in each" in record.detail for record in result.records)
 
 

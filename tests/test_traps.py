@@ -475,7 +475,7 @@ def test_16_a_subclass_without_a_forward() -> None:
                 return self.conv(x)
     """)
     net = run_source(result.text).Net()
-    assert {type(each) for each in net.conv.convs} == {torch.nn.Conv2d}
+    assert {type(each) for each in net.conv.parts} == {torch.nn.Conv2d}
 
 
 def test_16_a_subclass_that_bounds_the_norm_of_each_filter() -> None:
@@ -502,9 +502,9 @@ def test_16_a_subclass_that_bounds_the_norm_of_each_filter() -> None:
     (record,) = result.records
     assert "PLiNIO takes no subclass" in record.note
     net = run_source(result.text).Net()
-    assert {each.max_norm for each in net.conv.convs} == {0.5}
+    assert {each.max_norm for each in net.conv.parts} == {0.5}
     net(X)
-    norms = torch.cat([each.weight.flatten(1) for each in net.conv.convs]).norm(dim=1)
+    norms = torch.cat([each.weight.flatten(1) for each in net.conv.parts]).norm(dim=1)
     assert norms.max() <= 0.5 + 1e-6
 
 
