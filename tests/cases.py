@@ -93,7 +93,7 @@ class _Unwrapping(ast.NodeTransformer):
         return self.generic_visit(statement)  # type: ignore[return-value]
 
     def visit_Expr(self, statement: ast.Expr) -> ast.stmt | None:
-        if _splits(statement.value) and getattr(statement.value, "func").id in IN_PLACE:
+        if _splits(statement.value) and statement.value.func.id in IN_PLACE:
             self.count += 1
             return None
         return self.generic_visit(statement)  # type: ignore[return-value]

@@ -99,7 +99,7 @@ def test_what_stays(body: str) -> None:
             "out = [conv(x) for conv in self.convs if conv.weight.sum() < 9]\n"
             "return torch.cat(out, 1)",
             "out = [\n    output\n    for conv in self.convs\n"
-        XX
+            "    if conv.weight.sum() < 9\n"
             "    for output in outputs_of(conv, x)\n]\nreturn torch.cat(out, 1)",
         ),
     ],

@@ -11,7 +11,6 @@ torch = pytest.importorskip("torch")
 from norms import WHOLE, check, notes, sizes  # noqa: E402
 
 from equivalence import run_source  # noqa: E402
-
 from gencode import Options, split_source  # noqa: E402
 from gencode.outcome import Style  # noqa: E402
 

@@ -102,7 +102,7 @@ class _OfSource:
         if is_by_filter(site):
             ways = [self._wrapped(site.call, "by_filter")]
         elif is_partial(site) and not ends.found:
-            ways = [self._wrapped(site.call.args[0], "build")]
+            ways = [self._in_partial(site.call)]
         elif listed is not None:
             self.lists[listed] = None
             ways = [self._in_lists(listed)]
@@ -255,6 +255,14 @@ class _OfSource:
     def _is_complete(self, sequence: Sequence, place: Place) -> bool:
         """Whether all that an nn.Sequential is to hold is in it at a place."""
         return sequence.after is None or sequence.after in (place.after, *place.before)
+
+    def _in_partial(self, call: ast.Call) -> Way:
+        """A function before the class that a partial is given."""
+        source = self.source
+        before = source.text[source.span(call.func).end : source.span(call.args[0]).start]
+        if before.count("(") > 1:
+            raise Refusal("its class stands in parentheses")
+        return self._wrapped(call.args[0], "build")
 
     def _wrapped(self, item: ast.expr, kind: WrapKind, note: str = "") -> Way:
         """A call round an expression for the convolution."""

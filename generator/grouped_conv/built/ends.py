@@ -221,7 +221,8 @@ class _Search:
 
     def _loops(self, node: ast.AST) -> set[ast.AST]:
         """The loops that a node is run in again and again; what they go over is run once."""
-        found, inner = set(), node
+        found: set[ast.AST] = set()
+        inner = node
         for each in self.source.ancestors(node):
             first = each.generators[0] if isinstance(each, COMPREHENSIONS) else each
             if isinstance(each, _LOOPS) and inner not in (first, getattr(first, "iter", None)):
