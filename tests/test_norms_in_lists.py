@@ -613,7 +613,7 @@ MOVES = {
     ),
     "variables": (
         "convs = [CONV for _ in range(2)]\nbns = [NORM, NORM]\n"
-        "self.convs, self.n = nn.ModuleList(convs), 2\nself.bns = nn.ModuleList(bns)",
+        "self.convs = nn.ModuleList(convs)\nself.bns = nn.ModuleList(bns)",
         ZIP,
     ),
     "appended": (APPENDED.replace("convs, bns = [], []", "convs = []\nbns = []"), ZIP),
@@ -656,6 +656,13 @@ def test_moves(form: str) -> None:
     assert result.text.count("split_pairs(self.convs, self.bns)\n") == 1
     assert all("with Net.bns in each" in record.detail for record in result.records)
     assert "stays" not in notes(result)
+
+
+def test_it_is_said_that_they_stay_where_the_list_is_one_of_two_targets() -> None:
+    init = f"{CONVS}\n{BNS}".replace("self.convs = ", "self.convs, self.n = ")
+    init = init.replace("range(2)])\nself.bns", "range(2)]), 2\nself.bns")
+    result = check(source(init, ZIP), {16})
+    assert "self.bns stays after the concatenation: the convolutions are not" in notes(result)
 
 
 def test_becomes() -> None:
@@ -820,7 +827,7 @@ def test_it_is_said_that_a_norm_with_a_computed_name_stays() -> None:
 
 def test_a_weight_is_found_by_a_computed_name() -> None:
     init = BY_NAME[0] + "\n    nn.init.constant_(getattr(self, f'conv{i}').weight, 0.5)"
-    assert left(source(init, BY_NAME[1])) == "its weight is used by itself (line 12)"
+    assert left(source(init, BY_NAME[1])) == "its weight is set once it is split (line 12)"
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -11,6 +11,8 @@ torch = pytest.importorskip("torch")
 
 from norms import check, notes  # noqa: E402
 
+from equivalence import run_source  # noqa: E402
+
 CONV = "nn.Conv2d(16, 32, 3, groups=2)"
 NORM = "nn.BatchNorm2d(32)"
 SAME, SMALL = "nn.Conv2d(16, 16, 1, groups=2)", "nn.BatchNorm2d(16)"
@@ -304,7 +306,21 @@ def test_stays_where_the_convolution_is_an_attribute_as_well() -> None:
 
 def test_is_left_where_it_is_not_known_whose_weight_is_set() -> None:
     init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)"
-    assert left(source(init, NET)) == "its weight is set once it is split (line 12)"
+    assert left(source(init, NET)) == "its weight is set once it is split (line 11)"
+
+
+def test_a_convolution_that_turns_out_shared_is_split_once() -> None:
+    top = """
+    import functools
+
+    @functools.lru_cache
+    def make():
+        return nn.Conv2d(16, 16, 1, groups=2)
+    """
+    text = model("self.net = nn.Sequential(make(), nn.BatchNorm2d(16), make())", NET, top)
+    result = check(text, {16})
+    net = run_source(result.text).Net().net
+    assert net[0] is net[2]
 
 
 # What is no nn.Sequential of the two: it stays, and computes the same.

@@ -521,3 +521,40 @@ def test_17_settings_that_are_read_in_the_initialiser() -> None:
             def forward(self, x):
                 return self.conv(self.pad(x)) * self.settings[3][0]
     """)
+
+
+def test_18_parameters_that_are_all_set_to_zero() -> None:
+    result = check("""
+        def zero_module(module):
+            for p in module.parameters():
+                p.detach().zero_()
+            return module
+
+        class Net(nn.Module):
+            def __init__(self, groups=4):
+                super().__init__()
+                self.conv = zero_module(nn.Conv2d(8, 8, 1, groups=groups))
+
+            def forward(self, x):
+                return self.conv(x)
+    """)
+    assert not any(each.any() for each in run_source(result.text).Net().parameters())
+
+
+def test_19_weights_that_are_taken_from_another_model() -> None:
+    result = check("""
+        class Net(nn.Module):
+            def __init__(self, conv=nn.Conv2d(8, 8, 1)):
+                super().__init__()
+                groups = conv.groups if conv.groups > 1 else 4
+                self.conv = nn.Conv2d(8, 8, 1, groups=groups)
+                if conv.groups > 1:
+                    self.conv.load_state_dict(conv.state_dict())
+
+            def forward(self, x):
+                return self.conv(x)
+    """)
+    whole = torch.nn.Conv2d(8, 8, 1, groups=2)
+    net = run_source(result.text).Net(whole)
+    assert grouped_left(net) == []
+    torch.testing.assert_close(net(X), whole(X))

@@ -312,7 +312,12 @@ class _OfSource:
         )
 
     def _not_taken(self, site: Site) -> Iterator[str]:
-        """What stays in an nn.Sequential that the convolution is split before it gets into."""
+        """What stays in an nn.Sequential, or a list, as the convolution is split before."""
+        for listed in self.norms.lists.get(site.call, ()):
+            if listed not in self.lists:
+                name = listed.norms.attr
+                reason = "the convolutions are not split together with the list"
+                yield f"self.{name} stays after the concatenation: {reason}"
         for each in self.norms.sequences.get(site.call, ()):
             if each not in self.taken:
                 what = "the norm stays after" if each.has_norm else "the padding stays before"
