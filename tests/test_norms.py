@@ -291,6 +291,16 @@ STAYS = {
         "return self.bn(self.conv2(self.bn(self.conv(x))))",
         "it is called elsewhere too",
     ),
+    "dropout between": (
+        BUILT + "self.drop = nn.Identity()",
+        "x = self.drop(self.conv(x))\nreturn self.bn(x)",
+        "it does not follow directly",
+    ),
+    "pooling between": (
+        BUILT + "self.pool = nn.AvgPool2d(2)",
+        "x = self.conv(x)\nx = self.pool(x)\nx = F.relu(x)\nreturn self.bn(x)",
+        "it does not follow directly",
+    ),
     "called without it": (
         BUILT,
         "y = self.bn(self.conv(x))\nreturn self.bn(y.relu())",
