@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+from dataclasses import fields, replace
 from textwrap import dedent, indent
 
 from gencode import Options, Result, split_source
+from gencode.grouped_conv.built.helper import SPLITTING, Names
 
 
 def assert_unchanged(source: str, options: Options = Options()) -> Result:
@@ -45,23 +46,33 @@ def wrapped(source: str, options: Options = Options()) -> str:
 
 
 def assert_wrapped(source: str, options: Options = Options()) -> Result:
-    """All that is split is handed to the helper where it is built, and nothing else changes."""
+    """All that is split is handed to the helper, by lines or in calls, and nothing else changes."""
     text = dedent(source)
     options = replace(options, checkpoint=False)
     result = split_source(text, options)
     assert result.records
     assert {record.status for record in result.records} == {"split"}, result.records
-    assert {record.style for record in result.records} == {"module"}
+    assert {record.style for record in result.records} == {"built"}
     before, after = ast.parse(text), ast.parse(result.text)
     unwrapping = _Unwrapping()
     assert ast.dump(unwrapping.visit(after)) == ast.dump(_Unwrapping().visit(before))
-    assert unwrapping.count == len(result.records)
+    assert unwrapping.count > 0
     assert split_source(result.text, options).text is result.text
     return result
 
 
+def own_text(text: str) -> str:
+    """A source without the helper and its imports."""
+    tree = ast.parse(text)
+    lines = text.splitlines(keepends=True)
+    for each in reversed([each for each in tree.body if _is_of_helper(each)]):
+        assert each.end_lineno is not None
+        del lines[each.lineno - 1 : each.end_lineno]
+    return "".join(lines)
+
+
 class _Unwrapping(ast.NodeTransformer):
-    """Takes the helper, its imports and the calls of it out of a source."""
+    """Takes the helper, its imports, its lines and the calls of it out of a source."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -71,15 +82,35 @@ class _Unwrapping(ast.NodeTransformer):
         self.generic_visit(module)
         return module
 
+    def visit_Assign(self, statement: ast.Assign) -> ast.stmt | None:
+        match statement:
+            case ast.Assign(targets=[target], value=ast.Call(args=arguments) as value):
+                targets = target.elts if isinstance(target, ast.Tuple) else [target]
+                same = [ast.unparse(each) for each in targets]
+                if _splits(value) and same == [ast.unparse(each) for each in arguments]:
+                    self.count += 1
+                    return None
+        return self.generic_visit(statement)  # type: ignore[return-value]
+
+    def visit_Expr(self, statement: ast.Expr) -> ast.stmt | None:
+        if _splits(statement.value) and statement.value.func.id in IN_PLACE:
+            self.count += 1
+            return None
+        return self.generic_visit(statement)  # type: ignore[return-value]
+
     def visit_Call(self, call: ast.Call) -> ast.expr:
         self.generic_visit(call)
-        if getattr(call.func, "id", "") == "split_groups":
+        if _splits(call):
             self.count += 1
             return call.args[0]
         if call.args and getattr(call.args[0], "id", "") == "build_split":
             self.count += 1
             del call.args[0]
         return call
+
+
+def _splits(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and getattr(value.func, "id", "") in SPLITTING
 
 
 def _is_of_helper(statement: ast.stmt) -> bool:
@@ -102,9 +133,7 @@ def model(init: str = "", forward: str = "return self.conv(x)", top: str = "") -
     )
 
 
-HELPER = (
-    *("SplitGroups", "SplitGroupsTransposed", "equal_parts"),
-    *("is_grouped", "split_groups", "build_split"),
-)
+HELPER = {getattr(Names, each.name) for each in fields(Names)}
+IN_PLACE = ("split_layers", "split_pairs")
 BARE = Options(checkpoint=False)
 CONV = "self.conv = nn.Conv2d(16, 32, 3, groups=2)"

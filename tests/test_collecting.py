@@ -21,7 +21,7 @@ def becomes(body: str) -> str:
     """What becomes of the body of a forward."""
     text = model(BUILT, dedent(body).strip()).replace("__init__(self)", "__init__(self, groups=2)")
     result = split_source(text)
-    assert {record.style for record in result.records} == {"module"}
+    assert {record.style for record in result.records} == {"built"}
     assert split_source(result.text).text is result.text
     _, _, forward = result.text.rpartition("def forward(self, x):\n")
     return dedent(forward)
@@ -100,7 +100,7 @@ def test_what_stays(body: str) -> None:
             "out = [conv(x) for conv in self.convs if conv.weight.sum() < 9]\n"
             "return torch.cat(out, 1)",
             "out = [\n    output\n    for conv in self.convs\n"
-            '    if joined(conv, "weight").sum() < 9\n'
+            "    if conv.weight.sum() < 9\n"
             "    for output in outputs_of(conv, x)\n]\nreturn torch.cat(out, 1)",
         ),
     ],

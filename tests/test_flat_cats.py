@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from equivalence import assert_equivalent, run_source  # noqa: E402
 from plinio_rules import broken  # noqa: E402
 
-STYLES: list[Style] = ["explicit", "loop", "module"]
+STYLES: list[Style] = ["explicit", "loop", "built"]
 BUILT = """
     self.a = nn.Conv2d(8, 8, 1, groups=2)
     self.bn_a = nn.BatchNorm2d(8)

@@ -8,8 +8,10 @@ from cases import model
 
 torch = pytest.importorskip("torch")
 
-from norms import WHOLE, check, notes  # noqa: E402
+from norms import WHOLE, check, notes, sizes  # noqa: E402
 
+from equivalence import run_source  # noqa: E402
+from gencode import Options, split_source  # noqa: E402
 from gencode.outcome import Style  # noqa: E402
 
 CONV = "self.conv = nn.Conv2d(16, 32, 3, groups=2)\n"
@@ -17,7 +19,7 @@ BUILT = CONV + "self.bn = nn.BatchNorm2d(32)\n"
 TWICE = "self.conv = nn.Conv2d(16, 16, 1, groups=2)\nself.bn = nn.BatchNorm2d(16)\n"
 NESTED = "return self.bn(self.conv(x)).relu()"
 GUARDED = "x = self.conv(x)\nif self.use_bn:\n    x = self.bn(x)\nreturn x.relu()"
-STYLES: tuple[Style, ...] = ("explicit", "loop", "module")
+STYLES: tuple[Style, ...] = ("explicit", "loop", "built")
 
 # What is written out in all styles: __init__ and forward.
 WRITTEN = {
@@ -74,14 +76,38 @@ WRITTEN = {
 }
 
 
+NOT_ALWAYS = (
+    *("under an if", "under an if that is not so", "built under an if", "in one branch"),
+    *("in a conditional expression", "SyncBatchNorm in eval", "twice, once with the norm"),
+)
+"""Those where the norm is not always applied: what is split once it is built joins always."""
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("form", WRITTEN)
 def test_moves_and_is_written_out(form: str, style: Style) -> None:
     init, forward = WRITTEN[form]
-    result = check(model(init, forward), {16 if "32" in init else 8}, style)
+    whole = 32 if "32" in init else 16
+    if style == "built" and form in NOT_ALWAYS:
+        result = check(model(init, forward), {whole, 16} if "bn2" in init else {whole}, style)
+        assert notes(result) == "self.bn stays after the concatenation: it is not always applied"
+        assert "in each" not in result.records[0].detail
+        return
+    result = check(model(init, forward), {whole // 2}, style)
     assert {record.style for record in result.records} == {style}
     assert "in each" in result.records[0].detail
     assert notes(result) == ""
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_sync_batch_norm(style: Style) -> None:
+    init = f"group = None\n{CONV}self.bn = nn.SyncBatchNorm(32, 0.1, process_group=group)"
+    result = split_source(model(init, NESTED), Options(style=style))
+    original, split = run_source(model(init, NESTED)).Net(), run_source(result.text).Net()
+    assert sizes(split) == {16} and "in each" in result.records[0].detail
+    split.load_state_dict(original.state_dict())
+    x = torch.randn(2, 16, 7, 6)
+    torch.testing.assert_close(split.eval()(x), original.eval()(x))
 
 
 GET_NORM = """
@@ -100,6 +126,7 @@ ELSE = (
 MORE = "x = self.conv(x)\nif self.use_bn:\n    x = self.bn(x)\n    x = x * 2\nreturn x.relu()"
 ONLY_CALLED = "not only called"
 RUN_TIME = "known only at run time"
+SKIPPED = "self.bn stays after the concatenation: it is not always applied"
 
 # What is split when it is built, in all styles: the top, __init__, forward, the note, the sizes.
 LATER = {
@@ -113,12 +140,12 @@ LATER = {
         {16},
     ),
     "is true": ("", BUILT, NOT_NONE.replace(" is not None", ""), ONLY_CALLED, {16}),
-    "else": ("", BUILT + "self.use_bn = x is None", ELSE, "more is done", {16}),
-    "else that is so": ("", BUILT + "self.use_bn = False", ELSE, "more is done", {16}),
-    "more in the if": ("", BUILT + "self.use_bn = x is None", MORE, "more is done", {16}),
-    "more in the if, not so": ("", BUILT + "self.use_bn = False", MORE, "more is done", {16}),
-    "chosen": ("", BUILT + "self.use_bn = x is None", CHOSEN, "in an expression", {16}),
-    "chosen not": ("", BUILT + "self.use_bn = False", CHOSEN, "in an expression", {16}),
+    "else": ("", BUILT + "self.use_bn = x is None", ELSE, SKIPPED, {32}),
+    "else that is so": ("", BUILT + "self.use_bn = False", ELSE, SKIPPED, {32}),
+    "more in the if": ("", BUILT + "self.use_bn = x is None", MORE, SKIPPED, {32}),
+    "more in the if, not so": ("", BUILT + "self.use_bn = False", MORE, SKIPPED, {32}),
+    "chosen": ("", BUILT + "self.use_bn = x is None", CHOSEN, SKIPPED, {32}),
+    "chosen not": ("", BUILT + "self.use_bn = False", CHOSEN, SKIPPED, {32}),
     "or Identity": (
         "",
         CONV + "self.bn = nn.Identity()\nif x is None:\n    self.bn = nn.BatchNorm2d(32)",
@@ -167,15 +194,15 @@ LATER = {
         "class Own(nn.BatchNorm2d):\n    pass",
         CONV + "self.bn = Own(32)",
         NESTED,
-        RUN_TIME,
-        {16},
+        "self.bn stays after the concatenation: Own is a subclass of BatchNorm2d",
+        {32},
     ),
     "a subclass with a forward": (
         "class Own(nn.BatchNorm2d):\n"
         "    def forward(self, x):\n        return super().forward(x) * 2",
         CONV + "self.bn = Own(32)",
         NESTED,
-        RUN_TIME,
+        "self.bn stays after the concatenation: Own is a subclass of BatchNorm2d",
         {32},
     ),
     "statistics by a variable": (
@@ -202,14 +229,16 @@ LATER = {
 }
 
 
-@pytest.mark.parametrize("style", ["auto", "module"])
+@pytest.mark.parametrize("style", ["auto", "built"])
 @pytest.mark.parametrize("form", LATER)
 def test_is_split_when_it_is_built(form: str, style: Style) -> None:
     top, init, forward, note, expected = LATER[form]
     source = model(init, forward, top).replace("def __init__(self)", "def __init__(self, x=None)")
     result = check(source, expected, style)
-    if style == "auto":
+    if style == "auto" or "stays" in note:
         assert note in notes(result)
+    if expected == {32} and form != "statistics by a variable":
+        assert "in each" not in result.records[0].detail
 
 
 # What stays: __init__, forward, and the reason in the note.
@@ -262,6 +291,16 @@ STAYS = {
         "return self.bn(self.conv2(self.bn(self.conv(x))))",
         "it is called elsewhere too",
     ),
+    "dropout between": (
+        BUILT + "self.drop = nn.Identity()",
+        "x = self.drop(self.conv(x))\nreturn self.bn(x)",
+        "it does not follow directly",
+    ),
+    "pooling between": (
+        BUILT + "self.pool = nn.AvgPool2d(2)",
+        "x = self.conv(x)\nx = self.pool(x)\nx = F.relu(x)\nreturn self.bn(x)",
+        "it does not follow directly",
+    ),
     "called without it": (
         BUILT,
         "y = self.bn(self.conv(x))\nreturn self.bn(y.relu())",
@@ -293,7 +332,7 @@ STAYS = {
 }
 
 
-@pytest.mark.parametrize("style", ["auto", "loop", "module"])
+@pytest.mark.parametrize("style", ["auto", "loop", "built"])
 @pytest.mark.parametrize("form", STAYS)
 def test_stays(form: str, style: Style) -> None:
     init, forward, reason = STAYS[form]
@@ -302,7 +341,7 @@ def test_stays(form: str, style: Style) -> None:
     assert "in each" not in result.records[0].detail
 
 
-# Where the convolution may not be the only one to know of its outputs, in module style.
+# Where the convolution may not be the only one to know of its outputs, in the built style.
 HELD = {
     "another attribute": (
         "conv = nn.Conv2d(16, 16, 1, groups=2)\nself.conv = conv\nself.other = conv\n",
@@ -325,7 +364,7 @@ HELD = {
 def test_stays_where_the_convolution_is_used_elsewhere(form: str) -> None:
     init, after = HELD[form]
     init += "self.bn = nn.BatchNorm2d(16)"
-    result = check(model(init, f"y = self.bn(self.conv(x))\nreturn {after}"), {16}, "module")
+    result = check(model(init, f"y = self.bn(self.conv(x))\nreturn {after}"), {16}, "built")
     assert "self.bn stays after the concatenation" in notes(result)
 
 
@@ -389,10 +428,10 @@ def test_a_base_class(in_base: str) -> None:
     both = {CONV.strip(), "self.bn = nn.BatchNorm2d(32)"}
     in_net = "\n        ".join(sorted(both - {in_base}, reverse=True))
     source = HEAD + BASE.replace("IN_BASE", in_base).replace("IN_NET", in_net)
-    result = check(source, {16})
-    assert (
-        "base class" in notes(result) or "inherits" in notes(result) or "self.bn" in notes(result)
-    )
+    result = check(source, {16} if in_base == "pass" else {32})
+    reason = "there is no place where both are built, and nothing else has them"
+    stays = f"self.bn stays after the concatenation: {reason}"
+    assert (stays in notes(result)) is (in_base != "pass")
 
 
 def test_a_base_class_whose_subclasses_differ() -> None:
@@ -402,7 +441,8 @@ def test_a_base_class_whose_subclasses_differ() -> None:
     source += "\n\nclass Other(Base):\n    def __init__(self):\n        super().__init__()\n"
     source += "        self.bn = nn.BatchNorm2d(32)\n"
     check(source, set())
-    check(source, {16}, build=lambda module: module.Other())
+    result = check(source, {32}, build=lambda module: module.Other())
+    assert "self.bn stays after the concatenation" in notes(result)
 
 
 def test_a_norm_layer_parameter() -> None:

@@ -177,7 +177,7 @@ def test_the_same_is_computed(form: str) -> None:
     init, forward = FORMS[form]
     source = model(init, forward, top=TOP)
     styles: dict[str, Style] = {}
-    for style in ("auto", "loop", "module"):
+    for style in ("auto", "loop", "built"):
         styles.setdefault(split_source(source, Options(style=style)).text, style)
     for style in styles.values():
         x = torch.randn(4, 8, 9)

@@ -338,7 +338,7 @@ TOP = "def make_norms():\n    return [nn.BatchNorm2d(16), nn.BatchNorm2d(16)]\n"
 def test_stays_where_it_is_not_certain(form: str) -> None:
     init, forward, reason = USED[form]
     result = check(source(init, forward, TOP), {16})
-    assert "split_each_norm" not in result.text
+    assert "split_pairs" not in result.text
     without_lines = re.sub(r" \(line \d+\)", "", notes(result))
     assert f"stays after the concatenation: {reason}" in without_lines
 
@@ -433,7 +433,7 @@ def test_stays_where_the_norms_are_those_of_another_object() -> None:
     )
     text = source(f"{BOTH}\nself.other = nn.ModuleList([] if x else [Net(True)])", forward)
     result = check(text, {16})
-    assert "split_each_norm" not in result.text
+    assert "split_pairs" not in result.text
 
 
 def test_norms_over_several_channels_stay() -> None:
@@ -465,7 +465,7 @@ APART = {
 def test_what_is_no_pair(form: str) -> None:
     init, forward, expected = APART[form]
     result = check(source(init, forward), expected)
-    assert "split_each_norm" not in result.text
+    assert "split_pairs" not in result.text
 
 
 # Where the norm is not found in a list: it stays for another reason.
@@ -531,7 +531,7 @@ def test_stays_where_they_are_not_gone_through_together(form: str) -> None:
     init = f"{BOTH}\n{OTHER}" if needs_other else BOTH
     text = source(init, OTHERWISE[form], "def apply(conv, x):\n    return conv(x)\n")
     result = check(text, {16})
-    assert "split_each_norm" not in result.text
+    assert "split_pairs" not in result.text
 
 
 # __init__ and forward; CONV and NORM stand for the two.
@@ -613,7 +613,7 @@ MOVES = {
     ),
     "variables": (
         "convs = [CONV for _ in range(2)]\nbns = [NORM, NORM]\n"
-        "self.convs, self.n = nn.ModuleList(convs), 2\nself.bns = nn.ModuleList(bns)",
+        "self.convs = nn.ModuleList(convs)\nself.bns = nn.ModuleList(bns)",
         ZIP,
     ),
     "appended": (APPENDED.replace("convs, bns = [], []", "convs = []\nbns = []"), ZIP),
@@ -653,9 +653,16 @@ MOVES = {
 @pytest.mark.parametrize("form", MOVES)
 def test_moves(form: str) -> None:
     result = check(source(*MOVES[form]), {8})
-    assert result.text.count("split_each_norm(self.bns, self.convs)\n") == 1
+    assert result.text.count("split_pairs(self.convs, self.bns)\n") == 1
     assert all("with Net.bns in each" in record.detail for record in result.records)
     assert "stays" not in notes(result)
+
+
+def test_it_is_said_that_they_stay_where_the_list_is_one_of_two_targets() -> None:
+    init = f"{CONVS}\n{BNS}".replace("self.convs = ", "self.convs, self.n = ")
+    init = init.replace("range(2)])\nself.bns", "range(2)]), 2\nself.bns")
+    result = check(source(init, ZIP), {16})
+    assert "self.bns stays after the concatenation: the convolutions are not" in notes(result)
 
 
 def test_becomes() -> None:
@@ -664,28 +671,15 @@ def test_becomes() -> None:
 class Net(nn.Module):
     def __init__(self, x=None):
         super().__init__()
-        self.convs = nn.ModuleList(
-            [split_groups(nn.Conv2d(16, 16, 1, groups=2)) for _ in range(2)]
-        )
+        self.convs = nn.ModuleList([nn.Conv2d(16, 16, 1, groups=2) for _ in range(2)])
         self.bns = nn.ModuleList([nn.BatchNorm2d(16) for _ in range(2)])
-        split_each_norm(self.bns, self.convs)
+        split_pairs(self.convs, self.bns)
 
     def forward(self, x):
         for conv, bn in zip(self.convs, self.bns):
             x = bn(conv(x)).relu()
         return x
 """)
-    assert (
-        """
-def split_each_norm(norms, convs):
-    \"""Split each norm of a list for the convolution at its place in another.\"""
-    modules = [*norms, *convs]
-    for number, (norm, conv) in enumerate(zip(norms, convs)):
-        if modules.count(conv) == modules.count(norm) == 1:
-            norms[number] = split_norm(norm, conv)
-"""
-        in split
-    )
     assert split_source(split, BARE).text is split
 
 
@@ -695,11 +689,11 @@ def test_becomes_where_they_are_appended() -> None:
         """
         convs, bns = [], []
         for _ in range(2):
-            convs.append(split_groups(nn.Conv2d(16, 16, 1, groups=2)))
+            convs.append(nn.Conv2d(16, 16, 1, groups=2))
             bns.append(nn.BatchNorm2d(16))
         self.convs = nn.ModuleList(convs)
         self.bns = nn.ModuleList(bns)
-        split_each_norm(self.bns, self.convs)
+        split_pairs(self.convs, self.bns)
 
     def forward"""
         in split
@@ -710,9 +704,9 @@ def test_becomes_where_they_are_appended_to_the_attributes() -> None:
     split = split_source(source(*MOVES["appended to the attributes"]), BARE).text
     assert (
         """
-            self.convs.append(split_groups(nn.Conv2d(16, 16, 1, groups=2)))
+            self.convs.append(nn.Conv2d(16, 16, 1, groups=2))
             self.bns.append(nn.BatchNorm2d(16))
-        split_each_norm(self.bns, self.convs)
+        split_pairs(self.convs, self.bns)
         self.relu = nn.ReLU()
 """
         in split
@@ -741,7 +735,7 @@ def test_several_convolutions_in_a_list() -> None:
     )
     result = check(source(init, ZIP), {8, 16})
     assert [record.status for record in result.records] == ["split", "split"]
-    assert result.text.count("split_each_norm(self.bns, self.convs)\n") == 1
+    assert result.text.count("split_pairs(self.convs, self.bns)\n") == 1
 
 
 def test_what_turns_out_plain_or_depthwise_when_it_is_built() -> None:
@@ -762,15 +756,16 @@ def test_norms_that_cannot_be_split_beside_some_that_can() -> None:
 def test_lists_of_different_lengths(convs: int, bns: int, expected: set[int]) -> None:
     init = f"{CONVS.replace('2', str(convs))}\n{BNS.replace('2', str(bns))}"
     result = check(source(init, ZIP), expected)
-    (statement,) = [each for each in result.text.splitlines() if "split_each_norm(self" in each]
-    assert statement.strip() == "split_each_norm(self.bns, self.convs)"
+    (statement,) = [each for each in result.text.splitlines() if "split_pairs(self" in each]
+    assert statement.strip() == "split_pairs(self.convs, self.bns)"
 
 
 def test_a_convolution_behind_the_last_norm_joins_its_outputs() -> None:
     init = BOTH.replace("range(2)", "range(3)", 1)
     result = split_source(source(init, ZIP))
     net = run_source(result.text).Net()
-    assert [each.joins for each in net.convs] == [False, False, True]
+    found = [type(each).__name__ for each in net.convs]
+    assert found == ["UnjoinedGroups", "UnjoinedGroups", "SplitGroups"]
     assert net.convs[2](torch.randn(2, 16, 4, 4)).shape == (2, 16, 4, 4)
 
 
@@ -806,13 +801,13 @@ def test_the_same_in_a_comment_that_leaves_it_alone() -> None:
 
 def test_without_norms() -> None:
     result = check(source(BOTH, ZIP), {16}, norm=False)
-    assert "split_each_norm" not in result.text
+    assert "split_pairs" not in result.text
 
 
 def test_a_helper_module_has_it() -> None:
     options = Options(helper_module="helper")
     text = split_source(source(BOTH, ZIP), options).text
-    assert "from helper import split_groups, split_each_norm\n" in text
+    assert "from helper import split_pairs\n" in text
 
 
 BY_NAME = (
@@ -832,7 +827,7 @@ def test_it_is_said_that_a_norm_with_a_computed_name_stays() -> None:
 
 def test_a_weight_is_found_by_a_computed_name() -> None:
     init = BY_NAME[0] + "\n    nn.init.constant_(getattr(self, f'conv{i}').weight, 0.5)"
-    assert left(source(init, BY_NAME[1])) == "its weight is used by itself (line 12)"
+    assert left(source(init, BY_NAME[1])) == "its weight is set once it is split (line 12)"
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -884,4 +879,4 @@ def test_what_is_last_in_the_initialiser_stays_in_it(name: str) -> None:
     own = result.text.partition("class Net(")[2].partition("def forward")[0]
     initialiser, method, loading = own.partition("def _load_from_state_dict")
     assert method
-    assert "_norm" in initialiser and "_norm" not in loading
+    assert "split_" in initialiser and "split_" not in loading

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cases import model
+from cases import left, model, own_text
 from gencode import split_source
 
 torch = pytest.importorskip("torch")
 
 from norms import check, notes  # noqa: E402
+
+from equivalence import run_source  # noqa: E402
 
 CONV = "nn.Conv2d(16, 32, 3, groups=2)"
 NORM = "nn.BatchNorm2d(32)"
@@ -90,7 +92,6 @@ MOVES = {
         "self.net = nn.Sequential(SAME, SMALL)\nself.net2 = copy.deepcopy(self.net)",
         "return self.net2(self.net(x))",
     ),
-    "an attribute as well": ("self.conv = CONV\nself.net = nn.Sequential(self.conv, NORM)", NET),
     "InstanceNorm": ("self.net = nn.Sequential(CONV, nn.InstanceNorm2d(32, affine=True))", NET),
     "a norm class in a variable": (
         "norm = nn.BatchNorm2d\nself.net = nn.Sequential(CONV, norm(32), nn.ReLU())",
@@ -115,7 +116,7 @@ def source(init: str, forward: str) -> str:
 def test_moves(form: str) -> None:
     text = source(*MOVES[form])
     result = check(text, {16 if CONV in text else 8})
-    assert {record.style for record in result.records} == {"module"}
+    assert {record.style for record in result.records} == {"built"}
     assert all("in each" in record.detail for record in result.records)
 
 
@@ -286,10 +287,6 @@ STAYS = {
         "self.net = nn.Sequential(CONV, nn.BatchNorm2d(3), NORM)\ndel self.net[1]",
         NET,
     ),
-    "its weight": (
-        "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)",
-        NET,
-    ),
 }
 
 
@@ -299,6 +296,31 @@ def test_stays_where_it_is_used_by_itself(form: str) -> None:
     result = check(text, {32 if CONV in text else 16})
     assert "the norm stays after it: one of them is used by itself (line " in notes(result)
     assert not any("in each" in record.detail for record in result.records)
+
+
+def test_stays_where_the_convolution_is_an_attribute_as_well() -> None:
+    text = source("self.conv = CONV\nself.net = nn.Sequential(self.conv, NORM)", NET)
+    result = check(text, {32})
+    assert "the norm stays after it: it is split before it gets there (line 11)" in notes(result)
+
+
+def test_is_left_where_it_is_not_known_whose_weight_is_set() -> None:
+    init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)"
+    assert left(source(init, NET)) == "its weight is set once it is split (line 11)"
+
+
+def test_a_convolution_that_turns_out_shared_is_split_once() -> None:
+    top = """
+    import functools
+
+    @functools.lru_cache
+    def make():
+        return nn.Conv2d(16, 16, 1, groups=2)
+    """
+    text = model("self.net = nn.Sequential(make(), nn.BatchNorm2d(16), make())", NET, top)
+    result = check(text, {16})
+    net = run_source(result.text).Net().net
+    assert net[0] is net[2]
 
 
 # What is no nn.Sequential of the two: it stays, and computes the same.
@@ -510,20 +532,33 @@ def test_the_record_names_no_block_that_is_no_norm() -> None:
         ("", "self.one = net\nnet.append(nn.ReLU())"),
         ("", "print(net[1])\nnet.append(nn.ReLU())"),
         ("", "if x:\n    return\nnet.append(nn.ReLU())"),
-        ("", "if x:  # gencode: skip\n    net.append(nn.Conv2d(32, 32, 1, groups=2))"),
     ],
 )
 def test_norms_are_split_after_the_last_of_a_series(name: str, together: str, apart: str) -> None:
+    """Be it later where nothing has taken it by itself, and never before a norm is in it."""
     head = f"net = nn.Sequential()\nnet.append({CONV})\nnet.append({NORM})"
-    before = "\n".join(filter(None, [head, together, apart]))
-    after = "\n".join(filter(None, [head, together, "split_norms(net)", apart]))
-    after = after.replace(CONV, f"split_groups({CONV})")
-    before, after = (each.replace("net.", f"{name}.") for each in (before, after))
-    before, after = (each.replace("net = ", f"{name} = ") for each in (before, after))
-    before, after = (each.replace("= net\n", f"= {name}\n") for each in (before, after))
-    before, after = (each.replace("(net", f"({name}") for each in (before, after))
-    text = split_source(model(before)).text
-    assert text.endswith(model(after).partition("super().__init__()")[2])
+    text = model("\n".join(filter(None, [head, together, apart])))
+    for each in ("net.", "net = ", "= net\n", "(net"):
+        text = text.replace(each, each.replace("net", name))
+    lines = own_text(split_source(text).text).splitlines()
+    (place,) = [number for number, each in enumerate(lines) if "split_layers(" in each]
+    assert lines[place] == f"        split_layers({name})"
+    last = together.splitlines()[-1].replace("net", name) if together else f"append({NORM})"
+    assert last in "\n".join(lines[:place])
+    if name == "net" and apart:
+        assert apart.splitlines()[0].replace("net", name) in "\n".join(lines[place:])
+    del lines[place]
+    assert (
+        "\n".join(lines).partition("class Net")[2].strip() == text.partition("class Net")[2].strip()
+    )
+
+
+def test_nothing_is_split_together_with_what_is_left_alone() -> None:
+    init = f"net = nn.Sequential()\nnet.append({CONV})\nnet.append({NORM})\n"
+    init += "net.append(nn.Conv2d(32, 32, 1, groups=2))  # gencode: skip\nself.net = net"
+    result = split_source(model(init, NET))
+    assert [each.status for each in result.records] == ["unsplit", "skipped"]
+    assert result.records[0].detail == "another one at the same place stays as it is"
 
 
 @pytest.mark.parametrize("use", ["self.init()", "init(self)", "init(self.body)"])
@@ -531,21 +566,21 @@ def test_what_may_use_a_module_ends_a_series(use: str) -> None:
     init = f"self.body.net = nn.Sequential()\nself.body.net.append({CONV})\n"
     init += f"self.body.net.append({NORM})\n{use}\nself.body.net.append(nn.ReLU())"
     text = split_source(model(init)).text
-    assert f"        split_norms(self.body.net)\n        {use}\n" in text
+    assert f"        split_layers(self.body.net)\n        {use}\n" in text
 
 
 def test_a_slice_of_a_list_is_looked_into() -> None:
     made = "Made()"
     top = "class Made(nn.Sequential):\n    def __init__(self):\n"
     top += f"        super().__init__({CONV}, {NORM})"
-    for listed, sequence, expected in [
-        (f"{made}, nn.ReLU()", "*layers[:-1]", False),
-        (f"{made}, nn.ReLU()", "*layers[1:][::2]", True),
+    for listed, sequence in [
+        (f"{made}, nn.ReLU()", "*layers[:-1]"),
+        (f"{made}, nn.ReLU()", "*layers[1:][::2]"),
     ]:
         init = f"layers = [{listed}]\nself.net = nn.Sequential({sequence})"
         text = split_source(model(init, NET, top)).text
-        assert (f"split_norms(nn.Sequential({sequence}))" in text) is expected
-        assert text.count("split_norms(self)") == 1
+        assert text.count("split_layers(self)") == 1
     given = f"def make(layers):\n    return nn.Sequential(*layers[:2])\n\n{top}"
     text = split_source(model(f"self.net = make([{made}])", NET, given)).text
-    assert "    return split_norms(nn.Sequential(*layers[:2]))\n" in text
+    assert "    return nn.Sequential(*layers[:2])\n" in text
+    assert text.count("split_layers(self)") == 1

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from equivalence import assert_equivalent, run_source  # noqa: E402
 from plinio_rules import broken  # noqa: E402
 
-STYLES: list[Style] = ["explicit", "loop", "module"]
+STYLES: list[Style] = ["explicit", "loop", "built"]
 CONV = "self.conv = nn.Conv1d(8, 8, 3, groups=2)\n"
 PAD = "self.pad = nn.ConstantPad1d((2, 0), 0.5)\n"
 MOVED = {
@@ -168,6 +168,6 @@ APART = (
         ),
     ],
 )
-def test_a_statement_that_pads_stays_one_in_module_style(before: str, after: str) -> None:
+def test_a_statement_that_pads_stays_one_in_the_built_style(before: str, after: str) -> None:
     text = split_source(model(APART, before)).text
-    assert dedent(text.partition("    def forward(self, x):\n")[2]) == after + "\n"
+    assert dedent(text.rpartition("    def forward(self, x):\n")[2]) == after + "\n"

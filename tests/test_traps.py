@@ -293,11 +293,10 @@ def test_8_weight_norm_that_is_taken_away_again() -> None:
                 for conv in self.convs:
                     nn.utils.remove_weight_norm(conv)
     """)
-    net = run_source(result.text).Net().double()
-    before = net(X.double())
-    net.remove_weight_norm()
-    torch.testing.assert_close(net(X.double()), before)
-    assert not any("weight_g" in name for name in net.state_dict())
+    (warning,) = result.warnings
+    assert "remove_weight_norm is applied to it once it is split (line 2" in warning.message
+    with pytest.raises(ValueError, match="weight_norm of 'weight' not found"):
+        run_source(result.text).Net().remove_weight_norm()
 
 
 @pytest.mark.parametrize(
@@ -486,7 +485,7 @@ def test_16_a_subclass_without_a_forward() -> None:
                 return self.conv(x)
     """)
     net = run_source(result.text).Net()
-    assert {type(each) for each in net.conv.convs} == {torch.nn.Conv2d}
+    assert {type(each) for each in net.conv.parts} == {torch.nn.Conv2d}
 
 
 def test_16_a_subclass_that_bounds_the_norm_of_each_filter() -> None:
@@ -513,9 +512,9 @@ def test_16_a_subclass_that_bounds_the_norm_of_each_filter() -> None:
     (record,) = result.records
     assert "PLiNIO takes no subclass" in record.note
     net = run_source(result.text).Net()
-    assert {each.max_norm for each in net.conv.convs} == {0.5}
+    assert {each.max_norm for each in net.conv.parts} == {0.5}
     net(X)
-    norms = torch.cat([each.weight.flatten(1) for each in net.conv.convs]).norm(dim=1)
+    norms = torch.cat([each.weight.flatten(1) for each in net.conv.parts]).norm(dim=1)
     assert norms.max() <= 0.5 + 1e-6
 
 
@@ -533,3 +532,40 @@ def test_17_settings_that_are_read_in_the_initialiser() -> None:
             def forward(self, x):
                 return self.conv(self.pad(x)) * self.settings[3][0]
     """)
+
+
+def test_18_parameters_that_are_all_set_to_zero() -> None:
+    result = check("""
+        def zero_module(module):
+            for p in module.parameters():
+                p.detach().zero_()
+            return module
+
+        class Net(nn.Module):
+            def __init__(self, groups=4):
+                super().__init__()
+                self.conv = zero_module(nn.Conv2d(8, 8, 1, groups=groups))
+
+            def forward(self, x):
+                return self.conv(x)
+    """)
+    assert not any(each.any() for each in run_source(result.text).Net().parameters())
+
+
+def test_19_weights_that_are_taken_from_another_model() -> None:
+    result = check("""
+        class Net(nn.Module):
+            def __init__(self, conv=nn.Conv2d(8, 8, 1)):
+                super().__init__()
+                groups = conv.groups if conv.groups > 1 else 4
+                self.conv = nn.Conv2d(8, 8, 1, groups=groups)
+                if conv.groups > 1:
+                    self.conv.load_state_dict(conv.state_dict())
+
+            def forward(self, x):
+                return self.conv(x)
+    """)
+    whole = torch.nn.Conv2d(8, 8, 1, groups=2)
+    net = run_source(result.text).Net(whole)
+    assert grouped_left(net) == []
+    torch.testing.assert_close(net(X), whole(X))

@@ -248,7 +248,27 @@ def test_relatives(base: str, more: str, words: str) -> None:
 def test_a_subclass_that_reads_it() -> None:
     sub = "\n\nclass Sub(Net):\n    def get(self):\n        return self.conv"
     assert "self.conv is not only called" in wrapped(f"{model(CONV)}{sub}\n")
-    assert "its weight is used by itself" in left(f"{model(CONV)}{sub}.weight\n")
+    assert "its weight is used by itself (line 17)" in raising(f"{model(CONV)}{sub}.weight\n")
+    sub = sub.replace("get", "forward").replace("(self)", "(self, x)")
+    assert "its weight is used by itself (line 17)" in left(f"{model(CONV)}{sub}.weight\n")
+
+
+def raising(source: str) -> str:
+    """What is said to raise of the only convolution of a source, which is split."""
+    (warning,) = assert_wrapped(source).warnings
+    assert warning.message.startswith("this will raise for a split convolution: ")
+    return warning.message
+
+
+def test_it_is_no_warning_where_another_one_has_a_weight_once_it_is_split() -> None:
+    """It would not raise: what is split has a weight as well, if only to be read."""
+    init = f"{CONV}\n{CONV.replace('conv', 'other')}"
+    use = "\n    def get(self):\n        return self.conv.weight\n"
+    source = model(init, "return self.conv(x) + self.other(x) * self.other.weight.mean()") + use
+    records = split_source(source).records
+    assert [each.status for each in records] == ["unsplit", "split"]
+    assert records[0].detail == "its weight is used by itself (line 16)"
+    assert not split_source(source).warnings
 
 
 def test_calls_in_a_subclass_are_rewritten() -> None:
@@ -314,8 +334,8 @@ def test_different_convolutions_under_one_name() -> None:
         "self.conv is assigned convolutions that differ in class, in_channels or groups"
     ] * 2
     assert [record.detail for record in result.records] == [
-        "2 Conv2d of 8 -> 16 channels (module)",
-        "4 Conv2d of 4 -> 8 channels (module)",
+        "2 Conv2d of 8 -> 16 channels (built)",
+        "4 Conv2d of 4 -> 8 channels (built)",
     ]
 
 
@@ -427,7 +447,10 @@ def test_what_is_not_the_instance(head: str, words: str) -> None:
     body = "self.conv" if "lambda" in head else "\n        return self.conv"
     source = model(CONV) + f"\n    {head} {body}"
     assert words in wrapped(f"{source}\n")
-    assert "its weight is used by itself" in left(f"{source}.weight\n")
+    if head.startswith("f = lambda"):
+        assert "its weight is used by itself" in left(f"{source}.weight\n")
+    else:
+        assert "its weight is used by itself" in raising(f"{source}.weight\n")
 
 
 def test_self_that_is_assigned_to() -> None:
@@ -437,7 +460,7 @@ def test_self_that_is_assigned_to() -> None:
 def test_a_refused_attribute_takes_no_other_with_it() -> None:
     init = "self.a = nn.Conv2d(4, 4, 1, groups=2)\nself.b = nn.Conv2d(4, 4, 1, groups=2)"
     result = split_source(model(init, "return [y for y in self.a(self.b(x))]"))
-    assert [record.style for record in result.records] == ["module", "explicit"]
+    assert [record.style for record in result.records] == ["built", "explicit"]
     assert "self.a(" in result.text and "self.b_0(x[:, 0:2])" in result.text
     result = split_source(model(init, "return self.a(self.b(x)) + self.use(self.a.weight)"))
     assert [record.status for record in result.records] == ["unsplit", "split"]
@@ -448,7 +471,7 @@ def test_one_statement_that_builds_one_and_calls_another() -> None:
     result = split_source(
         model(CONV, "return self.conv(x) + nn.Conv2d(16, 32, 3, groups=int(x[0]))(x)")
     )
-    assert [record.style for record in result.records] == ["module", "module"]
+    assert [record.style for record in result.records] == ["built", "built"]
     assert result.records[0].note == "it is called where another one is built"
 
 

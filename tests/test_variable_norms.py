@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from cases import assert_unchanged, left, model
+from cases import assert_unchanged, assert_wrapped, left, model
 from gencode import Options, split_source
 
 BARE = Options(checkpoint=False)
@@ -52,11 +52,6 @@ def test_a_variable_that_may_be_something_else(norm: str, line: int) -> None:
         f"self.conv = f({CONV}, dim=1)",
         f"self.conv = f({CONV}, 'weight', 1)",
         f"self.conv = f(module={CONV})",
-        f"self.conv = f({CONV}, name='weight')",
-        f"self.conv = {CONV}\nself.conv = f(self.conv)",
-        f"self.conv = f({CONV} if g > 1 else None)",
-        f"def make():\n    return {CONV}\nself.conv = f(make())",
-        f"self.conv = f(nn.Sequential({CONV}))",
     ],
 )
 def test_a_convolution_that_is_not_at_hand_as_a_whole(use: str) -> None:
@@ -104,11 +99,6 @@ def test_what_is_done_with_the_result_is_seen() -> None:
     assert "its weight_g is used" in left(net(EITHER, use))
 
 
-def test_a_comment_inside_of_it() -> None:
-    use = f"self.conv = f(  # which?\n    {CONV})"
-    assert "a comment stands inside" in left(net(EITHER, use))
-
-
 def test_what_is_to_be_left_alone() -> None:
     use = f"self.conv = f({CONV})  # gencode: skip"
     (record,) = assert_unchanged(net(EITHER, use)).records
@@ -129,16 +119,37 @@ def test_what_is_to_be_left_alone() -> None:
     ],
 )
 def test_a_variable_that_is_weight_norm_or_spectral_norm(norm: str) -> None:
-    result = split_source(net(norm), BARE)
-    assert f"\n        self.conv = split_and_apply(f, {CONV})\n" in result.text
-    assert "apply_to_parts" not in result.text
+    assert_split_after(norm, f"self.conv = f({CONV})")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        f"self.conv = f({CONV}, name='weight')",
+        f"self.conv = {CONV}\nself.conv = f(self.conv)",
+        f"self.conv = f({CONV} if g > 1 else None)",
+        f"def make():\n    return {CONV}\nself.conv = f(make())",
+        f"self.conv = f(  # which?\n    {CONV})",
+    ],
+)
+def test_what_the_variable_is_applied_to_in_other_ways(use: str) -> None:
+    assert_split_after(EITHER, use)
+
+
+def test_an_nn_sequential_that_it_is_applied_to() -> None:
+    use = f"self.conv = f(nn.Sequential({CONV}))"
+    assert left(net(EITHER, use)) == "f is applied to it once it is split (line 11)"
+
+
+def assert_split_after(norm: str, use: str) -> None:
+    """The convolution is split by a line after the norm, and what PLiNIO does not take is said."""
+    result = assert_wrapped(net(norm, use))
+    assert "\n        self.conv = split_conv(self.conv)\n" in result.text
     (record,) = result.records
     notes = "PLiNIO takes no convolution under weight_norm"
     if "spectral" in norm:
         notes += "; under any other norm it keeps its groups"
     assert record.note.endswith(notes)
-    assert ("import warnings" in result.text) is ("spectral" in norm)
-    assert split_source(result.text, BARE).text is result.text
 
 
 @pytest.mark.parametrize(
@@ -154,54 +165,51 @@ def test_a_variable_that_is_weight_norm_or_spectral_norm(norm: str) -> None:
 )
 def test_a_parameter(more: str, default: str) -> None:
     text = split_source(block(more, default), BARE).text
-    assert f"        self.conv = split_and_apply(f, {CONV})\n" in text
+    assert f"\n        self.conv = f({CONV})\n        self.conv = split_conv(self.conv)\n" in text
     assert "warnings.warn(" in text
 
 
 def test_a_parameter_of_a_lambda() -> None:
     use = f"make = lambda f=weight_norm: f({CONV})\nself.conv = make()"
     text = split_source(net("", use), BARE).text
-    assert f"        make = lambda f=weight_norm: split_and_apply(f, {CONV})\n" in text
+    assert f"        make = lambda f=weight_norm: split_conv(f({CONV}))\n" in text
 
 
-@pytest.mark.parametrize("norm", ["", "f = weight_norm", "f = weight_norm if g else weight_norm"])
-def test_weight_norm_alone_needs_no_warning(norm: str) -> None:
-    name = "f" if norm else "weight_norm"
-    text = split_source(net(norm, f"self.conv = {name}({CONV})"), BARE).text
-    assert f"        self.conv = split_and_apply({name}, {CONV})\n" in text
-    assert "warnings" not in text and "apply_to_parts" not in text
-
-
-def test_a_name_that_two_imports_give_needs_no_whole() -> None:
+def test_a_name_that_two_imports_give() -> None:
     use = f"self.conv = {CONV}\nself.conv = weight_norm(self.conv, dim=0)"
-    text = split_source(net("", use, TWO)).text
-    assert "        self.conv = apply_to_parts(weight_norm, self.conv)\n" in text
-    assert "split_and_apply" not in text and '("weight_g", "original0")' in text
+    text = assert_wrapped(net("", use, TWO)).text
+    assert "        self.conv = split_conv(self.conv)\n" in text
 
 
-def test_what_is_split_before_and_what_is_split_there() -> None:
+def test_it_is_said_that_what_takes_it_away_raises() -> None:
     use = f"self.a = f({CONV})\nself.conv = {CONV}\nremove_weight_norm(self.conv)"
-    text = split_source(net(EITHER, use), BARE).text
-    assert f"        self.a = split_and_apply(f, {CONV})\n" in text
-    assert f"        self.conv = split_groups({CONV})\n" in text
-    assert "        apply_to_parts(remove_weight_norm, self.conv)\n" in text
-    assert "    return apply_to_parts(function, split_groups(conv))\n" in text
-    assert split_source(text, BARE).text is text
+    result = assert_wrapped(net(EITHER, use))
+    assert not result.warnings  # it is done to the whole
+    use = f"self.conv = f({CONV})\n\ndef bare(self):\n    remove_weight_norm(self.conv)"
+    text = net(EITHER, use).replace("        \n", "\n").replace("        def bare", "    def bare")
+    text = text.replace("            remove", "        remove")
+    (warning,) = assert_wrapped(text).warnings
+    assert "remove_weight_norm is applied to it once it is split (line 14)" in warning.message
 
 
 def test_a_helper_that_cannot_do_it_is_not_taken_for_one_that_can() -> None:
-    before = split_source(net("", f"self.conv = weight_norm({CONV})"), BARE).text
+    torch = pytest.importorskip("torch")
+    from equivalence import grouped_left, run_source
+
+    before = split_source(net("", f"self.conv = {CONV}", "g, spectral = 2, False"), BARE).text
     more = net(EITHER).partition("class Net")[2]
-    text = split_source(f"{before}\n\nclass More{more}", BARE).text
-    assert f"        self.conv = split_and_apply_2(f, {CONV})\n" in text
+    module = run_source(split_source(f"{before}\n\nclass More{more}", BARE).text)
+    for each in (module.Net(), module.More()):
+        assert not grouped_left(each)
+        assert each(torch.randn(2, 8, 9)).shape == (2, 16, 7)
 
 
 def test_a_helper_module_imports_no_more_than_that() -> None:
     text = split_source(net(EITHER), Options(helper_module="splitting")).text
-    assert "from splitting import split_and_apply\n" in text
+    assert "from splitting import split_conv\n" in text
 
 
-def test_a_class_that_constrains_each_filter_is_split_by_itself() -> None:
+def test_a_class_that_constrains_each_filter_is_not_split_under_weight_norm() -> None:
     top = """
     class Own(nn.Conv1d):
         def forward(self, x):
@@ -209,11 +217,9 @@ def test_a_class_that_constrains_each_filter_is_split_by_itself() -> None:
             return super().forward(x)
     """
     use = "self.conv = weight_norm(Own(8, 16, 3, groups=g))"
-    text = split_source(net("", use, top), BARE).text
-    code = "self.conv = apply_to_parts(weight_norm, split_by_filter(Own(8, 16, 3, groups=g)))"
-    assert f"        {code}\n" in text.replace("(\n            ", "(").replace("\n        )", ")")
+    assert left(net("", use, top)) == "weight_norm is applied to it once it is split (line 15)"
     use = use.replace("weight_norm", "f")
-    assert "another parametrization" in left(net(EITHER, use, top))
+    assert "f is applied to it once it is split" in left(net(EITHER, use, top))
 
 
 DISCRIMINATOR = """
@@ -255,7 +261,7 @@ def test_equivalence(path: str) -> None:
     assert_equivalent(source, lambda module: module.Net(False), x)
     result = assert_equivalent(source, lambda module: module.Net(True), x)
     original, split = run_source(source), run_source(result.text)
-    with pytest.warns(UserWarning, match=r"Conv.*1d is left with its \d groups") as caught:
+    with pytest.warns(UserWarning, match=r"is left with its \d groups") as caught:
         net = split.Net(True)
     assert len([each for each in caught if "is left" in str(each.message)]) == 3
     assert {each.filename for each in caught} == {split.__name__}
@@ -269,7 +275,7 @@ def test_equivalence(path: str) -> None:
     net.load_state_dict(original.Net(False).state_dict())
 
 
-def test_what_the_source_does_not_show_is_left_whole() -> None:
+def test_what_the_source_does_not_show_is_given_the_whole() -> None:
     torch = pytest.importorskip("torch")
     from equivalence import grouped_left, run_source
 
@@ -277,12 +283,13 @@ def test_what_the_source_does_not_show_is_left_whole() -> None:
     given = []
 
     def norm(conv: object) -> object:
-        given.append(conv)
+        given.append(type(conv))
         return conv
 
-    with pytest.warns(UserWarning, match="Conv1d is left with its 4 groups"):
-        net = module.Block(4, norm)
-    assert given == [net.conv] and type(net.conv) is torch.nn.Conv1d
+    assert not grouped_left(module.Block(4, norm))
+    assert given == [torch.nn.Conv1d]
+    with pytest.warns(UserWarning, match="is left with its 4 groups"):
+        net = module.Block(4, module.spectral_norm)
     assert grouped_left(net) == ["conv"]
 
 

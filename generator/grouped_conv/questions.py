@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Final
 
 from ..reading.alternatives import alternatives
@@ -15,6 +16,8 @@ from .subclasses import find_subclass
 from .weight_norm import WEIGHT_NORMS
 from .weights import ALIKE
 
+_ALIKE: Final = re.compile(r"requires_grad|^\w+(\.data|\.detach\(\))?\.zero_\(\)$")
+"""What does the same to each parameter."""
 _TAKING: Final = frozenset(("add_param_group", "dict", "extend", "chain"))
 
 
@@ -73,7 +76,7 @@ def are_treated_alike(source: Source, attribute: ast.Attribute) -> bool:
     if isinstance(parent, ast.keyword):
         parent = source.parent(parent)
     if isinstance(parent, ast.For):
-        return all("requires_grad" in source.code(each) for each in parent.body)
+        return all(_ALIKE.search(source.code(each)) is not None for each in parent.body)
     if not isinstance(parent, ast.Call):
         return isinstance(parent, ast.Dict)
     name = getattr(parent.func, "id", "") or getattr(parent.func, "attr", "")

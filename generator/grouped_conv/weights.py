@@ -80,7 +80,7 @@ class Uses:
         for call in self.applications:
             if call not in done:
                 reason = f"{_name(call.func)} is applied to it once it is split ({line_of(call)})"
-                yield Obstacle(call, reason)
+                yield Obstacle(call, reason, is_loud=True)
 
 
 class Weights:

@@ -14,7 +14,7 @@ from ..norms.lists import ListPair
 from ..norms.pairs import Pair
 from ..norms.plan import NormPlan, plan_norms
 from ..norms.sequential import Sequence
-from ..refusal import Refusal, check_free, check_length
+from ..refusal import Refusal, check_free, check_length, line_of
 from ..subclasses import Subclass
 from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Uses
@@ -57,6 +57,8 @@ class Deciding:
                     found[each.site.call] = source.ways(each.site)
                 except Refusal as refusal:
                     refused[each.site.call] = str(refusal)
+            if source.reads:  # what is split then has a weight, which raises nothing
+                refused |= source.loud
             refused |= {
                 call: "another one at the same place stays as it is"
                 for call, ways in found.items()
@@ -83,6 +85,8 @@ class _OfSource:
         self.lists: dict[ListPair, None] = {}
         self.reads: set[ast.AST] = set()
         self.warnings: dict[ast.expr, str] = {}
+        self.loud: dict[ast.Call, str] = {}
+        self.taken: list[Sequence] = []
 
     def ways(self, site: Site) -> tuple[Way, ...]:
         """How a convolution is split in each of the places where it ends up.
@@ -98,21 +102,23 @@ class _OfSource:
         if is_by_filter(site):
             ways = [self._wrapped(site.call, "by_filter")]
         elif is_partial(site) and not ends.found:
-            ways = [self._wrapped(site.call.args[0], "build")]
+            ways = [self._in_partial(site.call)]
         elif listed is not None:
             self.lists[listed] = None
             ways = [self._in_lists(listed)]
         else:
             ways = [self._way(each, site) for each in ends.found]
         ways = ways or [self._wrapped(site.call, "split")]
-        inside = {node for each in ends.functions for node in ast.walk(each)}
-        inside |= {node for each in ends.found for node in ast.walk(each.item)}
+        inside: set[ast.AST] = set()
+        if not is_by_filter(site):
+            inside |= {node for each in ends.functions for node in ast.walk(each)}
+            inside |= {node for each in ends.found for node in ast.walk(each.item)}
         done = inside.union(*(each.done for each in ways))
         seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
-        self._check(uses, done, seen)
+        self._check(site, uses, done, seen)
         return tuple(ways)
 
-    def _check(self, uses: Uses, done: Set[ast.AST], seen: Set[ast.AST]) -> None:
+    def _check(self, site: Site, uses: Uses, done: Set[ast.AST], seen: Set[ast.AST]) -> None:
         """See that what is done with a convolution can be done with a split one.
 
         What fails loudly outside of every forward and constructor is no more than a warning.
@@ -125,6 +131,7 @@ class _OfSource:
             if reads or not each.is_loud or self.index.runs_with_model(each.node):
                 raise Refusal(each.reason)
             self.warnings[each.node] = each.reason
+            self.loud.setdefault(site.call, each.reason)
         self.reads |= reads
 
     def _in_list(self, site: Site) -> ListPair | None:
@@ -145,6 +152,7 @@ class _OfSource:
             case InSequence():
                 found = self._sequence(end, site)
                 if found is not None:
+                    self.taken.append(found)
                     return self._in_sequence(end, found)
         return self._wrapped(end.item, "split")
 
@@ -248,6 +256,14 @@ class _OfSource:
         """Whether all that an nn.Sequential is to hold is in it at a place."""
         return sequence.after is None or sequence.after in (place.after, *place.before)
 
+    def _in_partial(self, call: ast.Call) -> Way:
+        """A function before the class that a partial is given."""
+        source = self.source
+        before = source.text[source.span(call.func).end : source.span(call.args[0]).start]
+        if before.count("(") > 1:
+            raise Refusal("its class stands in parentheses")
+        return self._wrapped(call.args[0], "build")
+
     def _wrapped(self, item: ast.expr, kind: WrapKind, note: str = "") -> Way:
         """A call round an expression for the convolution."""
         check_free(self.directives, [(item, "where it is split")])
@@ -283,6 +299,9 @@ class _OfSource:
             call: tuple(dict.fromkeys([*self.norms.notes.get(call, ()), *_notes(each)]))
             for call, each in ways.items()
         }
+        for each in sites:
+            notes[each.site.call] += tuple(self._not_taken(each.site))
+            notes[each.site.call] += tuple(_of_weight_norm(self.tracing.uses(each.site)))
         return BuiltPlan(
             tuple(sites),
             ways,
@@ -293,12 +312,26 @@ class _OfSource:
             self.warnings,
         )
 
+    def _not_taken(self, site: Site) -> Iterator[str]:
+        """What stays in an nn.Sequential, or a list, as the convolution is split before."""
+        for listed in self.norms.lists.get(site.call, ()):
+            if listed not in self.lists:
+                name = listed.norms.attr
+                reason = "the convolutions are not split together with the list"
+                yield f"self.{name} stays after the concatenation: {reason}"
+        for each in self.norms.sequences.get(site.call, ()):
+            if each not in self.taken:
+                what = "the norm stays after" if each.has_norm else "the padding stays before"
+                yield f"{what} it: it is split before it gets there ({line_of(each.node)})"
+
     def _blocks(
         self, sites: list[Deferred], ways: Mapping[ast.Call, tuple[Way, ...]]
     ) -> Iterator[str]:
         """The parts of the helper that are needed for what some convolutions are."""
         if self.reads:
             yield "reads"
+        if "SyncBatchNorm" in self.source.text:
+            yield "sync"
         for each in sites:
             conv, subclass = self.tracing.conv(each.site), _subclass(each.site)
             if conv.transposed if conv is not None else "ConvTranspose" in self.source.text:
@@ -313,6 +346,14 @@ class _OfSource:
 
 def _subclass(site: Site) -> Subclass | None:
     return site.indirect.subclass if site.indirect is not None else None
+
+
+def _of_weight_norm(uses: Uses) -> Iterator[str]:
+    """What there is to know of a convolution under weight_norm."""
+    if uses.applications:
+        yield "PLiNIO takes no convolution under weight_norm"
+        if any(each.may_couple for each in uses.applications.values()):
+            yield "under any other norm it keeps its groups"
 
 
 def _notes(ways: Iterable[Way]) -> Iterator[str]:

@@ -17,10 +17,14 @@ from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function
 from ...reading.source import Source
 from ..find import Site
 from ..norms.additions import ADDING
+from ..norms.holding import KEEPING
 from ..norms.plan import passes_groups
 
 _ADDING: Final = frozenset(("append", "extend", "insert"))
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)
+_DICTS: Final = frozenset(("dict", "collections.OrderedDict"))
+_LISTS: Final = frozenset(("list", "tuple", "filter", *_DICTS))
+"""What gives another list, or dict, of the same."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,14 @@ class _Search:
                 self.follow(parent, item)
             case ast.BoolOp() | ast.List() | ast.Tuple() | ast.Starred() | ast.Dict():
                 self.follow(parent, item)
+            case ast.BinOp(op=ast.Add()):
+                self.follow(parent, item)
+            case ast.keyword(arg=str()) if self._is_dict(self.source.parent(parent)):
+                self._listed(self.source.parent(parent), item)
+            case ast.comprehension(iter=iterated) if iterated is node:
+                self._listed_again(parent, item)
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name() as receiver)]):
+                self._named(receiver, item, is_list=True)
             case ast.Assign(targets=[target]):
                 self._assigned(node, target, item)
             case ast.AnnAssign(target=target):
@@ -144,15 +156,46 @@ class _Search:
                 self._returned(parent, item)
             case ast.Call() if node in parent.args:
                 self._passed(node, parent, item)
+            case ast.Attribute(attr=name) if name in KEEPING and self._is_called(parent):
+                self._chained(parent)
             case _:
                 self._add(Elsewhere(item))
+
+    def _is_dict(self, call: ast.AST) -> bool:
+        return isinstance(call, ast.Call) and self._path(call) in _DICTS
+
+    def _path(self, call: ast.Call) -> str:
+        return meaning(self.source, call.func).path or getattr(call.func, "id", "")
+
+    def _listed(self, call: ast.AST, item: ast.expr) -> None:
+        assert isinstance(call, ast.expr)
+        self.follow(call, item)
+
+    def _listed_again(self, generator: ast.comprehension, item: ast.expr) -> None:
+        """Go on from a comprehension that leaves some items of a list out, and changes none."""
+        comprehension = self.source.parent(generator)
+        match comprehension, generator.target:
+            case ast.ListComp(elt=ast.Name(id=kept)), ast.Name(id=name) if kept == name:
+                self._listed(comprehension, item)
+            case _:
+                self._add(Elsewhere(item))
+
+    def _is_called(self, method: ast.Attribute) -> bool:
+        call = self.source.parent(method)
+        return isinstance(call, ast.Call) and call.func is method
+
+    def _chained(self, method: ast.Attribute) -> None:
+        """Go on from a call of a method that gives the convolution back."""
+        call = self.source.parent(method)
+        assert isinstance(call, ast.Call)
+        self.follow(call, call)
 
     def _add(self, end: End) -> None:
         if end not in self.ends.found:
             self.ends.found.append(end)
 
     def _assigned(self, node: ast.expr, target: ast.expr, item: ast.expr) -> None:
-        is_list = isinstance(node, (ast.List, ast.Tuple, ast.Dict))
+        is_list = not _is_itself(node, item)
         if isinstance(target, ast.Name):
             self._named(target, item, is_list)
             return
@@ -177,7 +220,15 @@ class _Search:
             self.follow(keeping[0], item if is_list else keeping[0])
 
     def _loops(self, node: ast.AST) -> set[ast.AST]:
-        return {each for each in self.source.ancestors(node) if isinstance(each, _LOOPS)}
+        """The loops that a node is run in again and again; what they go over is run once."""
+        found: set[ast.AST] = set()
+        inner = node
+        for each in self.source.ancestors(node):
+            first = each.generators[0] if isinstance(each, COMPREHENSIONS) else each
+            if isinstance(each, _LOOPS) and inner not in (first, getattr(first, "iter", None)):
+                found.add(each)
+            inner = each
+        return found
 
     def _is_passing(self, load: ast.Name) -> bool:
         """Whether a use of a variable keeps nothing: an attribute is read, or it is called."""
@@ -192,7 +243,18 @@ class _Search:
             return is_adding or isinstance(parent.ctx, ast.Load)
         if isinstance(parent, ast.AugAssign):
             return parent.target is load
+        if isinstance(parent, ast.Subscript):
+            return parent.value is load and isinstance(parent.ctx, ast.Store)
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add):
+            return self._is_rebound(parent, load.id)
         return isinstance(parent, ast.Call) and parent.func is load
+
+    def _is_rebound(self, whole: ast.BinOp, name: str) -> bool:
+        """Whether a list is the same with more in it, as in ``layers = layers + [norm]``."""
+        match self.source.parent(whole):
+            case ast.Assign(targets=[ast.Name(id=target)]):
+                return target == name
+        return False
 
     def _returned(self, statement: ast.Return, item: ast.expr) -> None:
         function = next(
@@ -208,8 +270,8 @@ class _Search:
         self.ends.functions.append(function)
         for call in calls:
             if passes_groups(self.source, function, call, self.site):
-                is_list = not isinstance(statement.value, (ast.Call, ast.Name, ast.IfExp))
-                self.follow(call, item if is_list else call)
+                is_itself = statement.value is not None and _is_itself(statement.value, item)
+                self.follow(call, call if is_itself else item)
 
     def _calls(self, function: Function) -> Iterator[ast.Call]:
         for each in self.reached.expressions:
@@ -221,7 +283,7 @@ class _Search:
         match call.func:
             case _ if call in self.norms:
                 self.follow(call, call)
-            case _ if path == "collections.OrderedDict":
+            case _ if self._path(call) in _LISTS:
                 self.follow(call, item)
             case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"):
                 self._add(InSequence(item, call))
@@ -247,3 +309,13 @@ class _Search:
 
     def _adds(self, target: ast.AST) -> bool:
         return isinstance(self.source.parent(target), ast.AugAssign)
+
+
+def _is_itself(node: ast.expr, item: ast.expr) -> bool:
+    """Whether an expression gives what another one gives, and no list with that."""
+    match node:
+        case ast.IfExp(body=body, orelse=orelse):
+            return _is_itself(body, item) or _is_itself(orelse, item)
+        case ast.BoolOp(values=values):
+            return any(_is_itself(each, item) for each in values)
+    return node is item

@@ -23,7 +23,7 @@ TEMPLATE: Final = "built.py.jinja"
 ALL_BLOCKS: Final = frozenset(
     (
         *("norm", "layers", "pairs", "by_filter", "build", "outputs", "padded", "copy_pad"),
-        *("transposed", "subclass", "weight_norm", "reads", "pads"),
+        *("transposed", "subclass", "weight_norm", "reads", "pads", "sync"),
     )
 )
 

@@ -22,6 +22,8 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
     calls = list(_splitting(index))
     if any(site.call in each.args for each in calls):
         return True
+    if any(is_splitting(index.source, each) for each in site.call.args):  # in a partial
+        return True
     if not calls:
         return False
     reached = tracing.reached(site)

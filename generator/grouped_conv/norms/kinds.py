@@ -93,8 +93,10 @@ def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
     if isinstance(callee.node, ast.ClassDef):
         around = index.classes[callee.node].ancestors()
         bases = [base for each in around for base in each.node.bases]
-        is_norm = any(is_by_channel(meaning(index.source, each).path) for each in bases)
-        return _UNCLEAR if is_norm else _OTHER
+        paths = [meaning(index.source, each).path for each in bases]
+        base = next((each.rpartition(".")[2] for each in paths if is_by_channel(each)), "")
+        reason = f"{callee.node.name} is a subclass of {base}"
+        return Kind("unclear", reason) if base else _OTHER
     if isinstance(callee.node, FUNCTIONS):
         names = [each for each in ast.walk(callee.node) if isinstance(each, ast.Attribute)]
         paths = [meaning(index.source, each).path for each in names]

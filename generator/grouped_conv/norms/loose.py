@@ -12,11 +12,21 @@ from ..reads import reads_after
 from ..refusal import Refusal, line_of
 
 IsNorm = Callable[[ast.expr], bool]
+_STEPS: Final = 3
+_BETWEEN: Final = re.compile(r"drop|pool|act|relu|identity", re.IGNORECASE)
 _LIKE_A_NORM: Final = re.compile(r"norm|bn", re.IGNORECASE)
 
 
 def find_loose_norm(source: Source, call: ast.Call, is_norm: IsNorm) -> Refusal | None:
     """Why the norm after a call is none that a convolution has to itself, if there is one."""
+    found = _next_norm(source, call, is_norm)
+    behind = _behind(source, call, is_norm, _STEPS) if found is None else iter(())
+    for norm in behind:
+        return _stays(source, norm, "it does not follow directly")
+    return found
+
+
+def _next_norm(source: Source, call: ast.Call, is_norm: IsNorm) -> Refusal | None:
     parent = source.parent(call)
     if isinstance(parent, ast.Call) and call in parent.args and is_norm(parent.func):
         return _stays(source, parent, _why(parent.func))
@@ -30,6 +40,28 @@ def find_loose_norm(source: Source, call: ast.Call, is_norm: IsNorm) -> Refusal 
             return _stays(source, norm, "what it takes has another use too")
         return _stays(source, norm, "it does not follow directly")
     return None
+
+
+def _behind(source: Source, call: ast.Call, is_norm: IsNorm, steps: int) -> Iterator[ast.Call]:
+    """The norms behind layers that keep the channels apart, such as dropout and pooling."""
+    for each in _taking(source, call):
+        if is_norm(each.func):
+            yield each
+        elif steps > 0 and _BETWEEN.search(source.code(each.func)):
+            yield from _behind(source, each, is_norm, steps - 1)
+
+
+def _taking(source: Source, call: ast.Call) -> Iterator[ast.Call]:
+    """The calls that are given what a call gives."""
+    parent = source.parent(call)
+    given: list[ast.expr] = [call]
+    match parent:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            given = [*(reads_after(source, parent, name) or [])]
+    for each in given:
+        taking = source.parent(each)
+        if isinstance(taking, ast.Call) and each in taking.args:
+            yield taking
 
 
 def seems_a_norm(source: Source, function: ast.expr) -> bool:

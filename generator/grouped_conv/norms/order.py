@@ -30,22 +30,6 @@ def is_set_before(index: ClassIndex, targets: Collection[ast.Attribute], node: a
     return any(sets(statement, wanted) for each in inits for statement in _body(each))
 
 
-def are_exclusive(source: Source, one: ast.AST, other: ast.AST) -> bool:
-    """Whether two nodes stand in different branches of an ``if``."""
-    around = {id(each) for each in (other, *source.ancestors(other))}
-    inner = one
-    for outer in source.ancestors(one):
-        if isinstance(outer, ast.If) and id(outer) in around:
-            inside, beside = (outer.body, outer.orelse)
-            if inner in outer.orelse:
-                inside, beside = beside, inside
-            return inner in inside and any(id(each) in around for each in beside)
-        if isinstance(outer, FUNCTIONS) and id(outer) in around:
-            return False
-        inner = outer
-    return False
-
-
 def _earlier(source: Source, node: ast.AST, function: ast.AST) -> Iterator[ast.stmt]:
     """The statements that have been run when a node of a function is reached."""
     inner: ast.AST = node
@@ -76,11 +60,6 @@ def _calls_super_init(statement: ast.stmt) -> bool:
         ):
             return isinstance(called, ast.Name) and called.id == "super"
     return False
-
-
-def earlier_statements(source: Source, node: ast.AST) -> list[ast.stmt]:
-    """The statements of a function that have been run, if at all, when a node is reached."""
-    return list(_earlier(source, node, _function_around(source, node)))
 
 
 def _function_around(source: Source, node: ast.AST) -> ast.AST:

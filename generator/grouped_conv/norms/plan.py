@@ -1,4 +1,4 @@
-"""Decide which norms are split where they are built, after convolutions in module style."""
+"""Decide which norms can be split with the convolutions before them, once these are built."""
 
 from __future__ import annotations
 
