@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from io import StringIO
 from typing import Final
 
-from ..outcome import STYLES, SourceError, Style, Warning
+from ..outcome import STYLE_NAMES, SourceError, Style, Warning
 from .source import LINE_END, Source, Span
 
 _SKIP: Final = "skip"
-_STYLES: Final = {f"style={each}": each for each in STYLES}
+_STYLES: Final = {f"style={each}": style for each, style in STYLE_NAMES.items()}
 _WORDS: Final = (_SKIP, *_STYLES)
 _MARK: Final = re.compile(
     r"(?P<hash>(?<![^\s#])#[ \t\f]*)?\b(?P<name>gencode)[ \t]*:[ \t]*"
