@@ -126,7 +126,7 @@ def is_grouped(layer):
         warnings.warn(f"a convolution is left with its {layer.groups} groups", stacklevel=3)
         return False
     is_depthwise = layer.groups == layer.in_channels == layer.out_channels
-    return isinstance(layer, nn.Conv3d) or not is_depthwise
+    return len(layer.kernel_size) == 3 or not is_depthwise
 
 
 def split_conv(conv):

@@ -120,7 +120,7 @@ def is_grouped(layer):
     if type(layer) not in kinds or layer.groups == 1:
         return False
     is_depthwise = layer.groups == layer.in_channels == layer.out_channels
-    return isinstance(layer, nn.Conv3d) or not is_depthwise
+    return len(layer.kernel_size) == 3 or not is_depthwise
 
 
 def split_conv(conv):

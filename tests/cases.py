@@ -62,7 +62,7 @@ def assert_wrapped(source: str, options: Options = Options()) -> Result:
 
 
 class _Unwrapping(ast.NodeTransformer):
-    """Takes the helper, its imports, the calls of it and the lines of such a call out of a source."""
+    """Takes the helper out of a source: itself, its imports, its calls and the lines of these."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -467,9 +467,8 @@ def test_what_libcst_misreads(fault: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_an_annotated_target_in_parentheses_is_left_in_them() -> None:
     result = assert_wrapped(model("(self.conv): nn.Module = nn.Conv2d(4, 4, 1, groups=2)"))
-    assert (
-        "        (self.conv): nn.Module = split_groups(nn.Conv2d(4, 4, 1, groups=2))" in result.text
-    )
+    assert "        (self.conv): nn.Module = nn.Conv2d(4, 4, 1, groups=2)\n" in result.text
+    assert "        self.conv = split_conv(self.conv)\n" in result.text
     assert "not assigned to an attribute of self" in result.records[0].note
 
 
@@ -500,7 +499,7 @@ self.net = nn.Sequential(
             # neighbours
             (
                 'conv',
-                split_groups(nn.Conv2d(width, width, 3, groups=groups, bias=0)),
+                split_conv(nn.Conv2d(width, width, 3, groups=groups, bias=0)),
             ),  # all
             ('relu', nn.ReLU()),
         ]
@@ -516,7 +515,7 @@ self.net.add_module(
             """\
 self.net.add_module(
     "conv",
-    split_groups(
+    split_conv(
         nn.Conv2d(
             width, width, 3, stride, 1, groups=groups, bias=False, device=1
         )
@@ -532,7 +531,7 @@ self.net.add_module(
             """\
 self.net.add_module(
     "conv" ,
-    split_groups(
+    split_conv(
         nn.Conv2d(
             width, width, 3, stride, 1, groups=groups, bias=False, device=1
         )
@@ -540,9 +539,9 @@ self.net.add_module(
 )""",
         ),
         (
-            "self.conv = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)  # a",
+            "conv_2 = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)  # a",
             """\
-self.conv = split_groups(
+conv_2 = split_conv(
     nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
 )  # a""",
         ),
@@ -556,7 +555,7 @@ def make(
             """\
 def make(
     width,
-    conv=split_groups(
+    conv=split_conv(
         nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
     ),
 ):  # a comment
@@ -573,7 +572,7 @@ elif width and make(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=Fa
 if width:
     pass
 elif width and make(
-    split_groups(
+    split_conv(
         nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
     )
 ):
@@ -586,7 +585,7 @@ self.nets = [
 ]""",
             """\
 self.nets = [
-    split_groups(nn.Conv2d(width, width, 3, stride, 1, groups=groups))
+    split_conv(nn.Conv2d(width, width, 3, stride, 1, groups=groups))
     for _ in range(2)
 ]""",
         ),
@@ -599,12 +598,12 @@ self.nets = nn.ModuleDict({
             """\
 self.nets = nn.ModuleDict({
     'relu' : nn.ReLU(),
-    'conv': split_groups(
+    'conv': split_conv(
         nn.Conv2d(
             width, width, 3, stride, 1, groups=groups, bias=False, dilation=1
         )
     ),
-    **{'a' : split_groups(nn.Conv2d(width, width, groups=groups))}})""",
+    **{'a' : split_conv(nn.Conv2d(width, width, groups=groups))}})""",
         ),
         (
             """\
@@ -620,7 +619,7 @@ self.net = Net(
     a = '''
 a
   b''',
-    conv=split_groups(
+    conv=split_conv(
         nn.Conv2d(
             width,
             width,
@@ -641,7 +640,7 @@ self.nets = [
     nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, d=1)  for _ in  range(2)]""",
             """\
 self.nets = [
-    split_groups(
+    split_conv(
         nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, d=1)
     )  for _ in  range(2)]""",
         ),
@@ -652,7 +651,7 @@ self.nets = [
     'a']""",
             """\
 self.nets = [
-    split_groups(
+    split_conv(
         nn.Conv2d(width, width, 3, stride, 1, groups=groups)
     ),  # a comment
     'a']""",
@@ -665,7 +664,7 @@ self.nets = [
 self.nets = [
     x
     for x in make(
-        split_groups(
+        split_conv(
             nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
         )
     )
@@ -677,7 +676,7 @@ self.net = nn.Sequential(nn.Conv2d(width, 3,
                                    groups=groups), 'a',
                          nn.ReLU())""",
             """\
-self.net = nn.Sequential(split_groups(nn.Conv2d(width, 3, groups=groups)), 'a',
+self.net = nn.Sequential(split_conv(nn.Conv2d(width, 3, groups=groups)), 'a',
                          nn.ReLU())""",
         ),
         (
@@ -686,7 +685,7 @@ self.net = nn.Sequential(nn.Conv2d(width, 3,  # a
                                    groups=groups), 'a',
                          nn.ReLU())""",
             """\
-self.net = nn.Sequential(split_groups(nn.Conv2d(width, 3,  # a
+self.net = nn.Sequential(split_conv(nn.Conv2d(width, 3,  # a
                                    groups=groups)), 'a',
                          nn.ReLU())""",
         ),
@@ -696,7 +695,7 @@ self.net = nn.Sequential(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bi
                          nn.ReLU())""",
             """\
 self.net = nn.Sequential(
-    split_groups(
+    split_conv(
         nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
     ),
     'a',
@@ -709,7 +708,7 @@ x = (
     yield nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1)
   )""",
             """\
-x = yield split_groups(
+x = yield split_conv(
     nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1)
 )""",
         ),
@@ -721,7 +720,7 @@ def f(x):
     return x""",
             """\
 @make(
-    split_groups(
+    split_conv(
         nn.Conv2d(
             width, width, 3, stride, 1, groups=groups, bias=False, dilation=1
         )
@@ -730,9 +729,9 @@ def f(x):
     return x""",
         ),
         (
-            "x = 1; a = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False); b = 'a'",
+            "x = 1; aa = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False); b = 'a'",
             """\
-x = 1; a = split_groups(
+x = 1; aa = split_conv(
     nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
 ); b = 'a'""",
         ),
@@ -793,8 +792,8 @@ def test_a_block_on_one_line_that_gets_too_long_is_broken() -> None:
 )
 def test_a_comment_inside_that_black_moves_behind_it(before: str, after: str) -> None:
     conv = "nn.Conv2d(8, 8, 3,\n              groups=b,  # the groups\n              padding=1)"
-    wide = "split_groups(nn.Conv2d(8, 8, 3, groups=b, padding=1))"
-    after = after.replace("SPLIT", wide).replace("RAW", f"split_groups({conv})")
+    wide = "split_conv(nn.Conv2d(8, 8, 3, groups=b, padding=1))"
+    after = after.replace("SPLIT", wide).replace("RAW", f"split_conv({conv})")
     for options in (BARE, Options(checkpoint=False, black={"skip-magic-trailing-comma": True})):
         for end in ("\n", "\r\n"):
             source = model(f"a = {before}".replace("CONV", conv)).replace("\n", end)
@@ -807,5 +806,5 @@ def test_a_comment_inside_that_black_moves_behind_it(before: str, after: str) ->
 def test_a_block_over_what_has_such_a_comment() -> None:
     init = "for a in (\n    nn.Conv2d(8, 8, 3,  # one\n              groups=b),):\n    f(a)"
     text = split_source(model(init), BARE).text
-    assert "        for a in (\n            split_groups(nn.Conv2d(8, 8, 3,  # one\n" in text
+    assert "        for a in (\n            split_conv(nn.Conv2d(8, 8, 3,  # one\n" in text
     ast.parse(text)

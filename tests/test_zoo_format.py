@@ -59,7 +59,7 @@ def test_at_other_line_lengths(path: Path, length: int) -> None:
     assert formatted(body, length) == body
 
 
-@pytest.mark.parametrize("style", ["auto", "loop", "module"])
+@pytest.mark.parametrize("style", ["auto", "loop", "built"])
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_no_line_is_too_long_where_the_source_is_formatted_otherwise(
     path: Path, style: Style

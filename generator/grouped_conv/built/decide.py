@@ -171,7 +171,9 @@ class _OfSource:
         sequences = self.norms.sequences.get(site.call, ())
         if any(each.has_norm for each in sequences) or self.norms.lists.get(site.call):
             names.append("the norm after it")
-        return "; ".join(f"{each} stays after the concatenation: {reason}" for each in names)
+        return "; ".join(
+            f"{each} stays after the concatenation: {reason}" for each in dict.fromkeys(names)
+        )
 
     def _in_list(self, site: Site, ends: Ends) -> ListPair | None:
         """The list of convolutions that holds it, and nothing else does, with one of norms."""

@@ -1,4 +1,4 @@
-"""Decide which norms are split where they are built, after convolutions in module style."""
+"""Decide which norms are split with the convolutions before them, in built style."""
 
 from __future__ import annotations
 
