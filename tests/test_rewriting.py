@@ -808,3 +808,38 @@ def test_a_block_over_what_has_such_a_comment() -> None:
     text = split_source(model(init), BARE).text
     assert "        for a in (\n            split_conv(nn.Conv2d(8, 8, 3,  # one\n" in text
     ast.parse(text)
+
+
+WIDE = "nn.Conv2d(width, width, 3, groups=groups)"
+ALIASED = f"self.conv = {WIDE}; self.alias = self.conv"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"if groups: self.conv = {WIDE}", f"if groups: self.conv = split_conv({WIDE})"),
+        (ALIASED, ALIASED.replace(WIDE, f"split_conv({WIDE})")),
+        (
+            f"self.conv = {WIDE}; self.width = width  # a",
+            f"self.conv = {WIDE}; self.width = width  # a\nself.conv = split_conv(self.conv)",
+        ),
+        (
+            f"self.conv = {WIDE}\nself.width = width; self.alias = self.conv",
+            f"self.conv = {WIDE}\nself.conv = split_conv(self.conv)\n"
+            "self.width = width; self.alias = self.conv",
+        ),
+    ],
+)
+def test_a_line_stands_between_lines(before: str, after: str) -> None:
+    """Never where it would come after the rest of its line, or out of the block."""
+    text = split_source(model(before), BARE).text
+    expected = model(after)
+    assert text[text.index("class Net") :] == expected[expected.index("class Net") :]
+    assert split_source(text, BARE).text is text
+
+
+def test_no_line_after_a_method_on_one_line() -> None:
+    method = "    def __init__(self, width, groups): super().__init__(); self.conv = CONV\n"
+    source = f"from torch import nn\n\n\nclass Net(nn.Module):\n{method}"
+    text = split_source(source.replace("CONV", WIDE)).text
+    assert text.endswith(f"class Net(nn.Module):\n{method.replace('CONV', f'split_conv({WIDE})')}")
