@@ -6,97 +6,96 @@ Deep Convolutional Neural Network for Assistive ERP-Based Brain-Computer Interfa
 Transactions on Neural Systems and Rehabilitation Engineering 2020.
 """
 
-import copy
-
 import torch
 from torch import nn
 
 
-def load_parts(owner, parts, state_dict, prefix, *others):
-    """Hand what a checkpoint holds for a module on to the parts that it was split into.
+class Branches(nn.Module):
+    """A layer in parts, one for each group of channels; loads the weights of the whole too."""
 
-    What is missing or has another shape is reported by its name in the checkpoint.
-    """
-    _, strict, missing_keys, unexpected_keys, error_msgs = others
-    modules = dict(owner.named_modules())
-    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
-    for key, value in next(iter(held.values())).items():
-        if any(path + key in state_dict for path in held):
-            continue  # a checkpoint of the parts themselves
-        full = prefix + key
-        shape = [len(held) * len(value), *value.shape[1:]]
-        shares = [each[key] for each in held.values()]
-        given = state_dict.pop(full, None)
-        if full in unexpected_keys:
-            unexpected_keys.remove(full)
-        if given is None:
-            if strict:
-                missing_keys.append(full)
-        elif list(given.shape) != shape:
-            error_msgs.append(
-                f"size mismatch for {full}: copying a param with shape {given.shape} "
-                f"from checkpoint, the shape in current model is torch.Size({shape})."
-            )
-        else:
-            shares = given.chunk(len(held))
-        state_dict.update((path + key, share) for path, share in zip(held, shares))
+    settings = ()
 
-
-def equal_parts(module, count):
-    """Copies of a module, each with its equal part of the weights along dimension 0."""
-    tensors = dict(module.named_parameters(recurse=False))
-    parts = []
-    for number in range(count):
-        part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
-        for name, whole in tensors.items():
-            values = whole.detach().chunk(count)[number].clone()
-            part._parameters[name] = nn.Parameter(values, whole.requires_grad)
-        parts.append(part)
-    return parts
-
-
-class SplitGroups(nn.Module):
-    """A grouped convolution as plain ones, one for each slice of the channels."""
-
-    def __init__(self, conv):
+    def __init__(self, whole, parts):
         super().__init__()
-        # What may be asked of a convolution.
-        self.in_channels = conv.in_channels
-        self.out_channels = conv.out_channels
-        self.groups = conv.groups
-        self.kernel_size = conv.kernel_size
-        self.stride = conv.stride
-        self.padding = conv.padding
-        self.output_padding = conv.output_padding
-        self.dilation = conv.dilation
-        self.padding_mode = conv.padding_mode
-        self.width = conv.in_channels // conv.groups
-        self.convs = nn.ModuleList(equal_parts(conv, conv.groups))
-        for part in self.convs:
-            part.in_channels = self.width
-            part.out_channels = conv.out_channels // conv.groups
-            part.groups = 1
+        self.parts = nn.ModuleList(parts)
+        self.load_state_dict(whole.state_dict())
+        for name, weight in whole.named_parameters():
+            for part in self.parts:
+                getattr(part, name).requires_grad_(weight.requires_grad)
+        self.train(whole.training)
+        for name in self.settings:
+            super().__setattr__(name, getattr(whole, name))
 
-    def forward(self, input):
-        width = self.width
-        outputs = [
-            conv(input[:, width * i : width * i + width]) for i, conv in enumerate(self.convs)
-        ]
-        return torch.cat(outputs, dim=1)
+    def __setattr__(self, name, value):
+        if name in self.settings:
+            raise AttributeError(f"{name} cannot be set: the parts have it")
+        super().__setattr__(name, value)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
+        for name in self.parts[0].state_dict():
+            if prefix + name in state_dict:
+                whole = state_dict.pop(prefix + name)
+                shares = (
+                    whole.chunk(len(self.parts))
+                    if whole.dim()
+                    else [whole.clone() for _ in self.parts]
+                )
+                for i, share in enumerate(shares):
+                    state_dict[f"{prefix}parts.{i}.{name}"] = share
         super()._load_from_state_dict(state_dict, prefix, *args)
-        parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, parts, state_dict, prefix, *args)
 
 
-def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not."""
-    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
+class SplitGroups(Branches):
+    """A grouped convolution in parts; concatenates what they give."""
+
+    settings = (
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "padding_mode",
+    )
+
+    def __init__(self, conv):
+        super().__init__(conv, plain_parts(conv))
+
+    def split(self, x):
+        width = self.in_channels // len(self.parts)
+        return [conv(x[:, width * i : width * (i + 1)]) for i, conv in enumerate(self.parts)]
+
+    def forward(self, x):
+        return torch.cat(self.split(x), dim=1)
 
 
-def split_groups(conv):
-    """Split a grouped convolution; return a plain or depthwise one as it is."""
+def plain_parts(conv):
+    """A plain convolution for each group of one, with room for its share of the weights."""
+    shape = conv.in_channels // conv.groups, conv.out_channels // conv.groups, conv.kernel_size
+    settings = {
+        "stride": conv.stride,
+        "padding": conv.padding,
+        "dilation": conv.dilation,
+        "bias": conv.bias is not None,
+        "padding_mode": conv.padding_mode,
+        "device": conv.weight.device,
+        "dtype": conv.weight.dtype,
+    }
+    return [nn.utils.skip_init(type(conv), *shape, **settings) for _ in range(conv.groups)]
+
+
+def is_grouped(layer):
+    """Whether it is a convolution neither plain nor, in 1d and 2d, depthwise."""
+    kinds = nn.Conv1d, nn.Conv2d, nn.Conv3d
+    if type(layer) not in kinds or layer.groups == 1:
+        return False
+    is_depthwise = layer.groups == layer.in_channels == layer.out_channels
+    return len(layer.kernel_size) == 3 or not is_depthwise
+
+
+def split_conv(conv):
+    """Split a grouped convolution; anything else stays."""
     return SplitGroups(conv) if is_grouped(conv) else conv
 
 
@@ -124,7 +123,7 @@ class EEGInception(nn.Module):
             setattr(
                 self,
                 f"spatial{i}",
-                split_groups(
+                split_conv(
                     nn.Conv2d(filters, spatial, (n_channels, 1), groups=filters, bias=False)
                 ),
             )

@@ -8,146 +8,144 @@ OnLine Model Ensemble Serving for Deep Learning Models in Intensive Care Units",
 models of the electrocardiogram are such networks, of many widths and depths.
 """
 
-import copy
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 
-def load_parts(owner, parts, state_dict, prefix, *others):
-    """Hand what a checkpoint holds for a module on to the parts that it was split into.
+class Branches(nn.Module):
+    """A layer in parts, one for each group of channels; loads the weights of the whole too."""
 
-    What is missing or has another shape is reported by its name in the checkpoint.
-    """
-    metadata, strict, missing_keys, unexpected_keys, error_msgs = others
-    modules = dict(owner.named_modules())
-    held = {f"{prefix}{part}.": modules[part].state_dict(keep_vars=True) for part in parts}
-    for key, value in next(iter(held.values())).items():
-        if any(path + key in state_dict for path in held):
-            continue  # a checkpoint of the parts themselves
-        full = prefix + key
-        shape = [len(held) * size for size in value.shape[:1]] + list(value.shape[1:])
-        shares = [each[key] for each in held.values()]
-        given = state_dict.pop(full, None)
-        if full in unexpected_keys:
-            unexpected_keys.remove(full)
-        if given is None:
-            # As in torch, an old checkpoint may lack the number of batches.
-            is_old = metadata.get("version", 0) < owner._version
-            if strict and not (is_old and key == "num_batches_tracked"):
-                missing_keys.append(full)
-        elif list(given.shape) != shape:
-            error_msgs.append(
-                f"size mismatch for {full}: copying a param with shape {given.shape} "
-                f"from checkpoint, the shape in current model is torch.Size({shape})."
-            )
-        else:
-            shares = given.chunk(len(held)) if shape else [given.clone() for _ in held]
-        state_dict.update((path + key, share) for path, share in zip(held, shares))
+    settings = ()
 
-
-def equal_parts(module, count):
-    """Copies of a module, each with its equal part of the weights along dimension 0."""
-    tensors = dict(module.named_parameters(recurse=False))
-    tensors.update(module.named_buffers(recurse=False))
-    parts = []
-    for number in range(count):
-        part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
-        for name, whole in tensors.items():
-            values = whole.detach()
-            values = (values if values.dim() == 0 else values.chunk(count)[number]).clone()
-            if name in module._parameters:
-                part._parameters[name] = nn.Parameter(values, whole.requires_grad)
-            else:
-                part._buffers[name] = values
-        parts.append(part)
-    return parts
-
-
-class SplitGroups(nn.Module):
-    """A grouped convolution as plain ones, one for each slice of the channels."""
-
-    __constants__ = ["joins"]  # for TorchScript
-
-    def __init__(self, conv):
+    def __init__(self, whole, parts):
         super().__init__()
-        # What may be asked of a convolution.
-        self.in_channels = conv.in_channels
-        self.out_channels = conv.out_channels
-        self.groups = conv.groups
-        self.kernel_size = conv.kernel_size
-        self.stride = conv.stride
-        self.padding = conv.padding
-        self.output_padding = conv.output_padding
-        self.dilation = conv.dilation
-        self.padding_mode = conv.padding_mode
-        self.width = conv.in_channels // conv.groups
-        self.convs = nn.ModuleList(equal_parts(conv, conv.groups))
-        for part in self.convs:
-            part.in_channels = self.width
-            part.out_channels = conv.out_channels // conv.groups
-            part.groups = 1
-        self.joins = True  # but for a JoinGroups that follows
+        self.parts = nn.ModuleList(parts)
+        self.load_state_dict(whole.state_dict())
+        for name, weight in whole.named_parameters():
+            for part in self.parts:
+                getattr(part, name).requires_grad_(weight.requires_grad)
+        self.train(whole.training)
+        for name in self.settings:
+            super().__setattr__(name, getattr(whole, name))
 
-    def forward(self, input):
-        width = self.width
-        outputs = [
-            conv(input[:, width * i : width * i + width]) for i, conv in enumerate(self.convs)
-        ]
-        if self.joins:
-            return torch.cat(outputs, dim=1)
-        return outputs
+    def __setattr__(self, name, value):
+        if name in self.settings:
+            raise AttributeError(f"{name} cannot be set: the parts have it")
+        super().__setattr__(name, value)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
+        for name in self.parts[0].state_dict():
+            if prefix + name in state_dict:
+                whole = state_dict.pop(prefix + name)
+                shares = (
+                    whole.chunk(len(self.parts))
+                    if whole.dim()
+                    else [whole.clone() for _ in self.parts]
+                )
+                for i, share in enumerate(shares):
+                    state_dict[f"{prefix}parts.{i}.{name}"] = share
         super()._load_from_state_dict(state_dict, prefix, *args)
-        parts = [f"convs.{i}" for i in range(self.groups)]
-        load_parts(self, parts, state_dict, prefix, *args)
 
 
-def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not."""
-    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
+class SplitGroups(Branches):
+    """A grouped convolution in parts; concatenates what they give."""
+
+    settings = (
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "padding_mode",
+    )
+
+    def __init__(self, conv):
+        super().__init__(conv, plain_parts(conv))
+
+    def split(self, x):
+        width = self.in_channels // len(self.parts)
+        return [conv(x[:, width * i : width * (i + 1)]) for i, conv in enumerate(self.parts)]
+
+    def forward(self, x):
+        return torch.cat(self.split(x), dim=1)
 
 
-def split_groups(conv):
-    """Split a grouped convolution; return a plain or depthwise one as it is."""
+class UnjoinedGroups(SplitGroups):
+    """The same, before a norm that concatenates."""
+
+    def forward(self, x):
+        return self.split(x)
+
+
+class JoinedGroups(Branches):
+    """A norm in parts, behind UnjoinedGroups; concatenates what they give."""
+
+    settings = "num_features", "eps", "momentum", "affine", "track_running_stats"
+
+    def __init__(self, norm, groups):
+        like = norm.running_mean if norm.weight is None else norm.weight
+        place = {} if like is None else {"device": like.device, "dtype": like.dtype}
+        width, others = norm.num_features // groups, (norm.eps, norm.momentum, norm.affine)
+        parts = [
+            type(norm)(width, *others, norm.track_running_stats, **place) for _ in range(groups)
+        ]
+        super().__init__(norm, parts)
+
+    def split(self, outputs):
+        # type: (List[Tensor]) -> List[Tensor]
+        return [norm(outputs[i]) for i, norm in enumerate(self.parts)]
+
+    def forward(self, outputs):
+        # type: (List[Tensor]) -> Tensor
+        return torch.cat(self.split(outputs), dim=1)
+
+
+def plain_parts(conv):
+    """A plain convolution for each group of one, with room for its share of the weights."""
+    shape = conv.in_channels // conv.groups, conv.out_channels // conv.groups, conv.kernel_size
+    settings = {
+        "stride": conv.stride,
+        "padding": conv.padding,
+        "dilation": conv.dilation,
+        "bias": conv.bias is not None,
+        "padding_mode": conv.padding_mode,
+        "device": conv.weight.device,
+        "dtype": conv.weight.dtype,
+    }
+    return [nn.utils.skip_init(type(conv), *shape, **settings) for _ in range(conv.groups)]
+
+
+def is_grouped(layer):
+    """Whether it is a convolution neither plain nor, in 1d and 2d, depthwise."""
+    kinds = nn.Conv1d, nn.Conv2d, nn.Conv3d
+    if type(layer) not in kinds or layer.groups == 1:
+        return False
+    is_depthwise = layer.groups == layer.in_channels == layer.out_channels
+    return len(layer.kernel_size) == 3 or not is_depthwise
+
+
+def split_conv(conv):
+    """Split a grouped convolution; anything else stays."""
     return SplitGroups(conv) if is_grouped(conv) else conv
 
 
-class JoinGroups(nn.Module):
-    """A norm as one for each part of the convolution before it; joins their outputs."""
-
-    _version = 2  # that of a BatchNorm which counts batches
-
-    def __init__(self, norm, groups):
-        super().__init__()
-        self.num_features = norm.num_features
-        self.eps = norm.eps
-        self.momentum = norm.momentum
-        self.affine = norm.affine
-        self.track_running_stats = norm.track_running_stats
-        self.norms = nn.ModuleList(equal_parts(norm, groups))
-        for part in self.norms:
-            part.num_features = norm.num_features // groups
-
-    def forward(self, inputs):
-        # type: (List[Tensor]) -> Tensor
-        outputs = [norm(inputs[i]) for i, norm in enumerate(self.norms)]
-        return torch.cat(outputs, dim=1)
-
-    def _load_from_state_dict(self, state_dict, prefix, *args):
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        parts = [f"norms.{i}" for i in range(len(self.norms))]
-        load_parts(self, parts, state_dict, prefix, *args)
+def split_conv_norm(conv, norm):
+    """Split a grouped convolution and the norm after it; anything else stays."""
+    if not is_grouped(conv) or not is_norm_of(norm, conv.out_channels):
+        return split_conv(conv), norm
+    return UnjoinedGroups(conv), JoinedGroups(norm, conv.groups)
 
 
-def split_norm(norm, conv):
-    """Split a norm if the convolution before it is split."""
-    if not isinstance(conv, SplitGroups):
-        return norm
-    conv.joins = False
-    return JoinGroups(norm, conv.groups)
+def is_norm_of(norm, channels):
+    """Whether it is a norm of each of so many channels by itself."""
+    batch = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
+    instance = nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d
+    if type(norm) not in (*batch, *instance) or norm.num_features != channels:
+        return False
+    return norm.track_running_stats or type(norm) in instance
 
 
 class Block(nn.Module):
@@ -159,8 +157,8 @@ class Block(nn.Module):
         self.conv1 = nn.Conv1d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm1d(width)
         # over time; a group sees only its own channels
-        self.conv2 = split_groups(nn.Conv1d(width, width, 3, stride, 1, 1, cardinality, bias=False))
-        self.bn2 = split_norm(nn.BatchNorm1d(width), self.conv2)
+        self.conv2 = nn.Conv1d(width, width, 3, stride, 1, 1, cardinality, bias=False)
+        self.bn2 = nn.BatchNorm1d(width)
         self.dropout = nn.Dropout(dropout)
         self.conv3 = nn.Conv1d(width, out_channels, 1, bias=False)
         self.bn3 = nn.BatchNorm1d(out_channels)
@@ -171,6 +169,7 @@ class Block(nn.Module):
                 nn.Conv1d(in_channels, out_channels, 1, stride, bias=False),
                 nn.BatchNorm1d(out_channels),
             )
+        self.conv2, self.bn2 = split_conv_norm(self.conv2, self.bn2)
 
     def forward(self, x):
         out = self.conv1(x)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from .files import FileError, absolute, read_found
 from .formatters import layout, ruff_file
-from .outcome import STYLES
+from .outcome import STYLES, is_style
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -157,7 +157,7 @@ def _unknown_key(key: str, known: list[str]) -> str:
 
 
 def _style(value: object, directory: Path) -> str:
-    if value not in STYLES:
+    if not is_style(value):
         raise ValueError(f"is one of {', '.join(STYLES)}, not {value!r}")
     return str(value)
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 Style = Literal["auto", "explicit", "loop", "built"]
 STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "built")
+STYLE_NAMES: Mapping[str, Style] = {**{each: each for each in STYLES}, "module": "built"}
+"""What a style may be called; ``module`` is what came before the built one."""
 
 WrittenStyle = Literal["explicit", "loop", "built"]
 Status = Literal["split", "kept", "unsplit", "skipped"]
@@ -47,22 +49,27 @@ GroupsOrigin = Literal[
 ]
 
 
+def is_style(name: object) -> bool:
+    """Whether something is what a style may be called."""
+    return isinstance(name, str) and name in STYLE_NAMES
+
+
 @dataclass(frozen=True)
 class Options:
     """How a source is to be split.
 
     Attributes:
         style: ``"explicit"`` writes one attribute a group, ``"loop"`` an ``nn.ModuleList``,
-            ``"module"`` a call of a helper around the construction; ``"auto"`` takes explicit up
-            to ``max_unroll`` groups and loop above. What the first two cannot write is written in
-            module style, whichever is asked for, and what explicit would write at a length that
-            takes minutes to format, as a loop.
+            ``"built"`` a line that splits the convolution once it is built (``"module"`` is
+            another name for it); ``"auto"`` takes explicit up to ``max_unroll`` groups and loop
+            above. What these two cannot write is written in built style, whichever is asked for, and
+            what explicit would write at a length that takes minutes to format, as a loop.
         max_unroll: the largest group count that ``"auto"`` writes out; at least 1.
         templates: a directory whose templates replace the built-in ones of the same name.
         black: the ``[tool.black]`` table of the project that the source belongs to, and its
             ``requires-python``, by which black too tells the version of Python. Without a line
             length, that of the source itself counts.
-        helper_module: the module to import the helper of the module style from, as it stands after
+        helper_module: the module to import the helper of the built style from, as it stands after
             ``from``, such as ``..splitting``; empty to emit the helper in the source itself.
         checkpoint: whether the new source loads the state dict of the original.
         norm: whether a BatchNorm or InstanceNorm that follows a grouped convolution becomes one
@@ -82,8 +89,9 @@ class Options:
     norm: bool = True
 
     def __post_init__(self) -> None:
-        if self.style not in STYLES:
+        if not is_style(self.style):
             raise ValueError(f"style is one of {', '.join(STYLES)}, not {self.style!r}")
+        object.__setattr__(self, "style", STYLE_NAMES[self.style])
         if type(self.max_unroll) is not int or self.max_unroll < 1:
             raise ValueError(f"max_unroll is a number from 1, not {self.max_unroll!r}")
         length = self.black.get("line-length", self.black.get("line_length", 1))

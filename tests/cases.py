@@ -40,7 +40,7 @@ def left(source: str, options: Options = Options()) -> str:
 
 
 def wrapped(source: str, options: Options = Options()) -> str:
-    """Why the only site of a source is split by the helper, with nothing else changed."""
+    """Why the only site of a source is split once it is built, with nothing else changed."""
     (record,) = assert_wrapped(source, options).records
     return record.note
 

@@ -19,7 +19,7 @@ from gencode.outcome import Style
 from plinio_models import MODELS
 
 Norm = nn.modules.batchnorm._NormBase
-STYLES: tuple[Style, ...] = ("explicit", "loop", "module", "auto")
+STYLES: tuple[Style, ...] = ("explicit", "loop", "built", "auto")
 
 
 @functools.cache

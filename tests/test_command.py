@@ -98,7 +98,7 @@ def test_what_is_not_split_is_named_with_its_place_and_reason(capsys) -> None:
 def test_what_is_wrapped_is_named_with_its_place_and_the_reason(capsys) -> None:
     main([write(WRAPPED)])
     assert capsys.readouterr().err.splitlines()[0] == (
-        "model.py:9:36: nn.Conv2d split into plain ones when it is built (module);"
+        "model.py:9:36: nn.Conv2d split into plain ones when it is built (built);"
         " groups=g is known only at run time"
     )
 

@@ -47,6 +47,7 @@ def fails(capsys, *arguments: str) -> str:
     ("line", "typed", "source", "options"),
     [
         ('style = "loop"', ["--style", "loop"], GROUPED, {"style": "loop"}),
+        ('style = "module"', ["--style", "module"], GROUPED, {"style": "built"}),
         ("max-unroll = 5", ["--max-unroll", "5"], FIVE, {"max_unroll": 5}),
         ("checkpoint = false", ["--no-checkpoint"], GROUPED, {"checkpoint": False}),
         ("norm = false", ["--no-norm"], NORM, {"norm": False}),
@@ -146,7 +147,7 @@ def test_the_command_line_wins(
     assert capsys.readouterr().out == split(source, **options)
 
 
-STYLES = "auto, explicit, loop, module"
+STYLES = "auto, explicit, loop, built"
 
 
 @pytest.mark.parametrize(
@@ -357,8 +358,8 @@ def test_a_helper_of_pairs_may_be_named_on_the_command_line() -> None:
     configure(PAIR.format("models", "out"))
     for _ in range(2):
         assert main(["--helper-module", "new.parts"]) == 0
-        assert "from new.parts import split_groups" in text("out/a.py")
-        assert "def split_groups" in text("out/new/parts.py")
+        assert "from new.parts import split_conv" in text("out/a.py")
+        assert "def split_conv" in text("out/new/parts.py")
         assert text("out/new/__init__.py") == ""
 
 
@@ -549,10 +550,10 @@ def test_a_helper_module_is_for_the_directories_of_a_file(capsys) -> None:
     write({"src/a.py": wrapped, "src/b.py": wrapped, "src/c.py": PLAIN})
     configure('helper-module = "layers.splitting"')
     assert main(["src", "-o", "out"]) == 0
-    assert "from layers.splitting import split_groups" in text("out/a.py")
+    assert "from layers.splitting import split_conv" in text("out/a.py")
     assert Path("out/layers/splitting.py").is_file()
     assert main(["src/a.py"]) == 0
-    assert "def split_groups" in capsys.readouterr().out
+    assert "def split_conv" in capsys.readouterr().out
     assert main(["-i", "--check", "src"]) == 1
     assert not Path("src/layers").exists()
     assert main(["-i", "src"]) == main(["-i", "--check", "src"]) == 0

@@ -126,7 +126,7 @@ def test_on_a_line_of_one_in_another(line: int, statuses: str) -> None:
     assert "".join(each.status[0] for each in result.records) == statuses
     if statuses == "us":
         row = source.split(f"# {line}\n")[0].count("\n") + 1
-        detail = f"# gencode: skip stands at what would change with it (line {row})"
+        detail = f"# gencode: skip stands where it is split (line {row})"
         assert result.records[0].detail == detail
 
 
@@ -457,7 +457,8 @@ def test_the_nearest_may_stand_above_another() -> None:
     assert details == ["# gencode: skip (line 3)", "# gencode: skip (line 5)"]
 
 
-WRAPPED = CONV.replace("nn.", "split_groups(nn.") + ")"
+LINE = "self.conv = split_conv(self.conv)"
+SPLIT_BELOW = f"{CONV}\n{LINE}"
 
 
 def bodies(text: str) -> str:
@@ -482,14 +483,14 @@ def test_a_statement_that_calls_it(forward: str, style: Style) -> None:
     (record,) = result.records
     line = model(CONV, forward).split("# gencode")[0].count("\n") + 1
     assert record.note == f"# gencode: skip stands at its call (line {line})"
-    assert bodies(result.text) == bodies(model(WRAPPED, forward))
+    assert bodies(result.text) == bodies(model(SPLIT_BELOW, forward))
 
 
 def test_a_statement_on_the_line_of_a_skipped_one() -> None:
     forward = "y = nn.Conv2d(4, 4, 1, groups=2)(x); return self.conv(y)  # gencode: skip"
     result = split(model(CONV, forward))
     assert [each.status for each in result.records] == ["split", "skipped"]
-    assert bodies(result.text) == bodies(model(WRAPPED, forward))
+    assert bodies(result.text) == bodies(model(SPLIT_BELOW, forward))
 
 
 def test_a_forward_that_is_skipped() -> None:
@@ -512,9 +513,10 @@ def test_a_definition_with_a_skipped_one_in_it() -> None:
     init = (
         "self.conv = nn.Conv2d(\n    16,\n    32,\n    f(NEW),  # gencode: skip\n    groups=2,\n)"
     )
-    outer, inner = split(model(init)).records
-    assert inner.status == "skipped"
-    assert outer.detail == "# gencode: skip stands at what would change with it (line 12)"
+    result = split(model(init))
+    assert [each.status for each in result.records] == ["split", "skipped"]
+    changed = init.replace("NEW", NEW) + f"\n{LINE}"
+    assert bodies(result.text) == bodies(model(changed))
 
 
 NORM = "self.bn = nn.BatchNorm2d(32)"
@@ -528,11 +530,6 @@ MARKED = "  # gencode: skip"
         (f"{CONV}\n{NORM}", f"x = self.conv(x)\nx = self.bn(x){MARKED}", "at it (line 14)"),
         (f"{NORM}\n{CONV}", f"x = self.conv(x)\nx = self.bn(x){MARKED}", "at it (line 14)"),
         (
-            f"{CONV}\n{NORM}\nnn.init.zeros_(self.bn.weight){MARKED}",
-            "return self.bn(self.conv(x))",
-            "at what would change with it (line 11)",
-        ),
-        (
             f"{CONV}\n{NORM}",
             "x = self.conv(x)\nif self.training:\n    x = self.bn(x)\nelse:\n    # gencode: skip\n"
             "    x = x + 1",
@@ -545,13 +542,34 @@ MARKED = "  # gencode: skip"
         ),
     ],
 )
-@pytest.mark.parametrize("style", ["auto", "loop", "module"])
+@pytest.mark.parametrize("style", ["auto", "loop", "built"])
 def test_a_norm_that_is_left_alone(init: str, forward: str, note: str, style: Style) -> None:
     result = split(model(init, forward), Options(style=style, checkpoint=False))
     (record,) = result.records
     expected = f"self.bn stays after the concatenation: # gencode: skip stands {note}"
     assert expected in record.note
-    assert "JoinGroups" not in result.text
+    assert "self.bn = " not in result.text.replace(NORM, "")
+
+
+def test_a_line_after_what_is_left_alone() -> None:
+    """It changes nothing of that, and finds what that has done to the whole."""
+    forward = "return self.bn(self.conv(x))"
+    for uses in ("nn.init.zeros_(self.bn.weight)", "nn.init.zeros_(self.conv.weight)"):
+        init = f"{CONV}\n{NORM}\n{uses}{MARKED}"
+        result = split(model(init, forward))
+        line = "self.conv, self.bn = split_conv_norm(self.conv, self.bn)"
+        assert bodies(result.text) == bodies(model(f"{init}\n{line}", forward))
+
+
+def test_no_line_where_all_is_left_alone() -> None:
+    top = "def conv(c):\n    return nn.Conv2d(c, 32, 3, groups=2)"
+    for init in (
+        "with x:  # gencode: skip\n    self.conv = conv(16)",
+        "if x:\n    pass\nelse:  # gencode: skip\n    self.conv = conv(16)",
+        "# gencode: skip\nfor _ in x:\n    self.conv = conv(16)",
+    ):
+        (record,) = assert_unchanged(model(init, top=top)).records
+        assert record.status == "skipped"
 
 
 def test_a_norm_before_its_convolution_that_a_function_builds() -> None:
@@ -560,8 +578,8 @@ def test_a_norm_before_its_convolution_that_a_function_builds() -> None:
         "return self.bn(self.conv(x))",
         top="def conv(c):\n    return nn.Conv2d(c, 32, 3, groups=2)",
     )
-    (record,) = split(source).records
-    assert record.note.endswith("# gencode: skip stands at its convolution (line 11)")
+    (record,) = assert_unchanged(source).records
+    assert (record.status, record.detail) == ("skipped", "Net.conv: # gencode: skip (line 11)")
 
 
 @pytest.mark.parametrize(
@@ -600,8 +618,9 @@ def test_a_sequence_with_a_skipped_one() -> None:
     listed = entries.format("  # gencode: skip") + entries.replace("16", "32").format("")
     result = split(model(f"self.net = nn.Sequential(\n{listed})", "return self.net(x)"))
     assert [each.status for each in result.records] == ["skipped", "split"]
-    assert "split_norms(self.net)" in result.text
-    # Here the call itself would change.
+    assert "split_conv(nn.Conv2d(32, 32, 3, groups=2)),\n" in result.text
+    assert "the norm after it stays after the concatenation: " in result.records[1].note
+    # Here the whole has no name.
     result = split(model(f"self.use(nn.Sequential(\n{listed}))", "return self.net(x)"))
     note = "the norm stays after it: # gencode: skip stands there (line 10)"
     assert result.records[1].note.endswith(note)
@@ -619,11 +638,9 @@ def test_a_sequence_with_a_skipped_one() -> None:
     ],
 )
 def test_what_uses_its_weight_is_left_alone(line: str) -> None:
-    init = f"{CONV}\n{line}"
-    assert split(model(init)).records[0].status == "split"
-    (record,) = assert_unchanged(model(f"{init}  # gencode: skip")).records
-    assert record.status == "unsplit"
-    assert record.detail == "# gencode: skip stands at what would change with it (line 10)"
+    result = split(model(f"{CONV}\n{line}{MARKED}"))
+    assert result.records[0].status in ("split", "unsplit")
+    assert f"        {line}{MARKED}\n" in result.text
 
 
 CONV_1D = "self.conv = nn.Conv1d(16, 32, 3, groups=2)"
@@ -641,7 +658,7 @@ PAD = "self.pad = nn.ConstantPad1d((2, 0), 0.0)"
         (CONV_1D, "y = self.conv(x){}\nreturn torch.cat([y, x], 1)"),
     ],
 )
-@pytest.mark.parametrize("style", ["auto", "loop", "module"])
+@pytest.mark.parametrize("style", ["auto", "loop", "built"])
 def test_a_padding_or_a_concatenation_that_is_left_alone(
     init: str, forward: str, style: Style
 ) -> None:
@@ -651,7 +668,7 @@ def test_a_padding_or_a_concatenation_that_is_left_alone(
     result = split(source, options)
     (line,) = (each for each in source.split("\n") if MARKED in each)
     assert line in result.text.split("\n")
-    assert line.removesuffix(MARKED) not in free.text.split("\n") or style == "module"
+    assert line.removesuffix(MARKED) not in free.text.split("\n") or style == "built"
     assert result.records[0].status == "split"
 
 
@@ -661,8 +678,8 @@ def test_a_padding_whose_convolution_a_function_builds() -> None:
         "return self.conv(self.pad(x))",
         top="def conv(c):\n    return nn.Conv1d(c, 32, 3, groups=2)",
     )
-    assert "copy_padding" in split(source.replace(MARKED, "")).text
-    assert "copy_padding" not in split(source).text
+    assert "self.pad = copy_padding(" in split(source.replace(MARKED, "")).text
+    assert assert_unchanged(source).records[0].status == "skipped"
 
 
 def test_another_convolution_of_the_same_attribute() -> None:
@@ -670,7 +687,7 @@ def test_another_convolution_of_the_same_attribute() -> None:
     one, other = split(model(init)).records
     assert one.status == "skipped"
     assert (other.style, other.note) == (
-        "module",
+        "built",
         "self.conv is also assigned or deleted elsewhere (line 10)",
     )
 
@@ -690,13 +707,29 @@ def test_a_function_that_builds_it_elsewhere() -> None:
     init += MARKED
     found = [(each.line, each.message) for each in split(model(init, top=top)).warnings]
     assert found == [
-        (17, "# gencode: skip (line 17) does not hold for what conv builds (line 6)"),
         (18, "# gencode: skip (line 18) does not hold for what Block builds (line 11)"),
-        (18, "# gencode: skip (line 18) does not hold for what conv builds (line 6)"),
     ]
+    of_function, of_block = split(model(init, top=top)).records
+    assert (of_function.status, of_block.status) == ("skipped", "split")
+    assert of_function.detail == (
+        "Net.a: # gencode: skip (line 17); conv(1): # gencode: skip (line 18)"
+    )
 
 
-@pytest.mark.parametrize("style", ["explicit", "loop", "module", "auto"])
+def test_what_a_function_builds_for_another_too() -> None:
+    top = "def conv(c):\n    return nn.Conv2d(c, 32, 3, groups=2)"
+    init = "self.conv = conv(16)\nself.kept = conv(16)  # gencode: skip"
+    result = split(model(init, top=top))
+    assert result.records[0].note.endswith("Net.kept: # gencode: skip (line 11)")
+    assert bodies(result.text) == bodies(model(f"{init}\n{LINE}", top=top))
+    init = "if x:\n    self.conv = conv(16)\nelse:\n    self.conv = conv(16)  # gencode: skip"
+    result = split(model(init, top=top))
+    assert "    self.conv = split_conv(conv(16))\n" in result.text
+    assert "    self.conv = conv(16)  # gencode: skip\n" in result.text
+    assert LINE not in result.text
+
+
+@pytest.mark.parametrize("style", ["explicit", "loop", "built", "auto"])
 def test_a_style_for_one(style: Style) -> None:
     init = "self.a = NEW  # gencode: style=STYLE\nself.b = nn.Conv2d(64, 64, 3, groups=16)"
     result = split(model(init.replace("STYLE", style), "return self.a(self.b(x))"))
@@ -707,9 +740,9 @@ def test_a_style_for_one(style: Style) -> None:
     assert f"  # gencode: style={style}\n" in result.text
 
 
-@pytest.mark.parametrize("spelling", ["#gencode:style=module", "# gencode: style  =  module (why)"])
+@pytest.mark.parametrize("spelling", ["#gencode:style=module", "# gencode: style  =  built (why)"])
 def test_spellings_of_a_style(spelling: str) -> None:
-    assert split(model(f"{CONV}  {spelling}")).records[0].style == "module"
+    assert split(model(f"{CONV}  {spelling}")).records[0].style == "built"
 
 
 def test_more_groups_than_are_written_out_by_themselves() -> None:
@@ -719,12 +752,12 @@ def test_more_groups_than_are_written_out_by_themselves() -> None:
 
 def test_a_style_that_cannot_be_written() -> None:
     (record,) = split(model(f"{CONV}  # gencode: style=loop", "return f'{self.conv(x)}'")).records
-    assert record.style == "module"
+    assert record.style == "built"
     assert record.note == (
         "style=loop by its comment (line 9); it is called inside an f-string (line 12)"
     )
     conv = "self.conv = nn.Conv2d(c, c, 3, groups=g)  # gencode: style=STYLE"
-    styles = ("loop", "loop"), ("explicit", "module")
+    styles = ("loop", "loop"), ("explicit", "built")
     for asked, written in styles:
         assert split(model(conv.replace("STYLE", asked))).records[0].style == written
 
@@ -733,7 +766,7 @@ def test_the_nearest_style_is_taken() -> None:
     source = """\
         # gencode: style=loop
         import torch.nn as nn
-        # gencode: style=module
+        # gencode: style=built
         class Net(nn.Module):
             def __init__(self):  # gencode: style=explicit
                 super().__init__()
@@ -758,7 +791,7 @@ def test_the_nearest_style_is_taken() -> None:
     result = split(source, Options(style="explicit", checkpoint=False))
     styles = {each.name: each.style for each in result.records}
     explicit = {"Net.a": "explicit", "Net.b": "explicit", "Net.c": None}
-    assert styles == {**explicit, "Net.d": "module", "Other.e": "loop"}
+    assert styles == {**explicit, "Net.d": "built", "Other.e": "loop"}
     note = "style=loop by the comment at the top of the file (line 1)"
     assert record_of(result, "Other.e").note == note
 
@@ -773,8 +806,8 @@ def test_assignments_in_different_styles() -> None:
     assert other.note.startswith("self.conv is assigned convolutions in different styles")
     for record in split(model(init.format("  # gencode: style=loop"))).records:
         assert record.style == "loop"
-    for record in split(model(init.format("  # gencode: style=module"))).records:
-        assert record.style == "module"
+    for record in split(model(init.format("  # gencode: style=built"))).records:
+        assert record.style == "built"
 
 
 def test_a_comment_of_a_style_stays_where_its_statement_goes() -> None:

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from cases import model  # noqa: E402
 from equivalence import assert_equivalent  # noqa: E402
-from gencode import Result  # noqa: E402
+from gencode import Result, split_source  # noqa: E402
 
 CONV = "self.conv = nn.Conv2d(16, 32, 3, padding=1, groups=2)"
 NORM = "self.bn = nn.BatchNorm2d(32)"
@@ -19,7 +19,7 @@ X = torch.linspace(-1, 1, 3 * 16 * 5 * 5).sin().reshape(3, 16, 5, 5)
 def check(init: str, forward: str, top: str = "", x: torch.Tensor = X) -> Result:
     """The same is computed by the model, which is written in every style that it can be."""
     source = model(init, forward, top)
-    for style in ("explicit", "loop", "module"):
+    for style in ("explicit", "loop", "built"):
         marked = source.replace("class Net", f"# gencode: style={style}\nclass Net")
         result = assert_equivalent(marked, lambda module: module.Net(), x)
     return result
@@ -83,12 +83,6 @@ def test_beside_a_marked_padding(init: str, forward: str) -> None:
             "self.bn = nn.BatchNorm2d(32)",
             "x = self.conv(x)\nreturn self.bn(x) if self.training else x",
         ),
-        (
-            "nn.init.normal_(self.conv.weight)\nself.conv.bias.data.fill_(0.5)",
-            "return self.conv(x)",
-        ),
-        ("self.conv.weight.data.copy_(self.conv.weight * 2)", "return self.conv(x)"),
-        ("self.conv = nn.utils.weight_norm(self.conv)", "return self.conv(x)"),
         ("", "return self.conv(x) + self.conv.weight.sum()"),
         ("", "y = self.conv(x)\nreturn torch.cat([x, y], 1)"),
     ],
@@ -98,13 +92,33 @@ def test_two_assignments_of_which_one_is_skipped(uses: str, forward: str) -> Non
         f"if many:\n    {CONV}{MARK}\nelse:\n    {CONV}\n{uses}",
         forward,
     ).replace("(self):", "(self, many):")
-    source = body.replace("class Net", "class Part") + (
+    source = parts(body)
+    result = assert_equivalent(source, lambda module: module.Net(), X)
+    assert [each.status for each in result.records] == ["skipped", "split"]
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [
+        "nn.init.normal_(self.conv.weight)\nself.conv.bias.data.fill_(0.5)",
+        "self.conv.weight.data.copy_(self.conv.weight * 2)",
+        "self.conv = nn.utils.weight_norm(self.conv)",
+    ],
+)
+def test_what_is_done_to_both_of_two_of_which_one_is_skipped(uses: str) -> None:
+    """A line after that would split both, and one before would find nothing initialised."""
+    body = model(f"if many:\n    {CONV}{MARK}\nelse:\n    {CONV}\n{uses}")
+    records = split_source(body).records
+    assert [each.status for each in records] == ["skipped", "unsplit"]
+
+
+def parts(body: str) -> str:
+    """A model of two objects of a class, one of them with many."""
+    return body.replace("class Net", "class Part") + (
         "\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         "        self.one, self.other = Part(True), Part(False)\n\n"
         "    def forward(self, x):\n        return self.one(x), self.other(x)\n"
     )
-    result = assert_equivalent(source, lambda module: module.Net(), X)
-    assert [each.status for each in result.records] == ["skipped", "split"]
 
 
 def test_a_real_looking_model() -> None:

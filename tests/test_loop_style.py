@@ -310,14 +310,14 @@ def test_numbers_that_are_computed_once() -> None:
 )
 def test_what_cannot_be_a_loop_is_wrapped(init: str, forward: str, words: str) -> None:
     result = split_source(net(init, forward), LOOP)
-    assert result.records[0].style == "module" and words in result.records[0].note
+    assert result.records[0].style == "built" and words in result.records[0].note
 
 
 def test_one_attribute_with_and_without_known_numbers() -> None:
     init = "self.conv = nn.Conv2d(c, 8, 1, groups=2)\nif g:\n"
     init += "    self.conv = nn.Conv2d(8, 8, 1, groups=2)"
     records = split_source(net(init), LOOP).records
-    assert [record.style for record in records] == ["module", "module"]
+    assert [record.style for record in records] == ["built", "built"]
     assert "differ in class, in_channels or groups" in records[0].note
 
 
@@ -333,5 +333,5 @@ def test_one_attribute_with_another_number_of_inputs() -> None:
     init = "if g:\n    self.conv = nn.Conv2d(16, c, 3, groups=2)\nelse:\n"
     init += "    self.conv = nn.Conv2d(8, c, 3, groups=2)"
     records = split_source(net(init)).records
-    assert [record.style for record in records] == ["module", "module"]
+    assert [record.style for record in records] == ["built", "built"]
     assert "differ in class, in_channels or groups" in records[0].note

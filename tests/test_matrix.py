@@ -257,7 +257,7 @@ def test_every_context(kind: str, way: str) -> None:
     assert {record.status for record in result.records} <= {"split", "kept"}
 
 
-@pytest.mark.parametrize("style", ["module", "loop"])
+@pytest.mark.parametrize("style", ["built", "loop"])
 @pytest.mark.parametrize(("kind", "way"), half(["a literal", "an attribute", "a place"]))
 def test_every_context_in_a_style(kind: str, style: Style, way: str) -> None:
     sizes = {"1": (9,), "2": (6, 5), "3": (4, 3, 4)}[kind[-2]]
@@ -268,7 +268,7 @@ def test_every_context_in_a_style(kind: str, style: Style, way: str) -> None:
         options=Options(style=style),
     )
     styles = {record.style for record in result.records if record.status == "split"}
-    assert styles == ({"module"} if style == "module" else {"loop", "module"})
+    assert styles == ({"built"} if style == "built" else {"loop", "built"})
 
 
 SIZES = [(8, 8, 8), (8, 8, 4), (8, 16, 8), (8, 8, 1), (8, 4, 2), (1, 1, 1)]

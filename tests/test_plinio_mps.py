@@ -119,7 +119,7 @@ def test_it_trains_with_precisions_per_channel(name: str, style: Style) -> None:
     torch.testing.assert_close(small(x), mps(x))
 
 
-@pytest.mark.parametrize("style", ["explicit", "loop", "module"])
+@pytest.mark.parametrize("style", ["explicit", "loop", "built"])
 @pytest.mark.parametrize("dimensions", SIZES)
 def test_it_is_what_it_would_be_if_split_by_hand(dimensions: str, style: Style) -> None:
     original, _ = split_from(MODELS[f"last_{dimensions}d"])

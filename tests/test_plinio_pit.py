@@ -77,7 +77,7 @@ def test_a_norm_after_the_concatenation_is_refused_in_3d() -> None:
         convert("PIT", split)
 
 
-@pytest.mark.parametrize("style", ["explicit", "loop", "module"])
+@pytest.mark.parametrize("style", ["explicit", "loop", "built"])
 def test_outputs_side_by_side_are_concatenated_once(style: Style) -> None:
     original, split = split_from(SIDE_BY_SIDE, style)
     pit = convert("PIT", split, discrete_cost=True)
@@ -86,7 +86,7 @@ def test_outputs_side_by_side_are_concatenated_once(style: Style) -> None:
     torch.testing.assert_close(exported(pit)(x), pit(x), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("style", ["explicit", "loop", "module"])
+@pytest.mark.parametrize("style", ["explicit", "loop", "built"])
 def test_receptive_fields_of_causal_branches_may_differ(style: Style) -> None:
     original, split = split_from(MODELS["causal_1d"], style)
     pit = convert("PIT", split, discrete_cost=True)

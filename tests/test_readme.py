@@ -35,9 +35,31 @@ def test_the_example_is_a_model_of_the_repository(name: str, folder: str) -> Non
     assert text.split('"""\n', 1)[-1].strip() == block(name).strip()
 
 
-def test_the_example_of_the_module_style() -> None:
-    before = f"import torch\nfrom torch import nn\n\n\n{block('module before')}"
-    assert gencode.split_source(before).text.endswith(f"\n\n\n{block('module after')}")
+BLOCK = """import torch
+from torch import nn
+
+
+def conv3x3(width, groups=1):
+    return nn.Conv2d(width, width, 3, padding=1, groups=groups, bias=False)
+
+
+{}
+    def forward(self, x):
+        return self.relu(self.bn(self.conv(x)))
+"""
+
+
+def test_the_example_of_the_built_style() -> None:
+    before = BLOCK.format(f"{block('built before')}")
+    after = BLOCK.format(f"{block('built after')}").partition("def conv3x3")[2]
+    assert gencode.split_source(before).text.endswith(f"\n\n\ndef conv3x3{after}")
+
+
+def test_the_lines_of_the_built_style_are_those_of_the_helper() -> None:
+    names = set(re.findall(r"\bsplit_\w+(?=\()", README)) - {"split_source", "split_file"}
+    helper = gencode.helper_source()
+    assert names == {"split_conv", "split_conv_norm", "split_layers", "split_pairs"}
+    assert all(f"def {each}(" in helper for each in names)
 
 
 def test_the_example_of_a_norm() -> None:

@@ -463,9 +463,8 @@ def test_what_libcst_misreads(fault: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_an_annotated_target_in_parentheses_is_left_in_them() -> None:
     result = assert_wrapped(model("(self.conv): nn.Module = nn.Conv2d(4, 4, 1, groups=2)"))
-    assert (
-        "        (self.conv): nn.Module = split_groups(nn.Conv2d(4, 4, 1, groups=2))" in result.text
-    )
+    assert "        (self.conv): nn.Module = nn.Conv2d(4, 4, 1, groups=2)\n" in result.text
+    assert "        self.conv = split_conv(self.conv)\n" in result.text
     assert "not assigned to an attribute of self" in result.records[0].note
 
 
@@ -496,7 +495,7 @@ self.net = nn.Sequential(
             # neighbours
             (
                 'conv',
-                split_groups(nn.Conv2d(width, width, 3, groups=groups, bias=0)),
+                split_conv(nn.Conv2d(width, width, 3, groups=groups, bias=0)),
             ),  # all
             ('relu', nn.ReLU()),
         ]
@@ -512,7 +511,7 @@ self.net.add_module(
             """\
 self.net.add_module(
     "conv",
-    split_groups(
+    split_conv(
         nn.Conv2d(
             width, width, 3, stride, 1, groups=groups, bias=False, device=1
         )
@@ -528,7 +527,7 @@ self.net.add_module(
             """\
 self.net.add_module(
     "conv" ,
-    split_groups(
+    split_conv(
         nn.Conv2d(
             width, width, 3, stride, 1, groups=groups, bias=False, device=1
         )
@@ -536,9 +535,9 @@ self.net.add_module(
 )""",
         ),
         (
-            "self.conv = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)  # a",
+            "conv_2 = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)  # a",
             """\
-self.conv = split_groups(
+conv_2 = split_conv(
     nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
 )  # a""",
         ),
@@ -552,7 +551,7 @@ def make(
             """\
 def make(
     width,
-    conv=split_groups(
+    conv=split_conv(
         nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
     ),
 ):  # a comment
@@ -569,7 +568,7 @@ elif width and make(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=Fa
 if width:
     pass
 elif width and make(
-    split_groups(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False))
+    split_conv(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False))
 ):
     pass""",
         ),
@@ -580,7 +579,7 @@ self.nets = [
 ]""",
             """\
 self.nets = [
-    split_groups(nn.Conv2d(width, width, 3, stride, 1, groups=groups))
+    split_conv(nn.Conv2d(width, width, 3, stride, 1, groups=groups))
     for _ in range(2)
 ]""",
         ),
@@ -593,12 +592,12 @@ self.nets = nn.ModuleDict({
             """\
 self.nets = nn.ModuleDict({
     'relu' : nn.ReLU(),
-    'conv': split_groups(
+    'conv': split_conv(
         nn.Conv2d(
             width, width, 3, stride, 1, groups=groups, bias=False, dilation=1
         )
     ),
-    **{'a' : split_groups(nn.Conv2d(width, width, groups=groups))}})""",
+    **{'a' : split_conv(nn.Conv2d(width, width, groups=groups))}})""",
         ),
         (
             """\
@@ -614,7 +613,7 @@ self.net = Net(
     a = '''
 a
   b''',
-    conv=split_groups(
+    conv=split_conv(
         nn.Conv2d(
             width,
             width,
@@ -635,7 +634,7 @@ self.nets = [
     nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, d=1)  for _ in  range(2)]""",
             """\
 self.nets = [
-    split_groups(
+    split_conv(
         nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, d=1)
     )  for _ in  range(2)]""",
         ),
@@ -646,7 +645,7 @@ self.nets = [
     'a']""",
             """\
 self.nets = [
-    split_groups(
+    split_conv(
         nn.Conv2d(width, width, 3, stride, 1, groups=groups)
     ),  # a comment
     'a']""",
@@ -659,7 +658,7 @@ self.nets = [
 self.nets = [
     x
     for x in make(
-        split_groups(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False))
+        split_conv(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False))
     )
 ]""",
         ),
@@ -669,7 +668,7 @@ self.net = nn.Sequential(nn.Conv2d(width, 3,
                                    groups=groups), 'a',
                          nn.ReLU())""",
             """\
-self.net = nn.Sequential(split_groups(nn.Conv2d(width, 3, groups=groups)), 'a',
+self.net = nn.Sequential(split_conv(nn.Conv2d(width, 3, groups=groups)), 'a',
                          nn.ReLU())""",
         ),
         (
@@ -678,7 +677,7 @@ self.net = nn.Sequential(nn.Conv2d(width, 3,  # a
                                    groups=groups), 'a',
                          nn.ReLU())""",
             """\
-self.net = nn.Sequential(split_groups(nn.Conv2d(width, 3,  # a
+self.net = nn.Sequential(split_conv(nn.Conv2d(width, 3,  # a
                                    groups=groups)), 'a',
                          nn.ReLU())""",
         ),
@@ -688,7 +687,7 @@ self.net = nn.Sequential(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bi
                          nn.ReLU())""",
             """\
 self.net = nn.Sequential(
-    split_groups(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)),
+    split_conv(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)),
     'a',
     nn.ReLU(),
 )""",
@@ -699,7 +698,7 @@ x = (
     yield nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1)
   )""",
             """\
-x = yield split_groups(
+x = yield split_conv(
     nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1)
 )""",
         ),
@@ -711,7 +710,7 @@ def f(x):
     return x""",
             """\
 @make(
-    split_groups(
+    split_conv(
         nn.Conv2d(
             width, width, 3, stride, 1, groups=groups, bias=False, dilation=1
         )
@@ -720,9 +719,9 @@ def f(x):
     return x""",
         ),
         (
-            "x = 1; a = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False); b = 'a'",
+            "x = 1; aa = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False); b = 'a'",
             """\
-x = 1; a = split_groups(
+x = 1; aa = split_conv(
     nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
 ); b = 'a'""",
         ),
@@ -784,8 +783,8 @@ def test_a_block_on_one_line_that_gets_too_long_is_broken() -> None:
 )
 def test_a_comment_inside_that_black_moves_behind_it(before: str, after: str) -> None:
     conv = "nn.Conv2d(8, 8, 3,\n              groups=b,  # the groups\n              padding=1)"
-    wide = "split_groups(nn.Conv2d(8, 8, 3, groups=b, padding=1))"
-    after = after.replace("SPLIT", wide).replace("RAW", f"split_groups({conv})")
+    wide = "split_conv(nn.Conv2d(8, 8, 3, groups=b, padding=1))"
+    after = after.replace("SPLIT", wide).replace("RAW", f"split_conv({conv})")
     for options in (BARE, Options(checkpoint=False, black={"skip-magic-trailing-comma": True})):
         for end in ("\n", "\r\n"):
             source = model(f"a = {before}".replace("CONV", conv)).replace("\n", end)
@@ -798,5 +797,40 @@ def test_a_comment_inside_that_black_moves_behind_it(before: str, after: str) ->
 def test_a_block_over_what_has_such_a_comment() -> None:
     init = "for a in (\n    nn.Conv2d(8, 8, 3,  # one\n              groups=b),):\n    f(a)"
     text = split_source(model(init), BARE).text
-    assert "        for a in (\n            split_groups(nn.Conv2d(8, 8, 3,  # one\n" in text
+    assert "        for a in (\n            split_conv(nn.Conv2d(8, 8, 3,  # one\n" in text
     ast.parse(text)
+
+
+WIDE = "nn.Conv2d(width, width, 3, groups=groups)"
+ALIASED = f"self.conv = {WIDE}; self.alias = self.conv"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"if groups: self.conv = {WIDE}", f"if groups: self.conv = split_conv({WIDE})"),
+        (ALIASED, ALIASED.replace(WIDE, f"split_conv({WIDE})")),
+        (
+            f"self.conv = {WIDE}; self.width = width  # a",
+            f"self.conv = {WIDE}; self.width = width  # a\nself.conv = split_conv(self.conv)",
+        ),
+        (
+            f"self.conv = {WIDE}\nself.width = width; self.alias = self.conv",
+            f"self.conv = {WIDE}\nself.conv = split_conv(self.conv)\n"
+            "self.width = width; self.alias = self.conv",
+        ),
+    ],
+)
+def test_a_line_stands_between_lines(before: str, after: str) -> None:
+    """Never where it would come after the rest of its line, or out of the block."""
+    text = split_source(model(before), BARE).text
+    expected = model(after)
+    assert text[text.index("class Net") :] == expected[expected.index("class Net") :]
+    assert split_source(text, BARE).text is text
+
+
+def test_no_line_after_a_method_on_one_line() -> None:
+    method = "    def __init__(self, width, groups): super().__init__(); self.conv = CONV\n"
+    source = f"from torch import nn\n\n\nclass Net(nn.Module):\n{method}"
+    text = split_source(source.replace("CONV", WIDE)).text
+    assert text.endswith(f"class Net(nn.Module):\n{method.replace('CONV', f'split_conv({WIDE})')}")

@@ -88,7 +88,7 @@ def test_nothing_is_split(name: str, code: str, capfdbinary, monkeypatch) -> Non
     assert Path("model.py").read_bytes() == data
 
 
-@pytest.mark.parametrize("style", ["explicit", "loop", "module"])
+@pytest.mark.parametrize("style", ["explicit", "loop", "built"])
 @pytest.mark.parametrize("name", BYTES)
 def test_only_the_lines_of_rewritten_statements_differ(name: str, style: str, capfdbinary) -> None:
     init = f"self.a=( 1 ,)\n{CONV}  # kept\nself.b   =  1 ;x=2"

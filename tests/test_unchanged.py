@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cases import CONV, assert_unchanged, left, model
@@ -167,9 +169,14 @@ def test_the_kinds_of_convolutions(name: str, numbers: tuple[int, int, int], kin
     assert kind_of(CONV_CLASSES[name], *numbers) == kind
 
 
+def test_another_name_of_the_built_style() -> None:
+    assert Options(style="module") == Options(style="built")  # type: ignore[arg-type]
+    assert replace(Options(), style="module").style == "built"
+
+
 def test_options_that_make_no_sense() -> None:
     with pytest.raises(
-        ValueError, match="style is one of auto, explicit, loop, module, not 'round'"
+        ValueError, match="style is one of auto, explicit, loop, built, not 'round'"
     ):
         Options(style="round")
     with pytest.raises(ValueError, match="max_unroll is a number from 1, not 0"):

@@ -62,7 +62,7 @@ def test_at_another_line_length(path: Path) -> None:
     assert formatted(body, 79) == body
 
 
-@pytest.mark.parametrize("style", ["auto", "loop", "module"])
+@pytest.mark.parametrize("style", ["auto", "loop", "built"])
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_no_line_is_too_long_where_the_source_is_formatted_otherwise(
     path: Path, style: Style

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..outcome import STYLES
+from ..outcome import STYLE_NAMES, STYLES
 from ..printable import printable
 from .conversion_options import add_conversion_options
 
@@ -38,7 +38,7 @@ examples:
                                          fail if the output is not up to date
   gencode                                generate what pyproject.toml configures
   gencode --style loop model.py          an nn.ModuleList and a loop for each
-  gencode --style module model.py        change nothing but the constructions
+  gencode --style built model.py         a line that splits each once it is built
   gencode --templates mine/ model.py     with templates of your own
   gencode --convert-checkpoint old.pt new.pt --model model_split.py:Net
                                          write the original's weights for the split model
@@ -158,9 +158,10 @@ def _add_styles(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--style",
         choices=STYLES,
-        help="explicit, one attribute and one call a group; loop, an nn.ModuleList; module, a"
-        " helper around the construction, which is taken for what the others cannot write; auto,"
-        " explicit for few groups, loop for more, module for the rest (the default)",
+        type=lambda typed: STYLE_NAMES.get(typed, typed),
+        help="explicit, one attribute and one call a group; loop, an nn.ModuleList; built, a line"
+        " that splits it once it is built, which is taken for what the others cannot write; auto,"
+        " explicit for few groups, loop for more, built for the rest (the default)",
     )
     group.add_argument(
         "--max-unroll",
@@ -177,8 +178,8 @@ def _add_styles(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--checkpoint",
         action=argparse.BooleanOptionalAction,
-        help="whether what is written loads the weights of the original by their names there"
-        " (default: yes)",
+        help="whether what is written in explicit and loop style loads the weights of the original"
+        " by their names there, as the built style always does (default: yes)",
     )
     group.add_argument(
         "--norm",

@@ -14,14 +14,20 @@ from .refusal import line_of
 
 
 def warn_of_functions(
-    index: ClassIndex, directives: Directives, split: Iterable[ast.Call]
+    index: ClassIndex, directives: Directives, split: Iterable[tuple[ast.Call, ast.AST]]
 ) -> Iterator[Warning]:
-    """Where a statement that is left alone calls a function in which something is split."""
+    """Where a statement that is left alone calls a function in which something is split.
+
+    Args:
+        index: the source.
+        directives: its comments.
+        split: the constructions of what is split, each with a node where that is done.
+    """
     source = index.source
     builders = {
         function: call
-        for call in split
-        for function in source.ancestors(call)
+        for call, place in split
+        for function in source.ancestors(place)
         if isinstance(function, FUNCTIONS)
     }
     told = set()

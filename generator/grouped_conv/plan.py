@@ -217,8 +217,8 @@ class _Planning:
         if attributes or built.changes:
             is_done = built.is_done_before if not attributes else None
             self.warnings += warn_of_initialisation(self.index.source, is_done)
-            split = [each.site.call for one in attributes for each in one.candidates]
-            split += built.wrapped_sites()
+            calls = [each.site.call for one in attributes for each in one.candidates]
+            split = [*zip(calls, calls, strict=True), *built.places()]
             self.warnings += warn_of_functions(self.index, self.directives, split)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:

@@ -31,15 +31,17 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
     if is_by_filter(site):
         notes.append("PLiNIO takes no subclass")
     line, column = index.source.place(site.call)
-    is_split = any(each.change is not None for each in ways)
+    if all(each.change is None for each in ways):
+        skips = "; ".join(dict.fromkeys(each.note for each in ways))
+        return left(index, site, Verdict("skipped", skips))
     return Record(
         line,
         column,
         _name(index, site),
-        "split" if is_split else "skipped",
+        "split",
         f"{_size(site.conv, deferred.numbers)}{norm} (built)",
         form_of(index.source, site),
-        style="built" if is_split else None,
+        style="built",
         note="; ".join([*notes, *plan.notes[site.call]]),
     )
 

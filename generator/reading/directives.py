@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from io import StringIO
 from typing import Final
 
-from ..outcome import STYLES, SourceError, Style, Warning
+from ..outcome import STYLE_NAMES, SourceError, Style, Warning
 from .source import LINE_END, Source, Span
 
 _SKIP: Final = "skip"
-_STYLES: Final = {f"style={each}": each for each in STYLES}
+_STYLES: Final = {f"style={each}": style for each, style in STYLE_NAMES.items()}
 _WORDS: Final = (_SKIP, *_STYLES)
 _MARK: Final = re.compile(
     r"(?P<hash>(?<![^\s#])#[ \t\f]*)?\b(?P<name>gencode)[ \t]*:[ \t]*"
@@ -86,6 +86,11 @@ class Directives:
                 self._found += [replace(directive, span=each) for each in spans] or [directive]
             self.warnings += reading.idle
 
+    @property
+    def leave_alone(self) -> bool:
+        """Whether any of them says to leave something alone."""
+        return any(each.style is None for each in self._found)
+
     def skip(self, node: ast.expr | ast.stmt) -> Directive | None:
         """The comment that says to leave a node alone; the nearest to it."""
         return self._nearest(node, lambda each: each.style is None)
@@ -106,6 +111,19 @@ class Directives:
             if each.style is None and kept.start < span.end and span.start < kept.end:
                 return each
         return None
+
+    def forbids_beside(self, statement: ast.stmt) -> Directive | None:
+        """The comment that a new statement beside one would go against: one for all around it."""
+        span = self._source.span(statement)
+        skips = (each for each in self._found if each.style is None)
+        return next(
+            (
+                each
+                for each in skips
+                if each.reach.start < span.start and span.end <= each.reach.end
+            ),
+            None,
+        )
 
     def around(self, offset: int) -> Directive | None:
         """The comment that says to leave alone what is on both sides of an offset."""

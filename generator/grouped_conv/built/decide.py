@@ -18,7 +18,7 @@ from ..refusal import Refusal, check_free, check_length, line_of
 from ..subclasses import Subclass
 from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Uses
-from .ends import End, InAttribute, InSequence, find_ends
+from .ends import End, Ends, InAttribute, InSequence, find_ends
 from .padding import plan_padding
 from .places import Place, find_place
 from .plan import BuiltPlan, Line, Way, Wrap, WrapKind
@@ -39,6 +39,7 @@ class Deciding:
         self.tracing = tracing
         self.norm = norm
         self.refused: dict[ast.Call, str] = {}
+        self.in_the_way: dict[ast.Call, list[str]] = {}
 
     def plan(self, deferred: Iterable[Deferred], stays: Iterable[Site]) -> BuiltPlan:
         """Plan some convolutions; what cannot be split is noted, and not in the plan.
@@ -49,7 +50,8 @@ class Deciding:
         """
         sites, stays = list(deferred), list(stays)
         while True:
-            source = _OfSource(self.tracing, [each.site for each in sites], self.norm)
+            among = [each.site for each in sites]
+            source = _OfSource(self.tracing, among, self.norm, self.in_the_way)
             found: dict[ast.Call, tuple[Way, ...]] = {}
             refused: dict[ast.Call, str] = {}
             for each in sites:
@@ -66,16 +68,41 @@ class Deciding:
             }
             if not refused:
                 return source.finish(sites, found)
-            self.refused |= refused
+            if self._come_closer(refused, bool(stays)):
+                continue
+            self.refused |= {
+                each: self.in_the_way.get(each, [refused[each]])[0] for each in refused
+            }
             stays += [each.site for each in sites if each.site.call in refused]
             sites = [each for each in sites if each.site.call not in refused]
+
+    def _come_closer(self, refused: Mapping[ast.Call, str], has_others: bool) -> bool:
+        """Whether some convolutions may still be split closer to where they are built.
+
+        That helps where what is in the way is a comment, or another one that is to stay.
+        """
+        if not has_others and not self.tracing.directives.leave_alone:
+            return False
+        closer = [each for each in refused if len(self.in_the_way.get(each, ())) < 2]
+        for each in closer:
+            self.in_the_way.setdefault(each, []).append(refused[each])
+        return bool(closer)
 
 
 class _OfSource:
     """Decides about some convolutions of a source, which are all that is split."""
 
-    def __init__(self, tracing: Tracing, sites: list[Site], norm: bool) -> None:
+    def __init__(
+        self,
+        tracing: Tracing,
+        sites: list[Site],
+        norm: bool,
+        in_the_way: Mapping[ast.Call, list[str]],
+    ) -> None:
         self.tracing = tracing
+        self.in_the_way = (
+            in_the_way  # once: split where it gets somewhere; twice: where it is built
+        )
         self.index = tracing.index
         self.source = tracing.index.source
         self.directives = tracing.directives
@@ -98,11 +125,17 @@ class _OfSource:
         ends = find_ends(
             self.tracing.flow, site, self.tracing.reached(site), list(uses.applications)
         )
-        listed = self._in_list(site)
+        listed = self._in_list(site, ends)
+        in_the_way = self.in_the_way.get(site.call, [])
         if is_by_filter(site):
             ways = [self._wrapped(site.call, "by_filter")]
         elif is_partial(site) and not ends.found:
             ways = [self._in_partial(site.call)]
+        elif in_the_way:
+            found = ends.found if len(in_the_way) == 1 else []
+            notes = self._left_after(site, ends, in_the_way[0])
+            ways = [self._wrapped(each.item, "split", notes) for each in found]
+            ways = ways or [self._wrapped(site.call, "split", notes)]
         elif listed is not None:
             self.lists[listed] = None
             ways = [self._in_lists(listed)]
@@ -134,11 +167,30 @@ class _OfSource:
             self.loud.setdefault(site.call, each.reason)
         self.reads |= reads
 
-    def _in_list(self, site: Site) -> ListPair | None:
+    def _left_after(self, site: Site, ends: Ends, reason: str) -> str:
+        """What to say of the norms after one that is split for itself, though they could be too."""
+        pairs = [
+            self.norms.pairs.get((each.owner, each.target.attr))
+            for each in ends.found
+            if isinstance(each, InAttribute)
+        ]
+        names = [f"self.{each.norm}" for each in pairs if each is not None]
+        sequences = self.norms.sequences.get(site.call, ())
+        if any(each.has_norm for each in sequences) or self.norms.lists.get(site.call):
+            names.append("the norm after it")
+        return "; ".join(
+            f"{each} stays after the concatenation: {reason}" for each in dict.fromkeys(names)
+        )
+
+    def _in_list(self, site: Site, ends: Ends) -> ListPair | None:
         """The list of convolutions that holds it, and nothing else does, with one of norms."""
+        if any(self.directives.skip(each.item) for each in ends.found):
+            return None
         found = self.norms.lists.get(site.call, ())
         attributes = self.tracing.reached(site).attributes
-        return found[0] if len(found) == len(attributes) == 1 else None
+        if len(found) != 1 or len(attributes) != 1:
+            return None
+        return None if self.directives.forbids_beside(found[0].last) else found[0]
 
     def _in_lists(self, listed: ListPair) -> Way:
         codes = self.source.code(listed.convs), self.source.code(listed.norms)
@@ -159,9 +211,12 @@ class _OfSource:
     def _in_attribute(self, end: InAttribute) -> Way:
         """A line for an attribute, with the norm that follows if there is a place for both."""
         owner, name = end.owner, end.target.attr
-        skip = self.directives.forbids(self.source.statement(end.target))
+        skip = self.directives.skip(end.target)
         if skip is not None:
             return Way(None, note=f"{_shown(owner, name)}: {skip}")
+        stores = self.tracing.pairs.stores_of(owner, name)
+        if any(self.directives.skip(each) for each in stores):
+            raise Refusal("a comment leaves alone what else is given to its attribute")
         pair = self.norms.pairs.get((owner, name))
         note = ""
         if pair is not None:
@@ -216,7 +271,7 @@ class _OfSource:
 
     def _allowed(self, place: Place | None) -> Place | None:
         """A place, unless a comment leaves alone what it is in."""
-        is_free = place is None or self.directives.forbids(place.after) is None
+        is_free = place is None or self.directives.forbids_beside(place.after) is None
         return place if is_free else None
 
     def _sequence(self, end: InSequence, site: Site) -> Sequence | None:
@@ -266,6 +321,9 @@ class _OfSource:
 
     def _wrapped(self, item: ast.expr, kind: WrapKind, note: str = "") -> Way:
         """A call round an expression for the convolution."""
+        skip = self.directives.skip(item)
+        if skip is not None and isinstance(item, ast.Call):
+            return Way(None, note=f"{self.source.one_line(item)}: {skip}")
         check_free(self.directives, [(item, "where it is split")])
         check_length(self.source, self.source.statement(item))
         return Way(Wrap(kind, item), self._before(item), note=note, held=item)

@@ -109,7 +109,8 @@ def find_ends(flow: Flow, site: Site, reached: Reached, norms: Collection[ast.Ca
     search = _Search(flow, site, reached, norms)
     starts: Iterable[ast.Call] = [site.call]
     if site.indirect is not None and site.indirect.kind == "partial":
-        starts = calls_among(flow.source, flow.reached(site.call).expressions)
+        expressions = sorted(flow.reached(site.call).expressions, key=flow.source.span)
+        starts = calls_among(flow.source, expressions)
     for call in starts:
         search.follow(call, call)
     return search.ends
@@ -274,8 +275,9 @@ class _Search:
                 self.follow(call, call if is_itself else item)
 
     def _calls(self, function: Function) -> Iterator[ast.Call]:
-        for each in self.reached.expressions:
-            if isinstance(each, ast.Call) and function in functions_called(self.index, each.func):
+        found = [each for each in self.reached.expressions if isinstance(each, ast.Call)]
+        for each in sorted(found, key=self.source.span):
+            if function in functions_called(self.index, each.func):
                 yield each
 
     def _passed(self, node: ast.expr, call: ast.Call, item: ast.expr) -> None:

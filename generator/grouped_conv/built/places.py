@@ -58,6 +58,8 @@ def find_place(
     first, last = holding[0], len(block)
     kept = (at for at, each in enumerate(block) if at >= first and keeping.keeps(each))
     last = next(kept, last) - 1
+    while last >= holding[-1] and not has_own_line_after(source, block[last]):
+        last -= 1
     if last < holding[-1]:
         return None
     for each in stores:
@@ -65,6 +67,14 @@ def find_place(
         if not any(sets(statement, wanted) for statement in block[: last + 1]):
             return None
     return Place(block[last], frozenset(_before(index, function, block[last], keeping)))
+
+
+def has_own_line_after(source: Source, statement: ast.stmt) -> bool:
+    """Whether a new line after a statement is in its block, and the next thing to be done."""
+    block = source.block(statement)
+    following = block[block.index(statement) + 1 :]
+    is_last = not following or source.is_first_on_line(following[0])
+    return is_last and source.is_first_on_line(block[0])
 
 
 def _common_function(

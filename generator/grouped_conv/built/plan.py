@@ -114,10 +114,9 @@ class BuiltPlan:
         ways = list(chain.from_iterable(self.ways.values()))
         return bool(ways) and all(node in each.seen for each in ways)
 
-    def wrapped_sites(self) -> list[ast.Call]:
-        """The constructions that are split where a function builds or returns them."""
-        return [
-            call
-            for call, ways in self.ways.items()
-            if any(isinstance(each.change, Wrap) for each in ways)
-        ]
+    def places(self) -> Iterator[tuple[ast.Call, ast.AST]]:
+        """The constructions of what is split, each with a node in the function that splits it."""
+        for call, ways in self.ways.items():
+            for change in (each.change for each in ways):
+                if change is not None:
+                    yield call, change.after if isinstance(change, Line) else change.node

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ...reading.classes import ClassIndex
+from ...reading.directives import Directives
 from ...reading.flow import Reached
 from ..find import Site
 from ..refusal import Refusal
@@ -28,7 +29,13 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
         return False
     reached = tracing.reached(site)
     ends = find_ends(tracing.flow, site, reached, _norms(tracing, site)).found
-    return bool(ends) and all(_is_split(index, each, calls, reached) for each in ends)
+    free = [each for each in ends if not _is_left_alone(tracing.directives, each)]
+    return bool(free) and all(_is_split(index, each, calls, reached) for each in free)
+
+
+def _is_left_alone(directives: Directives, end: End) -> bool:
+    node = end.target if isinstance(end, InAttribute) else end.item
+    return directives.skip(node) is not None
 
 
 def _norms(tracing: Tracing, site: Site) -> list[ast.Call]:

@@ -1,4 +1,4 @@
-"""Decide which norms can be split with the convolutions before them, once these are built."""
+"""Decide which norms are split with the convolutions before them, in built style."""
 
 from __future__ import annotations
 
