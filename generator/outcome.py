@@ -62,7 +62,7 @@ class Options:
         style: ``"explicit"`` writes one attribute a group, ``"loop"`` an ``nn.ModuleList``,
             ``"built"`` a line that splits the convolution once it is built (``"module"`` is
             another name for it); ``"auto"`` takes explicit up to ``max_unroll`` groups and loop
-            above. What these two cannot write is written in built style, whichever is asked for, and
+            above. What these two cannot write is written in built style, whichever is asked for;
             what explicit would write at a length that takes minutes to format, as a loop.
         max_unroll: the largest group count that ``"auto"`` writes out; at least 1.
         templates: a directory whose templates replace the built-in ones of the same name.
