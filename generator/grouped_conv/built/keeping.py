@@ -36,6 +36,15 @@ _KEPT_BY_SPLIT: Final = SETTINGS | {
     *("running_mean", "running_var"),
 }
 """What may be set of a convolution or a norm so that the split one has it too."""
+_TENSORS: Final = frozenset(("weight", "bias", "data", "running_mean", "running_var"))
+_VIEWS: Final = frozenset(
+    (
+        *("view", "view_as", "reshape", "detach", "t", "transpose", "permute", "squeeze"),
+        *("unsqueeze", "flatten", "expand", "contiguous", "requires_grad_", "to", "float"),
+        *("double", "half", "cpu", "cuda", "type", "chunk", "narrow", "select"),
+    )
+)
+"""The methods of a tensor that may give it back, or a part of it."""
 _VALUES: Final = SETTINGS | {
     *("shape", "dtype", "device", "ndim", "size", "numel", "dim", "requires_grad", "is_cuda"),
     *("eps", "momentum", "num_features", "affine", "track_running_stats", "training"),
@@ -46,6 +55,8 @@ _TESTS: Final = (
     *(ast.FormattedValue, ast.comprehension),
 )
 """Where an expression may stand that is then gone."""
+
+_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)
 
 
 class Keeping:
@@ -66,19 +77,35 @@ class Keeping:
         self.names = names
         self.relatives: list[Class] = index.classes[owner].relatives()
         self.methods: dict[Function, bool] = {}
+        self._closures: set[ast.AST] = set()  # those that keep nothing, as far as is known
 
     def keeps(self, statement: ast.stmt) -> bool:
         """Whether a statement of a method keeps them, or may do so."""
-        return any(self._keeps(node) for node in _at_once(statement))
+        return any(self._keeps(node) for node in _all_run(statement))
 
     def _keeps(self, node: ast.AST) -> bool:
         match node:
             case ast.Name(ctx=ast.Load()) if self.index.self_class(node) is not None:
                 return self._keeps_self(node, self.source.parent(node))
+            case ast.Name(ctx=ast.Load()):
+                return self._keeps_in_closure(node)
             case ast.Call(func=ast.Name(id=name)):
                 return name in _SEEING_ALL
             case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))):
                 return self._keeps_in_method(node)
+        return False
+
+    def _keeps_in_closure(self, name: ast.Name) -> bool:
+        """Whether a variable is a function of the method, and one that keeps them once it runs."""
+        found = self.source.scope(name).lookup(name.id)
+        if found is None or not isinstance(found[0].node, FUNCTIONS):
+            return False
+        for binding in found[1]:
+            for each in (binding.node, binding.value):
+                if isinstance(each, (*FUNCTIONS, ast.Lambda)) and each not in self._closures:
+                    self._closures.add(each)
+                    if any(self._keeps(inner) for inner in _all_run(each)):
+                        return True
         return False
 
     def _keeps_self(self, node: ast.Name, parent: ast.AST) -> bool:
@@ -99,10 +126,11 @@ class Keeping:
 
     def _keeps_own(self, attribute: ast.Attribute) -> bool:
         """Whether one of the attributes is used so that what it holds is kept; to run it is not."""
+        if not isinstance(attribute.ctx, ast.Load):
+            return isinstance(attribute.ctx, ast.Del)  # there would be nothing left to split
         parent = self.source.parent(attribute)
         is_called = isinstance(parent, ast.Call) and parent.func is attribute
-        is_set = not isinstance(attribute.ctx, ast.Load)
-        return not is_called and not is_set and self._keeps_value(attribute)
+        return not is_called and self._keeps_value(attribute)
 
     def _keeps_value(self, node: ast.expr) -> bool:
         """Whether an expression for a module, or for a part of one, is used so that it is kept."""
@@ -132,8 +160,56 @@ class Keeping:
         if "hook" in name or name.startswith("__"):
             return True
         if not isinstance(attribute.ctx, ast.Load):
-            return name not in _KEPT_BY_SPLIT
+            return name not in _KEPT_BY_SPLIT or (name in _TENSORS and self._may_be_tied(attribute))
         return name not in _VALUES and self._keeps_value(attribute)
+
+    def _may_be_tied(self, target: ast.Attribute) -> bool:
+        """Whether a weight is given a tensor that something else may have as well."""
+        match self.source.parent(target):
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+                return not self._is_fresh(value)
+            case ast.AugAssign():
+                return False
+        return True
+
+    def _is_fresh(self, value: ast.expr) -> bool:
+        """Whether an expression makes a tensor of its own."""
+        match value:
+            case ast.Constant() | ast.BinOp() | ast.UnaryOp():
+                return True
+            case ast.Call(args=[given, *_]) if _is_parameter(meaning(self.source, value.func).path):
+                return self._is_fresh(given)
+            case ast.Call(func=ast.Attribute(value=given, attr=name)) if name in _VIEWS:
+                return self._is_fresh(given)
+            case ast.Call():
+                return True
+            case ast.Subscript(value=given):
+                return self._is_fresh(given)
+            case ast.IfExp(body=one, orelse=other):
+                return self._is_fresh(one) and self._is_fresh(other)
+            case ast.Name():
+                return self._is_fresh_name(value)
+        return False
+
+    def _is_fresh_name(self, name: ast.Name) -> bool:
+        """Whether a variable has a tensor of its own, and nothing else takes it from there."""
+        scope = self.source.scope(name)
+        found = scope.lookup(name.id)
+        if found is None or found[0] is not scope or not isinstance(scope.node, FUNCTIONS):
+            return False
+        if any(isinstance(each, _LOOPS) for each in self.source.ancestors(name)):
+            return False
+        values = [each.value for each in found[1] if each.value is not None]
+        own = {each for value in values for each in ast.walk(value)}
+        others = (
+            each
+            for each in ast.walk(scope.node)
+            if isinstance(each, ast.Name) and each.id == name.id and each not in own
+        )
+        loads = [each for each in others if isinstance(each.ctx, ast.Load)]
+        if len(values) < len(found[1]) or loads != [name]:
+            return False
+        return all(name.id in _names(each) or self._is_fresh(each) for each in values)
 
     def _keeps_argument(self, node: ast.expr, call: ast.Call) -> bool:
         """Whether a function that is given a module or a weight keeps it."""
@@ -168,6 +244,8 @@ class Keeping:
                 candidates = [known] if isinstance(known, FUNCTIONS) else []
                 if isinstance(function, ast.Attribute):
                     candidates += self._methods(function.attr)
+                    if not candidates and not meaning(self.source, function).path:
+                        return True  # such as self.layers.append
                 return any(self._keeps_last(each) for each in candidates)
         return True
 
@@ -217,6 +295,14 @@ class Keeping:
         return self.methods[function]
 
 
+def _names(expression: ast.expr) -> set[str]:
+    return {each.id for each in ast.walk(expression) if isinstance(each, ast.Name)}
+
+
+def _is_parameter(path: str) -> bool:
+    return path in ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
+
+
 def _targets(target: ast.expr) -> list[str]:
     """The variables of a loop over modules, but for one that holds their names or numbers."""
     if isinstance(target, ast.Tuple):
@@ -224,11 +310,12 @@ def _targets(target: ast.expr) -> list[str]:
     return [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
 
 
-def _at_once(statement: ast.stmt) -> Iterator[ast.AST]:
-    """The nodes of a statement that are evaluated with it, and not when a function is called."""
+def _all_run(statement: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a statement that may be run with it, or once a function in it is called."""
     pending: list[ast.AST] = [statement]
     while pending:
         node = pending.pop()
         yield node
-        if not isinstance(node, (*FUNCTIONS, ast.Lambda)):
-            pending += ast.iter_child_nodes(node)
+        children = ast.iter_child_nodes(node)
+        is_class = isinstance(node, ast.ClassDef)  # its methods have a self of their own
+        pending += (each for each in children if not (is_class and isinstance(each, FUNCTIONS)))
