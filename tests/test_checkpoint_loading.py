@@ -68,7 +68,7 @@ class Net(nn.Module):
         return self.heads["a"](x), self.last(self.heads["b"](x))
 """
 )
-STYLES = ("auto", "explicit", "loop", "module")
+STYLES = ("auto", "explicit", "loop", "built")
 X = torch.linspace(-1, 1, 2 * 4 * 5 * 6).sin().reshape(2, 4, 5, 6)
 X8 = torch.linspace(-1, 1, 2 * 8 * 5 * 6).sin().reshape(2, 8, 5, 6)
 
@@ -136,7 +136,7 @@ def assert_nothing_is_shared(net: nn.Module) -> None:
 def test_every_kind_of_convolution_in_every_style(style: str) -> None:
     result = assert_equivalent(NESTED, build, X, options=Options(style=style))
     found = {record.style for record in result.records}
-    assert found == {"auto": {"explicit", "loop", "module"}}.get(style, {style, "module"})
+    assert found == {"auto": {"explicit", "loop", "built"}}.get(style, {style, "built"})
 
 
 @pytest.mark.parametrize("groups", [4, 1, 8])
@@ -195,7 +195,7 @@ def test_what_is_split_where_it_is_built(code: str) -> None:
                 return self.net(x), *[each(x) for each in self.nets]
     """)
     result = assert_equivalent(source, build, X8)
-    assert {record.style for record in result.records} == {"module"}
+    assert {record.style for record in result.records} == {"built"}
 
 
 def test_a_class_that_the_file_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +380,7 @@ def test_a_part_of_the_model(style: str) -> None:
         split.get_submodule(name).load_state_dict(original.get_submodule(name).state_dict())
     assert_same(split.heads["b"], original.heads["b"], X8)
     assert_same(split.rows[1], original.rows[1], X8)
-    if style == "module":
+    if style == "built":
         split.stem.load_state_dict(original.stem.state_dict())
         assert_same(split.stem, original.stem)
 
@@ -686,8 +686,8 @@ def test_all_errors_at_once(both: Pair) -> None:
         assert [sorted(names) for names in found] == [sorted(names) for names in expected]
 
 
-def test_in_module_style_errors_have_the_order_of_the_original() -> None:
-    original, split = pair(NESTED, style="module")
+def test_in_built_style_errors_have_the_order_of_the_original() -> None:
+    original, split = pair(NESTED, style="built")
     for given in ({}, {"stem.foo": X, "foo": X}, dict.fromkeys(original.state_dict(), X)):
         assert loading(split, given) == loading(original, given)
         assert loading(split, given, strict=False) == loading(original, given, strict=False)

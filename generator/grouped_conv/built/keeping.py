@@ -15,6 +15,8 @@ from ...reading.classes import Class, ClassIndex
 from ...reading.convolutions import SETTINGS
 from ...reading.names import meaning
 from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function
+from ..initialisation import is_exact_by_branch, whole_initialiser
+from ..reading import is_only_read
 
 _ASKING: Final = frozenset(("isinstance", "hasattr", "type", "id", "len", "print", "repr", "str"))
 _SEEING_ALL: Final = frozenset(("locals", "vars", "eval", "exec"))
@@ -161,7 +163,14 @@ class Keeping:
             return True
         if not isinstance(attribute.ctx, ast.Load):
             return name not in _KEPT_BY_SPLIT or (name in _TENSORS and self._may_be_tied(attribute))
+        if name in ("weight", "bias") and self._is_known(attribute):
+            return False
         return name not in _VALUES and self._keeps_value(attribute)
+
+    def _is_known(self, weight: ast.Attribute) -> bool:
+        """Whether a weight is initialised, or only read."""
+        is_exact = is_exact_by_branch(self.source, weight) or is_only_read(self.source, weight)
+        return is_exact or whole_initialiser(self.source, weight) is not None
 
     def _may_be_tied(self, target: ast.Attribute) -> bool:
         """Whether a weight is given a tensor that something else may have as well."""
