@@ -175,7 +175,7 @@ class Keeping:
     def _may_be_tied(self, target: ast.Attribute) -> bool:
         """Whether a weight is given a tensor that something else may have as well."""
         match self.source.parent(target):
-            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+            case ast.Assign(targets=[_], value=value) | ast.AnnAssign(value=ast.expr() as value):
                 return not self._is_fresh(value)
             case ast.AugAssign():
                 return False

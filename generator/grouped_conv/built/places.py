@@ -57,7 +57,7 @@ def find_place(
     keeping = Keeping(index, owner, {each.attr for each in targets})
     first, last = holding[0], len(block)
     kept = (at for at, each in enumerate(block) if at >= first and keeping.keeps(each))
-    last = next(kept, last) - 1
+    last = _last_on_line(block, next(kept, last) - 1)
     if last < holding[-1]:
         return None
     for each in stores:
@@ -65,6 +65,13 @@ def find_place(
         if not any(sets(statement, wanted) for statement in block[: last + 1]):
             return None
     return Place(block[last], frozenset(_before(index, function, block[last], keeping)))
+
+
+def _last_on_line(block: Sequence[ast.stmt], at: int) -> int:
+    """The last statement up to a place that no other one follows on its line."""
+    while 0 <= at < len(block) - 1 and block[at].end_lineno == block[at + 1].lineno:
+        at -= 1
+    return at
 
 
 def _common_function(
