@@ -119,6 +119,18 @@ def _is_of_helper(statement: ast.stmt) -> bool:
     return getattr(statement, "name", "") in HELPER
 
 
+def without_helper(text: str) -> str:
+    """A source without the classes and functions of the helper, which are all at one place."""
+    found = [each for each in ast.parse(text).body if getattr(each, "name", "") in HELPER]
+    if not found:
+        return text
+    lines = text.splitlines(keepends=True)
+    end = found[-1].end_lineno or 0
+    while end < len(lines) and not lines[end].strip():
+        end += 1
+    return "".join(lines[: found[0].lineno - 1] + lines[end:])
+
+
 def model(init: str = "", forward: str = "return self.conv(x)", top: str = "") -> str:
     """A model with these lines in its methods and after its imports."""
     return (

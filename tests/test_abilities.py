@@ -41,7 +41,7 @@ class Net(nn.Module):
 X = torch.linspace(-1, 1, 2 * 8 * 6 * 6).double().sin().reshape(2, 8, 6, 6)
 
 
-@pytest.fixture(params=["auto", "explicit", "loop", "module"], scope="module")
+@pytest.fixture(params=["auto", "explicit", "loop", "built"], scope="module")
 def module(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The split model's module, imported from a file, as torch.jit.script needs it."""
     return imported(request.param, tmp_path_factory.mktemp("split"))
@@ -93,9 +93,9 @@ def test_dtype_and_device(net: nn.Module, module: ModuleType) -> None:
 
 
 def test_a_seed_gives_the_weights_of_the_original(tmp_path: Path) -> None:
-    """In module style, where the whole is built first; the other styles draw for each branch."""
+    """In built style, where the whole is built first; the other styles draw for each branch."""
     torch.manual_seed(0)
-    net = imported("module", tmp_path).Net().double()
+    net = imported("built", tmp_path).Net().double()
     torch.manual_seed(0)
     assert_same(net, run_source(MODEL).Net().double())
 

@@ -116,17 +116,25 @@ def test_what_is_the_same(code: str) -> None:
     assert messages(code) == []
 
 
+LOOP = """
+for m in self.modules():
+    if isinstance(m, nn.Conv2d):
+        n = m.kernel_size[0] * m.out_channels
+        m.weight.data.normal_(0, 2 / n)
+"""
+
+
 def test_the_groups_of_something_else_do_not_divide() -> None:
-    init = """
-        self.groups = groups
-        self.conv = nn.Conv2d(64, 64, 3, groups=groups)
-        for m in self.modules():
-            if isinstance(m, nn.Conv2d):
-                n = m.kernel_size[0] * m.out_channels
-                m.weight.data.normal_(0, 2 / n)
-        """
-    (warning,) = split_source(model(init)).warnings
+    init = "self.groups = groups\nself.conv = nn.Conv2d(64, 64, 3, groups=groups)"
+    method = f"    def init(self):\n{indent(LOOP.strip(), ' ' * 8)}\n"
+    (warning,) = split_source(f"{model(init)}\n{method}").warnings
     assert warning.message.startswith("out_channels of a branch is that of one group: ")
+
+
+def test_what_is_initialised_before_it_is_split_is_initialised_as_in_the_original() -> None:
+    result = split_source(model(f"self.conv = nn.Conv2d(64, 64, 3, groups=groups)\n{LOOP}"))
+    assert [each.status for each in result.records] == ["split"]
+    assert result.warnings == ()
 
 
 def test_a_loop_of_the_module() -> None:

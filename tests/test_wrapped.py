@@ -1,6 +1,8 @@
-"""What is not written out is wrapped where it is built, and the record's note says why."""
+"""What is not written out is split once it is built, and the record's note says why."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -101,7 +103,17 @@ def test_numbers_and_classes_that_the_source_does_not_tell(call: str, words: str
 def test_a_class_that_is_known_only_at_run_time(function: str) -> None:
     source = f"{HEAD}{function}(16, 16, 3, groups=2)"
     assert wrapped(source) == f"what {function} is, is known only at run time"
-    assert "if not isinstance(conv, nn.modules.conv._ConvNd)" in split_source(source).text
+
+
+def test_what_turns_out_to_be_no_convolution_stays_as_it_is() -> None:
+    torch = pytest.importorskip("torch")
+    source = "from torch import nn\ndef build(cls, *a):\n    return cls(*a, groups=2)\n"
+    namespace: dict[str, Any] = {}
+    exec(split_source(f"{source}\nconvs = [nn.Conv1d, nn.Conv2d]\n").text, namespace)
+    assert namespace["build"](dict) == {"groups": 2}
+    conv = namespace["build"](torch.nn.Conv2d, 4, 4, 1)
+    assert [type(each) for each in conv.parts] == [torch.nn.Conv2d] * 2
+    assert type(namespace["build"](torch.nn.Conv2d, 2, 2, 1)) is torch.nn.Conv2d  # depthwise
 
 
 @pytest.mark.parametrize(
@@ -155,7 +167,7 @@ def test_a_class_that_is_chosen_in_a_file_without_any_other() -> None:
     assert wrapped(source) == "what C is, is known only at run time"
 
 
-def test_a_subclass_that_is_always_grouped_is_wrapped_where_it_is_called() -> None:
+def test_a_subclass_that_is_always_grouped_is_split_where_it_is_called() -> None:
     source = """
     import torch.nn as nn
 
@@ -185,7 +197,7 @@ def test_a_subclass_that_is_always_grouped_is_wrapped_where_it_is_called() -> No
 def test_what_is_not_an_attribute_of_self_alone(init: str) -> None:
     (record,) = assert_wrapped(model(init)).records
     assert "not assigned to an attribute of self" in record.note
-    assert record.detail == "2 Conv2d of 8 -> 16 channels (module)"
+    assert record.detail == "2 Conv2d of 8 -> 16 channels (built)"
 
 
 def test_the_record_has_its_place() -> None:
@@ -194,12 +206,12 @@ def test_the_record_has_its_place() -> None:
     line = source.splitlines()[record.line - 1]
     assert line[record.column - 1 :].startswith("nn.Conv2d(16")
     assert record.name == "Net.a"
-    assert record.detail == "plain ones when it is built (module)"
+    assert record.detail == "plain ones when it is built (built)"
 
 
-def test_what_is_wrapped_beside_what_is_written_out() -> None:
+def test_what_is_split_once_it_is_built_beside_what_is_written_out() -> None:
     both = model(CONV + "\nself.other = nn.Conv2d(16, 32, 3, groups=g)")
     result = split_source(both)
-    assert [record.style for record in result.records] == ["explicit", "module"]
+    assert [record.style for record in result.records] == ["explicit", "built"]
     assert "self.conv_0" in result.text
-    assert "self.other = split_groups(nn.Conv2d(16, 32, 3, groups=g))" in result.text
+    assert "        self.other = split_conv(self.other)\n" in result.text

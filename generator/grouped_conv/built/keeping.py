@@ -14,8 +14,11 @@ from ...reading.callees import parameters_given
 from ...reading.classes import Class, ClassIndex
 from ...reading.convolutions import SETTINGS
 from ...reading.names import meaning
-from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function, assigned_value
+from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function
+from ..initialisation import is_exact_by_branch, whole_initialiser
+from ..reading import is_only_read
 from ..weight_norm import is_weight_norm, possible_norms
+from .ties import may_be_tied
 
 _ASKING: Final = frozenset(("isinstance", "hasattr", "type", "id", "len", "print", "repr", "str"))
 _SEEING_ALL: Final = frozenset(("locals", "vars", "eval", "exec"))
@@ -37,7 +40,6 @@ _KEPT_BY_SPLIT: Final = SETTINGS | {
     *("running_mean", "running_var"),
 }
 """What may be set of a convolution or a norm so that the split one has it too."""
-_TENSORS: Final = frozenset(("weight", "bias", "data", "running_mean", "running_var"))
 _VALUES: Final = SETTINGS | {
     *("shape", "dtype", "device", "ndim", "size", "numel", "dim", "requires_grad", "is_cuda"),
     *("eps", "momentum", "num_features", "affine", "track_running_stats", "training"),
@@ -70,19 +72,35 @@ class Keeping:
         self.relatives: list[Class] = index.classes[owner].relatives()
         self.methods: dict[Function, bool] = {}
         self._known: set[ast.Name] = set()
+        self._closures: set[ast.AST] = set()  # those that keep nothing, as far as is known
 
     def keeps(self, statement: ast.stmt) -> bool:
         """Whether a statement of a method keeps them, or may do so."""
-        return any(map(self._keeps, ast.walk(statement)))
+        return any(map(self._keeps, _all_run(statement)))
 
     def _keeps(self, node: ast.AST) -> bool:
         match node:
             case ast.Name(ctx=ast.Load()) if self.index.self_class(node) is not None:
                 return self._keeps_self(node, self.source.parent(node))
+            case ast.Name(ctx=ast.Load()):
+                return self._keeps_in_closure(node)
             case ast.Call(func=ast.Name(id=name)):
                 return name in _SEEING_ALL
             case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))):
                 return self._keeps_in_method(node)
+        return False
+
+    def _keeps_in_closure(self, name: ast.Name) -> bool:
+        """Whether a variable is a function of the method, and one that keeps them once it runs."""
+        found = self.source.scope(name).lookup(name.id)
+        if found is None or not isinstance(found[0].node, FUNCTIONS):
+            return False
+        for binding in found[1]:
+            for each in (binding.node, binding.value):
+                if isinstance(each, (*FUNCTIONS, ast.Lambda)) and each not in self._closures:
+                    self._closures.add(each)
+                    if any(self._keeps(inner) for inner in _all_run(each)):
+                        return True
         return False
 
     def _keeps_self(self, node: ast.Name, parent: ast.AST) -> bool:
@@ -104,7 +122,7 @@ class Keeping:
     def _keeps_own(self, attribute: ast.Attribute) -> bool:
         """Whether one of the attributes is used so that what it holds is kept; to run it is not."""
         if not isinstance(attribute.ctx, ast.Load):
-            return isinstance(attribute.ctx, ast.Del)
+            return isinstance(attribute.ctx, ast.Del)  # there would be nothing left to split
         parent = self.source.parent(attribute)
         is_called = isinstance(parent, ast.Call) and parent.func is attribute
         return not is_called and self._keeps_value(attribute)
@@ -140,13 +158,15 @@ class Keeping:
         if "hook" in name or name.startswith("__"):
             return True
         if not isinstance(attribute.ctx, ast.Load):
-            return name not in _KEPT_BY_SPLIT or self._ties(attribute)
+            return name not in _KEPT_BY_SPLIT or may_be_tied(self.source, attribute)
+        if name in ("weight", "bias") and self._is_known(attribute):
+            return False
         return name not in _VALUES and self._keeps_value(attribute)
 
-    def _ties(self, attribute: ast.Attribute) -> bool:
-        """Whether an attribute is given a tensor that another object may have as well."""
-        value = assigned_value(self.source.parent_of, attribute)
-        return isinstance(value, (ast.Attribute, ast.Subscript)) and attribute.attr in _TENSORS
+    def _is_known(self, weight: ast.Attribute) -> bool:
+        """Whether a weight is initialised, or only read."""
+        is_exact = is_exact_by_branch(self.source, weight) or is_only_read(self.source, weight)
+        return is_exact or whole_initialiser(self.source, weight) is not None
 
     def _keeps_argument(self, node: ast.expr, call: ast.Call) -> bool:
         """Whether a function that is given a module or a weight keeps it."""
@@ -191,6 +211,8 @@ class Keeping:
                 candidates = [known] if isinstance(known, FUNCTIONS) else []
                 if isinstance(function, ast.Attribute):
                     candidates += self._methods(function.attr)
+                    if not candidates and not meaning(self.source, function).path:
+                        return True  # such as self.layers.append
                 return any(self._keeps_last(each) for each in candidates)
         return True
 
@@ -248,3 +270,14 @@ def _targets(target: ast.expr) -> list[str]:
     if isinstance(target, ast.Tuple):
         target = target.elts[-1]
     return [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
+
+
+def _all_run(statement: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a statement that may be run with it, or once a function in it is called."""
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node = pending.pop()
+        yield node
+        children = ast.iter_child_nodes(node)
+        is_class = isinstance(node, ast.ClassDef)  # its methods have a self of their own
+        pending += (each for each in children if not (is_class and isinstance(each, FUNCTIONS)))

@@ -1,0 +1,241 @@
+"""Where the line that splits goes: after all that changes the whole, before all that keeps it."""
+
+from __future__ import annotations
+
+from textwrap import dedent, indent
+
+import pytest
+
+from cases import left, model
+from gencode import Options, split_source
+
+torch = pytest.importorskip("torch")
+
+
+from equivalence import assert_equivalent, run_source  # noqa: E402
+
+BUILT = Options(style="built")
+START = "self.conv = nn.Conv2d(8, 8, 3, groups=2)\nself.bn = nn.BatchNorm2d(8)\n"
+NESTED = "return self.bn(self.conv(x))"
+TOP = """
+import copy
+flag = bool(torch.ones(1))
+def init(m):
+    if isinstance(m, nn.Conv2d):
+        nn.init.xavier_uniform_(m.weight)
+"""
+METHODS = """
+    @property
+    def first(self):
+        return self.conv
+
+    def get(self):
+        return self.conv
+
+    def register(self):
+        self.keep = [self.conv]
+
+    def initialise(self):
+        nn.init.xavier_uniform_(self.conv.weight)
+"""
+X = torch.linspace(-1, 1, 2 * 8 * 6 * 6).sin().reshape(2, 8, 6, 6)
+
+
+def source(init: str, forward: str = NESTED) -> str:
+    """A model with these statements in its constructor."""
+    return model(dedent(init), forward, TOP) + METHODS
+
+
+def after(init: str, forward: str = NESTED) -> list[str]:
+    """The statements of the constructor that stand before each line that splits."""
+    result = assert_equivalent(source(init, forward), lambda each: each.Net(), X, options=BUILT)
+    lines = result.text[result.text.index("class Net") :].splitlines()
+    split = [at for at, line in enumerate(lines) if " = split_conv" in line]
+    return [lines[at - 1].strip() for at in split]
+
+
+# What keeps the whole, which is called from there: the line is to stand before it.
+KEEPING = [
+    "self.keep = [self.conv]",
+    "self.keep = [self.first]",
+    "self.keep = [self.get()]",
+    "self.register()",
+    "self.keep = {0: self.conv}",
+    "self.keep = [getattr(self, 'conv')]",
+    "self.keep = [getattr(self, 'co' + 'nv')]",
+    "self.keep = [self._modules['conv']]",
+    "self.keep = [self.get_submodule('conv')]",
+    "self.keep = nn.ModuleList([self.conv])",
+    "self.keep = nn.ModuleList([copy.deepcopy(self.conv)])",
+    "self.keep = []; self.keep += [self.conv]",
+    "self.keep = [(lambda x, c=self.conv: c(x))]",
+    "self.keep = list(map(lambda name: getattr(self, name), ['conv']))",
+    "self.keep = [self.conv.forward]",
+    "self.__dict__['keep'] = [self.conv]",
+    "self.keep = [c] if (c := self.conv) else []",
+    "self.keep = [torch.compile(self.conv, backend='eager')]",
+]
+
+
+@pytest.mark.parametrize("statement", KEEPING)
+def test_what_keeps_the_whole_comes_after(statement: str) -> None:
+    forward = "return self.bn(self.keep[0](x))"
+    assert after(START + statement, forward) == ["self.bn = nn.BatchNorm2d(8)"]
+
+
+OTHERS = [
+    "self.optimizer = torch.optim.SGD(self.parameters(), lr=1)",
+    "self.optimizer = torch.optim.SGD(self.conv.parameters(), lr=1)",
+    "weights = [p for p in self.parameters()]",
+    "self.weights = dict(self.named_parameters())",
+    "self.__dict__['ema'] = copy.deepcopy(self)",
+    "self.__dict__['parallel'] = nn.DataParallel(self)",
+    "self.load_state_dict(self.state_dict())",
+    "self.share_memory()",
+    "self.n = self(torch.ones(2, 8, 6, 6)).numel()",
+    "for m in self.modules(): m.tag = 1",
+    "for p in self.parameters(): p.scale = 1",
+    "self.apply(lambda m: m.register_forward_hook(lambda m, x, y: None))",
+    "self.seen = []; self.apply(self.seen.append)",
+]
+
+
+@pytest.mark.parametrize("statement", OTHERS)
+def test_what_may_keep_the_whole_comes_after(statement: str) -> None:
+    assert after(START + statement) == ["self.bn = nn.BatchNorm2d(8)"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "nn.init.xavier_uniform_(self.conv.weight)",
+        "nn.init.normal_(self.conv.bias, std=float(self.conv.weight.std()))",
+        "self.conv.weight.data = torch.ones(8, 4, 3, 3)",
+        "self.initialise()",
+        "self.apply(init)",
+        "self.apply(lambda m: init(m))",
+        "self.n = sum(p.numel() for p in self.parameters())",
+        "self.eval().requires_grad_(False)",
+        "self.double()",
+        "self.half().float()",
+        "self.n = self.forward(torch.ones(2, 8, 6, 6)).numel()",
+        "self.f = lambda x: self.conv(x)",
+        "if flag: nn.init.zeros_(self.bn.bias)",
+        "assert self.conv.out_channels == 8",
+    ],
+)
+def test_what_changes_the_whole_comes_before(statement: str) -> None:
+    assert after(START + statement) == [statement]
+
+
+def test_a_seed_gives_what_was_initialised() -> None:
+    text = source(START + "self.apply(init)\nself.conv.requires_grad_(False)\nself.conv.half()")
+    nets = []
+    for each in (text, split_source(text, BUILT).text):
+        torch.manual_seed(0)
+        nets.append(run_source(each).Net())
+    whole, parts = nets[0].conv, nets[1].conv.parts
+    assert torch.equal(whole.weight, torch.cat([each.weight for each in parts]))
+    assert {each.dtype for each in nets[1].conv.parameters()} == {torch.float16}
+    assert not any(each.requires_grad for each in nets[1].conv.parameters())
+    assert all(each.requires_grad for each in nets[1].bn.parameters())
+
+
+@pytest.mark.parametrize(
+    ("function", "call"),
+    [
+        ("def f():\n    keep.append(self.conv)", "f()"),
+        ("f = lambda: keep.append(self.conv)", "f()"),
+        ("def f(c=self.conv):\n    keep.append(c)", "f()"),
+        ("def f():\n    return self.conv", "keep.append(f())"),
+        ("def g():\n    return self.conv\ndef f():\n    keep.append(g())", "f()"),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_function_of_the_constructor(function: str, call: str, is_first: bool) -> None:
+    """It may be defined before there is anything that it keeps."""
+    if is_first and "c=self" in function:
+        return
+    lines = [function, START] if is_first else [START, function]
+    init = "\n".join(["keep = []", *lines, call, "self.keep = keep"])
+    found = after(init, "return self.bn(self.keep[0](x))")
+    assert found == ["self.bn = nn.BatchNorm2d(8)"]
+
+
+# Each way to build it, and what stands before the line, or what is split where it is built.
+BUILDING: dict[str, list[str]] = {
+    "try:\n    {}\nexcept ValueError:\n    self.conv = None": ["self.bn = nn.BatchNorm2d(8)"],
+    "with torch.no_grad():\n    {}": ["{}"],
+    "if flag:\n    {}": ["{}"],
+    "for i in range(2):\n    {}": ["for i in range(2):"],
+    "match 1:\n    case 1:\n        {}\n    case _:\n        self.conv = nn.Identity()": [
+        "case 1:"
+    ],
+    "{}\nif not flag:\n    return": ["super().__init__()"],
+    "{}\nif not flag:\n    raise ValueError": ["self.bn = nn.BatchNorm2d(8)"],
+    "{}\ndel self.conv\n{}": ["{}", "self.bn = nn.BatchNorm2d(8)"],
+    "self.conv = None\nif flag:\n    {}": ["self.bn = nn.BatchNorm2d(8)"],
+}
+
+
+@pytest.mark.parametrize("building", BUILDING)
+def test_a_path_through_the_constructor(building: str) -> None:
+    made = "self.conv = nn.Conv2d(8, 8, 3, groups=2)"
+    init = f"{building.replace('{}', made)}\nself.bn = nn.BatchNorm2d(8)"
+    assert after(init) == [each.replace("{}", made) for each in BUILDING[building]]
+
+
+def test_what_is_deleted_is_not_split_after_that() -> None:
+    text = source(
+        f"{START}self.two = nn.Conv2d(8, 8, 3, groups=2)\ndel self.conv", "return self.two(x)"
+    )
+    assert_equivalent(text, lambda each: each.Net(), X, options=BUILT)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "self.two.weight = self.conv.weight",
+        "self.two.weight.data = self.conv.weight.data",
+        "self.two.weight = nn.Parameter(self.conv.weight)",
+        "w = self.conv.weight\nself.two.weight = w",
+        "self.conv.weight = self.two.weight = nn.Parameter(torch.ones(8, 4, 3, 3))",
+    ],
+)
+def test_weights_that_are_tied_stay(statement: str) -> None:
+    text = source(f"{START}self.two = nn.Conv2d(8, 8, 3, groups=2)\n{statement}")
+    result = split_source(text, BUILT)
+    assert [each.status for each in result.records] == ["unsplit"] * 2
+    assert result.text is text
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("self.conv.weight = weight", "its weight is used by itself"),
+        ("self.tied = self.conv.weight", "its weight is used by itself"),
+        ("self.conv.weight.register_hook(print)", "its weight is used by itself"),
+        ("nn.utils.spectral_norm(self.conv)", "takes its weight as a whole"),
+        ("keep(self)\nnn.init.zeros_(self.conv.weight)", "its weight is set once it is split"),
+    ],
+)
+def test_what_can_be_neither_before_nor_after(statement: str, reason: str) -> None:
+    assert reason in left(source(START + statement), BUILT)
+
+
+def test_a_subclass_whose_constructor_goes_on() -> None:
+    more = """
+    class Sub(Net):
+        def __init__(self):
+            self.late = True
+            super().__init__()
+            self.more = nn.Conv2d(8, 8, 1, groups=4)
+
+        def forward(self, x):
+            return self.more(super().forward(x))
+    """
+    text = source(START).replace("super().__init__()", "super(Net, self).__init__()")
+    text = text.replace("        self.late = True\n", "") + "\n\n" + dedent(more)
+    text = text.replace("            self.late = True\n", "")
+    result = assert_equivalent(text, lambda each: each.Sub(), X, options=BUILT)
+    assert indent("self.more = split_conv(self.more)\n", " " * 8) in result.text
