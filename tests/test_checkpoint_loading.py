@@ -227,26 +227,20 @@ def test_what_is_split_where_it_is_built(code: str) -> None:
 
 
 def test_a_class_that_the_file_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A buffer of as many values as there are filters is shared out as the weight is."""
+    """One that is not torch's own may have more than a weight and a bias: it stays whole."""
 
     class Own(nn.Conv2d):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.register_buffer("seen", torch.arange(8.0))
-            self.register_buffer("steps", torch.tensor(3))
-            self.register_buffer("nothing", None)
 
     top = "def made(g, conv_layer): return conv_layer(8, 8, 1, groups=g)"
     source = model("self.conv = nn.Sequential(made(4, F.Own))", top=top)
     monkeypatch.setattr(nn.functional, "Own", Own, raising=False)
     original, split = pair(source)
-    original.conv[0].steps += 4
     split.load_state_dict(original.state_dict())
     assert_same(split, original, X8)
-    parts = split.conv[0].convs
-    torch.testing.assert_close(torch.cat([each.seen for each in parts]), original.conv[0].seen)
-    assert [int(each.steps) for each in parts] == [7] * 4
-    assert_nothing_is_shared(split)
+    assert type(split.conv[0]) is Own
 
 
 WEIGHT_NORMS = ("weight_norm", "nn.utils.weight_norm", "nn.utils.parametrizations.weight_norm")
@@ -449,24 +443,6 @@ def test_the_state_dict_of_the_split_model(style: str) -> None:
     assert_same(other, original)
     for name, value in other.state_dict().items():
         torch.testing.assert_close(value, state[name], rtol=0, atol=0)
-
-
-def as_split(names: Iterable[str], split: nn.Module) -> list[str]:
-    """What an error says in the place of some names: a helper's parts have their own."""
-    found: list[str] = []
-    for name in names:
-        path, _, leaf = name.rpartition(".")
-        parts = [f"{path}.parts.{i}.{leaf}" for i in range(8)]
-        found += [each for each in parts if each in split.state_dict()] or [name]
-    return sorted(found)
-
-
-def assert_says(message: Any, kind: str, names: Iterable[str], split: nn.Module) -> None:
-    """The error of a split model is about all of what it has for some names of the original."""
-    assert message.startswith("RuntimeError: Error(s) in loading state_dict for ")
-    assert kind in message
-    for each in as_split(names, split):
-        assert f'"{each}"' in message or f" {each}: " in message
 
 
 @pytest.mark.parametrize("style", STYLES)
