@@ -716,6 +716,20 @@ def test_a_function_that_builds_it_elsewhere() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "top",
+    [
+        "from functools import partial\nconv = partial(nn.Conv2d, kernel_size=1, groups=2)",
+        "def conv(c, d):\n    return nn.Conv2d(c, d, 1, groups=2)",
+    ],
+)
+def test_nothing_is_split_where_what_is_left_alone_is_built_too(top: str) -> None:
+    init = "a = conv(4, 4)\nself.net = nn.Sequential(conv(4, 4), nn.ReLU(), a)  # gencode: skip"
+    (record,) = assert_unchanged(model(init, "return self.net(x)", top)).records
+    assert record.status == "unsplit"
+    assert "# gencode: skip" in record.detail
+
+
 def test_what_a_function_builds_for_another_too() -> None:
     top = "def conv(c):\n    return nn.Conv2d(c, 32, 3, groups=2)"
     init = "self.conv = conv(16)\nself.kept = conv(16)  # gencode: skip"

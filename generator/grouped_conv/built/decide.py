@@ -127,9 +127,11 @@ class _OfSource:
         )
         listed = self._in_list(site, ends)
         in_the_way = self.in_the_way.get(site.call, [])
+        if len(in_the_way) > 1 and any(map(self._is_left_alone, ends.found)):
+            raise Refusal(in_the_way[0])  # where it is built is where that is built too
         if is_by_filter(site):
             ways = [self._wrapped(site.call, "by_filter")]
-        elif is_partial(site) and not ends.found:
+        elif is_partial(site) and (not ends.found or len(in_the_way) > 1):
             ways = [self._in_partial(site.call)]
         elif in_the_way:
             found = ends.found if len(in_the_way) == 1 else []
@@ -166,6 +168,12 @@ class _OfSource:
             self.warnings[each.node] = each.reason
             self.loud.setdefault(site.call, each.reason)
         self.reads |= reads
+
+    def _is_left_alone(self, end: End) -> bool:
+        """Whether a comment leaves alone what a function builds for one of the places."""
+        if isinstance(end, InAttribute) and self.directives.skip(end.target) is not None:
+            return True
+        return isinstance(end.item, ast.Call) and self.directives.skip(end.item) is not None
 
     def _left_after(self, site: Site, ends: Ends, reason: str) -> str:
         """What to say of the norms after one that is split for itself, though they could be too."""
