@@ -7,131 +7,14 @@ full rate the norm is the spectral one, under which convolutions keep their grou
 other two discriminators are under weight norm, and split.
 """
 
-import warnings
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn import AvgPool1d, Conv1d
 from torch.nn.utils import spectral_norm, weight_norm
+from split_groups import split_conv
 
 LRELU_SLOPE = 0.1
-
-
-class Branches(nn.Module):
-    """A layer in parts, one for each group of channels; loads the weights of the whole too."""
-
-    settings = ()
-
-    def __init__(self, whole, parts):
-        super().__init__()
-        self.parts = nn.ModuleList(parts)
-        self.load_state_dict(whole.state_dict())
-        for name, weight in whole.named_parameters():
-            for part in self.parts:
-                getattr(part, name).requires_grad_(weight.requires_grad)
-        self.train(whole.training)
-        for name in self.settings:
-            super().__setattr__(name, getattr(whole, name))
-
-    def __setattr__(self, name, value):
-        if name in self.settings:
-            raise AttributeError(f"{name} cannot be set: the parts have it")
-        super().__setattr__(name, value)
-
-    def _load_from_state_dict(self, state_dict, prefix, *args):
-        for name in self.parts[0].state_dict():
-            if prefix + name in state_dict:
-                whole = state_dict.pop(prefix + name)
-                shares = (
-                    whole.chunk(len(self.parts))
-                    if whole.dim()
-                    else [whole.clone() for _ in self.parts]
-                )
-                for i, share in enumerate(shares):
-                    state_dict[f"{prefix}parts.{i}.{name}"] = share
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-class SplitGroups(Branches):
-    """A grouped convolution in parts; concatenates what they give."""
-
-    settings = (
-        "in_channels",
-        "out_channels",
-        "kernel_size",
-        "stride",
-        "padding",
-        "dilation",
-        "groups",
-        "padding_mode",
-    )
-
-    def __init__(self, conv):
-        super().__init__(conv, plain_parts(conv))
-
-    def split(self, x):
-        width = self.in_channels // len(self.parts)
-        return [conv(x[:, width * i : width * (i + 1)]) for i, conv in enumerate(self.parts)]
-
-    def forward(self, x):
-        return torch.cat(self.split(x), dim=1)
-
-
-def plain_parts(conv):
-    """A plain convolution for each group of one, with room for its share of the weights."""
-    shape = conv.in_channels // conv.groups, conv.out_channels // conv.groups, conv.kernel_size
-    settings = {
-        "stride": conv.stride,
-        "padding": conv.padding,
-        "dilation": conv.dilation,
-        "bias": conv.bias is not None,
-        "padding_mode": conv.padding_mode,
-        "device": conv.weight.device,
-        "dtype": conv.weight.dtype,
-    }
-    parts = [
-        nn.utils.skip_init(class_of_torch(conv), *shape, **settings) for _ in range(conv.groups)
-    ]
-    normalise = weight_norm_of(conv)
-    return parts if normalise is None else [normalise(part) for part in parts]
-
-
-def class_of_torch(layer):
-    """The class of torch that a layer, or the subclass that it is of, has its forward from."""
-    for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d):
-        if isinstance(layer, kind) and type(layer).forward is kind.forward:
-            is_same = type(layer)._conv_forward is kind._conv_forward
-            return kind if is_same else type(layer)
-    return type(layer)
-
-
-def weight_norm_of(conv):
-    """The function that has given a convolution a weight in two parts, if one has."""
-    names = [name for name, _ in conv.named_parameters()]
-    if "weight_g" in names:
-        return nn.utils.weight_norm
-    if "parametrizations.weight.original1" in names:
-        return nn.utils.parametrizations.weight_norm
-    return None
-
-
-def is_grouped(layer):
-    """Whether it is a convolution neither plain nor, in 1d and 2d, depthwise."""
-    kinds = nn.Conv1d, nn.Conv2d, nn.Conv3d
-    if class_of_torch(layer) not in kinds or layer.groups == 1:
-        return False
-    names = dict(layer.named_parameters())
-    if "weight" not in names and weight_norm_of(layer) is None:
-        warnings.warn(f"a convolution is left with its {layer.groups} groups", stacklevel=3)
-        return False
-    is_depthwise = layer.groups == layer.in_channels == layer.out_channels
-    return len(layer.kernel_size) == 3 or not is_depthwise
-
-
-def split_conv(conv):
-    """Split a grouped convolution; anything else stays."""
-    return SplitGroups(conv) if is_grouped(conv) else conv
 
 
 class DiscriminatorS(nn.Module):
