@@ -8,6 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from gencode import Record, list_source
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +46,9 @@ def load(folder: Path, name: str) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[imported] = module
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)  # where those of generated/ find their helper
+        spec.loader.exec_module(module)
     return module
 
 
