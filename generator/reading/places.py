@@ -32,17 +32,21 @@ def place_for_import(source: Source, module: str) -> tuple[int, int]:
     return line_of(source, first), _lines_before(first, 0)
 
 
-def place_after_imports(source: Source) -> int:
-    """Where one more import goes: on the line after the last that stands at the top.
+def place_after_imports(source: Source) -> tuple[int, int]:
+    """Where an import of a module beside the source goes, and how many empty lines before it.
 
-    What imports only if something holds stands among them, or else alone.
+    On the line after the last import that stands at the top, in a section of its own unless that
+    is relative too. What imports only if something holds stands among them, or else alone.
     """
     first = _first_to_follow(source)
     rest = source.tree.body[source.tree.body.index(first) :]
     top = list(takewhile(lambda each: _imports_something(each) or _is_dunder(each), rest))
     made = list(filter(_imports_something, top))
     imports = [each for each in made if isinstance(each, Import)] or made
-    return _next_line(source, imports[-1]) if imports else line_of(source, first)
+    if not imports:
+        return line_of(source, first), 0
+    is_beside = isinstance(imports[-1], ast.ImportFrom) and imports[-1].level > 0
+    return _next_line(source, imports[-1]), 0 if is_beside else 1
 
 
 def place_for_definition(source: Source, users: Iterable[ast.AST]) -> ast.stmt:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -60,21 +60,6 @@ class TextEdit:
 
 
 @dataclass(frozen=True)
-class RepeatEdit:
-    """Replace a simple statement on lines of its own by one that repeats it for another object.
-
-    Attributes:
-        statement: the statement.
-        parts: what is to stand in place of some expressions in it.
-        emit: makes the new statement of the text of the old one and that of these expressions.
-    """
-
-    statement: ast.stmt
-    parts: Mapping[ast.expr, str]
-    emit: Callable[[str, Codes], str]
-
-
-@dataclass(frozen=True)
 class Removal:
     """Take a simple statement on lines of its own away, but for its comments."""
 
@@ -100,4 +85,4 @@ class Insertion:
     indent: str | None = None
 
 
-Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | RepeatEdit | Removal | Insertion
+Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | Removal | Insertion

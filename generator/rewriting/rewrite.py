@@ -14,10 +14,10 @@ from ..outcome import TemplateError
 from ..reading.places import line_end
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import LINE_END, Source, Span, compiled
-from .edits import CallEdit, Edit, Insertion, Removal, RepeatEdit, StatementEdit, TextEdit
+from .edits import CallEdit, Edit, Insertion, Removal, StatementEdit, TextEdit
 from .formatting import Formatter
 from .fragment import Fragment
-from .splicing import Splice, TextRewrite, longest, repeated, spliced
+from .splicing import Splice, TextRewrite, longest, spliced
 
 _COMPOUND = (
     *(*FUNCTIONS, ast.ClassDef, ast.If, ast.For, ast.AsyncFor, ast.While),
@@ -37,7 +37,6 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     """
     by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
     texts: dict[ast.stmt, list[TextEdit]] = defaultdict(list)
-    repeats: list[RepeatEdit] = []
     insertions: list[Insertion] = []
     splices: list[Splice] = []
     for edit in edits:
@@ -45,8 +44,6 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
             insertions.append(edit)
         elif isinstance(edit, Removal):
             splices.append(_remove(source, edit.statement))
-        elif isinstance(edit, RepeatEdit):
-            repeats.append(edit)
         elif isinstance(edit, TextEdit):
             texts[source.statement(edit.node)].append(edit)
         else:
@@ -56,9 +53,6 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
         splices.append(_insert(source, each, formatter))
     for statement, group in by_statement.items():
         splices += _StatementRewrite(source, statement, group, formatter).splices()
-    for repeat in repeats:
-        inside = texts.pop(repeat.statement, [])
-        splices.append(repeated(source, repeat, inside, formatter))
     for statement, group_of_texts in texts.items():
         splices += TextRewrite(source, statement, group_of_texts, formatter).splices()
     text = spliced(source, Span(0, len(source.text)), dict.fromkeys(splices))

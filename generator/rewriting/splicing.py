@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..limits import LONGEST_CODE
 from ..outcome import TemplateError
 from ..reading.source import LINE_END, Source, Span
-from .edits import RepeatEdit, TextEdit
+from .edits import TextEdit
 from .formatting import Formatter
 
 _LINES_BEHIND = re.compile(r"(?:\s*[\r\n][ \t\f]*#[^\r\n]*)*\s*\Z")
@@ -190,23 +190,6 @@ def _elements(source: Source, node: ast.AST) -> Iterator[tuple[Span, bool]]:
             start = source.span(node if key is None else key).start
             yield Span(start, source.span(node).end), key is not None
         node = parent
-
-
-def repeated(
-    source: Source, edit: RepeatEdit, edits: Sequence[TextEdit], formatter: Formatter
-) -> Splice:
-    """The splice that makes a statement, with some edits in it, one that is repeated."""
-    span = source.span(edit.statement)
-    parts = [Splice(source.span(part), code) for part, code in edit.parts.items()]
-    codes = [edited(source, part.span, edits) for part in parts]
-    others = [
-        each
-        for each in _splices(source, span, edits)
-        if not any(_is_inside(each.span, part.span) for part in parts)
-    ]
-    code = edit.emit(LINE_END.sub("\n", spliced(source, span, [*parts, *others])), codes)
-    indent = source.indent_of_line(span.start)
-    return Splice(span, formatter.joined(formatter.statements(code, indent), indent))
 
 
 def edited(source: Source, span: Span, edits: Sequence[TextEdit]) -> str:

@@ -33,11 +33,13 @@ class Deciding:
     Args:
         tracing: of the source.
         norm: whether the norms after them are split as well.
+        is_shared: whether the helper is that of other files too, which may read weights.
     """
 
-    def __init__(self, tracing: Tracing, norm: bool) -> None:
+    def __init__(self, tracing: Tracing, norm: bool, is_shared: bool) -> None:
         self.tracing = tracing
         self.norm = norm
+        self.is_shared = is_shared
         self.refused: dict[ast.Call, str] = {}
         self.in_the_way: dict[ast.Call, list[str]] = {}
 
@@ -59,7 +61,7 @@ class Deciding:
                     found[each.site.call] = source.ways(each.site)
                 except Refusal as refusal:
                     refused[each.site.call] = str(refusal)
-            if source.reads:  # what is split then has a weight, which raises nothing
+            if source.reads or self.is_shared:  # what is split may have a weight, and raise nothing
                 refused |= source.loud
             refused |= {
                 call: "another one at the same place stays as it is"
@@ -406,6 +408,8 @@ class _OfSource:
                 yield "subclass"
             if self.tracing.uses(each.site).applications:
                 yield from ("subclass", "weight_norm")
+            if each.site.indirect is not None and each.site.indirect.kind == "held":
+                yield "held"
         if any(each.has_padding for found in self.norms.sequences.values() for each in found):
             yield "pads"
 

@@ -23,7 +23,7 @@ TEMPLATE: Final = "built.py.jinja"
 ALL_BLOCKS: Final = frozenset(
     (
         *("norm", "layers", "pairs", "by_filter", "build", "outputs", "padded", "copy_pad"),
-        *("transposed", "subclass", "weight_norm", "reads", "pads", "sync"),
+        *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync"),
     )
 )
 
@@ -78,6 +78,7 @@ _SIGNS: Final = {
     "norm": "class JoinedGroups",
     "reads": "def weight(",
     "pads": "self.pads",
+    "held": "layer._forward_hooks",
     "subclass": "def class_of_torch(",
     "transposed": "class SplitTransposed(",
     **{
@@ -215,7 +216,9 @@ def _imported(source: Source, needed: frozenset[str], blocks: frozenset[str], pa
         if key in needed and not is_imported:
             names[key] = fresh(name, taken)
             imports.append(name if names[key] == name else f"{name} as {names[key]}")
-    return Helper(Names(**names), blocks, path=path, imports=tuple(imports), is_there=not imports)
+    return Helper(
+        Names(**names), blocks, path=path, imports=tuple(sorted(imports)), is_there=not imports
+    )
 
 
 def _is_there(source: Source, blocks: frozenset[str]) -> bool:
@@ -250,7 +253,8 @@ def insert_helper(
         return
     if helper.path:
         code = templates.render(TEMPLATE, "imported", helper)
-        yield Insertion(place_after_imports(source), code)
+        place, blank_lines = place_after_imports(source)
+        yield Insertion(place, code, blank_lines_above=blank_lines)
         return
     code = templates.render(TEMPLATE, "definitions", helper)
     place = line_above_comments(source, place_for_definition(source, users))

@@ -15,6 +15,7 @@ from ..norms.order import sets
 from .keeping import Keeping
 
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
+_TRIES: Final = (ast.Try, *((ast.TryStar,) if hasattr(ast, "TryStar") else ()))
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def find_place(
     holding = [at for at, each in enumerate(block) if _holds(source, each, needed)]
     keeping = Keeping(index, owner, {each.attr for each in targets})
     first, last = holding[0], len(block)
-    kept = (at for at, each in enumerate(block) if at >= first and keeping.keeps(each))
+    if isinstance(source.parent(block[0]), _TRIES):
+        last = holding[-1] + 1  # what follows may not be reached
+    kept = (at for at in range(first, last) if keeping.keeps(block[at]))
     last = next(kept, last) - 1
     while last >= holding[-1] and not has_own_line_after(source, block[last]):
         last -= 1
