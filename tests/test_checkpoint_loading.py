@@ -911,7 +911,6 @@ def test_a_norm_of_version_1() -> None:
     assert loading(split, state) == ([], [])
 
 
-@not_yet("it stays on the meta device; torch makes a new one")
 def test_a_norm_on_the_meta_device_without_a_number_of_batches() -> None:
     original, split = split_by_helper(NORMS[0])
     state = dict(original.state_dict())
