@@ -107,13 +107,14 @@ def test_a_class_that_is_known_only_at_run_time(function: str) -> None:
 
 def test_what_turns_out_to_be_no_convolution_stays_as_it_is() -> None:
     torch = pytest.importorskip("torch")
-    source = "from torch import nn\ndef build(cls, *a):\n    return cls(*a, groups=2)\n"
+    source = "from torch import nn\ndef build(*a, conv_layer=nn.Conv2d):\n"
+    source += "    return conv_layer(*a, groups=2)\n"
     namespace: dict[str, Any] = {}
-    exec(split_source(f"{source}\nconvs = [nn.Conv1d, nn.Conv2d]\n").text, namespace)
-    assert namespace["build"](dict) == {"groups": 2}
-    conv = namespace["build"](torch.nn.Conv2d, 4, 4, 1)
-    assert [type(each) for each in conv.parts] == [torch.nn.Conv2d] * 2
-    assert type(namespace["build"](torch.nn.Conv2d, 2, 2, 1)) is torch.nn.Conv2d  # depthwise
+    exec(split_source(source).text, namespace)
+    build = namespace["build"]
+    assert build(conv_layer=dict) == {"groups": 2}
+    assert [type(each) for each in build(4, 4, 1).parts] == [torch.nn.Conv2d] * 2
+    assert type(build(2, 2, 1)) is torch.nn.Conv2d  # depthwise
 
 
 @pytest.mark.parametrize(

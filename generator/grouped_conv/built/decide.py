@@ -244,7 +244,8 @@ class _OfSource:
             item = end.item if value is None else value
             return self._wrapped(item, "split", note)
         line = Line("conv", place.after, self._code(end.target, name))
-        return Way(line, place.before, place.before, note=note, held=(owner, name))
+        done = place.before | self._of_others(owner, end.target)
+        return Way(line, done, done, note=note, held=(owner, name))
 
     def _code(self, target: ast.Attribute, name: str) -> str:
         return f"{self.source.code(target.value)}.{name}"
@@ -278,6 +279,19 @@ class _OfSource:
             if self.source.scope(each) is scope
         ]
         return self._allowed(find_place(self.index, owner, [stores], [target]))
+
+    def _of_others(self, owner: ast.ClassDef, target: ast.Attribute) -> frozenset[ast.AST]:
+        """What other methods do with what they have given to an attribute in the place of this."""
+        found: set[ast.AST] = set()
+        for each in self.tracing.pairs.stores_of(owner, target.attr):
+            place = self._place(owner, each) if each is not target else None
+            if place is not None and self.source.scope(each) is not self.source.scope(target):
+                found |= {one for one in place.before if self._is_after(one, each)}
+        return frozenset(found)
+
+    def _is_after(self, node: ast.AST, store: ast.Attribute) -> bool:
+        is_here = isinstance(node, (ast.expr, ast.stmt)) and store.lineno < node.lineno
+        return is_here and self.source.scope(node) is self.source.scope(store)
 
     def _allowed(self, place: Place | None) -> Place | None:
         """A place, unless a comment leaves alone what it is in."""

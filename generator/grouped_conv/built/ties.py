@@ -62,13 +62,22 @@ def _is_fresh_name(source: Source, name: ast.Name) -> bool:
         return False
     if any(isinstance(each, _LOOPS) for each in source.ancestors(name)):
         return False
-    values = [each.value for each in found[1] if each.value is not None]
-    own = {each for value in values for each in ast.walk(value)}
+    values = [
+        each.value if each.value is not None else _unpacked(source, each.node) for each in found[1]
+    ]
+    own = {each for value in values if value is not None for each in ast.walk(value)}
     others = [each for each in source.names(scope.node, name.id) if each not in own]
     loads = [each for each in others if isinstance(each.ctx, ast.Load)]
-    if len(values) < len(found[1]) or loads != [name]:
-        return False
-    return all(name.id in _names(each) or _is_fresh(source, each) for each in values)
+    return loads == [name] and all(
+        each is not None and (name.id in _names(each) or _is_fresh(source, each)) for each in values
+    )
+
+
+def _unpacked(source: Source, target: ast.AST) -> ast.expr | None:
+    """The call that a variable is given one of several results of, if it is."""
+    statement = source.parent(source.parent(target))
+    is_call = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
+    return statement.value if isinstance(statement, ast.Assign) and is_call else None
 
 
 def _names(expression: ast.expr) -> set[str]:

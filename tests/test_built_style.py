@@ -1,78 +1,14 @@
-"""The module style: what is written, where, and under which names."""
+"""The built style: what is written, where, and under which names."""
 
 from __future__ import annotations
 
+import re
 from textwrap import dedent
 
 import pytest
 
-from cases import assert_becomes, assert_wrapped, left, model
+from cases import assert_wrapped, left, model, without_helper
 from gencode import Options, helper_source, split_source
-
-HELPER = '''\
-def equal_parts(module, count):
-    """Copies of a module, each with its equal part of the weights along dimension 0."""
-    tensors = dict(module.named_parameters(recurse=False))
-    parts = []
-    for number in range(count):
-        part = copy.deepcopy(module, {id(each): None for each in tensors.values()})
-        for name, whole in tensors.items():
-            values = whole.detach().chunk(count)[number].clone()
-            part._parameters[name] = nn.Parameter(values, whole.requires_grad)
-        parts.append(part)
-    return parts
-
-
-class SplitGroups(nn.Module):
-    """A grouped convolution as plain ones, one for each slice of the channels."""
-
-    def __init__(self, conv):
-        super().__init__()
-        # What may be asked of a convolution.
-        self.in_channels = conv.in_channels
-        self.out_channels = conv.out_channels
-        self.groups = conv.groups
-        self.kernel_size = conv.kernel_size
-        self.stride = conv.stride
-        self.padding = conv.padding
-        self.output_padding = conv.output_padding
-        self.dilation = conv.dilation
-        self.padding_mode = conv.padding_mode
-        self.width = conv.in_channels // conv.groups
-        self.convs = nn.ModuleList(equal_parts(conv, conv.groups))
-        for part in self.convs:
-            part.in_channels = self.width
-            part.out_channels = conv.out_channels // conv.groups
-            part.groups = 1
-
-    def forward(self, input):
-        width = self.width
-        outputs = [
-            conv(input[:, width * i : width * i + width])
-            for i, conv in enumerate(self.convs)
-        ]
-        return torch.cat(outputs, dim=1)
-
-
-def is_grouped(conv):
-    """Whether a convolution is grouped; a depthwise one is not."""
-    return conv.groups > 1 and not conv.groups == conv.in_channels == conv.out_channels
-
-
-def split_groups(conv):
-    """Split a grouped convolution; return a plain or depthwise one as it is."""
-    return SplitGroups(conv) if is_grouped(conv) else conv
-
-
-'''
-
-
-def without_helper(text: str) -> str:
-    """A source without the classes and functions of the helper, which are all at one place."""
-    lines = text.splitlines(keepends=True)
-    start = next(at for at, line in enumerate(lines) if line.startswith("def equal_parts("))
-    ends = [at for at, line in enumerate(lines) if line.startswith("    return SplitGroups")]
-    return "".join(lines[:start] + lines[ends[-1] + 3 :])
 
 
 def split(source: str, **options: str) -> str:
@@ -83,7 +19,32 @@ def split(source: str, **options: str) -> str:
     return text
 
 
+HELPER = '''\
+class Branches(nn.Module):
+    """A layer in parts, one for each group of channels; loads the weights of the whole too."""
+
+    settings = ()
+
+    def __init__(self, whole, parts):
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.load_state_dict(whole.state_dict())
+        for name, weight in whole.named_parameters():
+            for part in self.parts:
+                part.get_parameter(name).requires_grad_(weight.requires_grad)
+        self.train(whole.training)
+        for name in self.settings:
+            super().__setattr__(name, getattr(whole, name))
+
+    def __setattr__(self, name, value):
+        if name in self.settings:
+            raise AttributeError(f"{name} cannot be set: the parts have it")
+        super().__setattr__(name, value)
+'''
+
+
 def test_all_that_is_emitted() -> None:
+    """The smallest helper: a class and its base, and three functions."""
     before = """\
 import torch
 import torch.nn as nn
@@ -92,17 +53,15 @@ import torch.nn as nn
 def conv3x3(width, groups=1):
     return nn.Conv2d(width, width, 3, groups=groups)  # padding?
 """
-    after = f"""\
-import copy
-
-import torch
-import torch.nn as nn
-
-
-{HELPER}def conv3x3(width, groups=1):
-    return split_groups(nn.Conv2d(width, width, 3, groups=groups))  # padding?
-"""
-    assert_becomes(before, after)
+    text = split(before)
+    assert HELPER in text
+    assert re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE) == [
+        *("Branches", "SplitGroups", "plain_parts", "is_grouped", "split_conv", "conv3x3")
+    ]
+    assert without_helper(text) == before.replace(
+        "nn.Conv2d(width, width, 3, groups=groups)",
+        "split_conv(nn.Conv2d(width, width, 3, groups=groups))",
+    )
 
 
 def test_the_helper_stands_above_the_comment_of_the_first_definition() -> None:
@@ -133,7 +92,7 @@ def test_the_helper_stands_above_the_comment_of_the_first_definition() -> None:
         # at length.
         @torch.no_grad()
         def f(g):
-            return split_groups(nn.Conv2d(8, 8, 1, groups=g))
+            return split_conv(nn.Conv2d(8, 8, 1, groups=g))
         """)
 
 
@@ -145,13 +104,39 @@ def test_a_module_without_definitions() -> None:
         g = int(input())
         net = nn.Sequential(nn.Conv2d(8, 8, 1, groups=g))
         """)
-    assert text.index("g = int") < text.index("\n\ndef equal_parts(") < text.index("net = ")
+    assert text.index("g = int") < text.index("\n\nclass Branches(") < text.index("net = ")
+
+
+NEEDS_COPY = """
+
+class Bound(nn.Conv2d):
+    def forward(self, x):
+        self.weight.data = torch.renorm(self.weight.data, p=2, dim=0, maxnorm=1)
+        return super().forward(x)
+
+
+def f(g):
+    return Bound(8, 8, 1, groups=g)
+"""
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("import torch.nn as nn\n", "import copy\n\nimport torch\nimport torch.nn as nn\n"),
+        ("import torch.nn as nn\n", "import torch\nimport torch.nn as nn\n"),
+        ("import torch\nfrom torch import nn\n", "import torch\nfrom torch import nn\n"),
+        ("import torch as t\nfrom torch import nn\n", "import torch as t\nfrom torch import nn\n"),
+    ],
+)
+def test_the_imports_that_the_helper_needs(before: str, after: str) -> None:
+    text = split(before + "\n\ndef f(g):\n    return nn.Conv2d(8, 8, 1, groups=g)\n")
+    assert text.startswith(f"{after}\n\nclass Branches(nn.Module):\n")
+    compile(text, "model.py", "exec")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
         (
             "import abc\nimport math\n\nimport torch\nfrom torch import nn\n",
             "import abc\nimport copy\nimport math\n\nimport torch\nfrom torch import nn\n",
@@ -161,21 +146,12 @@ def test_a_module_without_definitions() -> None:
             "import abc\nimport copy\nfrom math import pi\n\nimport torch\nfrom torch import nn\n",
         ),
         (
-            "import abc\n\nimport torch\nfrom torch import nn\n",
-            "import abc\nimport copy\n\nimport torch\nfrom torch import nn\n",
-        ),
-        (
-            '"""Doc."""\nimport torch as t\nfrom torch import nn\n',
-            '"""Doc."""\nimport copy\n\nimport torch as t\nfrom torch import nn\n',
+            '"""Doc."""\nimport torch\nfrom torch import nn\n',
+            '"""Doc."""\nimport copy\n\nimport torch\nfrom torch import nn\n',
         ),
         (
             "from copy import deepcopy\nimport torch\nfrom torch import nn\n",
             "import copy\nfrom copy import deepcopy\nimport torch\nfrom torch import nn\n",
-        ),
-        (
-            "import copy\nimport torch\nfrom torch import nn\nfrom utils import *\n",
-            "import copy\nimport copy as copy_2\nimport torch\nfrom torch import nn\n"
-            "from utils import *\n",
         ),
         (
             "import torch\nfrom torch import nn\ncopy = 3\n",
@@ -183,11 +159,9 @@ def test_a_module_without_definitions() -> None:
         ),
     ],
 )
-def test_the_imports_that_the_helper_needs(before: str, after: str) -> None:
-    function = "\n\ndef f(g):\n    return nn.Conv2d(8, 8, 1, groups=g)\n"
-    text = split(before + function)
-    assert text.startswith(f"{after}\n\ndef equal_parts(module, count):\n")
-    assert "\n\n\nclass SplitGroups(nn.Module):\n" in text
+def test_an_import_of_copy(before: str, after: str) -> None:
+    text = split(before + NEEDS_COPY)
+    assert text.startswith(after)
     compile(text, "model.py", "exec")
 
 
@@ -197,8 +171,7 @@ def test_imports_where_there_are_none() -> None:
             import torch.nn as nn
             return nn.Conv2d(8, 8, 1, groups=g)
         """)
-    assert text.startswith("import copy\n\nimport torch\n\n\ndef equal_parts(module, count):\n")
-    assert "\n\n\nclass SplitGroups(torch.nn.Module):\n" in text
+    assert text.startswith("import torch\n\n\nclass Branches(torch.nn.Module):\n")
 
 
 def test_a_definition_above_the_imports() -> None:
@@ -211,9 +184,7 @@ def test_a_definition_above_the_imports() -> None:
         def f(g):
             return nn.Conv2d(8, 8, 1, groups=g)
         """)
-    assert text.startswith("import copy\nimport torch as torch_2\n") or text.startswith(
-        "import copy\n\nimport torch as torch_2\n"
-    )
+    assert text.startswith("import torch as torch_2\n")
     namespace: dict[str, object] = {}
     pytest.importorskip("torch")
     exec(text, namespace)
@@ -230,16 +201,16 @@ def test_names_that_are_taken() -> None:
         class SplitGroups: ...
 
 
-        def split_groups(x): ...
+        def split_conv(x): ...
 
 
         def f(g, is_grouped):
             return nn.Conv2d(8, 8, 1, groups=g)
         """)
-    assert "class SplitGroups_2(nn.Module):" in text
-    assert "def split_groups_2(conv):\n" in text
+    assert "class SplitGroups_2(Branches):" in text
+    assert "def split_conv_2(conv):\n" in text
     assert "return SplitGroups_2(conv) if is_grouped_2(conv) else conv" in text
-    assert text.endswith("    return split_groups_2(nn.Conv2d(8, 8, 1, groups=g))\n")
+    assert text.endswith("    return split_conv_2(nn.Conv2d(8, 8, 1, groups=g))\n")
 
 
 def test_windows_line_ends_and_tabs() -> None:
@@ -252,9 +223,9 @@ def test_windows_line_ends_and_tabs() -> None:
     assert text.count("\n") == text.count("\r\n")
     assert text.endswith(
         "\t\tself.a = nn.Sequential(\r\n"
-        "\t\t\tsplit_groups(nn.Conv2d(8, 8, 1, groups=g)),  # c\r\n\t\t)\r\n"
+        "\t\t\tsplit_conv(nn.Conv2d(8, 8, 1, groups=g)),  # c\r\n\t\t)\r\n"
     )
-    assert "\r\n\tdef forward(self, input):\r\n\t\twidth = self.width\r\n" in text
+    assert "\r\n\tdef split(self, x):\r\n\t\twidth = " in text
 
 
 @pytest.mark.parametrize(
@@ -262,44 +233,44 @@ def test_windows_line_ends_and_tabs() -> None:
     [
         (
             "x = nn.Conv2d(\n    w,  # in\n    w,\n    1,\n    groups=g,\n)  # end",
-            "x = split_groups(\n    nn.Conv2d(\n        w,  # in\n        w,\n        1,\n"
+            "x = split_conv(\n    nn.Conv2d(\n        w,  # in\n        w,\n        1,\n"
             "        groups=g,\n    )\n)  # end",
         ),
         (
             "return nn.Conv2d(w, w, 1,\n                 groups=g)",
-            "return split_groups(nn.Conv2d(w, w, 1, groups=g))",
+            "return split_conv(nn.Conv2d(w, w, 1, groups=g))",
         ),
         (
             "x = [\n    nn.ReLU( ),\n    nn.Conv2d(w, w, kernel_size=3, stride=1, padding=1,"
             " groups=g, bias=False),\n]",
-            "x = [\n    nn.ReLU( ),\n    split_groups(\n"
+            "x = [\n    nn.ReLU( ),\n    split_conv(\n"
             "        nn.Conv2d(w, w, kernel_size=3, stride=1, padding=1, groups=g, bias=False)\n"
             "    ),\n]",
         ),
         (
             "x = nn.Conv2d(w, w, kernel_size=3, stride=1, padding=1, groups=g, bias=True), 'a'",
-            "x = (\n    split_groups(\n        nn.Conv2d(w, w, kernel_size=3, stride=1,"
+            "x = (\n    split_conv(\n        nn.Conv2d(w, w, kernel_size=3, stride=1,"
             " padding=1, groups=g, bias=True)\n    ),\n"
             "    'a',\n)",
         ),
         (
             "x = {'a': nn.Conv2d(w, w, kernel_size=3, stride=1, padding=1, groups=g, bias=False),"
             "\n     'b': 1 }",
-            "x = {\n    'a': split_groups(\n        nn.Conv2d(w, w, kernel_size=3, stride=1,"
+            "x = {\n    'a': split_conv(\n        nn.Conv2d(w, w, kernel_size=3, stride=1,"
             " padding=1, groups=g, bias=False)\n    ),\n    'b': 1,\n}",
         ),
         (
             "for m in nn.Conv2d(w, w, 1, groups=g), nn.Conv2d(w, w, 1, groups=g): ...",
-            "for m in split_groups(nn.Conv2d(w, w, 1, groups=g)), split_groups("
+            "for m in split_conv(nn.Conv2d(w, w, 1, groups=g)), split_conv("
             "\n    nn.Conv2d(w, w, 1, groups=g)\n): ...",
         ),
         (
             "x = nn.Conv2d(w, w, 1, groups=g); y = 1",
-            "x = split_groups(nn.Conv2d(w, w, 1, groups=g)); y = 1",
+            "x = split_conv(nn.Conv2d(w, w, 1, groups=g)); y = 1",
         ),
         (
             "x = \\\n    nn.Conv2d(w, w, 1, groups=g) \\\n    if g else None",
-            "x = \\\n    split_groups(nn.Conv2d(w, w, 1, groups=g)) \\\n    if g else None",
+            "x = \\\n    split_conv(nn.Conv2d(w, w, 1, groups=g)) \\\n    if g else None",
         ),
     ],
 )
@@ -325,15 +296,20 @@ def test_a_helper_that_is_there_serves_a_new_convolution() -> None:
     more = "\n\ndef h(g):\n    return nn.Conv2d(4, 4, 1, groups=g)\n"
     again = split(text + more)
     assert again == text + more.replace(
-        "nn.Conv2d(4, 4, 1, groups=g)", "split_groups(nn.Conv2d(4, 4, 1, groups=g))"
+        "nn.Conv2d(4, 4, 1, groups=g)", "split_conv(nn.Conv2d(4, 4, 1, groups=g))"
     )
 
 
 def test_a_helper_that_lacks_what_is_needed_gets_one_beside_it() -> None:
     text = split("from torch import nn\n\n\ndef f(g):\n    return nn.Conv2d(8, 8, 1, groups=g)\n")
-    again = split(text + "\n\ndef h(conv_layer, g):\n    return conv_layer(4, 4, 1, groups=g)\n")
-    assert "    return split_groups_2(conv_layer(4, 4, 1, groups=g))\n" in again
-    assert "    return split_groups(nn.Conv2d(8, 8, 1, groups=g))\n" in again
+    more = "nn.Sequential(nn.Conv2d(4, 4, 1, groups=g), nn.BatchNorm2d(4))"
+    again = split(f"{text}\n\ndef h(g):\n    return {more}\n")
+    assert (
+        f"    return split_layers_2({more})\n" in again
+        or f"    return split_layers({more})\n" in again
+    )
+    assert "    return split_conv(nn.Conv2d(8, 8, 1, groups=g))\n" in again
+    compile(again, "model.py", "exec")
 
 
 def test_a_helper_that_is_imported() -> None:
@@ -343,7 +319,7 @@ def test_a_helper_that_is_imported() -> None:
         from .a import b
 
 
-        def f(g, split_groups):
+        def f(g, split_conv):
             return nn.Conv2d(8, 8, 1, groups=g), partial(nn.Conv2d, groups=g)
         """
     options = Options(checkpoint=False, helper_module="..splitting")
@@ -353,11 +329,11 @@ def test_a_helper_that_is_imported() -> None:
         import torch.nn as nn
         from functools import partial
         from .a import b
-        from ..splitting import split_groups as split_groups_2, build_split
+        from ..splitting import split_conv as split_conv_2, build_split
 
 
-        def f(g, split_groups):
-            return split_groups_2(nn.Conv2d(8, 8, 1, groups=g)), partial(
+        def f(g, split_conv):
+            return split_conv_2(nn.Conv2d(8, 8, 1, groups=g)), partial(
                 build_split, nn.Conv2d, groups=g
             )
         """)
@@ -367,7 +343,7 @@ def test_a_helper_that_is_imported() -> None:
 def test_an_import_of_the_helper_that_is_there() -> None:
     source = """\
         import torch.nn as nn
-        from splitting import split_groups
+        from splitting import split_conv
 
 
         def f(g):
@@ -375,14 +351,14 @@ def test_an_import_of_the_helper_that_is_there() -> None:
         """
     text = split(source, helper_module="splitting")
     assert text == dedent(source).replace(
-        "nn.Conv2d(8, 8, 1, groups=g)", "split_groups(nn.Conv2d(8, 8, 1, groups=g))"
+        "nn.Conv2d(8, 8, 1, groups=g)", "split_conv(nn.Conv2d(8, 8, 1, groups=g))"
     )
 
 
 def test_an_import_where_there_is_no_other() -> None:
     source = "def f(g):\n    import torch.nn as nn\n    return nn.Conv2d(8, 8, 1, groups=g)\n"
     text = split(source, helper_module="splitting")
-    assert text.startswith("from splitting import split_groups\ndef f(g):\n")
+    assert text.startswith("from splitting import split_conv\ndef f(g):\n")
 
 
 def test_what_is_all_written_out_needs_no_helper() -> None:
@@ -395,7 +371,7 @@ def test_the_module_that_holds_the_helper() -> None:
     text = helper_source(Options(black={"line-length": 100}))
     assert split_source(text).text is text
     compile(text, "splitting.py", "exec")
-    for name in ("split_groups", "split_by_filter", "build_split", "apply_to_parts", "parts_of"):
+    for name in ("split_conv", "split_conv_norm", "split_layers", "split_pairs", "build_split"):
         assert f"def {name}(" in text
     assert max(map(len, text.splitlines())) <= 100
 
@@ -410,4 +386,4 @@ def test_what_else_has_the_name_of_a_helper_is_none() -> None:
 
 def test_a_source_that_has_no_line_for_the_helper() -> None:
     source = "import torch.nn as nn; g = int(input()); net = nn.Conv2d(8, 8, 1, groups=g)\n"
-    assert left(source) == "there is no line for the helper to stand on"
+    assert left(source) == "no place to insert the helper"
