@@ -68,7 +68,7 @@ def test_where_all_is_kept_it_is_an_error_too() -> None:
 
 def test_where_there_is_no_grouped_convolution_nothing_is_compiled(monkeypatch) -> None:
     monkeypatch.setattr("gencode.reading.source.compiled", lambda _: pytest.fail("compiles"))
-    for source in (PLAIN, model("self.conv = nn.Conv2d(8, 8, 3)"), "return 1\n"):
+    for source in (PLAIN, model("self.conv = nn.Conv2d(8, 8, 3, groups=1)"), "return 1\n"):
         assert_unchanged(source)
 
 

@@ -146,9 +146,18 @@ def test_what_is_computed_when_it_is_compiled_or_imported_is_bounded_too(tmp_pat
 
 
 @pytest.mark.parametrize("template", [ENDLESS + defining("x"), defining("{{ 9 ** (9 ** 9) }}")])
-def test_an_endless_template_ends(tmp_path: Path, seconds: None, template: str) -> None:
+def test_an_endless_template_ends(
+    tmp_path: Path, seconds: None, monkeypatch, template: str
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = template_process._started
+    monkeypatch.setattr(
+        template_process, "_started", lambda: started.append(start()) or started[-1]
+    )
+    template_process._process.end()
     said = faulty(tmp_path, template)
     assert said == "template explicit.py.jinja: it takes more than 4 seconds"
+    assert started[0].returncode == -signal.SIGKILL  # by this process, and not by itself
     # All that it had is gone, and another is rendered as ever.
     assert template_process._process._running is None
     assert split_source(GROUPED, copied(tmp_path)).text == SPLIT
@@ -360,7 +369,8 @@ def test_a_forked_process_has_its_own(tmp_path: Path) -> None:
     process = running()
     child = os.fork()
     if not child:
-        is_right = split_source(GROUPED, options).text == SPLIT
+        is_let_go = template_process._process._running is None
+        is_right = is_let_go and split_source(GROUPED, options).text == SPLIT
         os._exit(0 if is_right and running().pid != process.pid else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert split_source(GROUPED, options).text == SPLIT

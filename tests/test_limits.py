@@ -38,6 +38,7 @@ def only_little_is_formatted(monkeypatch: pytest.MonkeyPatch) -> None:
         f"if f({CONSTRUCTION}, {HUGE}):\n    pass",
         f"self.all = [\n    {CONSTRUCTION},\n{'    1,' * 8000}\n]",
         f"self.all = f({LONG_CONSTRUCTION})",
+        f"self.all = [\n    f({CONSTRUCTION}, {HUGE}),\n]",
     ],
 )
 def test_a_huge_statement_around_a_construction_is_not_formatted(statement: str) -> None:
