@@ -268,6 +268,7 @@ def lookalikes(directory: str) -> None:
         ".a.py.0123456789abcdef.tmp",
     ]
     write({**dict.fromkeys(odd, "x"), f"{LEFT.replace('a.py', 'full')}/x": "x"}, directory)
+    os.mkfifo(Path(directory, LEFT.replace("a.py", "pipe")))
     Path(directory, LEFT.replace("a.py", "to")).symlink_to("x.gencode-tmp")
 
 
@@ -278,7 +279,7 @@ def test_names_that_are_ours() -> None:
         assert len(os.fsencode(made.name)) <= 255
     lookalikes(".")
     taken = [each.name for each in Path().iterdir() if is_temporary(each.name)]
-    assert sorted(taken) == [LEFT.replace("a.py", "full"), LEFT.replace("a.py", "to")]
+    assert sorted(taken) == [LEFT.replace("a.py", each) for each in ("full", "pipe", "to")]
 
 
 @pytest.mark.parametrize("arguments", [["-i", "models"], ["models", "-o", "out"]])
@@ -299,7 +300,7 @@ def test_what_killed_runs_have_left_is_removed_and_not_copied(arguments: list[st
     written = "models" if "-i" in arguments else "out"
     assert [each for each in names(written) if is_temporary(Path(each).name)] == [
         *(f"ignored/{each}" for each in sorted(map(os.path.basename, left_behind("elsewhere")))),
-        *(f"sub/{LEFT.replace('a.py', each)}" for each in ("full", "to")),
+        *(f"sub/{LEFT.replace('a.py', each)}" for each in ("full", "pipe", "to")),
     ]
     assert written == "models" or on_disk("models") == was  # which is only read
     assert text(f"{written}/sub/a{LEFT}") == "x"
