@@ -9,7 +9,8 @@ connections that matter least; what is left of them is grouped.
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from split_groups import split_conv, outputs_of
+
+from split_groups import outputs_of, split_conv
 
 
 class CondenseConv(nn.Module):

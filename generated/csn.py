@@ -6,6 +6,7 @@ Convolutional Networks", ICCV 2019.
 """
 
 from torch import nn
+
 from split_groups import split_layers
 
 

@@ -8,6 +8,7 @@ Hierarchical Filter Groups", CVPR 2017. Each grouped layer is followed by a 1x1 
 from functools import partial
 
 import torch.nn as nn
+
 from split_groups import split_conv
 
 conv5x5 = partial(nn.Conv2d, kernel_size=5, padding=2)

@@ -8,6 +8,7 @@ Transactions on Neural Systems and Rehabilitation Engineering 2020.
 
 import torch
 from torch import nn
+
 from split_groups import split_conv
 
 

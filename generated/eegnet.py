@@ -8,6 +8,7 @@ Engineering 2018. The bound on the norm of the spatial filters is left out.
 
 import torch
 import torch.nn as nn
+
 from split_groups import split_conv_norm
 
 

@@ -8,6 +8,7 @@ Hardware-Aware Efficient ConvNet Design via Differentiable Neural Architecture S
 from functools import partial
 
 from torch import Tensor, nn
+
 from split_groups import split_layers
 
 

@@ -9,7 +9,8 @@ changes of variants for small devices.
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from split_groups import split_conv_norm, apply_padded
+
+from split_groups import apply_padded, split_conv_norm
 
 
 class TemporalBlock(nn.Module):

@@ -7,7 +7,8 @@ Segmentation", MICCAI 2015. The groups are a change for small devices.
 
 import torch
 from torch import Tensor, nn
-from split_groups import split_conv, split_layers, outputs_of
+
+from split_groups import outputs_of, split_conv, split_layers
 
 
 def double_conv(in_channels: int, out_channels: int, groups: int = 1) -> nn.Sequential:

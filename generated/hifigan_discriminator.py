@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn import AvgPool1d, Conv1d
 from torch.nn.utils import spectral_norm, weight_norm
+
 from split_groups import split_conv
 
 LRELU_SLOPE = 0.1

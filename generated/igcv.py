@@ -5,6 +5,7 @@ T. Zhang, G.-J. Qi, B. Xiao, J. Wang, "Interleaved Group Convolutions", ICCV 201
 """
 
 from torch import nn
+
 from split_groups import split_conv
 
 

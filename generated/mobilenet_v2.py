@@ -8,6 +8,7 @@ Convolutions for Efficient Deep Neural Networks", BMVC 2018.
 
 import torch
 import torch.nn as nn
+
 from split_groups import split_layers
 
 

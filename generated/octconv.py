@@ -8,6 +8,7 @@ Reducing Spatial Redundancy in Convolutional Neural Networks with Octave Convolu
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
 from split_groups import split_conv
 
 

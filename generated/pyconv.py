@@ -7,7 +7,8 @@ Networks for Visual Recognition", arXiv 2020.
 
 import torch
 import torch.nn as nn
-from split_groups import split_conv, split_conv_norm, outputs_of
+
+from split_groups import outputs_of, split_conv, split_conv_norm
 
 
 class PyConv2d(nn.Module):

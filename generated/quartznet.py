@@ -7,6 +7,7 @@ ICASSP 2020. Its section on smaller models puts groups and a shuffle into the po
 """
 
 import torch.nn as nn
+
 from split_groups import split_layers
 
 CONFIG = [

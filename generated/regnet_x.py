@@ -10,6 +10,7 @@ from collections import OrderedDict
 from itertools import groupby
 
 from torch import nn
+
 from split_groups import split_layers
 
 

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import nn
 from torch.nn import AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Linear, ModuleList, ReLU, Sequential
+
 from split_groups import split_pairs
 
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn import BatchNorm2d, Conv2d, ReLU
+
 from split_groups import split_conv, split_conv_norm
 
 

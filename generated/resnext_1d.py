@@ -10,6 +10,7 @@ models of the electrocardiogram are such networks, of many widths and depths.
 
 import torch.nn.functional as F
 from torch import nn
+
 from split_groups import split_conv_norm
 
 

@@ -8,6 +8,7 @@ import math
 from collections import OrderedDict
 
 import torch.nn as nn
+
 from split_groups import split_conv_norm
 
 

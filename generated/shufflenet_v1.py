@@ -9,6 +9,7 @@ from collections import OrderedDict
 
 import torch
 import torch.nn as nn
+
 from split_groups import split_layers
 
 

@@ -6,6 +6,7 @@ X. Li, W. Wang, X. Hu, J. Yang, "Selective Kernel Networks", CVPR 2019.
 
 import torch
 from torch import nn
+
 from split_groups import split_conv
 
 

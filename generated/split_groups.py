@@ -1,4 +1,4 @@
-# gencode helper 1 0000a175
+# gencode helper 1 38f4d18c
 """Grouped convolutions as plain ones over slices of the channels."""
 
 import warnings
@@ -36,10 +36,10 @@ class Branches(nn.Module):
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         for name in self.parts[0].state_dict():
-            if prefix + name in state_dict:
-                shares = self.shares(state_dict.pop(prefix + name))
-                for i, share in enumerate(shares):
-                    state_dict[f"{prefix}parts.{i}.{name}"] = share
+            old = prefix + name
+            new = [f"{prefix}parts.{i}.{name}" for i in range(len(self.parts))]
+            if old in state_dict and state_dict.keys().isdisjoint(new):
+                state_dict.update(zip(new, self.shares(state_dict.pop(old))))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
@@ -176,6 +176,10 @@ def is_grouped(layer):
     transposed = nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d
     if class_of_torch(layer) not in (*kinds, *transposed) or layer.groups == 1:
         return False
+    has_hooks = layer._forward_hooks or layer._forward_pre_hooks
+    has_more = has_hooks or set(layer.state_dict()) - {"weight", "bias"}
+    if has_more and weight_norm_of(layer) is None:
+        return False  # it is more than a convolution of torch
     names = dict(layer.named_parameters())
     if "weight" not in names and weight_norm_of(layer) is None:
         warnings.warn(f"a convolution is left with its {layer.groups} groups", stacklevel=3)

@@ -9,6 +9,7 @@ not the paper's: the sensors meet in the skip connections only.
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
 from split_groups import split_conv
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -30,6 +31,8 @@ FIGURES = (
     "files with deepcopy, __class__ or _parameters",
 )
 _LOADING = "_load_from_state_dict"
+_HELPER_MODULE = "# gencode helper "
+_ROUGH = re.compile(r"\b(deepcopy|__class__|_parameters)\b")
 
 
 def figures(directory: Path) -> Counter[str]:
@@ -48,9 +51,12 @@ def figures(directory: Path) -> Counter[str]:
 
 
 def of_file(before: str, after: str) -> Counter[str]:
-    """The figures of one file; of a module that holds the helper, there is nothing before."""
+    """The figures of one file; a module that holds the helper is that, and nothing besides."""
     if before == after:
         return Counter()
+    if after.startswith(_HELPER_MODULE):
+        emitted = [line for line in after.splitlines() if line.strip()]
+        return _counts(is_helper=True, emitted=emitted, added=[], removed=[])
     old, new = ast.parse(before), ast.parse(after)
     helper = set(_lines_of(_helper(old, new)))
     loading = helper | set(_lines_of(_loading(old, new)))
@@ -58,17 +64,19 @@ def of_file(before: str, after: str) -> Counter[str]:
     emitted = [line for number, line in lines if number in loading and line.strip()]
     kept = [line for number, line in lines if number not in loading]
     added, removed = _changes(before.splitlines(), kept)
-    words = ("deepcopy", "__class__", "_parameters")
-    is_rough = any(word in line for line in (*emitted, *added) for word in words)
-    counts = (1, bool(helper), len(emitted), len(added), len(removed), is_rough)
+    return _counts(bool(helper), emitted, added, removed)
+
+
+def _counts(
+    is_helper: bool, emitted: list[str], added: list[str], removed: list[str]
+) -> Counter[str]:
+    is_rough = any(_ROUGH.search(line) for line in (*emitted, *added))
+    counts = (1, is_helper, len(emitted), len(added), len(removed), is_rough)
     return Counter(dict(zip(FIGURES, map(int, counts), strict=True)))
 
 
 def _helper(old: ast.Module, new: ast.Module) -> Iterator[ast.stmt]:
-    """What is the helper of a new source; all of it, where the source is nothing else."""
-    if not old.body:
-        yield from new.body
-        return
+    """What is the helper of a source that carries it."""
     names = {getattr(each, "name", "") for each in old.body}
     emitted = (each for rule in RULES for each in rule.emitted(new))
     yield from (each for each in emitted if getattr(each, "name", "") not in names)

@@ -250,8 +250,8 @@ def test_a_faulty_template_is_wrong_usage(capsys) -> None:
 def test_the_python_that_the_project_requires(required: str, comma: str, capsys) -> None:
     """Black infers from it what may be written; what is no TOML is not ours to find fault with."""
     write(f"[project]\n{required}\n", "pyproject.toml")
-    name = write(model(f"self.conv = nn.Conv2d(4, 4, 1, groups=g, padding={'4' * 50}, **kwargs)"))
-    assert main([name, "--no-checkpoint"]) == 0
+    call = f"nn.Conv2d(\n    4, 4, 1, groups=2,\n    padding={'4' * 50},\n    **kwargs)"
+    assert main([write(model(f"self.conv = {call}")), "--no-checkpoint"]) == 0
     assert f"**kwargs{comma}\n" in capsys.readouterr().out
 
 

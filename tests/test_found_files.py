@@ -212,7 +212,8 @@ def test_a_helper_module_that_is_no_file(make: Callable[[str], None], run) -> No
     Path("out/helper.py").symlink_to("../away")
     status, said = run("models", "-o", "out", "--helper-module", "helper")
     assert status == 123
-    assert "out/helper.py: cannot be written: it is no regular file\n" in said
+    assert "out/helper.py: cannot be read: it is no regular file\n" in said
+    assert "out/a.py: cannot be written: its helper out/helper.py could not be\n" in said
     status, said = run("--check", "models", "-o", "out", "--helper-module", "helper")
     assert status == 123
     assert "out/helper.py: cannot be " in said

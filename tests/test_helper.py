@@ -1,4 +1,4 @@
-"""The helper that splits what has been built: its blocks, and what its functions do with anything."""
+"""The helper that splits what has been built: its blocks, and what becomes of anything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ from torch import nn  # noqa: E402
 from equivalence import assert_same_models, run_source  # noqa: E402
 
 X = torch.linspace(-1, 1, 3 * 8 * 5 * 6).double().sin().reshape(3, 8, 5, 6)
-NEEDED = {"layers": {"norm"}, "pairs": {"norm"}, "weight_norm": {"subclass"}, "pads": {"layers"}}
+NEEDED = {
+    "layers": {"norm"},
+    "pairs": {"norm"},
+    "weight_norm": {"subclass"},
+    "sync": {"norm"},
+    "pads": {"layers"},
+}
 
 
 def with_needed(*blocks: str) -> frozenset[str]:

@@ -28,15 +28,15 @@ def messages(code: str) -> list[str]:
     [
         (
             "nn.init.kaiming_normal_(m.weight, mode='fan_out', nonlinearity='relu')",
-            "nn.init.kaiming_normal_: kaiming_normal_ by fan_out depends on the number of groups",
+            "nn.init.kaiming_normal_: kaiming_normal_ by fan_out makes weights sqrt(groups) times as large",
         ),
         (
             "nn.init.kaiming_uniform_(m.weight, 0, 'fan_out')",
-            "nn.init.kaiming_uniform_: kaiming_uniform_ by fan_out depends on the number of groups",
+            "nn.init.kaiming_uniform_: kaiming_uniform_ by fan_out makes weights sqrt(groups) times as large",
         ),
         (
             "nn.init.kaiming_normal_(m.weight, **options)",
-            "nn.init.kaiming_normal_: kaiming_normal_ by fan_out depends on the number of groups",
+            "nn.init.kaiming_normal_: kaiming_normal_ by fan_out makes weights sqrt(groups) times as large",
         ),
         (
             "nn.init.xavier_uniform_(m.weight)",
@@ -53,19 +53,19 @@ def messages(code: str) -> list[str]:
         ),
         (
             "n = m.kernel_size[0] * m.out_channels\n        m.weight.data.normal_(0, 2 / n)",
-            "m.out_channels\n        : out_channels of a branch is that of one group",
+            "m.out_channels\n        : out_channels of a part is that of one group",
         ),
         (
             "m.weight.data.normal_(0, 1 / m.weight.size(0))",
-            "m.weight.size: the size of a branch's weight is that of one group",
+            "m.weight.size: the size of a part's weight is that of one group",
         ),
         (
             "if m.groups > 1: m.dilation = 2",
-            "m.groups > 1: m.dilation = 2: the groups of a branch are 1",
+            "m.groups > 1: m.dilation = 2: the groups of a part are 1",
         ),
         (
             "m.weight.data.div_(m.weight.data.norm())",
-            "m.weight.data.norm: the norm of a branch's weight is that of one group",
+            "m.weight.data.norm: the norm of a part's weight is that of one group",
         ),
     ],
 )
@@ -128,7 +128,7 @@ def test_the_groups_of_something_else_do_not_divide() -> None:
     init = "self.groups = groups\nself.conv = nn.Conv2d(64, 64, 3, groups=groups)"
     method = f"    def init(self):\n{indent(LOOP.strip(), ' ' * 8)}\n"
     (warning,) = split_source(f"{model(init)}\n{method}").warnings
-    assert warning.message.startswith("out_channels of a branch is that of one group: ")
+    assert warning.message.startswith("out_channels of a part is that of one group: ")
 
 
 def test_what_is_initialised_before_it_is_split_is_initialised_as_in_the_original() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import black
 import pytest
 
 from cases import BARE
@@ -14,11 +15,11 @@ from sources import write
 
 ARGUMENTS = "channels, channels, kernel_size, stride, dilation=dilation, groups=groups"
 CALL = f"        self.conv = nn.Conv1d({ARGUMENTS})"  # of more than 100 columns
-WRAPPED = f"        self.conv = split_groups(nn.Conv1d({ARGUMENTS}))\n"
-ON_ITS_OWN = f"        self.conv = split_groups(\n            nn.Conv1d({ARGUMENTS})\n        )\n"
-SHORT = "        self.conv = nn.Conv2d(2, 2, kernel_size, stride, bias=bias, groups=groups)"
-WRAPPED_SHORT = SHORT.replace("nn.Conv2d(", "split_groups(nn.Conv2d(") + ")\n"
-BROKEN_SHORT = SHORT.replace("nn.", "split_groups(\n            nn.") + "\n        )\n"
+LINE = "        self.conv = split_conv(self.conv)\n"
+SHORT = "        self.conv = f(nn.Conv2d(2, 2, kernel_size, stride, bias=bias, groups=groups))"
+INNER = SHORT[SHORT.index("nn.") : -1]
+WRAPPED_SHORT = f"        self.conv = f(split_conv({INNER}))\n"  # of 98 columns
+BROKEN_SHORT = f"        self.conv = f(\n            split_conv({INNER})\n        )\n"
 HEAD = "import torch\nfrom torch import nn\n\n\n"
 NET = """\
 class Net(nn.Module):
@@ -40,16 +41,34 @@ def split(source: str, **black: object) -> str:
 
 
 def test_new_lines_are_as_wide_as_the_file_is() -> None:
-    assert WRAPPED in split(of(CALL))
     assert WRAPPED_SHORT in split(of(SHORT, f"value = {'a + ' * 23}a\n\n\n"))
     assert WRAPPED_SHORT in split(of(SHORT, f"value = {'a + ' * 90}a\n\n\n"))
     assert BROKEN_SHORT in split(of(SHORT))
     assert BROKEN_SHORT in split(of(SHORT, f"value = {'a + ' * 19}a\n\n\n"))
 
 
-def test_a_call_that_is_too_long_once_it_is_wrapped_keeps_its_line() -> None:
+@pytest.mark.parametrize("width", [60, 88, 100])
+def test_the_helper_and_a_line_are_as_wide_as_the_file_is(width: int) -> None:
+    source = black.format_str(
+        HEAD
+        + NET.format(
+            "        self.convolution = nn.Conv2d(16, 16, 3, groups=groups)\n"
+            "        self.normalization = nn.BatchNorm2d(16)"
+        ).replace("self.conv(x)", "self.normalization(self.convolution(x))"),
+        mode=black.Mode(line_length=width),
+    )
+    text = split(source, **{"line-length": width})
+    assert text == black.format_str(text, mode=black.Mode(line_length=width))
+    line = "self.convolution, self.normalization = split_conv_norm(self.convolution, "
+    assert (line in text) is (width == 100)
+
+
+def test_a_construction_that_is_too_long_keeps_its_line() -> None:
     for length in (110, 88):  # 88, which it does not keep to
-        assert ON_ITS_OWN in split(of(CALL), **{"line-length": length})
+        assert f"{CALL}\n{LINE}" in split(of(CALL), **{"line-length": length})
+        text = split(of(CALL.replace("nn.", "f(nn.") + ")"), **{"line-length": length})
+        assert f"nn.Conv1d({ARGUMENTS})" in text
+        assert "        self.conv = f(\n            split_conv(" in text
 
 
 @pytest.mark.parametrize(
@@ -129,8 +148,14 @@ def test_what_else_ruff_is_told(tmp_path: Path, monkeypatch, capsys) -> None:
     assert layout(black, {"line-length": 60}) == black
 
 
-GROUPS = SHORT.replace("bias=bias, ", "")
-TORCH, IMPORT = "import torch\nfrom torch import nn\n", "from .splitting import split_groups\n"
+TORCH = "import torch\nfrom torch import nn\n"
+IMPORT = "\nfrom .splitting import split_by_filter\n"
+OWN = """\
+class Own(nn.Conv2d):
+    def forward(self, x):
+        self.weight.data.clamp_(-1, 1)
+        return super().forward(x)
+"""  # each part is a copy of
 
 
 @pytest.mark.parametrize(
@@ -160,46 +185,35 @@ TORCH, IMPORT = "import torch\nfrom torch import nn\n", "from .splitting import 
             + "\nx = 1\n",
         ),
         (
-            "try:\n    from torch import nn\nexcept ImportError:\n    nn = None\n__all__ = []\n",
+            "try:\n    from torch import nn\nexcept ImportError:\n    nn = None\n\n__all__ = []\n",
             "import copy\n\ntry:\n    import torch\n    from torch import nn\n"
-            "except ImportError:\n    nn = None\n__all__ = []\n",
+            "except ImportError:\n    nn = None\n\n__all__ = []\n",
             "try:\n    from torch import nn\nexcept ImportError:\n    nn = None\n"
             + IMPORT
-            + "__all__ = []\n",
+            + "\n__all__ = []\n",
         ),
     ],
 )
 def test_new_imports_stand_among_the_imports(top: str, with_helper: str, with_import: str) -> None:
-    source = f"{top}\n\n{NET.format(GROUPS)}"
-    assert split_source(source, BARE).text.startswith(f"{with_helper}\n\ndef equal_parts(")
+    source = f"{top}\n\n{OWN}\n\n{NET.format('        self.conv = Own(8, 8, 3, groups=groups)')}"
+    assert split_source(source, BARE).text.startswith(f"{with_helper}\n\nclass ")
     text = split_source(source, Options(helper_module=".splitting")).text
-    assert text.startswith(f"{with_import}\n\nclass Net(")
+    assert text.startswith(f"{with_import}\n\n{OWN}")
 
 
-def test_no_parentheses_around_what_needs_none() -> None:
-    source = HEAD + (
-        "def rebuild(conv, w):\n"
-        "    new = nn.Conv2d(8, 8, 3, groups=conv.groups)\n"
-        "    with torch.no_grad():\n"
-        "        new.weight.copy_(w{})\n"
-        "    return new\n"
-    )
-    start = "        for part, value in parts_with(new, {}.expand_as(joined(new, "
-    for more, shown in (("", "w"), ("[0].abs()", "w[0].abs()"), (" + 1", "(w + 1)")):
-        assert start.format(shown) in split(source.format(more))
+def test_what_is_not_needed_is_not_imported() -> None:
+    assert split(of(SHORT)).startswith(f"{TORCH}\n\nclass ")
 
 
 def test_an_elif_is_as_wide_as_what_else_stands_there() -> None:
-    condition = "isinstance(m, Net) and m.conv.bias is not None{}"
-    source = of(SHORT) + (
-        "\n\ndef init(m):\n"
-        "    if isinstance(m, nn.Linear):\n"
-        "        pass\n"
-        f"    elif {condition.format(' and m.training')}:\n"
-        "        pass\n"
-    )
-    expected = "isinstance(m, Net) and parts_of(m.conv)[0].bias is not None and m.training"
-    assert f"    elif {expected}:\n" in split(source)
-    for length in (len(expected) + 8, len(expected) + 9):
-        text = split(source, **{"line-length": length})
-        assert f"    elif (\n        {expected}\n    ):\n" in text
+    condition = "torch.cat([{}, *self.others(x)], dim=1) is x and self.training"
+    line = f"        if x is None:\n            pass\n        elif {condition}:\n            pass\n"
+    source = of(SHORT.replace("f(nn.", "nn.")[:-1])
+    source += f"\n    def other(self, x):\n{line.format('self.conv(x)')}"
+    expected = condition.format("*outputs_of(self.conv, x)")
+    whole = f"        elif {expected}:\n"
+    length = len(whole) - 1
+    assert whole in split(source, **{"line-length": length})
+    for narrower in (length - 1, length - 2):
+        text = split(source, **{"line-length": narrower})
+        assert f"        elif (\n            {expected}\n        ):\n" in text

@@ -41,35 +41,48 @@ def only_little_is_formatted(monkeypatch: pytest.MonkeyPatch) -> None:
         f"self.all = [\n    f({CONSTRUCTION}, {HUGE}),\n]",
     ],
 )
-def test_a_huge_statement_around_a_construction_is_not_formatted(statement: str) -> None:
-    source = model(statement)
+def test_nothing_is_wrapped_in_a_huge_statement(statement: str) -> None:
+    assert left(model(statement)) == f"the statement of line 9 {TOO_LONG}"
+
+
+@pytest.mark.parametrize(
+    ("statements", "line"),
+    [
+        (f"self.conv = {LONG_CONSTRUCTION}", "self.conv = split_conv(self.conv)"),
+        (f"self.conv = {CONSTRUCTION} if {HUGE} else None", "self.conv = split_conv(self.conv)"),
+        (
+            f"self.conv = nn.Sequential({CONSTRUCTION}, nn.BatchNorm2d(32, eps={HUGE}))",
+            "split_layers(self.conv)",
+        ),
+        (
+            f"{CONV}\nself.conv.weight.data = torch.tensor({HUGE})",
+            "self.conv = split_conv(self.conv)",
+        ),
+    ],
+)
+def test_a_line_comes_after_a_huge_statement(statements: str, line: str) -> None:
+    source = model(statements)
     assert_wrapped(source)
+    expected = model(f"{statements}\n{line}").split("class Net")[1]
+    assert split_source(source).text.endswith(expected)
+
+
+def test_a_huge_block_around_a_construction() -> None:
+    source = model(f"if self.on:\n    self.all = f({CONSTRUCTION})\n    self.x = {HUGE}")
     text = split_source(source).text
-    call = next(each for each in (LONG_CONSTRUCTION, CONSTRUCTION) if each in source)
-    assert text.endswith(
-        model(statement.replace(call, f"split_groups({call})")).split("class Net")[1]
-    )
+    assert f"            self.all = f(split_conv({CONSTRUCTION}))\n" in text
+    assert f"            self.x = {HUGE}\n" in text
 
 
-def test_what_is_long_on_many_lines_is_formatted_around_the_construction() -> None:
-    entries = "".join(f"    {number},\n" for number in range(LONGEST_CODE))
-    call = f"nn.Conv2d(16, 32, 3, groups=2, padding={'p' * 32})"
-    text = split_source(model(f"self.all = [\n    {call},\n{entries}]")).text
-    assert (
-        f"            split_groups(\n                {call}\n            ),\n            0,\n"
-        in text
-    )
-
-
-def test_long_lines_of_many_constructions() -> None:
-    source = model(f"self.all = nn.Sequential({', '.join([CONSTRUCTION] * 700)})")
-    assert split_source(source).text.count("split_groups(nn.Conv2d(16") == 700
+def test_a_long_line_of_many_constructions() -> None:
+    calls = [CONSTRUCTION] * 600
+    text = split_source(model(f"self.all = f({', '.join(calls)})")).text
+    assert text.count(f"            split_conv({CONSTRUCTION}),\n") == 600
 
 
 @pytest.mark.parametrize(
     ("init", "forward", "line"),
     [
-        (f"{CONV[:-1]}, bias={HUGE})", "return self.conv(x)", 9),
         (CONV, f"return self.conv(x), {HUGE}", 12),
         (CONV, f"return self.conv(f({HUGE}))", 12),
         (CONV, f"if self.conv(x) in {HUGE}:\n    pass", 12),
@@ -80,25 +93,15 @@ def test_long_lines_of_many_constructions() -> None:
             f"x = self.conv(x)\nx, y = self.bn(x), {HUGE}",
             14,
         ),
+        (f"{CONV[:-1]}, bias={HUGE})", "return self.conv(x)", 9),
     ],
 )
 def test_a_huge_statement_is_not_written_out(init: str, forward: str, line: int) -> None:
     result = split_source(model(init, forward))
     (record,) = result.records
-    assert record.style == "module"
+    assert record.style == "built"
     assert f"the statement of line {line} {TOO_LONG}" in record.note
     assert HUGE in result.text
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        f"self.conv.weight.data = torch.tensor({HUGE})",
-        f"nn.init.constant_(self.conv.weight, {HUGE})",
-    ],
-)
-def test_a_huge_statement_that_is_to_be_repeated(statement: str) -> None:
-    assert left(model(f"{CONV}\n{statement}")) == f"the statement of line 10 {TOO_LONG}"
 
 
 def test_beside_a_huge_statement_all_is_as_ever() -> None:
@@ -159,7 +162,7 @@ def test_more_groups_than_have_names() -> None:
     groups = MOST_GROUPS + 1
     for style in ("auto", "explicit", "loop"):
         result = split_source(grouped(groups), Options(style=style))
-        assert result.records[0].style == "module"
+        assert result.records[0].style == "built"
         assert result.records[0].note == f"it has more than {MOST_GROUPS} groups"
     assert len(split_source(grouped(MOST_GROUPS)).records[0].branches) == MOST_GROUPS
 

@@ -557,8 +557,9 @@ def test_nothing_is_split_together_with_what_is_left_alone() -> None:
     init = f"net = nn.Sequential()\nnet.append({CONV})\nnet.append({NORM})\n"
     init += "net.append(nn.Conv2d(32, 32, 1, groups=2))  # gencode: skip\nself.net = net"
     result = split_source(model(init, NET))
-    assert [each.status for each in result.records] == ["unsplit", "skipped"]
-    assert result.records[0].detail == "another one at the same place stays as it is"
+    assert [each.status for each in result.records] == ["split", "skipped"]
+    assert "the norm after it stays after the concatenation" in result.records[0].note
+    assert "split_layers" not in own_text(result.text)
 
 
 @pytest.mark.parametrize("use", ["self.init()", "init(self)", "init(self.body)"])

@@ -2,6 +2,7 @@
 """The layers that VarGNet is made of."""
 
 from torch import nn
+
 from split_groups import split_layers
 
 

@@ -113,17 +113,17 @@ def warn_of_initialisation(
         if what and _is_about_convolutions(source, node):
             yield Warning(
                 *source.place(node),
-                f"{what}, and each part is a convolution of its own",
+                f"{what}: each part is a convolution of its own",
             )
 
 
 def _differing(source: Source, call: ast.Call) -> str:
     name = _function(source, call)
     if name in _BY_SHAPE:
-        return f"{name} starts from other values: it depends on all filters of a convolution"
+        return f"{name} depends on all filters of a convolution"
     if name in _BY_FAN and _is_by_fan_out(call):
         return f"{name} by fan_out makes weights sqrt(groups) times as large"
-    return f"{name} gives another fan_out, by the groups" if name in _FANS else ""
+    return f"{name} depends on the number of groups" if name in _FANS else ""
 
 
 def _reading(source: Source, attribute: ast.Attribute) -> str:
@@ -143,8 +143,8 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
     if not gives_values or (is_channels and _reads_groups_too(function, attribute)):
         return ""
     if is_channels:
-        return f"{attribute.attr} is that of one group"
-    return f"the {attribute.attr} of a weight is that of one group"
+        return f"{attribute.attr} of a part is that of one group"
+    return f"the {attribute.attr} of a part's weight is that of one group"
 
 
 def _reads_groups_too(function: ast.AST, channels: ast.Attribute) -> bool:

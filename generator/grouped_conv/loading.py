@@ -47,23 +47,15 @@ class OwnerContext:
         tensors: the names of what the attributes may have in a state dict.
         parts: the attributes.
         may_be_missing: whether an attribute may not be there, and then has no parts.
+        mark: what stands between the name and the number of each part, if it is the same in all.
+        count: the code of the number of parts, if it is the same for all.
     """
 
     tensors: tuple[str, ...]
     parts: tuple[PartsContext, ...]
     may_be_missing: bool
-
-    @property
-    def mark(self) -> str:
-        """What stands between the name and the number of each part, if it is the same in all."""
-        marks = {each.part.removeprefix(each.name) for each in self.parts}
-        return marks.pop() if marks in ({"_"}, {"."}) else ""
-
-    @property
-    def count(self) -> str:
-        """The code of the number of parts, if it is the same for all."""
-        counts = {each.count for each in self.parts}
-        return counts.pop() if len(counts) == 1 else ""
+    mark: str
+    count: str
 
 
 def check_loading(index: ClassIndex, owner: Class) -> None:
@@ -110,10 +102,14 @@ def _owner_context(source: Source, attributes: list[SplitAttribute]) -> OwnerCon
             tensors |= found
             if found:
                 parts.append(_parts(each, each.norm.attribute, each.norm.names))
+    marks = {each.part.removeprefix(each.name) for each in parts}
+    counts = {each.count for each in parts}
     return OwnerContext(
         tuple(each for each in NORM_TENSORS if each in tensors),
         tuple(parts),
         any(each.may_be_missing for each in attributes),
+        marks.pop() if marks in ({"_"}, {"."}) else "",
+        counts.pop() if len(counts) == 1 else "",
     )
 
 

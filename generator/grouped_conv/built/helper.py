@@ -79,6 +79,7 @@ _SIGNS: Final = {
     "reads": "def weight(",
     "pads": "self.pads",
     "held": "layer._forward_hooks",
+    "sync": "nn.SyncBatchNorm",
     "subclass": "def class_of_torch(",
     "transposed": "class SplitTransposed(",
     **{

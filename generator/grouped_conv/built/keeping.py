@@ -244,13 +244,20 @@ class Keeping:
             return not is_called or any(map(self._keeps_in_function, methods))
         if not is_called:
             return False
-        if attribute.attr in _IN_PLACE:  # which give back the object itself
-            return not isinstance(self.source.parent(call), ast.Expr)
+        if attribute.attr in _IN_PLACE:
+            return self._keeps_what_is_given_back(call)
         return not any(
             isinstance(each.node.ctx, ast.Store)
             for each in self.index.accesses(attribute.attr)
             if each.owner is not None and self.index.classes[each.owner] in self.relatives
         )
+
+    def _keeps_what_is_given_back(self, call: ast.AST) -> bool:
+        """Whether the object itself, which a method has given back, is kept."""
+        parent = self.source.parent(call)
+        if isinstance(parent, ast.Attribute) and parent.attr in _IN_PLACE:
+            return self._keeps_what_is_given_back(self.source.parent(parent))
+        return not isinstance(parent, ast.Expr)
 
     def _methods(self, name: str) -> Iterator[Function]:
         for each in self.relatives:
