@@ -554,7 +554,8 @@ def test_standard_output_by_its_path() -> None:
         script = f"( {command} ) {place}"
         subprocess.run(["bash", "-c", script, sys.executable], check=True)
         assert text("out") == f"before\n{SPLIT}after\n"
-    script = "$0 -m gencode a.py -o >(cat > other) 2> /dev/null; wait; sleep 0.3"
+    os.mkfifo("end")
+    script = "$0 -m gencode a.py -o >(cat > other; echo > end) 2> /dev/null; cat end"
     subprocess.run(["bash", "-c", script, sys.executable], check=True)
     assert text("other").endswith(SPLIT)
 

@@ -37,10 +37,7 @@ class Layout(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def formatted(code: str, layout: Layout) -> str:
-    """Code as black formats it.
-
-    It takes most of the time of a run, and the sources of a tree are given the same helper.
-    """
+    """Code as black formats it, which takes a while for a helper that many sources share."""
     settings = layout._asdict() | {"target_versions": set(layout.target_versions)}
     return black.format_str(code, mode=black.Mode(**settings))
 
