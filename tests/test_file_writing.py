@@ -25,7 +25,7 @@ from gencode.files import FileError
 from gencode.temporaries import is_temporary, temporary_directory, temporary_file
 from sources import GROUPED, PLAIN, SPLIT, on_disk, text, write
 
-HELPED = model("self.convs = nn.Sequential(nn.Conv2d(4, 4, 1, groups=g))")
+NORMED = model("self.c = nn.Sequential(nn.Conv2d(4, 4, 1, groups=g), nn.BatchNorm2d(4))")
 HERE = temporaries._machine()
 LEFT = f".a.py.{HERE}-0123456789abcdef.gencode-tmp"
 fcntl = pytest.importorskip("fcntl")
@@ -98,7 +98,7 @@ def test_the_other_hard_links_of_a_file_are_named(count: int, words: str, capsys
 
 
 def test_the_hard_links_of_an_output(capsys) -> None:
-    write({"models/a.py": GROUPED, "models/data": "new", "models/h.py": HELPED})
+    write({"models/a.py": GROUPED, "models/data": "new", "models/h.py": NORMED})
     old = dict.fromkeys(("a.py", "data", "link"), "old")
     old["splitting.py"] = gencode.helper_source(blocks=frozenset())
     write(old, "out")

@@ -75,9 +75,9 @@ def test_a_huge_block_around_a_construction() -> None:
 
 
 def test_a_long_line_of_many_constructions() -> None:
-    calls = [CONSTRUCTION] * 600
+    calls = [CONSTRUCTION] * 300
     text = split_source(model(f"self.all = f({', '.join(calls)})")).text
-    assert text.count(f"            split_conv({CONSTRUCTION}),\n") == 600
+    assert text.count(f"            split_conv({CONSTRUCTION}),\n") == 300
 
 
 @pytest.mark.parametrize(
