@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .files import FileError, absolute, read_found
 from .formatters import layout, ruff_file
@@ -185,10 +185,10 @@ def is_module_name(name: str) -> bool:
     return all(each.isidentifier() and not keyword.iskeyword(each) for each in name.split("."))
 
 
-def _module(value: object, directory: Path) -> str:
-    """The name of a module, or nothing where each source is to have its own helper."""
+def _module(value: object, directory: Path) -> str | Literal[False]:
+    """The name of a module, or False where each source is to have its own helper."""
     if value is False:
-        return ""
+        return False
     name = _text(value, directory)
     if not is_module_name(name):
         raise ValueError(f"is the name of a module, which {name!r} is not")

@@ -12,6 +12,7 @@ from .reading.source import Source, check, parse
 from .reading.width import width_of
 from .rule import Plan, Rule
 
+ALL_BLOCKS = grouped_conv.ALL_BLOCKS
 RULES: tuple[Rule, ...] = (grouped_conv,)
 _DEFAULTS = Options()
 
@@ -54,9 +55,7 @@ def list_source(text: str, options: Options = _DEFAULTS) -> Result:
     return _outcome(text, options, rewrites=False)
 
 
-def helper_source(
-    options: Options = _DEFAULTS, blocks: frozenset[str] = grouped_conv.ALL_BLOCKS
-) -> str:
+def helper_source(options: Options = _DEFAULTS, blocks: frozenset[str] = ALL_BLOCKS) -> str:
     """The module that sources import their helper from, where ``options.helper_module`` is given.
 
     Its first line tells what it is, and whether anybody has changed it since: ``helper_blocks``.
@@ -79,7 +78,7 @@ def helper_source(
 
 def helper_blocks(text: str) -> frozenset[str] | None:
     """The parts that a module has which ``helper_source`` has made; None for any other text."""
-    heading, _, rest = text.partition("\n")
+    heading, _, rest = text.replace("\r\n", "\n").partition("\n")
     return grouped_conv.blocks_in(rest) if heading == _heading(rest) else None
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .config import Config, ConfigError, Projects
 from .files import STDIN, absolute
@@ -37,9 +37,9 @@ class Settings:
         """The configuration that holds for an absolute directory."""
         return self._projects.config(directory)
 
-    def helper_module(self, root: Path) -> str | None:
-        """The module that sources below a directory are to import their helper from."""
-        name: str | None = self._value("helper_module", absolute(root))
+    def helper_module(self, root: Path) -> str | Literal[False] | None:
+        """The module that sources below a directory are to import their helper from, or False."""
+        name: str | Literal[False] | None = self._value("helper_module", absolute(root))
         return name
 
     def options(self, path: str) -> Options:

@@ -9,6 +9,8 @@ import pytest
 from cases import CONV, model
 from gencode import split_source
 
+BY_FAN_OUT = "by fan_out makes weights sqrt(groups) times as large"
+
 
 def messages(code: str) -> list[str]:
     """The warnings for an initialiser, and where they point, of a model that is split."""
@@ -28,15 +30,15 @@ def messages(code: str) -> list[str]:
     [
         (
             "nn.init.kaiming_normal_(m.weight, mode='fan_out', nonlinearity='relu')",
-            "nn.init.kaiming_normal_: kaiming_normal_ by fan_out makes weights sqrt(groups) times as large",
+            f"nn.init.kaiming_normal_: kaiming_normal_ {BY_FAN_OUT}",
         ),
         (
             "nn.init.kaiming_uniform_(m.weight, 0, 'fan_out')",
-            "nn.init.kaiming_uniform_: kaiming_uniform_ by fan_out makes weights sqrt(groups) times as large",
+            f"nn.init.kaiming_uniform_: kaiming_uniform_ {BY_FAN_OUT}",
         ),
         (
             "nn.init.kaiming_normal_(m.weight, **options)",
-            "nn.init.kaiming_normal_: kaiming_normal_ by fan_out makes weights sqrt(groups) times as large",
+            f"nn.init.kaiming_normal_: kaiming_normal_ {BY_FAN_OUT}",
         ),
         (
             "nn.init.xavier_uniform_(m.weight)",

@@ -192,6 +192,14 @@ class Own(nn.Conv2d):
             + IMPORT
             + "\n__all__ = []\n",
         ),
+        (
+            "try:\n    from torch import nn\nexcept ImportError:\n    nn = None\n__all__ = []\n",
+            "import copy\n\ntry:\n    import torch\n    from torch import nn\n"
+            "except ImportError:\n    nn = None\n__all__ = []\n",
+            "try:\n    from torch import nn\nexcept ImportError:\n    nn = None\n"
+            + IMPORT
+            + "\n__all__ = []\n",
+        ),
     ],
 )
 def test_new_imports_stand_among_the_imports(top: str, with_helper: str, with_import: str) -> None:

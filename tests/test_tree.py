@@ -193,10 +193,9 @@ def test_paths_are_shown_as_they_would_be_typed(typed: str, shown: str, capsys) 
         (["models", "-o", "."], ". holds the directory that is read: name another with -o"),
         (["models/a.py", "--helper-module", "b"], "--helper-module is for a directory"),
         (["-", "--helper-module", "b"], "--helper-module is for a directory"),
-        pytest.param(
+        (
             ["models", "-o", "out", "--helper-module", ""],
             "--helper-module: '' is not the name of a module",
-            marks=pytest.mark.xfail(strict=True, reason="it is taken for --no-helper-module"),
         ),
         (
             ["models", "-o", "out", "--helper-module", "a-b"],
@@ -814,7 +813,6 @@ def test_a_helper_is_compared(capsys) -> None:
         assert f"{helper}: is missing\n" in capsys.readouterr().err
 
 
-@pytest.mark.xfail(strict=True, reason="what split sources import is not counted")
 def test_a_helper_that_was_removed_comes_back_with_all_that_is_imported() -> None:
     write(PACKAGE)
     rewrite()
@@ -861,7 +859,6 @@ def test_what_is_not_gencode_s_in_an_output(other: str, mirror) -> None:
     assert text("out/split_groups.py") == other
 
 
-@pytest.mark.xfail(strict=True, reason="it is copied over the helper once that is written")
 def test_what_is_not_gencode_s_is_mirrored(mirror) -> None:
     write({"__init__.py": "", "a.py": PLAIN_BUILT, "split_groups.py": "x = 1\n"})
     for _ in range(2):
@@ -938,3 +935,23 @@ def test_a_file_that_is_written_elsewhere_carries_its_helper(capsys) -> None:
     write({"split_groups.py": WITH_NORM, "a.py": PLAIN_BUILT}, ".")
     rewrite(path="a.py")  # in no package
     assert carries("a.py")
+
+
+def test_a_package_is_in_the_way_of_a_helper(mirror, capsys) -> None:
+    write({**PACKAGE, "split_groups/__init__.py": "x = 1\n"})
+    before = contents("models")
+    rewrite(status=123)
+    error = capsys.readouterr().err
+    assert f"{HELPER_PATH}: cannot be written: models/split_groups is in the way\n" in error
+    assert contents("models") == before
+
+
+def test_a_helper_with_the_line_ends_of_windows_is_known() -> None:
+    write(PACKAGE)
+    rewrite()
+    helper = Path(HELPER_PATH)
+    helper.write_bytes(helper.read_bytes().replace(b"\n", b"\r\n"))
+    write({"c.py": GROUPED})
+    rewrite()
+    assert carries("models/c.py") is False
+    assert b"\r" not in helper.read_bytes()

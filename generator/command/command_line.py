@@ -205,8 +205,8 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--no-helper-module",
         dest="helper_module",
-        action="store_const",
-        const="",
+        action="store_false",
+        default=None,
         help="have each source carry a helper of its own",
     )
 

@@ -52,13 +52,17 @@ class HelperJob:
 
     Attributes:
         module: what it is called, and where it is.
+        root: the directory that the sources are in.
         output: the directory that it is to be written to.
         options: how to write it.
+        was_there: whether the sources had it before.
     """
 
     module: HelperModule
+    root: Path
     output: Path
     options: Options
+    was_there: bool
 
     @property
     def target(self) -> Path:
@@ -79,10 +83,15 @@ class HelperJob:
         Raises:
             FileError: another module is there, or one that somebody has changed.
         """
-        if self.target.exists():
-            there = self.blocks(self.target)
+        for file in dict.fromkeys((self.root / self.module.place, self.target)):
+            package = file.with_suffix("")
+            if (package / "__init__.py").exists():
+                raise FileError(f"cannot be written: {package} is in the way", str(file))
+            if not file.exists():
+                continue
+            there = self.blocks(file)
             if there is None:
-                raise FileError(f"cannot be written: {_ANOTHER_MODULE}", str(self.target))
+                raise FileError(f"cannot be written: {_ANOTHER_MODULE}", str(file))
             blocks |= there
         return helper_source(self.options, blocks).encode()
 
@@ -143,8 +152,8 @@ class Helpers:
         self._output = output
         self._known: dict[PurePath, HelperJob] = {}
         asked = settings.helper_module(root)
-        self._is_apart = asked == ""
-        self._asked = self._job(helper_module(asked, root)) if asked else None
+        self._is_apart = asked is False
+        self._asked = self._job(helper_module(asked, root)) if isinstance(asked, str) else None
         if self._asked is not None:
             self._check(self._asked, root / self._asked.module.place)
 
@@ -158,8 +167,7 @@ class Helpers:
         return self._known.setdefault(module.package, self._job(module))
 
     def _job(self, module: HelperModule) -> HelperJob:
-        options = self._settings.options(str(self._root / module.place))
-        return HelperJob(module, self._output, options)
+        return _helper_job(module, self._root, self._output, self._settings)
 
     def _check(self, helper: HelperJob, file: Path) -> None:
         try:
@@ -168,6 +176,11 @@ class Helpers:
             raise UsageError(f"--helper-module: {file} {error}") from error
         if is_other:
             raise UsageError(f"--helper-module: {file}: {_ANOTHER_MODULE}")
+
+
+def _helper_job(module: HelperModule, root: Path, output: Path, settings: Settings) -> HelperJob:
+    file = root / module.place
+    return HelperJob(module, root, output, settings.options(str(file)), file.exists())
 
 
 class JobMaker:
@@ -255,14 +268,14 @@ class JobMaker:
         """A job for a file of a package, which imports its helper if that is there already."""
         file = absolute(job.path)
         package = outermost_package(file)
-        if package is None or self._settings.helper_module(package) == "":
+        if package is None or self._settings.helper_module(package) is False:
             return job
         module = HelperModule(USUAL_NAME, is_relative=True)
-        helper = HelperJob(module, package, self._settings.options(str(package / module.place)))
+        helper = _helper_job(module, package, package, self._settings)
         if file == helper.target:
             return replace(job, kind="helper", helper=helper)
         try:
-            is_there = helper.target.exists() and helper.blocks(helper.target) is not None
+            is_there = helper.was_there and helper.blocks(helper.target) is not None
         except FileError:
             is_there = False  # what is wrong with it is none of this file's business
         if not is_there:

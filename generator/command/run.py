@@ -10,6 +10,7 @@ from typing import Final
 from ..file_split import FileSplit
 from ..files import FileError, read_bytes, read_found, shown
 from ..outcome import SourceError
+from ..pipeline import ALL_BLOCKS
 from .batch import Outcome, split_all
 from .delivery import Delivered, Delivery
 from .jobs import HelperJob, Job
@@ -72,7 +73,7 @@ class Run:
     def _source(self, job: Job, outcome: Outcome) -> None:
         if isinstance(outcome, FileSplit):
             if job.helper is not None and _imports_helper(job, outcome):
-                self._helper(job.helper, outcome.result.blocks)
+                self._helper(job.helper, _needed(job.helper, job, outcome))
             self._deliver(job, outcome.before, outcome.after)
             self._report.result(job.path, outcome.result)
             return
@@ -160,5 +161,14 @@ class Run:
 
 def _imports_helper(job: Job, outcome: FileSplit) -> bool:
     """Whether a source imports its helper, or did so already."""
-    line = f"from {job.options.helper_module} import "
-    return outcome.result.imports_helper or line in outcome.result.text
+    return outcome.result.imports_helper or _line(job) in outcome.result.text
+
+
+def _needed(helper: HelperJob, job: Job, outcome: FileSplit) -> frozenset[str]:
+    """What a source needs of its helper: of one that has been lost, anything."""
+    is_lost = not helper.was_there and _line(job).encode() in outcome.before
+    return ALL_BLOCKS if is_lost else outcome.result.blocks
+
+
+def _line(job: Job) -> str:
+    return f"from {job.options.helper_module} import "

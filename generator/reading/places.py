@@ -32,8 +32,10 @@ def place_for_import(source: Source, module: str) -> tuple[int, int]:
     return line_of(source, first), _lines_before(first, 0)
 
 
-def place_after_imports(source: Source) -> tuple[int, int]:
-    """Where an import of a module beside the source goes, and how many empty lines before it.
+def place_after_imports(source: Source) -> tuple[int, int, int]:
+    """Where an import of a module beside the source goes, and how many empty lines it needs.
+
+    These are those above it, and those that are missing below.
 
     On the line after the last import that stands at the top, in a section of its own unless that
     is relative too. What imports only if something holds stands among them, or else alone.
@@ -44,9 +46,12 @@ def place_after_imports(source: Source) -> tuple[int, int]:
     made = list(filter(_imports_something, top))
     imports = [each for each in made if isinstance(each, Import)] or made
     if not imports:
-        return line_of(source, first), 0
+        return line_of(source, first), 0, 0
     is_beside = isinstance(imports[-1], ast.ImportFrom) and imports[-1].level > 0
-    return _next_line(source, imports[-1]), 0 if is_beside else 1
+    place = _next_line(source, imports[-1])
+    start, end = source.line_of(place)
+    is_followed = imports[-1] is made[-1] and source.text[start:end].strip()
+    return place, 0 if is_beside else 1, 1 if is_followed else 0
 
 
 def place_for_definition(source: Source, users: Iterable[ast.AST]) -> ast.stmt:

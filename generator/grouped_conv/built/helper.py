@@ -254,8 +254,8 @@ def insert_helper(
         return
     if helper.path:
         code = templates.render(TEMPLATE, "imported", helper)
-        place, blank_lines = place_after_imports(source)
-        yield Insertion(place, code, blank_lines_above=blank_lines)
+        place, above, below = place_after_imports(source)
+        yield Insertion(place, code, below, above)
         return
     code = templates.render(TEMPLATE, "definitions", helper)
     place = line_above_comments(source, place_for_definition(source, users))
