@@ -24,7 +24,6 @@ ROOT = Path(__file__).parents[1]
 pytestmark = [
     pytest.mark.skipif(shutil.which("git") is None, reason="git is missing"),
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout"),
-    pytest.mark.xdist_group("pre-commit"),  # which makes its environment once
 ]
 
 GROUPED = model(CONV)

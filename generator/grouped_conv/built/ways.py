@@ -1,0 +1,308 @@
+"""How a convolution is split in each of the places where it ends up."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Set
+from itertools import chain
+
+from ...reading.scopes import FUNCTIONS, assigned_value
+from ..find import Site
+from ..norms.lists import ListPair
+from ..norms.pairs import Pair
+from ..norms.plan import NormPlan, plan_norms
+from ..norms.sequential import Sequence
+from ..refusal import Refusal, check_free, check_length
+from ..tracing import Tracing, is_by_filter, is_partial
+from ..weights import Uses
+from .ends import End, Ends, InAttribute, InSequence, find_ends
+from .places import Place, find_place
+from .plan import Line, Way, Wrap, WrapKind
+
+
+class Ways:
+    """Decides about some convolutions of a source, which are all that is split."""
+
+    def __init__(
+        self,
+        tracing: Tracing,
+        sites: list[Site],
+        norm: bool,
+        in_the_way: Mapping[ast.Call, list[str]],
+    ) -> None:
+        self.tracing = tracing
+        # Once: split where it gets somewhere; twice: where it is built.
+        self.in_the_way = in_the_way
+        self.index = tracing.index
+        self.source = tracing.index.source
+        self.directives = tracing.directives
+        reached = [(each, tracing.reached(each)) for each in sites]
+        self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
+        self.followed: dict[Pair, None] = {}
+        self.lists: dict[ListPair, None] = {}
+        self.reads: set[ast.AST] = set()
+        self.warnings: dict[ast.expr, str] = {}
+        self.loud: dict[ast.Call, str] = {}
+        self.taken: list[Sequence] = []
+        self._ended: dict[int, frozenset[ast.AST]] = {}
+        self._places: dict[tuple[ast.ClassDef, ast.Attribute], Place | None] = {}
+
+    def of(self, site: Site) -> tuple[Way, ...]:
+        """How a convolution is split in each of the places where it ends up.
+
+        Raises:
+            Refusal: it cannot be.
+        """
+        uses = self.tracing.uses(site)
+        ends = find_ends(
+            self.tracing.flow, site, self.tracing.reached(site), list(uses.applications)
+        )
+        listed = self._in_list(site, ends)
+        in_the_way = self.in_the_way.get(site.call, [])
+        if len(in_the_way) > 1 and any(map(self._is_left_alone, ends.found)):
+            raise Refusal(in_the_way[0])  # where it is built is where that is built too
+        if is_by_filter(site):
+            ways = [self._wrapped(site.call, "by_filter")]
+        elif is_partial(site) and (not ends.found or len(in_the_way) > 1):
+            ways = [self._in_partial(site.call)]
+        elif in_the_way:
+            found = ends.found if len(in_the_way) == 1 else []
+            notes = self._left_after(site, ends, in_the_way[0])
+            ways = [self._wrapped(each.item, "split", notes) for each in found]
+            ways = ways or [self._wrapped(site.call, "split", notes)]
+        elif listed is not None:
+            self.lists[listed] = None
+            ways = [self._in_lists(listed)]
+        else:
+            ways = [self._way(each, site) for each in ends.found]
+        ways = ways or [self._wrapped(site.call, "split")]
+        inside: set[ast.AST] = set()
+        if not is_by_filter(site):
+            inside |= {node for each in ends.functions for node in ast.walk(each)}
+            inside |= {node for each in ends.found for node in ast.walk(each.item)}
+        done = inside.union(*(each.done for each in ways))
+        seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
+        self._check(site, uses, done, seen)
+        return tuple(ways)
+
+    def _check(self, site: Site, uses: Uses, done: Set[ast.AST], seen: Set[ast.AST]) -> None:
+        """See that what is done with a convolution can be done with a split one.
+
+        What fails loudly outside of every forward and constructor is no more than a warning.
+
+        Raises:
+            Refusal: it cannot.
+        """
+        reads = uses.reads.keys() - done
+        for each in uses.obstacles_after(done, seen):
+            if reads or not each.is_loud or self.index.runs_with_model(each.node):
+                raise Refusal(each.reason)
+            self.warnings[each.node] = each.reason
+            self.loud.setdefault(site.call, each.reason)
+        self.reads |= reads
+
+    def _is_left_alone(self, end: End) -> bool:
+        """Whether a comment leaves alone what a function builds for one of the places."""
+        if isinstance(end, InAttribute) and self.directives.skip(end.target) is not None:
+            return True
+        return isinstance(end.item, ast.Call) and self.directives.skip(end.item) is not None
+
+    def _left_after(self, site: Site, ends: Ends, reason: str) -> str:
+        """What to say of the norms after one that is split for itself, though they could be too."""
+        pairs = [
+            self.norms.pairs.get((each.owner, each.target.attr))
+            for each in ends.found
+            if isinstance(each, InAttribute)
+        ]
+        names = [f"self.{each.norm}" for each in pairs if each is not None]
+        sequences = self.norms.sequences.get(site.call, ())
+        if any(each.has_norm for each in sequences) or self.norms.lists.get(site.call):
+            names.append("the norm after it")
+        return "; ".join(
+            f"{each} stays after the concatenation: {reason}" for each in dict.fromkeys(names)
+        )
+
+    def _in_list(self, site: Site, ends: Ends) -> ListPair | None:
+        """The list of convolutions that holds it, and nothing else does, with one of norms."""
+        if any(self.directives.skip(each.item) for each in ends.found):
+            return None
+        found = self.norms.lists.get(site.call, ())
+        attributes = self.tracing.reached(site).attributes
+        if len(found) != 1 or len(attributes) != 1:
+            return None
+        return None if self.directives.forbids_beside(found[0].last) else found[0]
+
+    def _in_lists(self, listed: ListPair) -> Way:
+        codes = self.source.code(listed.convs), self.source.code(listed.norms)
+        norm, held = _shown(listed.owner, listed.norms.attr), (listed.owner, listed.convs.attr)
+        return Way(Line("pairs", listed.last, *codes), norm=norm, held=held)
+
+    def _way(self, end: End, site: Site) -> Way:
+        match end:
+            case InAttribute():
+                return self._in_attribute(end)
+            case InSequence():
+                found = self._sequence(end, site)
+                if found is not None:
+                    self.taken.append(found)
+                    return self._in_sequence(end, found)
+        return self._wrapped(end.item, "split")
+
+    def _in_attribute(self, end: InAttribute) -> Way:
+        """A line for an attribute, with the norm that follows if there is a place for both."""
+        owner, name = end.owner, end.target.attr
+        skip = self.directives.skip(end.target)
+        if skip is not None:
+            return Way(None, note=f"{_shown(owner, name)}: {skip}")
+        stores = self.tracing.pairs.stores_of(owner, name)
+        if any(self.directives.skip(each) for each in stores):
+            raise Refusal("a comment leaves alone what else is given to its attribute")
+        pair = self.norms.pairs.get((owner, name))
+        note = ""
+        if pair is not None:
+            place = self._place_of_pair(pair)
+            note = self._stays(pair, place)
+            if place is not None and not note:
+                self.followed[pair] = None
+                codes = self._code(end.target, name), self._code(end.target, pair.norm)
+                line = Line("conv_norm", place.after, *codes)
+                shown = _shown(owner, pair.norm)
+                return Way(line, place.before, place.before, norm=shown, held=(owner, name))
+        place = self._place(owner, end.target)
+        if place is None:
+            value = assigned_value(self.source.parent_of, end.target)
+            item = end.item if value is None else value
+            return self._wrapped(item, "split", note)
+        line = Line("conv", place.after, self._code(end.target, name))
+        done = place.before | self._of_others(owner, end.target)
+        return Way(line, done, done, note=note, held=(owner, name))
+
+    def _code(self, target: ast.Attribute, name: str) -> str:
+        return f"{self.source.code(target.value)}.{name}"
+
+    def _stays(self, pair: Pair, place: Place | None) -> str:
+        """Why a norm stays that could be split, if so."""
+        if pair.is_joined_elsewhere:
+            reason: str | None = "it is not always applied"
+        elif place is None:
+            reason = "there is no place where both are built, and nothing else has them"
+        else:
+            late = pair.uses.obstacles_after(place.before, place.before)
+            reason = next((each.reason for each in late), None)
+        if reason is None:
+            self.reads |= pair.uses.reads.keys() - (place.before if place is not None else set())
+            return ""
+        return f"self.{pair.norm} stays after the concatenation: {reason}"
+
+    def _place_of_pair(self, pair: Pair) -> Place | None:
+        """Where a convolution and the norm after it are split."""
+        names = (pair.conv, pair.norm)
+        stores = [list(self.tracing.pairs.stores_of(pair.owner, each)) for each in names]
+        return self._allowed(find_place(self.index, pair.owner, stores, [*chain(*stores)]))
+
+    def _place(self, owner: ast.ClassDef, target: ast.Attribute) -> Place | None:
+        """Where what a method has given to an attribute is split."""
+        if (owner, target) not in self._places:
+            scope = self.source.scope(target)
+            stores = self.tracing.pairs.stores_of(owner, target.attr)
+            here = [each for each in stores if self.source.scope(each) is scope]
+            place = self._allowed(find_place(self.index, owner, [here], [target]))
+            self._places[owner, target] = place
+        return self._places[owner, target]
+
+    def _of_others(self, owner: ast.ClassDef, target: ast.Attribute) -> frozenset[ast.AST]:
+        """What other methods do with what they have given to an attribute in the place of this."""
+        found: set[ast.AST] = set()
+        for each in self.tracing.pairs.stores_of(owner, target.attr):
+            place = self._place(owner, each) if each is not target else None
+            if place is not None and self.source.scope(each) is not self.source.scope(target):
+                found |= {one for one in place.before if self._is_after(one, each)}
+        return frozenset(found)
+
+    def _is_after(self, node: ast.AST, store: ast.Attribute) -> bool:
+        is_here = isinstance(node, (ast.expr, ast.stmt)) and store.lineno < node.lineno
+        return is_here and self.source.scope(node) is self.source.scope(store)
+
+    def _allowed(self, place: Place | None) -> Place | None:
+        """A place, unless a comment leaves alone what it is in."""
+        is_free = place is None or self.directives.forbids_beside(place.after) is None
+        return place if is_free else None
+
+    def _sequence(self, end: InSequence, site: Site) -> Sequence | None:
+        """The nn.Sequential that it gets into beside a norm or a padding."""
+        codes, scope = end.codes(self.source), self.source.scope(end.call)
+        for each in self.norms.sequences.get(site.call, ()):
+            is_here = self.source.scope(each.node) is scope
+            if each.node is end.call or (is_here and each.code in codes):
+                return each
+        return None
+
+    def _in_sequence(self, end: InSequence, sequence: Sequence) -> Way:
+        """A call round an nn.Sequential, or a line for it once it is complete."""
+        norm = "a norm that follows" if sequence.has_norm else ""
+        target = self._held(end.call)
+        owner = self.index.self_class(target.value) if target is not None else None
+        place = self._place(owner, target) if target is not None and owner else None
+        if place and target and owner and self._is_complete(sequence, place):
+            line = Line("layers", place.after, self.source.code(target))
+            return Way(line, place.before, place.before, norm=norm, held=(owner, target.attr))
+        if sequence.after is None:
+            before = self._before(sequence.node)
+            return Way(Wrap("listed", sequence.node), before, norm=norm, held=sequence.node)
+        line = Line("layers", sequence.after, sequence.code)
+        return Way(line, self._before(sequence.after), norm=norm, held=sequence.node)
+
+    def _held(self, call: ast.Call) -> ast.Attribute | None:
+        """The attribute that an nn.Sequential is given to which a call builds, or adds to."""
+        match self.source.parent(call), call.func:
+            case ast.Assign(targets=[ast.Attribute() as target]), _:
+                return target
+            case _, ast.Attribute(value=ast.Attribute() as target):
+                return target
+        return None
+
+    def _is_complete(self, sequence: Sequence, place: Place) -> bool:
+        """Whether all that an nn.Sequential is to hold is in it at a place."""
+        return sequence.after is None or sequence.after in (place.after, *place.before)
+
+    def _in_partial(self, call: ast.Call) -> Way:
+        """A function before the class that a partial is given."""
+        source = self.source
+        before = source.text[source.span(call.func).end : source.span(call.args[0]).start]
+        if before.count("(") > 1:
+            raise Refusal("its class stands in parentheses")
+        return self._wrapped(call.args[0], "build")
+
+    def _wrapped(self, item: ast.expr, kind: WrapKind, note: str = "") -> Way:
+        """A call round an expression for the convolution."""
+        skip = self.directives.skip(item)
+        if skip is not None and isinstance(item, ast.Call):
+            return Way(None, note=f"{self.source.one_line(item)}: {skip}")
+        check_free(self.directives, [(item, "where it is split")])
+        check_length(self.source, self.source.statement(item))
+        return Way(Wrap(kind, item), self._before(item), note=note, held=item)
+
+    def _before(self, node: ast.expr | ast.stmt) -> frozenset[ast.AST]:
+        """What a function is done with when it comes to the statement of a node."""
+        source = self.source
+        statement = node if isinstance(node, ast.stmt) else source.statement(node)
+        start = source.span(statement).end if node is statement else source.span(statement).start
+        if start not in self._ended:
+            above = source.ancestors(node)
+            function = next((each for each in above if isinstance(each, FUNCTIONS)), None)
+            self._ended[start] = frozenset(
+                each
+                for each in (ast.walk(function) if function is not None else ())
+                if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= start
+            )
+        return self._ended[start]
+
+    def splits(self, site: Site, ways: Iterable[Way]) -> bool:
+        """Whether a way splits what another site builds as well."""
+        reached = self.tracing.reached(site)
+        held = [each.held for each in ways if each.change is not None]
+        return any(each in reached.attributes or each in reached.expressions for each in held)
+
+
+def _shown(owner: ast.ClassDef, name: str) -> str:
+    return f"{owner.name}.{name}"
