@@ -329,7 +329,7 @@ def test_a_helper_that_is_imported() -> None:
         import torch.nn as nn
         from functools import partial
         from .a import b
-        from ..splitting import split_conv as split_conv_2, build_split
+        from ..splitting import build_split, split_conv as split_conv_2
 
 
         def f(g, split_conv):

@@ -71,7 +71,7 @@ class ForeignTemplates:
         if "error" in told:
             raise TemplateError(told["error"])
         name = f"template {question['template']}"
-        if "text" not in told and self._seconds <= 0:
+        if self._seconds <= 0:
             raise TemplateError(f"{name}: it takes more than {TEMPLATE_SECONDS} seconds")
         if "text" not in told:
             reason = f"it may need more than {TEMPLATE_MEGABYTES} MB"
