@@ -1,4 +1,4 @@
-# gencode helper 1 38f4d18c
+# gencode helper 1 e6715baa
 """Grouped convolutions as plain ones over slices of the channels."""
 
 import warnings
@@ -176,14 +176,14 @@ def is_grouped(layer):
     transposed = nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d
     if class_of_torch(layer) not in (*kinds, *transposed) or layer.groups == 1:
         return False
-    has_hooks = layer._forward_hooks or layer._forward_pre_hooks
-    has_more = has_hooks or set(layer.state_dict()) - {"weight", "bias"}
-    if has_more and weight_norm_of(layer) is None:
-        return False  # it is more than a convolution of torch
     names = dict(layer.named_parameters())
     if "weight" not in names and weight_norm_of(layer) is None:
         warnings.warn(f"a convolution is left with its {layer.groups} groups", stacklevel=3)
         return False
+    has_hooks = layer._forward_hooks or layer._forward_pre_hooks
+    has_more = has_hooks or set(layer.state_dict()) - {"weight", "bias"}
+    if has_more and weight_norm_of(layer) is None:
+        return False  # it is more than a convolution of torch
     is_depthwise = layer.groups == layer.in_channels == layer.out_channels
     return len(layer.kernel_size) == 3 or not is_depthwise
 

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-NORM = "JoinGroups"  # the class of the module that stands for a norm in the branches
+NORM = "JoinedGroups"  # the class of the module that stands for a norm in the branches
 BATCH = 2
 SMALL = 128  # pixels; tried before the size that the model was made for
 LARGEST_DOUBLE = 300_000_000  # parameters; what has more is run in float32

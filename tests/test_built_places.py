@@ -37,6 +37,19 @@ METHODS = """
 
     def initialise(self):
         nn.init.xavier_uniform_(self.conv.weight)
+
+    def again(self, n=2):
+        nn.init.ones_(self.conv.weight)
+        if n:
+            self.again(n - 1)
+
+    @staticmethod
+    def init(m):
+        init(m)
+
+    @staticmethod
+    def tag(m):
+        m.tag = 1
 """
 X = torch.linspace(-1, 1, 2 * 8 * 6 * 6).sin().reshape(2, 8, 6, 6)
 
@@ -59,6 +72,7 @@ KEEPING = [
     "self.keep = [self.conv]",
     "self.keep = [self.first]",
     "self.keep = [self.get()]",
+    "self.keep = [self.conv or None]",
     "self.register()",
     "self.keep = {0: self.conv}",
     "self.keep = [getattr(self, 'conv')]",
@@ -97,6 +111,10 @@ OTHERS = [
     "for p in self.parameters(): p.scale = 1",
     "self.apply(lambda m: m.register_forward_hook(lambda m, x, y: None))",
     "self.seen = []; self.apply(self.seen.append)",
+    "self.apply(Net.tag)",
+    "self.apply(self.tag)",
+    "self.apply(fn=init)",
+    "self.seen = [m for m in list(self.modules())]",
 ]
 
 
@@ -114,6 +132,19 @@ def test_what_may_keep_the_whole_comes_after(statement: str) -> None:
         "self.initialise()",
         "self.apply(init)",
         "self.apply(lambda m: init(m))",
+        "self.apply(Net.init)",
+        "self.apply(self.init)",
+        "self.again()",
+        "for m in list(self.modules()): init(m)",
+        "for i, m in enumerate(self.modules()): init(m)",
+        "nn.init.zeros_(self.conv.weight[0])",
+        "assert self.conv and self.bn",
+        "self.conv.weight.data += 1",
+        "self.conv.weight.data = torch.ones(8, 4, 3, 3) / 2",
+        "self.conv.weight.data = torch.ones(8 * 4 * 9).view(8, 4, 3, 3)",
+        "self.conv.weight.data = torch.ones(2, 8, 4, 3, 3)[1]",
+        "self.conv.weight.data = torch.ones(8, 4, 3, 3) if flag else torch.zeros(8, 4, 3, 3)",
+        "w, b = torch.ones(2, 8, 4, 3, 3).unbind()\nself.conv.weight.data = w",
         "self.n = sum(p.numel() for p in self.parameters())",
         "self.eval().requires_grad_(False)",
         "self.double()",
@@ -125,7 +156,7 @@ def test_what_may_keep_the_whole_comes_after(statement: str) -> None:
     ],
 )
 def test_what_changes_the_whole_comes_before(statement: str) -> None:
-    assert after(START + statement) == [statement]
+    assert after(START + statement) == [statement.splitlines()[-1]]
 
 
 def test_a_seed_gives_what_was_initialised() -> None:
@@ -199,6 +230,11 @@ def test_what_is_deleted_is_not_split_after_that() -> None:
         "self.two.weight.data = self.conv.weight.data",
         "self.two.weight = nn.Parameter(self.conv.weight)",
         "w = self.conv.weight\nself.two.weight = w",
+        "w = torch.ones(8, 4, 3, 3)\nfor m in (self.conv, self.two): m.weight.data = w",
+        "self.two.weight.data = self.conv.weight.data.view(8, 4, 3, 3)",
+        "self.two.weight.data = self.conv.weight.data[:]",
+        "self.two.weight.data = torch.ones(8, 4, 3, 3) if flag else self.conv.weight.data",
+        "w, _ = self.conv.weight.data, 0\nself.two.weight.data = w",
         "self.conv.weight = self.two.weight = nn.Parameter(torch.ones(8, 4, 3, 3))",
     ],
 )
@@ -213,14 +249,33 @@ def test_weights_that_are_tied_stay(statement: str) -> None:
     ("statement", "reason"),
     [
         ("self.conv.weight = weight", "its weight is used by itself"),
+        ("for w in [torch.ones(8, 4, 3, 3)]: pass\nself.conv.weight.data = w", "is set once it is"),
         ("self.tied = self.conv.weight", "its weight is used by itself"),
         ("self.conv.weight.register_hook(print)", "its weight is used by itself"),
         ("nn.utils.spectral_norm(self.conv)", "takes its weight as a whole"),
+        (
+            "self.keep = [nn.utils.weight_norm(self.conv)]",
+            "weight_norm is applied to it once it is",
+        ),
         ("keep(self)\nnn.init.zeros_(self.conv.weight)", "its weight is set once it is split"),
     ],
 )
 def test_what_can_be_neither_before_nor_after(statement: str, reason: str) -> None:
     assert reason in left(source(START + statement), BUILT)
+
+
+@pytest.mark.parametrize(
+    ("body", "before"),
+    [
+        ("self.keep = [self.conv]", "self.bn = nn.BatchNorm2d(8)"),
+        ("nn.init.xavier_uniform_(self.conv.weight)", "super().do()"),
+    ],
+)
+def test_a_method_of_a_base_class(body: str, before: str) -> None:
+    base = f"class Base(nn.Module):\n    def do(self):\n        {body}\n\n\nclass Net(Base)"
+    text = source(START + "super().do()").replace("class Net(nn.Module)", base)
+    result = assert_equivalent(text, lambda each: each.Net(), X, options=BUILT)
+    assert f"{before}\n        self.conv = split_conv(self.conv)\n" in result.text
 
 
 def test_a_subclass_whose_constructor_goes_on() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from textwrap import dedent
+from textwrap import dedent, indent
 
 import pytest
 
@@ -144,6 +144,10 @@ def test_the_imports_that_the_helper_needs(before: str, after: str) -> None:
         (
             "import abc\nfrom math import pi\n\nimport torch\nfrom torch import nn\n",
             "import abc\nimport copy\nfrom math import pi\n\nimport torch\nfrom torch import nn\n",
+        ),
+        (
+            "import abc\n\nimport torch\nfrom torch import nn\n",
+            "import abc\nimport copy\n\nimport torch\nfrom torch import nn\n",
         ),
         (
             '"""Doc."""\nimport torch\nfrom torch import nn\n',
@@ -387,3 +391,81 @@ def test_what_else_has_the_name_of_a_helper_is_none() -> None:
 def test_a_source_that_has_no_line_for_the_helper() -> None:
     source = "import torch.nn as nn; g = int(input()); net = nn.Conv2d(8, 8, 1, groups=g)\n"
     assert left(source) == "no place to insert the helper"
+
+
+# What a function does with a convolution; the helper's calls in it stand as split_conv<CONV>.
+PUT = {
+    "in a class by its name": "x = split_layers<Sequential(CONV, NORM)>",
+    "what is added to": "x = Sequential(CONV)\nx.append(NORM)\nsplit_layers<x>\nreturn x",
+    "chosen from a list": "a = [CONV]\nreturn split_layers<Sequential(*[c for c in a if c], NORM)>",
+    "changed in a list": (
+        "def k(): return CONV\na = [split_conv<k()>]\nreturn split_conv<k()>, [h(c) for c in a]"
+    ),
+    "a longer list": "a = [CONV]\nreturn split_layers<Sequential(*(a + [NORM]))>",
+    "two lists": "a = [split_conv<CONV>]\nb = a + [NORM]\nreturn Sequential(*a), h(b)",
+    "a method that adds nothing": "c = CONV\na = []\na.index(split_conv<c>)",
+    "run before": "c = CONV\nh(c(x))\nreturn Sequential(split_conv<c>, NORM)",
+    "run later": "c = split_conv<CONV>\nh(lambda x: c(x))\nreturn Sequential(c, NORM)",
+    "in two places that are not seen": "def k(): return [split_conv<CONV>]\nh(k())\nh(k())",
+    "no list": "def list(x): return x\nc = list(split_conv<CONV>)\nreturn h(c)",
+    "a variable that is given itself": "c = CONV\nc = [split_conv<c>]",
+    "a norm of it": "c = CONV\nc = split_conv<nn.utils.weight_norm(c)>\nreturn c(x)",
+    "the class in a partial": (
+        "p = partial(build_split, nn.Conv2d, groups=g)\n"
+        "return p, split_conv<h(nn.Conv2d)(8, 8, 1, groups=g)>"
+    ),
+}
+
+
+@pytest.mark.parametrize("form", PUT)
+def test_where_a_function_splits_what_it_builds(form: str) -> None:
+    code = PUT[form].replace("CONV", "nn.Conv2d(8, 8, 1, groups=g)")
+    code = indent(code.replace("NORM", "nn.BatchNorm2d(8)"), "    ")
+    head = "import copy, torch, warnings\nfrom functools import partial\nfrom torch import nn\n"
+    head += "from torch.nn import Sequential\n\n\ndef f(g, h, x):\n"
+    before = re.sub(r"\n +split_layers<x>|split_\w+<|>|build_split, ", "", code)
+    assert without_helper(split(head + before)) == head + re.sub("<(.*)>", r"(\1)", code)
+
+
+@pytest.mark.parametrize(
+    ("init", "forward", "after"),
+    [
+        # What follows in a try may not be reached.
+        ("try:\n    CONV\n    self.conv.half()\nexcept ValueError: ...", "", "    CONV"),
+        ("try:\n    CONV\n    self.x = 1\nfinally: ...", "", "    CONV"),
+        # An attribute that is padded for, but called by another name.
+        (
+            "CONV\nself.pad = nn.ZeroPad1d(1)",
+            "conv = self.conv\nreturn conv(self.pad(x))",
+            "self.pad",
+        ),
+    ],
+)
+def test_the_line_after_which_an_attribute_is_split(init: str, forward: str, after: str) -> None:
+    conv = "self.conv = nn.Conv1d(8, 8, 3, groups=int(g))"
+    before = model(init.replace("CONV", conv), forward or "return self.conv(x)")
+    lines = split(before).splitlines()
+    at = next(at for at, each in enumerate(lines) if each.endswith(" = split_conv(self.conv)"))
+    assert lines[at - 1].startswith(" " * 8 + after.replace("CONV", conv))
+    assert "\n".join([*lines[:at], *lines[at + 1 :], ""]).endswith(before.split("class Net")[1])
+
+
+def test_a_comment_for_one_of_two_that_a_function_builds() -> None:
+    """It is left alone, and so is the other one where what else it is given is left alone too."""
+    source = """
+        import torch.nn as nn
+        def f(g):
+            return nn.Conv2d(8, 8, 1, groups=g)
+        class Net(nn.Module):
+            def __init__(self):
+                c = f(2)
+                self.a = c  # gencode: skip
+                self.b = f(4)
+        """
+    assert dedent(source).split("class")[1] + "        self.b = split_conv(self.b)\n" in split(
+        source
+    )
+    other = "        self.b = nn.Conv2d(8, 8, 1)  # gencode: skip\n"
+    assert left(dedent(source) + other) == (
+        "a comment leaves alone what else is given to its attribute"
+    )

@@ -918,6 +918,22 @@ def test_a_hook_of_the_class_sees_the_names_of_the_original() -> None:
     assert_same(split, original, X8)
 
 
+def test_a_hook_of_another_class_changes_nothing() -> None:
+    source = model("self.conv = nn.Conv2d(8, 8, 1, groups=2)")
+    source += """
+
+class Other(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self._register_load_state_dict_pre_hook(print)
+"""
+    (record,) = split_source(source).records
+    assert (record.style, record.note) == ("explicit", "")
+    original, split = pair(source)
+    split.load_state_dict(original.state_dict())
+    assert_same(split, original, X8)
+
+
 def test_without_it_no_state_dict_of_the_original_is_loaded() -> None:
     """By the classes of the source, that is; what splits once it is built loads it always."""
     source = model("self.conv = nn.Conv2d(8, 8, 1, groups=2)")

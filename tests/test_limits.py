@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cases import CONV, assert_unchanged, assert_wrapped, left, model
@@ -180,3 +182,15 @@ def test_messages_show_no_more_than_the_start_of_long_code() -> None:
     for source in sources:
         for record in split_source(source).records:
             assert len(f"{record.name}{record.detail}{record.note}") < 400
+
+
+def test_what_stands_around_in_a_huge_element_stays() -> None:
+    """The element is below the limit, and above it with the calls of the helper."""
+    call, joined = "nn.Conv2d(4, 4, 1,\n        groups=2)", "nn.Conv2d(4, 4, 1, groups=2)"
+    lines = "".join(f"    x, {call},\n" for _ in range(50))
+    lines += "    3 ,\n" * (LONGEST_CODE // 16 - 200)
+    source = model(f"self.all = [\n    f(\n{lines}    )\n]")
+    statement = source[source.index("self.all") : source.index("]") + 1]
+    assert LONGEST_CODE - 50 * len("split_conv()") < len(statement) < LONGEST_CODE
+    after = re.sub(r"1,\s*groups", "1, groups", source).replace(joined, f"split_conv({joined})")
+    assert split_source(source).text.endswith(after.split("class Net")[1])

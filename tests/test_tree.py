@@ -661,6 +661,14 @@ def test_a_helper_that_is_there_already(mirror, helped) -> None:
     assert message == f"gencode: --helper-module: models/splitting.py: {FOREIGN}"
 
 
+def test_a_package_for_the_helper_that_is_there_already(mirror, helped) -> None:
+    write({"x.py": "# helped"})
+    write({"layers/__init__.py": "x = 1\n"}, "out")
+    mirror("--helper-module", "layers.splitting")
+    assert text("out/layers/__init__.py") == "x = 1\n"
+    assert text("out/layers/splitting.py") == HELPER
+
+
 def test_a_helper_is_not_split_itself(mirror, helped, monkeypatch) -> None:
     know(monkeypatch, "# helped\n")
     write({"splitting.py": "# helped\n"})
@@ -918,9 +926,18 @@ def test_a_file_of_a_package_imports_the_helper_that_is_there() -> None:
     assert contents("models") == before
 
 
-@pytest.mark.parametrize("there", [None, "x = 1\n", BASIC + "# mine\n"])
-def test_a_file_of_a_package_without_a_helper_carries_one(there: str | None) -> None:
-    files = PACKAGE if there is None else {**PACKAGE, "split_groups.py": there}
+@pytest.mark.parametrize(
+    "there",
+    [
+        {},
+        {"split_groups.py": "x = 1\n"},
+        {"split_groups.py": BASIC + "# mine\n"},
+        {"split_groups.py/x": ""},
+    ],
+    ids=range(4),
+)
+def test_a_file_of_a_package_without_a_helper_carries_one(there: dict[str, str]) -> None:
+    files = {**PACKAGE, **there}
     write(files)
     rewrite(path="models/a.py")
     assert text("models/a.py") == gencode.split_source(PLAIN_BUILT).text

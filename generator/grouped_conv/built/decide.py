@@ -116,7 +116,7 @@ def _not_taken(source: Ways, site: Site) -> Iterator[str]:
         if listed not in source.lists:
             name = listed.norms.attr
             reason = "the convolutions are not split together with the list"
-            yield f"source.{name} stays after the concatenation: {reason}"
+            yield f"self.{name} stays after the concatenation: {reason}"
     for each in source.norms.sequences.get(site.call, ()):
         if each not in source.taken:
             what = "the norm stays after" if each.has_norm else "the padding stays before"

@@ -29,12 +29,14 @@ class LineContext:
         code: of the convolution, of the nn.Sequential, or of what gives it.
         norm: the code of the norm, of the input, or of the convolution that is padded.
         pad: the code of what pads each slice.
+        condition: the code of what decides whether the norm is applied; empty if nothing does.
     """
 
     helper: Helper
     code: str
     norm: str = ""
     pad: str = ""
+    condition: str = ""
 
 
 def make_built_edits(
@@ -52,7 +54,8 @@ def make_built_edits(
     by_place: dict[ast.stmt, list[str]] = {}
     for change in plan.changes:
         if isinstance(change, Line):
-            code = rendered(change.kind, change.code, change.norm)
+            context = LineContext(helper, change.code, change.norm, condition=change.condition)
+            code = templates.render(TEMPLATE, change.kind, context)
             by_place.setdefault(change.after, []).append(code)
         else:
             yield TextEdit(change.node, change.node, partial(rendered, change.kind))

@@ -21,7 +21,7 @@ from ..norms.holding import KEEPING
 from ..norms.plan import passes_groups
 
 _ADDING: Final = frozenset(("append", "extend", "insert"))
-_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)
+_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS, *FUNCTIONS, ast.Lambda)
 _DICTS: Final = frozenset(("dict", "collections.OrderedDict"))
 _LISTS: Final = frozenset(("list", "tuple", "filter", *_DICTS))
 """What gives another list, or dict, of the same."""
@@ -127,6 +127,7 @@ class _Search:
         self.reached = reached
         self.norms = norms
         self.ends = Ends()
+        self.path: list[ast.Name] = []  # the uses of variables that are being gone on from
 
     def follow(self, node: ast.expr, item: ast.expr) -> None:
         """Go on from an expression that is the convolution, or a list with it.
@@ -192,8 +193,7 @@ class _Search:
         self.follow(call, call)
 
     def _add(self, end: End) -> None:
-        if end not in self.ends.found:
-            self.ends.found.append(end)
+        self.ends.found.append(end)
 
     def _assigned(self, node: ast.expr, target: ast.expr, item: ast.expr) -> None:
         is_list = not _is_itself(node, item)
@@ -215,13 +215,16 @@ class _Search:
             return
         loads = self.flow.loads.get((scope, target.id), [])
         keeping = [each for each in loads if not self._is_passing(each)]
-        if len(keeping) != 1 or self._loops(keeping[0]) - self._loops(target):
+        is_again = len(keeping) == 1 and keeping[0] in self.path  # as in conv = weight_norm(conv)
+        if len(keeping) != 1 or is_again or self._loops(keeping[0]) - self._loops(target):
             self._add(Elsewhere(item))
-        elif keeping[0] in self.reached.expressions:
-            self.follow(keeping[0], item if is_list else keeping[0])
+            return
+        self.path.append(keeping[0])
+        self.follow(keeping[0], item if is_list else keeping[0])
+        self.path.pop()
 
     def _loops(self, node: ast.AST) -> set[ast.AST]:
-        """The loops that a node is run in again and again; what they go over is run once."""
+        """The loops and functions that a node is run in more than once; what a loop goes over is not."""
         found: set[ast.AST] = set()
         inner = node
         for each in self.source.ancestors(node):
@@ -242,8 +245,6 @@ class _Search:
             call = self.source.parent(parent)
             is_adding = parent.attr in _ADDING and isinstance(call, ast.Call)
             return is_adding or isinstance(parent.ctx, ast.Load)
-        if isinstance(parent, ast.AugAssign):
-            return parent.target is load
         if isinstance(parent, ast.Subscript):
             return parent.value is load and isinstance(parent.ctx, ast.Store)
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add):
@@ -289,11 +290,10 @@ class _Search:
                 self.follow(call, item)
             case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"):
                 self._add(InSequence(item, call))
-            case ast.Attribute(value=ast.Name() as receiver, attr=name) if self._is_list(receiver):
-                if name in _ADDING:
-                    self._named(receiver, item, is_list=True)
-                else:
-                    self._add(Elsewhere(item))
+            case ast.Attribute(value=ast.Name() as receiver, attr=name) if (
+                name in _ADDING and self._is_list(receiver)
+            ):
+                self._named(receiver, item, is_list=True)
             case ast.Attribute(attr=name) if name in ADDING:
                 self._add(InSequence(item, call))
             case _ if container(path) == "Sequential":

@@ -14,7 +14,7 @@ from ...reading.places import line_above_comments, place_after_imports, place_fo
 from ...reading.source import Source
 from ...reading.spelling import spell_in_module
 from ...rewriting.edits import Insertion
-from .plan import BuiltPlan
+from .plan import BuiltPlan, Line
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
@@ -199,6 +199,8 @@ def _may_be_hidden(source: Source) -> bool:
 def _functions(plan: BuiltPlan) -> Iterator[str]:
     """The fields of ``Names`` that a source calls."""
     yield from (_OF_CHANGE[each.kind] for each in plan.changes)
+    if any(isinstance(each, Line) and each.condition for each in plan.changes):
+        yield "split"
     if plan.calls.feeds or plan.calls.collected:
         yield "outputs"
     if plan.calls.padded:

@@ -216,6 +216,13 @@ class Keeping:
                 return any(self._keeps_last(each) for each in candidates)
         return True
 
+    def _is_applied(self, method: ast.Attribute, call: ast.AST) -> bool:
+        """Whether a method is given to ``self.apply``, which is looked at by itself."""
+        match call:
+            case ast.Call(func=ast.Attribute(value=instance, attr="apply"), args=[given]):
+                return given is method and self.index.self_class(instance) is not None
+        return False
+
     def _keeps_last(self, function: Function) -> bool:
         """Whether a function keeps its last parameter, which is a module."""
         self.methods.setdefault(function, False)
@@ -240,8 +247,10 @@ class Keeping:
         call = self.source.parent(attribute)
         is_called = isinstance(call, ast.Call) and call.func is attribute
         methods = list(self._methods(attribute.attr))
+        if methods and is_called:
+            return any(map(self._keeps_in_function, methods))
         if methods:
-            return not is_called or any(map(self._keeps_in_function, methods))
+            return not self._is_applied(attribute, call)
         if not is_called:
             return False
         if attribute.attr in _IN_PLACE:

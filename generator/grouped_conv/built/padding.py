@@ -36,6 +36,7 @@ def plan_padding(
 
 
 def _splits(tracing: Tracing, way: Way, function: ast.expr) -> bool:
-    if not isinstance(function, ast.Attribute):
-        return False
-    return way.held == (tracing.index.self_class(function.value), function.attr)
+    return isinstance(function, ast.Attribute) and way.held == (
+        tracing.index.self_class(function.value),
+        function.attr,
+    )

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Final
 
 from ...reading.classes import ClassIndex
-from ...reading.scopes import FUNCTIONS, Function
+from ...reading.scopes import Function
 from ...reading.source import Source
 from ..norms.order import sets
 from .keeping import Keeping
@@ -36,6 +36,7 @@ def find_place(
     owner: ast.ClassDef,
     stores: Sequence[Sequence[ast.Attribute]],
     needed: Sequence[ast.Attribute],
+    optional: Sequence[ast.Attribute] = (),
 ) -> Place | None:
     """The last place in a method where nothing else has the values of attributes yet.
 
@@ -44,6 +45,7 @@ def find_place(
         owner: the class.
         stores: for each attribute, all places where the method gives it a value.
         needed: those of them after which it is to be.
+        optional: those of them that give a value which may not be there.
 
     Returns:
         None where the attributes do not surely have their values, and are kept nowhere else.
@@ -51,8 +53,10 @@ def find_place(
     source = index.source
     targets = list(chain.from_iterable(stores))
     function = _common_function(index, owner, targets)
-    block = _common_block(source, targets) if function is not None else None
-    if function is None or block is None or _returns_after(source, function, needed):
+    if function is None or _returns_after(source, function, needed):
+        return None
+    block = _common_block(source, targets)
+    if any(isinstance(each, _LOOPS) for each in source.ancestors(block[0])):
         return None
     holding = [at for at, each in enumerate(block) if _holds(source, each, needed)]
     keeping = Keeping(index, owner, {each.attr for each in targets})
@@ -67,7 +71,9 @@ def find_place(
         return None
     for each in stores:
         wanted = {id(source.statement(target)) for target in each}
-        if not any(sets(statement, wanted) for statement in block[: last + 1]):
+        if each[0] not in optional and not any(
+            sets(statement, wanted) for statement in block[: last + 1]
+        ):
             return None
     return Place(block[last], frozenset(_before(index, function, block[last], keeping)))
 
@@ -95,21 +101,14 @@ def _common_function(
     return None if yields else function
 
 
-def _common_block(source: Source, targets: Sequence[ast.Attribute]) -> list[ast.stmt] | None:
-    """The innermost statements in a row that all targets are in, unless a loop repeats them."""
-    for statement in _around(source, targets[0]):
-        block = source.block(statement)
-        inside = {each for one in block for each in ast.walk(one)}
-        if all(each in inside for each in targets):
-            loops = any(isinstance(each, _LOOPS) for each in source.ancestors(statement))
-            return None if loops else block
-        if isinstance(source.parent(statement), FUNCTIONS):
-            break
-    return None
-
-
-def _around(source: Source, node: ast.AST) -> Iterator[ast.stmt]:
-    return (each for each in source.ancestors(node) if isinstance(each, ast.stmt))
+def _common_block(source: Source, targets: Sequence[ast.Attribute]) -> list[ast.stmt]:
+    """The innermost statements in a row that all targets are in, which one function has."""
+    around = (each for each in source.ancestors(targets[0]) if isinstance(each, ast.stmt))
+    return next(
+        block
+        for block in map(source.block, around)
+        if {each for one in block for each in ast.walk(one)}.issuperset(targets)
+    )
 
 
 def _returns_after(source: Source, function: Function, targets: Sequence[ast.Attribute]) -> bool:

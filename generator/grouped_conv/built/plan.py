@@ -24,12 +24,14 @@ class Line:
         after: the statement that it follows.
         code: of what it splits.
         norm: of the norm, or the norms, after that; or of what pads before.
+        condition: that without which the norm is not applied, if there is one.
     """
 
     kind: LineKind
     after: ast.stmt
     code: str
     norm: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from ...reading.directives import Directives
 from ...reading.flow import Reached
 from ..find import Site
 from ..refusal import Refusal
-from ..tracing import Tracing, is_partial
-from .ends import Elsewhere, End, InAttribute, InSequence, find_ends
+from ..tracing import Tracing
+from .ends import End, InAttribute, InSequence, find_ends
 from .helper import SPLITTING, is_splitting
 
 
@@ -20,8 +20,6 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
     index = tracing.index
     if not any(each in index.source.text for each in SPLITTING):
         return False
-    if is_partial(site) and is_splitting(index.source, site.call.args[0]):
-        return True
     calls = list(_splitting(index))
     if any(site.call in each.args for each in calls):
         return True
@@ -72,5 +70,5 @@ def _is_split(index: ClassIndex, end: End, calls: list[ast.Call], reached: Reach
             return around in arguments or any(
                 source.code(each) in codes for each in arguments if source.scope(each) is scope
             )
-        case Elsewhere():  # in a list
+        case _:  # in a list
             return bool(reached.attributes) and reached.attributes <= attributes

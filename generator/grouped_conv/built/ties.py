@@ -75,9 +75,10 @@ def _is_fresh_name(source: Source, name: ast.Name) -> bool:
 
 def _unpacked(source: Source, target: ast.AST) -> ast.expr | None:
     """The call that a variable is given one of several results of, if it is."""
-    statement = source.parent(source.parent(target))
-    is_call = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
-    return statement.value if isinstance(statement, ast.Assign) and is_call else None
+    match source.parent(source.parent(target)):
+        case ast.Assign(value=ast.Call() as call):
+            return call
+    return None
 
 
 def _names(expression: ast.expr) -> set[str]:

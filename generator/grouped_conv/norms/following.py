@@ -49,14 +49,14 @@ class Following:
         return self.guard.orelse if isinstance(self.guard, ast.If) else []
 
     @property
-    def may_be_skipped(self) -> bool:
-        """Whether a norm that is there may yet not be applied."""
+    def condition(self) -> ast.expr | None:
+        """On what it depends whether the norm is applied, besides its being there."""
         if self.guard is None:
-            return False
+            return None
         test = self.guard.test
         if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
             test = test.left
-        return ast.dump(test) != ast.dump(self.norm.func)
+        return None if ast.dump(test) == ast.dump(self.norm.func) else self.guard.test
 
 
 def find_following(

@@ -18,16 +18,7 @@ def is_set_before(index: ClassIndex, targets: Collection[ast.Attribute], node: a
     source = index.source
     wanted = {id(source.statement(each)) for each in targets}
     function = _function_around(source, node)
-    if any(sets(each, wanted) for each in _earlier(source, node, function)):
-        return True
-    owner = source.class_around(function)
-    if owner is None or not any(map(_calls_super_init, _earlier(source, node, function))):
-        return False
-    bases = [each for each in index.classes[owner].ancestors() if each.node is not owner]
-    inits = [
-        each for base in bases for each in base.node.body if getattr(each, "name", "") == "__init__"
-    ]
-    return any(sets(statement, wanted) for each in inits for statement in _body(each))
+    return any(sets(each, wanted) for each in _earlier(source, node, function))
 
 
 def _earlier(source: Source, node: ast.AST, function: ast.AST) -> Iterator[ast.stmt]:
@@ -53,18 +44,5 @@ def sets(statement: ast.stmt, wanted: set[int]) -> bool:
     return False
 
 
-def _calls_super_init(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.Expr(
-            value=ast.Call(func=ast.Attribute(value=ast.Call(func=called), attr="__init__"))
-        ):
-            return isinstance(called, ast.Name) and called.id == "super"
-    return False
-
-
 def _function_around(source: Source, node: ast.AST) -> ast.AST:
     return next(each for each in source.ancestors(node) if isinstance(each, FUNCTIONS))
-
-
-def _body(node: ast.AST) -> list[ast.stmt]:
-    return getattr(node, "body", [])

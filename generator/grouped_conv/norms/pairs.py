@@ -71,9 +71,10 @@ class Pair:
     is_plain: bool = True
 
     @property
-    def is_joined_elsewhere(self) -> bool:
-        """Whether the norm does not always join what the convolution gives."""
-        return bool(self.alone) or any(each.may_be_skipped for each in self.followed)
+    def conditions(self) -> list[ast.expr | None]:
+        """On what it depends whether the norm is applied, each of these once; None for nothing."""
+        tests = [each.condition for each in self.followed]
+        return list({each and ast.dump(each): each for each in tests}.values())
 
 
 class Pairs:
