@@ -224,7 +224,7 @@ class _Search:
         self.path.pop()
 
     def _loops(self, node: ast.AST) -> set[ast.AST]:
-        """The loops and functions that a node is run in more than once; what a loop goes over is not."""
+        """The loops and functions that run a node again and again, and not what a loop goes over."""
         found: set[ast.AST] = set()
         inner = node
         for each in self.source.ancestors(node):
