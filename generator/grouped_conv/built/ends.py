@@ -224,7 +224,7 @@ class _Search:
         self.path.pop()
 
     def _loops(self, node: ast.AST) -> set[ast.AST]:
-        """The loops and functions that run a node again and again, and not what a loop goes over."""
+        """The loops and functions in which a node is run more than once."""
         found: set[ast.AST] = set()
         inner = node
         for each in self.source.ancestors(node):
