@@ -409,6 +409,7 @@ PUT = {
     "in two places that are not seen": "def k(): return [split_conv<CONV>]\nh(k())\nh(k())",
     "no list": "def list(x): return x\nc = list(split_conv<CONV>)\nreturn h(c)",
     "a variable that is given itself": "c = CONV\nc = [split_conv<c>]",
+    "what is not made use of": "def k(): return CONV\nk()\nreturn split_conv<k()>",
     "a norm of it": "c = CONV\nc = split_conv<nn.utils.weight_norm(c)>\nreturn c(x)",
     "the class in a partial": (
         "p = partial(build_split, nn.Conv2d, groups=g)\n"

@@ -160,6 +160,8 @@ class _Search:
                 self._passed(node, parent, item)
             case ast.Attribute(attr=name) if name in KEEPING and self._is_called(parent):
                 self._chained(parent)
+            case ast.Expr():
+                pass  # what a function gives back is not made use of
             case _:
                 self._add(Elsewhere(item))
 
