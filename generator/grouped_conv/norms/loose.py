@@ -27,7 +27,7 @@ def find_loose_norm(source: Source, call: ast.Call, is_norm: IsNorm) -> Refusal 
 
 
 def _next_norm(source: Source, call: ast.Call, is_norm: IsNorm) -> Refusal | None:
-    parent = source.parent(call)
+    parent = _around(source, call)
     if isinstance(parent, ast.Call) and call in parent.args and is_norm(parent.func):
         return _stays(source, parent, _why(parent.func))
     match parent:
@@ -53,7 +53,7 @@ def _behind(source: Source, call: ast.Call, is_norm: IsNorm, steps: int) -> Iter
 
 def _taking(source: Source, call: ast.Call) -> Iterator[ast.Call]:
     """The calls that are given what a call gives."""
-    parent = source.parent(call)
+    parent = _around(source, call)
     given: list[ast.expr] = [call]
     match parent:
         case ast.Assign(targets=[ast.Name(id=name)]):
@@ -62,6 +62,14 @@ def _taking(source: Source, call: ast.Call) -> Iterator[ast.Call]:
         taking = source.parent(each)
         if isinstance(taking, ast.Call) and each in taking.args:
             yield taking
+
+
+def _around(source: Source, call: ast.Call) -> ast.AST:
+    """What takes the value of a call, or of the choice that it is one of."""
+    parent = source.parent(call)
+    while isinstance(parent, ast.IfExp):
+        parent = source.parent(parent)
+    return parent
 
 
 def seems_a_norm(source: Source, function: ast.expr) -> bool:
