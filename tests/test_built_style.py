@@ -470,3 +470,39 @@ def test_a_comment_for_one_of_two_that_a_function_builds() -> None:
     assert left(dedent(source) + other) == (
         "a comment leaves alone what else is given to its attribute"
     )
+
+
+MERGED = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, g=2):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1, groups=g)
+        self.other = nn.Conv2d(8, 8, 1, groups=g)
+
+    def forward(self, x):
+        return self.conv(x) + self.other(x)
+
+    def merge(self):
+        self.conv.weight.data += self.other.weight.sum()
+"""
+
+
+def test_a_second_run_knows_that_the_helper_gives_weights_which_are_only_to_be_read() -> None:
+    result = split_source(MERGED)
+    assert [each.status for each in result.records] == ["unsplit", "split"]
+    assert split_source(result.text).text is result.text
+
+
+def test_a_helper_that_gives_no_weights_is_not_taken_for_one_that_does() -> None:
+    pytest.importorskip("torch")
+    from equivalence import run_source
+
+    before = split_source(MERGED.partition("\n    def merge")[0]).text
+    assert "def weight(" not in before
+    more = MERGED.partition("class Net")[2].replace("self.conv.weight.data += ", "return ")
+    net = run_source(split_source(f"{before}\n\nclass More{more}").text).More()
+    assert net.merge() == sum(each.weight.sum() for each in net.other.parts)

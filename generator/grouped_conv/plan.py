@@ -126,7 +126,10 @@ class _Planning:
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
         self.warnings: list[Warning] = [*directives.warnings]
-        self.deciding = Deciding(self.tracing, options.norm, bool(options.helper_module))
+        gives_weights = "reads" in built_helper.blocks_there(index.source)
+        self.deciding = Deciding(
+            self.tracing, options.norm, bool(options.helper_module) or gives_weights
+        )
         self.deferred: list[Deferred] = []
         self.stays: list[Site] = []  # a line for others could split them as well
         self.by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)

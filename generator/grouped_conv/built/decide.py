@@ -27,13 +27,13 @@ class Deciding:
     Args:
         tracing: of the source.
         norm: whether the norms after them are split as well.
-        is_shared: whether the helper is that of other files too, which may read weights.
+        gives_weights: whether the helper gives the weight of what is split, for others.
     """
 
-    def __init__(self, tracing: Tracing, norm: bool, is_shared: bool) -> None:
+    def __init__(self, tracing: Tracing, norm: bool, gives_weights: bool) -> None:
         self.tracing = tracing
         self.norm = norm
-        self.is_shared = is_shared
+        self.gives_weights = gives_weights
         self.refused: dict[ast.Call, str] = {}
         self.in_the_way: dict[ast.Call, list[str]] = {}
 
@@ -55,7 +55,7 @@ class Deciding:
                     found[each.site.call] = source.of(each.site)
                 except Refusal as refusal:
                     refused[each.site.call] = str(refusal)
-            if source.reads or self.is_shared:  # what is split may have a weight, and raise nothing
+            if source.reads or self.gives_weights:  # a weight to read: setting it raises nothing
                 refused |= source.loud
             refused |= {
                 call: "another one at the same place stays as it is"

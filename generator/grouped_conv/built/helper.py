@@ -227,11 +227,17 @@ def _imported(source: Source, needed: frozenset[str], blocks: frozenset[str], pa
 def _is_there(source: Source, blocks: frozenset[str]) -> bool:
     """Whether the source holds what is needed of the helper already."""
     there = {getattr(each, "name", "") for each in emitted(source.tree)}
-    return all(
+    return blocks <= blocks_there(source) and all(
         str(each.default) in there
         for each in fields(Names)
         if _BLOCK_OF.get(each.name, frozenset()) <= blocks
     )
+
+
+def blocks_there(source: Source) -> frozenset[str]:
+    """The blocks of the helper that a source holds."""
+    spans = map(source.span, emitted(source.tree))
+    return blocks_in("\n".join(source.text[each.start : each.end] for each in spans))
 
 
 def helper_source(templates: Templates, blocks: frozenset[str]) -> str:
