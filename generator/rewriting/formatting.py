@@ -178,7 +178,7 @@ class Formatter:
             if not layout.target_versions and _STARRED.search(found):
                 found = formatted(code, layout._replace(target_versions=self._seen_versions))
             return found.removesuffix("\n")
-        except InvalidInput as error:
+        except (InvalidInput, KeyError) as error:  # KeyError: of black 23, for a null character
             shown = repr(code.strip()[:_LONGEST_SHOWN])
             raise TemplateError(f"a template emits what is not Python: {shown}") from error
 
