@@ -50,6 +50,18 @@ METHODS = """
     @staticmethod
     def tag(m):
         m.tag = 1
+
+    def collect(self, m):
+        self.seen = list(self.parameters())
+
+    def listed(self, m):
+        self.seen = [p for p in m.parameters()]
+
+    def every(self, *ms):
+        self.seen = ms
+
+    def collected(self, m, scale=1):
+        self.seen = [m.weight] if hasattr(m, "weight") else []
 """
 X = torch.linspace(-1, 1, 2 * 8 * 6 * 6).sin().reshape(2, 8, 6, 6)
 
@@ -113,6 +125,13 @@ OTHERS = [
     "self.seen = []; self.apply(self.seen.append)",
     "self.apply(Net.tag)",
     "self.apply(self.tag)",
+    "self.apply(self.collect)",
+    "self.apply(self.collected)",
+    "self.seen = []; self.apply(lambda *ms: self.seen.extend(ms))",
+    "self.seen = self.apply(init).modules()",
+    "self.apply(self.listed)",
+    "self.apply(self.every)",
+    "self.seen = [(self.conv or None) if self.training else None]",
     "self.apply(fn=init)",
     "self.seen = [m for m in list(self.modules())]",
 ]

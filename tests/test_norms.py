@@ -245,7 +245,7 @@ def test_is_split_when_it_is_built(form: str, style: Style) -> None:
     ("init", "test"),
     [
         ("self.use = bool(x) or True", "self.use"),
-        ("self.use, self.eps = True, 0.1", "self.use and self.eps > 0"),
+        ("self.use = True\nself.kind = 'bn'", "self.use and self.kind == 'bn'"),
         ("self.bare = x is not None", "not self.bare"),
     ],
 )
@@ -259,7 +259,8 @@ def test_a_condition_that_is_settled_where_both_are_built(
     forward = f"x = self.conv(x)\nif {test}:\n    x = self.bn(x)\nreturn x.relu()"
     source = model(built, forward).replace("def __init__(self)", "def __init__(self, x=None)")
     result = check(source, {16} if has_norm else set(), "built")
-    assert f"        if {test}:\n            self.conv, self.bn = split_conv_norm(" in result.text
+    line = f"        if {test}:\n            self.conv, self.bn = split_conv_norm("
+    assert line.replace("'", '"') in result.text
     assert "        else:\n            self.conv = split_conv(self.conv)\n" in result.text
 
 
@@ -270,6 +271,11 @@ NOT_KNOWN = "whether it is applied is not known where both are built"
     ("init", "test", "more", "reason"),
     [
         ("use", "self.use", "\n\ndef fuse(self):\n    self.use = False", NOT_KNOWN),
+        ("use", "self.use", "\n\ndef fuse(self):\n    setattr(self, 'use', False)", NOT_KNOWN),
+        ("use", "self.use", "\n\ndef fuse(self):\n    self.use.a = False", NOT_KNOWN),
+        ("use = nn.Parameter(torch.ones(1)); self.b", "self.use", "", NOT_KNOWN),
+        ("use", "self.use > 0", "", NOT_KNOWN),
+        ("use", "self.use and self.bn", "", NOT_KNOWN),
         ("use", "self.training", "", NOT_KNOWN),
         ("use", "self.use and callable(F)", "", NOT_KNOWN),
         ("use", "self.a.training", "", NOT_KNOWN),
@@ -282,6 +288,63 @@ def test_a_condition_that_is_not(init: str, test: str, more: str, reason: str) -
     source = model(f"{BUILT}self.{init} = True\nself.a = nn.Identity()", forward)
     result = check(source, {32}, "built")
     assert f"self.bn stays after the concatenation: {reason}" in notes(result)
+
+
+def test_a_condition_that_is_of_the_class_too() -> None:
+    forward = "x = self.conv(x)\nif self.use:\n    x = self.bn(x)\nreturn x.relu()"
+    source = model(f"{BUILT}self.use = True", forward)
+    for more in ("use = False", "@property\n    def use(self): return self.training"):
+        text = source.replace("class Net(nn.Module):", f"class Net(nn.Module):\n    {more}\n")
+        assert f"self.bn stays after the concatenation: {NOT_KNOWN}" in notes(
+            split_source(text, Options(style="built"))
+        )
+
+
+@pytest.mark.parametrize("built", ["if x is None:", "if 1:", "if 1:\n  if self.use or 1:"])
+def test_a_norm_that_is_built_under_another_condition(built: str) -> None:
+    """It may not be there where the convolution never runs."""
+    init = f"{CONV}self.use = x is not None\n{built} self.bn = nn.BatchNorm2d(32)"
+    source = model(init, "x = self.conv(x)\nif self.use:\n    x = self.bn(x)\nreturn x.relu()")
+    source = source.replace("def __init__(self)", "def __init__(self, x=None)")
+    result = check(source, {32}, "built")
+    assert "there is no place where both are built" in notes(result)
+
+
+def test_a_norm_that_is_built_under_a_condition_that_changes() -> None:
+    init = f"{CONV}self.use = True\nif self.use:\n    self.bn = nn.BatchNorm2d(32)"
+    forward = "x = self.conv(x)\nif self.use:\n    x = self.bn(x)\nreturn x.relu()"
+    result = check(model(init, f"{forward}\n\ndef fuse():\n    self.use = False"), {32}, "built")
+    assert NOT_KNOWN in notes(result)
+
+
+def test_a_condition_over_several_lines() -> None:
+    test = "if (\n    self.use  # so\n    and self.more\n):"
+    init = f"{BUILT}self.use = self.more = True".replace(" = self.more", " = True\nself.more")
+    forward = f"x = self.conv(x)\n{test}\n    x = self.bn(x)\nreturn x.relu()"
+    result = check(model(init, forward), {16}, "built")
+    assert "        if self.use and self.more:\n            self.conv, self.bn =" in result.text
+
+
+@pytest.mark.parametrize(
+    ("bn", "forward"),
+    [
+        (
+            "self.skip = nn.BatchNorm2d(32)\nself.bn = nn.BatchNorm2d(32) if x else self.skip",
+            "x = self.conv(x)\nif self.bn is not self.skip:\n    x = self.bn(x)\nreturn x",
+        ),
+        (
+            "self.skip = nn.BatchNorm2d(32)\nself.bn = x and nn.BatchNorm2d(32) or self.skip",
+            "return self.skip(self.bn(self.conv(x)))",
+        ),
+        (
+            "self.bn = nn.BatchNorm2d(32)",
+            "try:\n    x = self.conv(x)\n    x = self.bn(x)\nexcept ValueError: ...\nreturn x",
+        ),
+    ],
+)
+def test_what_is_shared_or_may_be_gone_on_without_stays(bn: str, forward: str) -> None:
+    source = model(f"{CONV}{bn}", forward).replace("def __init__(self)", "def __init__(self, x=0)")
+    check(source, {32}, "built")
 
 
 # What stays: __init__, forward, and the reason in the note.

@@ -110,7 +110,8 @@ class Keeping:
             case ast.Attribute(attr=name) if name in _WALKS:
                 return self._keeps_walk(parent)
             case ast.Attribute(attr="apply"):
-                return self._keeps_applied(self.source.parent(parent))
+                call = self.source.parent(parent)
+                return self._keeps_applied(call) or self._keeps_what_is_given_back(call)
             case ast.Attribute():
                 return self._keeps_in_method(parent)
             case ast.Call(func=ast.Name(id="getattr" | "setattr"), args=[_, name, *_]):
@@ -146,8 +147,10 @@ class Keeping:
             case ast.List() | ast.Tuple():
                 around = self.source.parent(parent)
                 return not isinstance(around, ast.For) or self._keeps_value(parent)
+            case ast.comprehension(iter=iterated) if iterated is node:
+                return self._keeps_named(_targets(parent.target), [self.source.parent(parent)])
             case ast.BoolOp():
-                return not isinstance(self.source.parent(parent), _TESTS)
+                return self._keeps_value(parent)
             case ast.IfExp(test=test):
                 return test is not node
         return not isinstance(parent, _TESTS)
@@ -205,7 +208,8 @@ class Keeping:
         """Whether ``self.apply(function)`` hands the modules to something that keeps them."""
         match call:
             case ast.Call(args=[ast.Lambda(args=arguments, body=body)]):
-                return self._keeps_named([each.arg for each in arguments.args], [body])
+                names = [each.arg for each in arguments.args]
+                return arguments.vararg is not None or self._keeps_named(names, [body])
             case ast.Call(args=[function]):
                 known = meaning(self.source, function).node
                 candidates = [known] if isinstance(known, FUNCTIONS) else []
@@ -213,7 +217,7 @@ class Keeping:
                     candidates += self._methods(function.attr)
                     if not candidates and not meaning(self.source, function).path:
                         return True  # such as self.layers.append
-                return any(self._keeps_last(each) for each in candidates)
+                return any(map(self._keeps_given, candidates))
         return True
 
     def _is_applied(self, method: ast.Attribute, call: ast.AST) -> bool:
@@ -223,10 +227,16 @@ class Keeping:
                 return given is method and self.index.self_class(instance) is not None
         return False
 
-    def _keeps_last(self, function: Function) -> bool:
-        """Whether a function keeps its last parameter, which is a module."""
-        self.methods.setdefault(function, False)
-        return self._keeps_named([each.arg for each in function.args.args[-1:]], function.body)
+    def _keeps_given(self, function: Function) -> bool:
+        """Whether a function that is given a module, and no more, keeps it or another one."""
+        arguments = function.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        needed = positional[: len(positional) - len(arguments.defaults)]
+        if arguments.vararg is not None or not needed:
+            return True
+        return self._keeps_in_function(function) or self._keeps_named(
+            [needed[-1].arg], function.body
+        )
 
     def _keeps_walk(self, attribute: ast.Attribute) -> bool:
         """Whether more is done with all modules or weights than to go through them."""

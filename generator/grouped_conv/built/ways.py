@@ -15,6 +15,7 @@ from ..norms.sequential import Sequence
 from ..refusal import Refusal, check_free, check_length
 from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Uses
+from .conditions import is_built_under_it, is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
 from .places import Place, find_place
 from .plan import Line, Way, Wrap, WrapKind
@@ -161,7 +162,7 @@ class Ways:
         note = ""
         if pair is not None:
             place = self._place_of_pair(pair)
-            note = self._stays(pair, place, end.target)
+            note = self._stays(pair, place)
             if place is not None and not note:
                 self.followed[pair] = None
                 codes = self._code(end.target, name), self._code(end.target, pair.norm)
@@ -182,15 +183,15 @@ class Ways:
 
     def _condition(self, pair: Pair) -> str:
         test = pair.conditions[0]
-        return self.source.code(test) if test is not None else ""
+        return ast.unparse(test) if test is not None else ""
 
-    def _stays(self, pair: Pair, place: Place | None, target: ast.Attribute) -> str:
+    def _stays(self, pair: Pair, place: Place | None) -> str:
         """Why a norm stays that could be split, if so."""
         if pair.alone or len(pair.conditions) > 1:
             reason: str | None = "it is not always applied"
         elif place is None:
             reason = "there is no place where both are built, and nothing else has them"
-        elif not self._is_settled(pair.conditions[0], pair.owner, place, target):
+        elif not is_settled(self.tracing.pairs, pair, place):
             reason = "whether it is applied is not known where both are built"
         elif pair.conditions[0] is not None and "torch.jit" in self.source.text:
             reason = "torch.jit takes no variable for one tensor or several"
@@ -202,41 +203,11 @@ class Ways:
             return ""
         return f"self.{pair.norm} stays after the concatenation: {reason}"
 
-    def _is_settled(
-        self, test: ast.expr | None, owner: ast.ClassDef, place: Place, target: ast.Attribute
-    ) -> bool:
-        """Whether a condition of a forward is the same in a place of the constructor.
-
-        It is if it is of attributes alone that have their values by then, and no others later.
-        """
-        match test:
-            case None | ast.Constant():
-                return True
-            case ast.Attribute(value=instance, attr=name):
-                is_own = self.source.code(instance) == self.source.code(target.value)
-                return is_own and self._is_set_by(name, owner, place)
-            case ast.Compare(left=left, comparators=others):
-                parts = [left, *others]
-            case ast.BoolOp(values=parts):
-                pass
-            case ast.UnaryOp(operand=operand):
-                parts = [operand]
-            case _:
-                return False
-        return all(self._is_settled(each, owner, place, target) for each in parts)
-
-    def _is_set_by(self, name: str, owner: ast.ClassDef, place: Place) -> bool:
-        """Whether an attribute has its value in a place, and no other one later."""
-        accesses = self.tracing.pairs.accesses(owner, name)
-        given = [each.node for each in accesses if not isinstance(each.node.ctx, ast.Load)]
-        is_there = bool(given) or name in self.index.classes[owner].scope.bindings
-        return is_there and place.before.issuperset(given)
-
     def _place_of_pair(self, pair: Pair) -> Place | None:
         """Where a convolution and the norm after it are split."""
         names = (pair.conv, pair.norm)
         stores = [list(self.tracing.pairs.stores_of(pair.owner, each)) for each in names]
-        optional = stores[1] if pair.conditions[0] is not None else []
+        optional = stores[1] if is_built_under_it(self.tracing.pairs, pair) else []
         return self._allowed(
             find_place(self.index, pair.owner, stores, [*chain(*stores)], optional)
         )

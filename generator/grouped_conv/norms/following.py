@@ -54,8 +54,9 @@ class Following:
         if self.guard is None:
             return None
         test = self.guard.test
-        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
-            test = test.left
+        match test:
+            case ast.Compare(left=left, ops=[ast.IsNot()], comparators=[ast.Constant(None)]):
+                test = left
         return None if ast.dump(test) == ast.dump(self.norm.func) else self.guard.test
 
 
@@ -82,6 +83,8 @@ def find_following(
     function = source.scope(parent).node
     if not isinstance(function, FUNCTIONS) or target.id in source.scope(parent).module.nonlocals:
         return None
+    if any(isinstance(each, ast.Try) and each.handlers for each in source.ancestors(parent)):
+        return None  # where the norm raises, what the convolution gives is gone on with
     block = source.block(parent)
     following = block[block.index(parent) + 1 :][:1]
     if not following:

@@ -39,8 +39,11 @@ def sets(statement: ast.stmt, wanted: set[int]) -> bool:
     match statement:
         case ast.If(body=body, orelse=orelse):
             return all(any(sets(each, wanted) for each in block) for block in (body, orelse))
-        case ast.With(body=body) | ast.Try(body=body):
+        case ast.With(body=body):
             return any(sets(each, wanted) for each in body)
+        case ast.Try(body=body, handlers=handlers):
+            blocks = (body, *(each.body for each in handlers))
+            return all(any(sets(each, wanted) for each in block) for block in blocks)
     return False
 
 

@@ -210,7 +210,7 @@ class Pairs:
         for each in stores:
             if each.kind.reason and (not splitting or each in splitting):
                 raise Refusal(each.kind.reason)
-            if isinstance(each.value, ast.Name) and each in splitting:
+            if _may_be_another_s(each.value) and each in splitting:
                 raise Refusal(f"it may be kept elsewhere too ({line_of(each.value)})")
 
     def _uses(
@@ -275,3 +275,13 @@ def _is_no_call(parent: ast.AST, node: ast.Attribute) -> bool:
             name = getattr(function, "attr", getattr(function, "id", ""))
             return "init" in name or "norm" in name
     return False
+
+
+def _may_be_another_s(value: ast.expr) -> bool:
+    """Whether an expression may give what something else has as well."""
+    match value:
+        case ast.IfExp(body=one, orelse=other):
+            return _may_be_another_s(one) or _may_be_another_s(other)
+        case ast.BoolOp(values=values):
+            return any(map(_may_be_another_s, values))
+    return isinstance(value, (ast.Name, ast.Attribute))
