@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from .files import FileError, read_found
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -52,8 +54,9 @@ def ruff_file(directory: Path) -> dict[str, Any] | None:
     for file in (directory / name for name in _RUFF_FILES):
         if file.is_file():
             try:
-                table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-            except (OSError, ValueError):
+                text = read_found(str(file)).decode("utf-8-sig")
+                table: dict[str, Any] = tomllib.loads(text)
+            except (FileError, ValueError):
                 return None
             return table
     return None

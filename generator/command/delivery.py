@@ -19,7 +19,8 @@ from ..file_writing import (
 from ..files import NO_REGULAR_FILE, FileError, found_file, read_bytes, read_found, reading, shown
 from ..temporaries import remove_dead_in, remove_if_dead
 from .differences import coloured, difference
-from .jobs import HelperJob, Job
+from .helper_jobs import HelperJob
+from .jobs import Job
 from .stdout import write_to_stdout
 
 Delivered: TypeAlias = Literal["written", "unchanged", "copied", "current", "stale", "missing"]

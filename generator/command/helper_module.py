@@ -84,15 +84,11 @@ def module_of_package(root: Path, place: PurePath) -> HelperModule | None:
 
     None for a file that is in no package: what it imports by its name is not known.
     """
-    packages = list(takewhile(lambda each: _is_package(root / each), place.parents))
-    return HelperModule(USUAL_NAME, is_relative=True, package=packages[-1]) if packages else None
+    package = outermost_package(root, place)
+    return None if package is None else HelperModule(USUAL_NAME, is_relative=True, package=package)
 
 
-def outermost_package(file: Path) -> Path | None:
-    """The directory of the outermost package that a file belongs to, if it is in one."""
-    packages = list(takewhile(_is_package, file.parents))
-    return packages[-1] if packages else None
-
-
-def _is_package(directory: Path) -> bool:
-    return (directory / "__init__.py").is_file()
+def outermost_package(root: Path, place: PurePath) -> PurePath | None:
+    """The directory of the outermost package in a tree that a file belongs to, if there is one."""
+    packages = takewhile(lambda each: (root / each / "__init__.py").is_file(), place.parents)
+    return next(iter([*packages][::-1]), None)

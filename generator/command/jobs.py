@@ -16,21 +16,13 @@ from ..files import (
     UsageError,
     absolute,
     is_directory,
-    read_found,
     reason_of,
     shown,
 )
 from ..header import origin
 from ..outcome import Options
-from ..pipeline import helper_blocks, helper_source
 from ..settings import Settings
-from .helper_module import (
-    USUAL_NAME,
-    HelperModule,
-    helper_module,
-    module_of_package,
-    outermost_package,
-)
+from .helper_jobs import HelperJob, Helpers, blocks_of, known_helper
 from .stdout import STDOUT
 
 if TYPE_CHECKING:
@@ -38,62 +30,8 @@ if TYPE_CHECKING:
 
 _DEFAULTS = Options()
 _STANDARD_OUTPUT = (STDIN, "/dev/stdout")
-_ANOTHER_MODULE = (
-    "it is there already, and is not what gencode has written: remove it, or name another"
-    " module with --helper-module"
-)
 _CONFIGURED = "what is generated from it is configured"
 Destination: TypeAlias = Literal["stdout", "itself", "file", "tree"]
-
-
-@dataclass(frozen=True)
-class HelperJob:
-    """A module that sources may turn out to import.
-
-    Attributes:
-        module: what it is called, and where it is.
-        root: the directory that the sources are in.
-        output: the directory that it is to be written to.
-        options: how to write it.
-        was_there: whether the sources had it before.
-    """
-
-    module: HelperModule
-    root: Path
-    output: Path
-    options: Options
-    was_there: bool
-
-    @property
-    def target(self) -> Path:
-        """Its file."""
-        return self.output / self.module.place
-
-    def blocks(self, file: Path) -> frozenset[str] | None:
-        """The parts of the helper that a file has; None for one that gencode has not written.
-
-        Raises:
-            FileError: it cannot be read.
-        """
-        return helper_blocks(read_found(str(file)).decode(errors="replace"))
-
-    def source(self, blocks: frozenset[str]) -> bytes:
-        """What is to be in it: some parts, and those that are there already.
-
-        Raises:
-            FileError: another module is there, or one that somebody has changed.
-        """
-        for file in dict.fromkeys((self.root / self.module.place, self.target)):
-            package = file.with_suffix("")
-            if (package / "__init__.py").exists():
-                raise FileError(f"cannot be written: {package} is in the way", str(file))
-            if not file.exists():
-                continue
-            there = self.blocks(file)
-            if there is None:
-                raise FileError(f"cannot be written: {_ANOTHER_MODULE}", str(file))
-            blocks |= there
-        return helper_source(self.options, blocks).encode()
 
 
 @dataclass(frozen=True)
@@ -132,55 +70,6 @@ class Job:
     def place(self) -> str:
         """Where the outcome belongs, as messages have it."""
         return STDOUT if self.destination == "stdout" else str(self.target)
-
-
-class Helpers:
-    """The modules that the sources of a tree import their helper from.
-
-    Args:
-        settings: what holds for the tree.
-        root: the tree.
-        output: where what becomes of it is written.
-
-    Raises:
-        UsageError: the module that is asked for cannot be.
-    """
-
-    def __init__(self, settings: Settings, root: Path, output: Path) -> None:
-        self._settings = settings
-        self._root = root
-        self._output = output
-        self._known: dict[PurePath, HelperJob] = {}
-        asked = settings.helper_module(root)
-        self._is_apart = asked is False
-        self._asked = self._job(helper_module(asked, root)) if isinstance(asked, str) else None
-        if self._asked is not None:
-            self._check(self._asked, root / self._asked.module.place)
-
-    def of(self, place: PurePath) -> HelperJob | None:
-        """The module for the file at a place of the tree; None where that has its own helper."""
-        if self._asked is not None or self._is_apart:
-            return self._asked
-        module = module_of_package(self._root, place)
-        if module is None:
-            return None
-        return self._known.setdefault(module.package, self._job(module))
-
-    def _job(self, module: HelperModule) -> HelperJob:
-        return _helper_job(module, self._root, self._output, self._settings)
-
-    def _check(self, helper: HelperJob, file: Path) -> None:
-        try:
-            is_other = file.exists() and helper.blocks(file) is None
-        except FileError as error:
-            raise UsageError(f"--helper-module: {file} {error}") from error
-        if is_other:
-            raise UsageError(f"--helper-module: {file}: {_ANOTHER_MODULE}")
-
-
-def _helper_job(module: HelperModule, root: Path, output: Path, settings: Settings) -> HelperJob:
-    file = root / module.place
-    return HelperJob(module, root, output, settings.options(str(file)), file.exists())
 
 
 class JobMaker:
@@ -267,20 +156,12 @@ class JobMaker:
     def _with_known_helper(self, job: Job) -> Job:
         """A job for a file of a package, which imports its helper if that is there already."""
         file = absolute(job.path)
-        package = outermost_package(file)
-        if package is None or self._settings.helper_module(package) is False:
+        helper = known_helper(file, self._settings)
+        if helper is None:
             return job
-        module = HelperModule(USUAL_NAME, is_relative=True)
-        helper = _helper_job(module, package, package, self._settings)
         if file == helper.target:
             return replace(job, kind="helper", helper=helper)
-        try:
-            is_there = helper.was_there and helper.blocks(helper.target) is not None
-        except FileError:
-            is_there = False  # what is wrong with it is none of this file's business
-        if not is_there:
-            return job
-        name = module.imported_by(PurePath(file.relative_to(package)))
+        name = helper.module.imported_by(PurePath(file.relative_to(helper.root)))
         return replace(job, options=replace(job.options, helper_module=name), helper=helper)
 
     def _of_directory(self, path: str, output: str | None, outputs: Sequence[str]) -> Iterator[Job]:
@@ -322,7 +203,7 @@ class JobMaker:
         options = self._settings.options(path)
         helper = helpers.of(entry.place)
         if helper is not None and entry.place == helper.module.place:
-            kind: Kind = "file" if helper.blocks(entry.path) is None else "helper"
+            kind: Kind = "file" if blocks_of(entry.path) is None else "helper"
             return Job(kind, path, destination, target, helper=helper)
         if helper is not None:
             options = replace(options, helper_module=helper.module.imported_by(entry.place))

@@ -13,7 +13,8 @@ from ..outcome import SourceError
 from ..pipeline import ALL_BLOCKS
 from .batch import Outcome, split_all
 from .delivery import Delivered, Delivery
-from .jobs import HelperJob, Job
+from .helper_jobs import HelperJob, blocks_of
+from .jobs import Job
 from .progress import progress
 from .report import Report
 
@@ -133,7 +134,7 @@ class Run:
     def _known_helper(self, job: Job) -> None:
         """Take a module of a tree that has been split already: what it has is to stay in it."""
         assert job.helper is not None
-        blocks = job.helper.blocks(Path(job.path))
+        blocks = blocks_of(Path(job.path))
         assert blocks is not None, "that is how it was known"
         self._helper(job.helper, blocks)
 

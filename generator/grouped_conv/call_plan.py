@@ -107,9 +107,6 @@ def plan_calls(
 
 
 def _values(pairs: Iterable[Pair]) -> dict[ast.Call, ast.Call | None]:
-    """By the call of a convolution that of the norm after it; None where others join it."""
-    found: dict[ast.Call, ast.Call | None] = {}
-    for pair in pairs:
-        found |= dict.fromkeys(pair.alone)
-        found |= {each.call: None if each.guard else each.norm for each in pair.followed}
-    return found
+    """By the call of a convolution that of the norm after it; None where that may be left out."""
+    followed = (each for pair in pairs for each in pair.followed)
+    return {each.call: None if each.guard else each.norm for each in followed}

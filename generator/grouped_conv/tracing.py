@@ -45,6 +45,11 @@ class Tracing:
         Raises:
             Refusal: it cannot be split, whatever that is.
         """
+        if site.call not in self._uses:
+            self._uses[site.call] = self._find_uses(site)
+        return self._uses[site.call]
+
+    def _find_uses(self, site: Site) -> Uses:
         source = self.index.source
         for call in self.index.reparametrisations:
             if not is_weight_norm(source, call):
@@ -55,9 +60,7 @@ class Tracing:
             raise Refusal("no place to insert the helper")
         reached = self.reached(site)
         check_reach(self.index, reached)
-        if site.call not in self._uses:
-            self._uses[site.call] = find_uses(self.index, reached)
-        return self._uses[site.call]
+        return find_uses(self.index, reached)
 
     def conv(self, site: Site) -> ConvClass | None:
         """The class of torch that a site builds an instance of, where it is known."""

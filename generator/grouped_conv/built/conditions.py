@@ -22,10 +22,9 @@ def is_settled(pairs: Pairs, pair: Pair, place: Place) -> bool:
     that nothing else sets, names or changes.
     """
     test = pair.conditions[0]
-    flags = list(_flags(test)) if test is not None and _is_of_flags(test, pair) else None
-    if flags is None:
+    if test is None or not _is_of_flags(test, pair):
         return test is None
-    given = [_given(pairs, pair, each) for each in flags]
+    given = [_given(pairs, pair, each) for each in _flags(test)]
     return all(each is not None and each in place.before for each in given)
 
 

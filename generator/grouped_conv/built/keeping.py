@@ -14,7 +14,7 @@ from ...reading.callees import parameters_given
 from ...reading.classes import Class, ClassIndex
 from ...reading.convolutions import SETTINGS
 from ...reading.names import meaning
-from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function
+from ...reading.scopes import FUNCTIONS, Function
 from ..initialisation import is_exact_by_branch, whole_initialiser
 from ..reading import is_only_read
 from ..weight_norm import is_weight_norm, possible_norms
@@ -142,13 +142,11 @@ class Keeping:
                 return False
             case ast.Call():
                 return self._keeps_argument(node, parent)
-            case ast.For(iter=iterated) if iterated is node:
-                return self._keeps_named(_targets(parent.target), parent.body)
+            case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is node:
+                return self._keeps_each(parent)
             case ast.List() | ast.Tuple():
                 around = self.source.parent(parent)
                 return not isinstance(around, ast.For) or self._keeps_value(parent)
-            case ast.comprehension(iter=iterated) if iterated is node:
-                return self._keeps_named(_targets(parent.target), [self.source.parent(parent)])
             case ast.BoolOp():
                 return self._keeps_value(parent)
             case ast.IfExp(test=test):
@@ -244,13 +242,12 @@ class Keeping:
         around = self.source.parent(call)
         if isinstance(around, ast.Call) and getattr(around.func, "id", "") in ("list", "enumerate"):
             around = self.source.parent(around)
-        if isinstance(around, ast.For):
-            return self._keeps_named(_targets(around.target), around.body)
-        if isinstance(around, ast.comprehension):
-            comprehension = self.source.parent(around)
-            assert isinstance(comprehension, COMPREHENSIONS)
-            return self._keeps_named(_targets(around.target), [comprehension])
-        return True
+        return not isinstance(around, (ast.For, ast.comprehension)) or self._keeps_each(around)
+
+    def _keeps_each(self, loop: ast.For | ast.comprehension) -> bool:
+        """Whether a loop keeps what it goes over, one by one."""
+        body = loop.body if isinstance(loop, ast.For) else [self.source.parent(loop)]
+        return self._keeps_named(_targets(loop.target), body)
 
     def _keeps_in_method(self, attribute: ast.Attribute) -> bool:
         """Whether a method of the object that is called keeps them; other attributes do not."""
