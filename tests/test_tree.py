@@ -591,7 +591,8 @@ def know(monkeypatch: pytest.MonkeyPatch, helper: str) -> None:
     """That text is what gencode writes to a module."""
     monkeypatch.setattr("gencode.command.helper_jobs.helper_source", lambda options, blocks: helper)
     monkeypatch.setattr(
-        "gencode.command.helper_jobs.helper_blocks", lambda text: frozenset() if text == helper else None
+        "gencode.command.helper_jobs.helper_blocks",
+        lambda text: frozenset() if text == helper else None,
     )
 
 

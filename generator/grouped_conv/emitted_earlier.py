@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from typing import Final
 
 from ..reading.scopes import FUNCTIONS
@@ -39,7 +40,7 @@ def is_split_already(source: Source, call: ast.Call) -> bool:
     """
     parent = source.parent(call)
     around = parent.func if isinstance(parent, ast.Call) and call in parent.args else None
-    if any(_is_helper(source, each) for each in (around, *call.args[:1])):
+    if any(is_of_helper(source, each, _SPLITTING, _is_ours) for each in (around, *call.args[:1])):
         return True
     match parent:
         case ast.GeneratorExp(
@@ -80,12 +81,18 @@ def _are_divided_by(count: str, call: ast.Call) -> bool:
     )
 
 
-def _is_helper(source: Source, function: ast.expr | None) -> bool:
-    if not isinstance(function, ast.Name) or not _SPLITTING.fullmatch(function.id):
+def is_of_helper(
+    source: Source,
+    function: ast.expr | None,
+    names: re.Pattern[str],
+    is_ours: Callable[[ast.stmt], bool],
+) -> bool:
+    """Whether an expression is a name of a helper: imported, or of a function of that here."""
+    if not isinstance(function, ast.Name) or not names.fullmatch(function.id):
         return False
     found = source.scope(function).lookup(function.id)
     return found is not None and all(
-        each.kind == "import" or (each.kind == "function" and _is_ours(each.node))
+        each.kind == "import" or (isinstance(each.node, ast.FunctionDef) and is_ours(each.node))
         for each in found[1]
     )
 

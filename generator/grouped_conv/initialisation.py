@@ -14,7 +14,6 @@ from ..outcome import Warning
 from ..reading.calls import is_repeatable
 from ..reading.convolutions import conv_class
 from ..reading.names import meaning
-from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 
 # By element, or by fan_in.
@@ -137,7 +136,7 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
     is_of_weight = attribute.attr in _OF_WHOLE and _is_weight_of_a_name(attribute.value)
     if not is_channels and not is_of_weight:
         return ""
-    function = _function_around(source, attribute)
+    function = source.function_around(attribute) or source.tree
     names = {each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute)}
     gives_values = attribute.attr in _OVER_ALL or not names.isdisjoint(_BY_ELEMENT)
     if not gives_values or (is_channels and _reads_groups_too(function, attribute)):
@@ -174,7 +173,7 @@ def _is_about_convolutions(source: Source, node: ast.AST) -> bool:
     asked = [each for test in tests for each in ast.walk(test) if _asks_class(each)]
     if asked:
         return any(_names_convolution(source, each) for test in tests for each in ast.walk(test))
-    function = _function_around(source, node)
+    function = source.function_around(node) or source.tree
     if _goes_over_modules(function):
         return True
     # if not isinstance(m, nn.Conv2d): return
@@ -210,10 +209,4 @@ def _goes_over_modules(function: ast.AST) -> bool:
     return any(
         isinstance(each, ast.Attribute) and each.attr in ("modules", "named_modules", "parameters")
         for each in ast.walk(function)
-    )
-
-
-def _function_around(source: Source, node: ast.AST) -> ast.AST:
-    return next(
-        (each for each in source.ancestors(node) if isinstance(each, FUNCTIONS)), source.tree
     )

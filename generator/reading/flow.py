@@ -16,7 +16,7 @@ from .containers import is_container, names_a_child
 from .mentions import is_alike, may_be
 from .names import meaning
 from .naming import mangled
-from .scopes import COMPREHENSIONS, FUNCTIONS, Function, Scope
+from .scopes import COMPREHENSIONS, Function, Scope
 from .source import Source
 
 KEEPING_METHODS: Final = frozenset(
@@ -140,7 +140,9 @@ class Search:
                 self._store(parent.target)
                 self._reach([parent])
             case ast.Return() | ast.Yield() | ast.YieldFrom():
-                self._give_back(self._function_around(parent))
+                function = self.source.function_around(parent)
+                assert function is not None
+                self._give_back(function)
             case ast.Lambda():
                 self._give_to_callers(parent, [parent])
             case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is node:
@@ -291,9 +293,6 @@ class Search:
                 yield call
         elif attribute.attr == "_modules":
             yield attribute
-
-    def _function_around(self, node: ast.AST) -> Function:
-        return next(each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS))
 
     def _give_back(self, function: Function) -> None:
         """Reach what a function that returns the object is called by, or read as a property."""

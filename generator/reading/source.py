@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..outcome import SourceError
 from .meaning import Meaning
-from .scopes import FUNCTIONS, Scope, build_scopes
+from .scopes import FUNCTIONS, Function, Scope, build_scopes
 
 _LONGEST_SHOWN = 100
 
@@ -148,6 +148,10 @@ class Source:
     def class_around(self, node: ast.AST) -> ast.ClassDef | None:
         """The innermost class that a node stands in."""
         return next((each for each in self.ancestors(node) if isinstance(each, ast.ClassDef)), None)
+
+    def function_around(self, node: ast.AST) -> Function | None:
+        """The innermost function, and no lambda, that a node stands in."""
+        return next((each for each in self.ancestors(node) if isinstance(each, FUNCTIONS)), None)
 
     def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         """Line and column of a node as people count them: from 1, in characters."""

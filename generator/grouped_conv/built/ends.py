@@ -261,9 +261,8 @@ class _Search:
         return False
 
     def _returned(self, statement: ast.Return, item: ast.expr) -> None:
-        function = next(
-            each for each in self.source.ancestors(statement) if isinstance(each, FUNCTIONS)
-        )
+        function = self.source.function_around(statement)
+        assert function is not None
         names = {getattr(each, "id", "") for each in function.decorator_list}
         yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(function))
         calls = list(self._calls(function))

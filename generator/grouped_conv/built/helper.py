@@ -14,6 +14,7 @@ from ...reading.places import line_above_comments, place_after_imports, place_fo
 from ...reading.source import Source
 from ...reading.spelling import spell_in_module
 from ...rewriting.edits import Insertion
+from ..emitted_earlier import is_of_helper
 from .plan import BuiltPlan, Line
 
 if TYPE_CHECKING:
@@ -146,13 +147,7 @@ def _is_ours(definition: ast.stmt) -> bool:
 
 def is_splitting(source: Source, function: ast.expr) -> bool:
     """Whether what is called is one of the helper's functions that split."""
-    if not isinstance(function, ast.Name) or not _SPLITTING.fullmatch(function.id):
-        return False
-    found = source.scope(function).lookup(function.id)
-    return found is not None and all(
-        each.kind == "import" or (isinstance(each.node, ast.FunctionDef) and _is_ours(each.node))
-        for each in found[1]
-    )
+    return is_of_helper(source, function, _SPLITTING, _is_ours)
 
 
 def make_helper(source: Source, plan: BuiltPlan, path: str) -> Helper:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping, Set
 from itertools import chain
 
-from ...reading.scopes import FUNCTIONS, assigned_value
+from ...reading.scopes import assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
 from ..norms.pairs import Pair
@@ -300,8 +300,7 @@ class Ways:
         statement = node if isinstance(node, ast.stmt) else source.statement(node)
         start = source.span(statement).end if node is statement else source.span(statement).start
         if start not in self._ended:
-            above = source.ancestors(node)
-            function = next((each for each in above if isinstance(each, FUNCTIONS)), None)
+            function = source.function_around(node)
             self._ended[start] = frozenset(
                 each
                 for each in (ast.walk(function) if function is not None else ())

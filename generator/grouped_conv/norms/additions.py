@@ -26,9 +26,7 @@ class Additions:
     def calls(self, receiver: ast.expr) -> list[ast.Call]:
         """The calls in a function that add to an object, in the order of the text."""
         code = self.source.code(receiver)
-        function = next(
-            (each for each in self.source.ancestors(receiver) if isinstance(each, FUNCTIONS)), None
-        )
+        function = self.source.function_around(receiver)
         return [*_added_in(self.source, function).get(code, ())] if function is not None else []
 
     def last_statement(self, receiver: ast.expr, last: ast.Call) -> ast.stmt:

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Collection, Iterator
 
 from ...reading.classes import ClassIndex
-from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
 
 
@@ -17,7 +16,8 @@ def is_set_before(index: ClassIndex, targets: Collection[ast.Attribute], node: a
     """
     source = index.source
     wanted = {id(source.statement(each)) for each in targets}
-    function = _function_around(source, node)
+    function = source.function_around(node)
+    assert function is not None
     return any(sets(each, wanted) for each in _earlier(source, node, function))
 
 
@@ -45,7 +45,3 @@ def sets(statement: ast.stmt, wanted: set[int]) -> bool:
             blocks = (body, *(each.body for each in handlers))
             return all(any(sets(each, wanted) for each in block) for block in blocks)
     return False
-
-
-def _function_around(source: Source, node: ast.AST) -> ast.AST:
-    return next(each for each in source.ancestors(node) if isinstance(each, FUNCTIONS))

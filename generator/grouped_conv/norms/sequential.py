@@ -10,7 +10,6 @@ from ...reading.containers import container
 from ...reading.directives import Directives
 from ...reading.flow import Reached
 from ...reading.names import meaning
-from ...reading.scopes import FUNCTIONS
 from ..padding import builds_padding
 from ..refusal import line_of
 from .additions import ADDING, Additions
@@ -145,7 +144,8 @@ class _Search:
 
     def _self(self, node: ast.AST) -> str:
         """The first parameter of the function around a node."""
-        function = next(each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS))
+        function = self.source.function_around(node)
+        assert function is not None
         return function.args.args[0].arg
 
     def _receives(self, receiver: ast.expr) -> bool:
