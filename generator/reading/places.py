@@ -77,13 +77,19 @@ def line_of(source: Source, statement: ast.stmt) -> int:
 def line_above_comments(source: Source, statement: ast.stmt) -> int:
     """The same, but above the comments that stand directly over it."""
     start = line_of(source, statement)
+    indent = source.indent_of_line(start)
     while start > 0:
         end = start - (2 if source.text[:start].endswith("\r\n") else 1)
         above = source.line_of(end)
-        if not source.text[above.start : above.end].startswith("#"):
+        if not source.text[above.start : above.end].startswith(f"{indent}#"):
             break
         start = above.start
     return start
+
+
+def insert_before(source: Source, statement: ast.stmt, code: str) -> Insertion:
+    """Statements before another one that begins its line, above the comments on it."""
+    return Insertion(line_above_comments(source, statement), code)
 
 
 def insert_after(source: Source, statement: ast.stmt, code: str, blank_lines: int = 0) -> Insertion:

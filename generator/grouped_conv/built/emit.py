@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...reading.places import insert_after
+from ...reading.places import insert_after, insert_before
 from ...reading.source import Source
 from ...rewriting.edits import Edit, TextEdit
 from ..emit_outputs import make_output_edits
@@ -52,15 +52,20 @@ def make_built_edits(
         return templates.render(TEMPLATE, macro, LineContext(helper, code, norm))
 
     by_place: dict[ast.stmt, list[str]] = {}
+    by_return: dict[ast.stmt, list[str]] = {}
     for change in plan.changes:
         if isinstance(change, Line):
             context = LineContext(helper, change.code, change.norm, condition=change.condition)
             code = templates.render(TEMPLATE, change.kind, context)
             by_place.setdefault(change.after, []).append(code)
+            for each in change.returns:
+                by_return.setdefault(each, []).append(code)
         else:
             yield TextEdit(change.node, change.node, partial(rendered, change.kind))
     for after, codes in by_place.items():
         yield insert_after(source, after, "\n".join(codes))
+    for before, codes in by_return.items():
+        yield insert_before(source, before, "\n".join(codes))
 
     def outputs(function: str, code: str) -> str:
         return rendered("outputs", function, code)

@@ -25,6 +25,7 @@ class Line:
         code: of what it splits.
         norm: of the norm, or the norms, after that; or of what pads before.
         condition: that without which the norm is not applied, if there is one.
+        returns: the statements that it precedes as well.
     """
 
     kind: LineKind
@@ -32,6 +33,7 @@ class Line:
     code: str
     norm: str = ""
     condition: str = ""
+    returns: tuple[ast.Return, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Set
-from itertools import chain
 
-from ...reading.scopes import assigned_value
+from ...reading.scopes import Scope, assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
 from ..norms.pairs import Pair
@@ -14,7 +13,7 @@ from ..norms.plan import NormPlan, plan_norms
 from ..norms.sequential import Sequence
 from ..refusal import Refusal, check_free, check_length
 from ..tracing import Tracing, is_by_filter, is_partial
-from ..weights import Uses
+from ..weights import Obstacle
 from .conditions import is_built_under_it, is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
 from .places import Place, find_place
@@ -83,10 +82,12 @@ class Ways:
             inside |= {node for each in ends.found for node in ast.walk(each.item)}
         done = inside.union(*(each.done for each in ways))
         seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
-        self._check(site, uses, done, seen)
+        change = next((each.change for each in ways if each.change is not None), None)
+        at = change.node if isinstance(change, Wrap) else change.after if change else site.call
+        self._check(site, uses.obstacles_after(done, seen, at), uses.reads.keys() - done)
         return tuple(ways)
 
-    def _check(self, site: Site, uses: Uses, done: Set[ast.AST], seen: Set[ast.AST]) -> None:
+    def _check(self, site: Site, obstacles: Iterable[Obstacle], reads: Set[ast.expr]) -> None:
         """See that what is done with a convolution can be done with a split one.
 
         What fails loudly outside of every forward and constructor is no more than a warning.
@@ -94,8 +95,7 @@ class Ways:
         Raises:
             Refusal: it cannot.
         """
-        reads = uses.reads.keys() - done
-        for each in uses.obstacles_after(done, seen):
+        for each in obstacles:
             if reads or not each.is_loud or self.index.runs_with_model(each.node):
                 raise Refusal(each.reason)
             self.warnings[each.node] = each.reason
@@ -161,12 +161,13 @@ class Ways:
         pair = self.norms.pairs.get((owner, name))
         note = ""
         if pair is not None:
-            place = self._place_of_pair(pair)
+            place = self._place_of_pair(pair, end.target)
             note = self._stays(pair, place)
             if place is not None and not note:
                 self.followed[pair] = None
                 codes = self._code(end.target, name), self._code(end.target, pair.norm)
-                line = Line("conv_norm", place.after, *codes, self._condition(pair))
+                condition = self._condition(pair)
+                line = Line("conv_norm", place.after, *codes, condition, place.returns)
                 shown = _shown(owner, pair.norm)
                 return Way(line, place.before, place.before, norm=shown, held=(owner, name))
         place = self._place(owner, end.target)
@@ -174,7 +175,7 @@ class Ways:
             value = assigned_value(self.source.parent_of, end.target)
             item = end.item if value is None else value
             return self._wrapped(item, "split", note)
-        line = Line("conv", place.after, self._code(end.target, name))
+        line = Line("conv", place.after, self._code(end.target, name), returns=place.returns)
         done = place.before | self._of_others(owner, end.target)
         return Way(line, done, done, note=note, held=(owner, name))
 
@@ -196,21 +197,39 @@ class Ways:
         elif pair.conditions[0] is not None and "torch.jit" in self.source.text:
             reason = "torch.jit takes no variable for one tensor or several"
         else:
-            late = pair.uses.obstacles_after(place.before, place.before)
+            late = pair.uses.obstacles_after(place.before, place.before, place.after)
             reason = next((each.reason for each in late), None)
         if reason is None:
             self.reads |= pair.uses.reads.keys() - (place.before if place is not None else set())
             return ""
         return f"self.{pair.norm} stays after the concatenation: {reason}"
 
-    def _place_of_pair(self, pair: Pair) -> Place | None:
-        """Where a convolution and the norm after it are split."""
-        names = (pair.conv, pair.norm)
-        stores = [list(self.tracing.pairs.stores_of(pair.owner, each)) for each in names]
-        optional = stores[1] if is_built_under_it(self.tracing.pairs, pair) else []
-        return self._allowed(
-            find_place(self.index, pair.owner, stores, [*chain(*stores)], optional)
-        )
+    def _place_of_pair(self, pair: Pair, target: ast.Attribute) -> Place | None:
+        """Where a convolution, which an attribute is given, and the norm after it are split.
+
+        Each method that gives one of both, such as the constructor of a subclass, must give the
+        other one too, and split them: a norm in parts takes nothing else.
+        """
+        by_scope: dict[Scope, tuple[list[ast.Attribute], list[ast.Attribute]]] = {}
+        for at, name in enumerate((pair.conv, pair.norm)):
+            for each in self.tracing.pairs.stores_of(pair.owner, name):
+                by_scope.setdefault(self.source.scope(each), ([], []))[at].append(each)
+        if not all(map(all, by_scope.values())):
+            return None
+        places = {scope: self._place_of_both(pair, *each) for scope, each in by_scope.items()}
+        is_one = len(places) == 1 or pair.conditions[0] is None
+        return places[self.source.scope(target)] if is_one and all(places.values()) else None
+
+    def _place_of_both(
+        self, pair: Pair, convs: list[ast.Attribute], norms: list[ast.Attribute]
+    ) -> Place | None:
+        """The same for one method that gives both."""
+        owner = self.index.self_class(convs[0].value)
+        if owner is None:
+            return None
+        optional = norms if is_built_under_it(self.tracing.pairs, pair) else []
+        needed = [*convs, *norms]
+        return self._allowed(find_place(self.index, owner, [convs, norms], needed, optional))
 
     def _place(self, owner: ast.ClassDef, target: ast.Attribute) -> Place | None:
         """Where what a method has given to an attribute is split."""
@@ -237,8 +256,8 @@ class Ways:
 
     def _allowed(self, place: Place | None) -> Place | None:
         """A place, unless a comment leaves alone what it is in."""
-        is_free = place is None or self.directives.forbids_beside(place.after) is None
-        return place if is_free else None
+        around = [place.after, *place.returns] if place is not None else []
+        return None if any(map(self.directives.forbids_beside, around)) else place
 
     def _sequence(self, end: InSequence, site: Site) -> Sequence | None:
         """The nn.Sequential that it gets into beside a norm or a padding."""
@@ -256,7 +275,8 @@ class Ways:
         owner = self.index.self_class(target.value) if target is not None else None
         place = self._place(owner, target) if target is not None and owner else None
         if place and target and owner and self._is_complete(sequence, place):
-            line = Line("layers", place.after, self.source.code(target))
+            code = self.source.code(target)
+            line = Line("layers", place.after, code, returns=place.returns)
             return Way(line, place.before, place.before, norm=norm, held=(owner, target.attr))
         if sequence.after is None:
             before = self._before(sequence.node)
