@@ -1,0 +1,99 @@
+"""The arguments of a call, and the parameters of the project's functions that they go to."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .heap import union
+from .values import NOTHING, Values
+
+AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a call is given.
+
+    Attributes:
+        positional: in order, up to the first star.
+        named: by their names.
+        rest: what may stand behind a star or two, or anywhere.
+        is_open: whether there is such.
+    """
+
+    positional: tuple[Values, ...] = ()
+    named: Mapping[str, Values] = field(default_factory=dict)
+    rest: Values = NOTHING
+    is_open: bool = False
+
+    def all(self) -> Iterator[Values]:
+        """Each of them."""
+        yield from self.positional
+        yield from self.named.values()
+        if self.is_open:
+            yield self.rest
+
+    def get(self, position: int, name: str) -> Values:
+        """What goes to a parameter; nothing if none does."""
+        found = self.named.get(name, NOTHING)
+        if position < len(self.positional):
+            found |= self.positional[position]
+        return found | self.rest if self.is_open else found
+
+    def behind(self, first: Values) -> Arguments:
+        """The same behind another first argument."""
+        return Arguments((first, *self.positional), self.named, self.rest, self.is_open)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same for the same arguments."""
+        return self.positional, tuple(self.named.items()), self.rest, self.is_open
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """What each parameter of a function is given.
+
+    Attributes:
+        by_name: of those that are given anything.
+        extra: what ``*args`` takes.
+        extra_named: what ``**kwargs`` takes.
+        rest: what may go to any of them.
+    """
+
+    by_name: Mapping[str, Values]
+    extra: tuple[Values, ...]
+    extra_named: Mapping[str, Values]
+    rest: Values
+
+
+def parameters(function: AnyFunction) -> list[str]:
+    """The parameters that can be given by name or place, in order."""
+    given = function.args
+    return [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+
+
+def defaults(function: AnyFunction) -> dict[str, ast.expr]:
+    """The expression of each default."""
+    given = function.args
+    places = [each.arg for each in (*given.posonlyargs, *given.args)]
+    found = dict(zip(reversed(places), reversed(given.defaults), strict=False))
+    named = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    return found | {each.arg: value for each, value in named if value is not None}
+
+
+def bound(function: AnyFunction, given: Arguments) -> Bindings:
+    """Say which parameter each argument goes to."""
+    places = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+    by_name = dict(zip(places, given.positional, strict=False))
+    names = frozenset(parameters(function))
+    extra_named: dict[str, Values] = {}
+    for name, values in given.named.items():
+        target = by_name if name in names else extra_named
+        target[name] = union((target.get(name, NOTHING), values))
+    if given.is_open:
+        for name in names:
+            by_name[name] = by_name.get(name, NOTHING) | given.rest
+    return Bindings(by_name, given.positional[len(places) :], extra_named, given.rest)

@@ -1,0 +1,83 @@
+"""The one face that rules see: what an expression may be, and who uses what it is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from .heap import Heap, Use
+from .interpreter import GaveUp, Interpreter
+from .project import Module, Project
+from .tensors import Shape
+from .values import NOTHING, Function, Instance, Value, Values
+from .worklist import Unit
+
+_BUDGET: Final = 100_000
+"""How many expressions may be interpreted for one module of a project."""
+
+
+class Facts:
+    """What may happen in the code of some modules, and in what they use of their project.
+
+    Attributes:
+        is_complete: whether all was interpreted; if not, nothing is known.
+
+    Args:
+        modules: those that are asked about.
+        project: what they may import.
+    """
+
+    def __init__(self, modules: Sequence[Module], project: Project) -> None:
+        self._interpreter = Interpreter(project, _BUDGET * len(modules))
+        try:
+            self._interpret(modules)
+            self.is_complete = True
+        except (GaveUp, RecursionError):
+            self.is_complete = False
+
+    def _interpret(self, modules: Sequence[Module]) -> None:
+        interpreter = self._interpreter
+        interpreter.calls.asked_about.update(modules)
+        for each in modules:
+            interpreter.worklist.add(Unit(each, None), partial(self._body, each))
+        interpreter.worklist.run()
+        interpreter.calls.finish()
+        interpreter.worklist.run()
+
+    def _body(self, module: Module) -> None:
+        """Interpret the body of a module, and have all that it defines interpreted."""
+        interpreter = self._interpreter
+        calls = interpreter.calls
+        frame = interpreter.lookups.module_frame(module)
+        frame.env = {}
+        interpreter.block(module.tree.body, frame)
+        for name in module.bindings:
+            for value in interpreter.lookups.of_module(module, name):
+                if isinstance(value, Function) and value.frame is frame:
+                    calls.anybody_may_call(value)
+        for cls in [*calls.classes]:
+            if cls.module is module:
+                instance = interpreter.intern(Instance, cls)
+                assert isinstance(instance, Instance)
+                calls.wanted(instance, with_all=True)
+
+    # --- questions ---------------------------------------------------------------------------
+
+    def values(self, node: ast.expr) -> Values:
+        """What an expression may be, in any context; nothing where it is never evaluated."""
+        return self._interpreter.at.get(node, NOTHING)
+
+    def uses(self, value: Value) -> list[Use]:
+        """All that is done with a value."""
+        return [*self._interpreter.heap.uses(value)]
+
+    def shape(self, value: Value) -> Shape:
+        """What is known of the shape of a tensor."""
+        return self._interpreter.calls.tensors.shape(value)
+
+    @property
+    def heap(self) -> Heap:
+        """What attributes and items may be."""
+        return self._interpreter.heap

@@ -1,0 +1,245 @@
+"""What is known of torch: the one table of its classes, functions and methods.
+
+Source of the facts: torch 2.13, ``torch.nn``, ``torch.nn.functional`` and ``torch.Tensor``. What is
+not in here is not known, and so counts as harmful.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+_WITHIN_NN: Final = re.compile(r"torch\.nn\.modules\.(?:\w+\.)?(?=[A-Z])")
+_PLACES: Final = {"torch.functional": "torch", "torch._C._nn": "torch.nn.functional"}
+
+
+def canonical(path: str) -> str:
+    """The usual path of what may be imported from several: ``torch.nn.Conv2d``."""
+    if not path.startswith("torch."):
+        return path
+    path = _WITHIN_NN.sub("torch.nn.", path)
+    module, _, name = path.rpartition(".")
+    return f"{_PLACES[module]}.{name}" if module in _PLACES else path
+
+
+# --- classes of torch.nn ---------------------------------------------------------------------
+
+CONVOLUTIONS: Final = frozenset(
+    f"torch.nn.{lazy}Conv{transposed}{dimensions}d"
+    for lazy in ("", "Lazy")
+    for transposed in ("", "Transpose")
+    for dimensions in (1, 2, 3)
+)
+BATCH_NORMS: Final = frozenset(
+    f"torch.nn.{lazy}BatchNorm{dimensions}d" for lazy in ("", "Lazy") for dimensions in (1, 2, 3)
+) | {"torch.nn.SyncBatchNorm"}
+INSTANCE_NORMS: Final = frozenset(
+    f"torch.nn.{lazy}InstanceNorm{dimensions}d" for lazy in ("", "Lazy") for dimensions in (1, 2, 3)
+)
+CONTAINERS: Final = frozenset(f"torch.nn.{each}" for each in ("Sequential", "ModuleList"))
+MAPPINGS: Final = frozenset(("torch.nn.ModuleDict", "torch.nn.ParameterDict"))
+ELEMENTWISE: Final = frozenset(
+    f"torch.nn.{each}"
+    for each in (
+        *("ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "CELU", "SELU", "GELU", "SiLU"),
+        *("Mish", "Hardswish", "Hardsigmoid", "Hardtanh", "Hardshrink", "Sigmoid", "LogSigmoid"),
+        *("Tanh", "Softplus", "Softsign", "Softshrink", "Tanhshrink", "Threshold", "Identity"),
+        *("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"),
+    )
+)
+POOLINGS: Final = frozenset(
+    f"torch.nn.{adaptive}{kind}Pool{dimensions}d"
+    for adaptive in ("", "Adaptive")
+    for kind in ("Avg", "Max")
+    for dimensions in (1, 2, 3)
+)
+SAME_CHANNELS: Final = (
+    BATCH_NORMS
+    | INSTANCE_NORMS
+    | ELEMENTWISE
+    | POOLINGS
+    | frozenset(
+        f"torch.nn.{each}"
+        for each in (
+            *("GroupNorm", "LocalResponseNorm", "Upsample", "UpsamplingNearest2d"),
+            *("UpsamplingBilinear2d", "Softmax2d", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d"),
+            *(
+                f"{kind}Pad{n}d"
+                for kind in ("Reflection", "Replication", "Constant")
+                for n in (1, 2, 3)
+            ),
+        )
+    )
+)
+"""Modules that keep rank and dimension 1 of what they are applied to."""
+
+
+def dimensions(path: str) -> int | None:
+    """How many dimensions behind the channels a class of torch.nn works on, by its name."""
+    found = re.fullmatch(r"torch\.nn\.(?:[A-Za-z]+)([123])d", path)
+    if found is None or path.endswith(("BatchNorm1d", "Dropout1d")):  # which take two ranks
+        return None
+    return int(found.group(1))
+
+
+def is_class(path: str) -> bool:
+    """Whether a path is that of a class, by the way it is written."""
+    name = path.rpartition(".")[2]
+    return name[:1].isupper() and not name.isupper()
+
+
+def is_nn_class(path: str) -> bool:
+    """Whether a path is that of a module class of torch."""
+    return path.startswith("torch.nn.") and is_class(path) and path.count(".") == 2
+
+
+# --- functions of tensors --------------------------------------------------------------------
+
+_ELEMENTWISE_FUNCTIONS: Final = (
+    *("relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "prelu", "rrelu", "elu", "elu_"),
+    *("celu", "selu", "gelu", "silu", "mish", "hardswish", "hardsigmoid", "hardtanh", "sigmoid"),
+    *("logsigmoid", "tanh", "softplus", "softsign", "softshrink", "tanhshrink", "threshold"),
+    *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"),
+    *("abs", "exp", "log", "sqrt", "rsqrt", "neg", "square", "sin", "cos", "erf", "pow", "clamp"),
+    *("add", "sub", "mul", "multiply", "div", "divide", "subtract", "true_divide", "where"),
+    *("maximum", "minimum", "softmax", "log_softmax", "nan_to_num", "round", "floor", "ceil"),
+    *("normalize", "batch_norm", "instance_norm", "group_norm", "clone", "lerp", "addcmul"),
+    *("zeros_like", "ones_like", "rand_like", "randn_like", "empty_like", "full_like"),
+)
+_POOLING_FUNCTIONS: Final = tuple(
+    f"{adaptive}{kind}_pool{n}d"
+    for adaptive in ("", "adaptive_")
+    for kind in ("avg", "max")
+    for n in (1, 2, 3)
+)
+_OTHER_FUNCTIONS: Final = (
+    *("cat", "concat", "concatenate", "hstack", "vstack", "stack", "flatten", "unflatten"),
+    *("permute", "transpose", "swapaxes", "movedim", "reshape", "squeeze", "unsqueeze", "chunk"),
+    *("split", "tensor_split", "unbind", "narrow", "index_select", "gather", "roll", "flip"),
+    *("mean", "sum", "amax", "amin", "max", "min", "std", "var", "norm", "prod", "cumsum", "topk"),
+    *("matmul", "bmm", "mm", "einsum", "baddbmm", "addmm", "linear", "bilinear", "embedding"),
+    *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+    *("interpolate", "upsample", "pad", "unfold", "fold", "pixel_shuffle", "pixel_unshuffle"),
+    *("grid_sample", "affine_grid", "layer_norm", "rms_norm", "local_response_norm", "lp_pool2d"),
+    *("scaled_dot_product_attention", "meshgrid", "zeros", "ones", "full", "empty", "arange"),
+    *("rand", "randn", "randint", "randperm", "linspace", "tensor", "as_tensor", "from_numpy"),
+    *("bernoulli", "bincount", "argmax", "argmin", "sort", "argsort", "masked_fill", "tril"),
+    *("triu", "diag", "outer", "dot", "cross", "logical_not", "logical_and", "logical_or"),
+    *("isnan", "isinf", "isfinite", "eq", "ne", "lt", "le", "gt", "ge", "equal", "allclose"),
+    *("one_hot", "cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss"),
+    *("binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "gumbel_softmax"),
+    *("channel_shuffle", "repeat_interleave", "tile", "broadcast_to", "broadcast_tensors"),
+)
+_SAME_SHAPE: Final = frozenset(_ELEMENTWISE_FUNCTIONS)
+_SAME_RANK: Final = frozenset(
+    (
+        *(*_ELEMENTWISE_FUNCTIONS, *_POOLING_FUNCTIONS, "cat", "concat", "concatenate", "permute"),
+        *("transpose", "swapaxes", "movedim", "interpolate", "upsample", "pad", "roll", "flip"),
+        *("layer_norm", "rms_norm", "local_response_norm", "chunk", "split", "tensor_split"),
+        *("narrow", "index_select", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"),
+        *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        *("contiguous", "detach", "to", "float", "half", "double", "bfloat16", "type_as", "cuda"),
+        *("cpu", "requires_grad_", "expand_as", "masked_fill", "masked_fill_", "cumsum", "type"),
+    )
+)
+FUNCTIONS: Final[frozenset[str]] = frozenset(
+    f"{module}.{name}"
+    for module in ("torch", "torch.nn.functional", "torch.Tensor")
+    for name in (*_ELEMENTWISE_FUNCTIONS, *_POOLING_FUNCTIONS, *_OTHER_FUNCTIONS)
+)
+"""Functions that give tensors (or tuples of them) and keep none of what they are given."""
+
+SEVERAL: Final = frozenset(
+    ("chunk", "split", "tensor_split", "unbind", "meshgrid", "broadcast_tensors")
+)
+"""Functions and methods that give several tensors."""
+
+METHODS: Final = frozenset(
+    (
+        *_ELEMENTWISE_FUNCTIONS,
+        *_OTHER_FUNCTIONS,
+        *(f"{each}_" for each in _ELEMENTWISE_FUNCTIONS),
+        *("view", "view_as", "reshape", "reshape_as", "contiguous", "expand", "expand_as"),
+        *(
+            "repeat",
+            "detach",
+            "detach_",
+            "to",
+            "cpu",
+            "cuda",
+            "float",
+            "half",
+            "double",
+            "bfloat16",
+        ),
+        *("int", "long", "bool", "type", "type_as", "requires_grad_", "t", "select", "data"),
+        *("unsqueeze_", "squeeze_", "masked_fill_", "index_add", "scatter", "scatter_", "gather"),
+        *("zero_", "fill_", "copy_", "normal_", "uniform_", "clamp_", "any", "all", "nonzero"),
+        *("logsumexp", "conj", "real", "imag", "view_as_real", "new_zeros", "new_ones", "new_full"),
+        *("new_empty", "new_tensor", "numpy", "item", "tolist", "backward"),
+    )
+)
+"""Methods of a tensor that keep no hold of what they are given."""
+
+
+def rank_of(name: str, rank: int | None) -> int | None:
+    """The rank of what a function or method gives, of the rank of what it is applied to."""
+    return rank if name in _SAME_RANK else None
+
+
+def keeps_channels(name: str) -> bool:
+    """Whether a function or method keeps dimension 1, and mixes no channels."""
+    return name in _SAME_SHAPE or name in _POOLING_FUNCTIONS
+
+
+# --- methods of modules ----------------------------------------------------------------------
+
+GIVES_SELF: Final = frozenset(
+    (
+        *("to", "to_empty", "cpu", "cuda", "float", "double", "half", "bfloat16", "type", "eval"),
+        *("train", "requires_grad_", "apply", "share_memory", "xpu", "ipu"),
+    )
+)
+"""Methods of a module that return the module."""
+
+WALKS: Final[Mapping[str, str]] = {
+    "children": "children",
+    "named_children": "children",
+    "modules": "modules",
+    "named_modules": "modules",
+    "parameters": "parameters",
+    "named_parameters": "parameters",
+    "buffers": "buffers",
+    "named_buffers": "buffers",
+    "state_dict": "state",
+}
+"""Methods of a module that go over what is in it."""
+
+HARMLESS_METHODS: Final = frozenset(
+    (
+        *("extra_repr", "zero_grad", "double", "register_buffer", "register_parameter"),
+        *("get_buffer", "get_parameter", "get_submodule", "compile", "_get_name"),
+    )
+)
+"""Other methods of a module that keep nothing that they are given, and change no function of it."""
+
+# --- what keeps nothing ----------------------------------------------------------------------
+
+INITIALISERS: Final = re.compile(r"torch\.nn\.init\.\w+_")
+HARMLESS: Final = re.compile(
+    r"builtins\.(abs|all|any|bool|callable|divmod|float|format|hash|id|int|isinstance|issubclass|len"
+    r"|max|min|pow|print|repr|round|str|sum|type|bytes|complex|hex|bin|ord|chr|input|slice"
+    r"|[A-Z]\w*(Error|Exception|Warning)|NotImplementedError)"
+    r"|math\.\w+|numpy\.\w+|warnings\.warn|logging\.\w+|torch\.(Size|device|is_tensor|manual_seed)"
+    r"|torch\.jit\.is_(scripting|tracing)|torch\.no_grad|torch\.enable_grad|torch\.set_grad_enabled"
+    r"|torch\.(cuda|backends)\..*|torch\._assert|operator\.\w+|time\.\w+|os\..*|random\.\w+"
+)
+"""Functions that keep no hold of a module or tensor that they are given, and do not change it."""
+
+TRANSPARENT_DECORATORS: Final = re.compile(
+    r"builtins\.(staticmethod|classmethod|property)|functools\.(wraps|lru_cache|cache)"
+    r"|torch\.(no_grad|enable_grad|inference_mode)|torch\.jit\.(ignore|unused|export|script\w*)"
+    r"|torch\.(compiler|fx)\.\w+|typing\.\w+|abc\.\w+|contextlib\.contextmanager"
+)
+"""Decorators behind which a function still does what it says."""
