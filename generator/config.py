@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from .codes import CODES, TARGETS
 from .files import FileError, absolute, read_found
 from .formatters import layout, ruff_file
 from .outcome import STYLES, is_style
@@ -180,6 +181,18 @@ def _text(value: object, directory: Path) -> str:
     return value
 
 
+def _target(value: object, directory: Path) -> str:
+    if not isinstance(value, str) or value not in TARGETS:
+        raise ValueError(f"is one of {', '.join(TARGETS)}, not {value!r}")
+    return value
+
+
+def _codes(value: object, directory: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(each in CODES for each in value):
+        raise ValueError(f"is a list of rules, of {', '.join(CODES)}, not {value!r}")
+    return tuple(value)
+
+
 def is_module_name(name: str) -> bool:
     """Whether a dotted name can be that of a module."""
     return all(each.isidentifier() and not keyword.iskeyword(each) for each in name.split("."))
@@ -257,6 +270,9 @@ _KEYS: Mapping[str, Callable[[object, Path], object]] = {
     "templates": _templates,
     "checkpoint": _flag,
     "norm": _flag,
+    "target": _target,
+    "select": _codes,
+    "ignore": _codes,
     "exclude": _patterns,
     "helper-module": _module,
     "generate": _pairs,

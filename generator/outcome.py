@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from .codes import CODES, TARGETS, Target, chosen
+
 Style = Literal["auto", "explicit", "loop", "built"]
 STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "built")
 STYLE_NAMES: Mapping[str, Style] = {**{each: each for each in STYLES}, "module": "built"}
 """What a style may be called; ``module`` is what came before the built one."""
 
+FindingStatus = Literal["rewritten", "left", "skipped"]
 WrittenStyle = Literal["explicit", "loop", "built"]
 Status = Literal["split", "kept", "unsplit", "skipped"]
 
@@ -74,10 +77,13 @@ class Options:
         checkpoint: whether the new source loads the state dict of the original.
         norm: whether a BatchNorm or InstanceNorm that follows a grouped convolution becomes one
             for each branch, where that is the same.
+        target: which rules apply, as ``codes.TARGETS`` has them.
+        select: the codes of those that apply instead; None for those of the target.
+        ignore: the codes of those that do not.
 
     Raises:
         ValueError: ``style`` is not one of ``STYLES``, ``max_unroll`` is no number from 1, or
-            black's line length is not a number of columns.
+            black's line length is not a number of columns; or there is no such target or rule.
     """
 
     style: Style = "auto"
@@ -87,6 +93,9 @@ class Options:
     helper_module: str = ""
     checkpoint: bool = True
     norm: bool = True
+    target: Target = "grouped"
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not is_style(self.style):
@@ -97,6 +106,16 @@ class Options:
         length = self.black.get("line-length", self.black.get("line_length", 1))
         if type(length) is not int or length < 1:
             raise ValueError(f"black's line-length is a number of columns, not {length!r}")
+        if self.target not in TARGETS:
+            raise ValueError(f"target is one of {', '.join(TARGETS)}, not {self.target!r}")
+        for code in (*(self.select or ()), *self.ignore):
+            if code not in CODES:
+                raise ValueError(f"there is no rule {code!r}: one of {', '.join(CODES)}")
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The rules that apply."""
+        return chosen(self.target, self.select, self.ignore)
 
 
 @dataclass(frozen=True)
@@ -170,6 +189,25 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What a rule found at one place besides grouped convolutions.
+
+    Attributes:
+        code: of the rule.
+        line: from 1.
+        column: in characters, from 1.
+        status: ``"rewritten"``; ``"left"`` as it was, for the stated reason; or ``"skipped"``.
+        message: what it was, and what it is now or why it is as it was.
+    """
+
+    code: str
+    line: int
+    column: int
+    status: FindingStatus
+    message: str
+
+
+@dataclass(frozen=True)
 class Warning:
     """Something that the user should know besides, and where."""
 
@@ -186,6 +224,7 @@ class Result:
         text: the new source; the very string that was given when nothing is split.
         records: one for each convolution that is or may be grouped, in the order of the source.
         warnings: what the user should know besides, in the order of the source.
+        findings: what the other rules found, in the order of the source.
         imports_helper: whether the text imports what ``helper_source`` gives.
         blocks: what of that it needs beside what is always there.
     """
@@ -193,6 +232,7 @@ class Result:
     text: str
     records: tuple[Record, ...] = ()
     warnings: tuple[Warning, ...] = ()
+    findings: tuple[Finding, ...] = ()
     imports_helper: bool = False
     blocks: frozenset[str] = frozenset()
 

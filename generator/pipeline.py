@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from . import grouped_conv
@@ -15,6 +16,8 @@ from .rule import Plan, Rule
 ALL_BLOCKS = grouped_conv.ALL_BLOCKS
 RULES: tuple[Rule, ...] = (grouped_conv,)
 _DEFAULTS = Options()
+_GROUPED = "grouped-conv"
+_OF_GROUPED = frozenset((_GROUPED, "branch-norm"))
 
 
 def split_source(text: str, options: Options = _DEFAULTS) -> Result:
@@ -88,27 +91,38 @@ def _heading(text: str) -> str:
 
 def _outcome(text: str, options: Options, rewrites: bool) -> Result:
     try:
-        tree = parse(text)
-        rules = [rule for rule in RULES if rule.may_apply(text, tree)]
-        if not rules:
-            return Result(text)
-        emitted = [each for rule in rules for each in rule.emitted(tree)]
-        index = ClassIndex(Source(text, tree, emitted))
-        plans = [rule.make_plan(index, options) for rule in rules]
-        if any(plan.records for plan in plans):  # or it would cost more than it matters
-            check(text, tree)
-        changes = rewrites and any(plan.changes for plan in plans)
-        return Result(
-            _rewritten(index.source, plans, options) if changes else text,
-            tuple(record for plan in plans for record in plan.records),
-            tuple(warning for plan in plans for warning in plan.warnings),
-            any(plan.imports_helper for plan in plans),
-            frozenset().union(*(plan.blocks for plan in plans)),
-        )
+        result = _grouped(text, options, rewrites) if _GROUPED in options.codes else Result(text)
+        if options.codes <= _OF_GROUPED:
+            return result
+        from .rules.passes import apply_rules
+
+        changed, findings = apply_rules(result.text, text, options, rewrites)
+        return replace(result, text=changed, findings=findings)
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error
     except MemoryError as error:  # which is what the parser says of deep nesting, too
         raise SourceError("it is nested too deeply, or too large") from error
+
+
+def _grouped(text: str, options: Options, rewrites: bool) -> Result:
+    """The outcome of what splits grouped convolutions."""
+    tree = parse(text)
+    rules = [rule for rule in RULES if rule.may_apply(text, tree)]
+    if not rules:
+        return Result(text)
+    emitted = [each for rule in rules for each in rule.emitted(tree)]
+    index = ClassIndex(Source(text, tree, emitted))
+    plans = [rule.make_plan(index, options) for rule in rules]
+    if any(plan.records for plan in plans):  # or it would cost more than it matters
+        check(text, tree)
+    changes = rewrites and any(plan.changes for plan in plans)
+    return Result(
+        _rewritten(index.source, plans, options) if changes else text,
+        tuple(record for plan in plans for record in plan.records),
+        tuple(warning for plan in plans for warning in plan.warnings),
+        imports_helper=any(plan.imports_helper for plan in plans),
+        blocks=frozenset().union(*(plan.blocks for plan in plans)),
+    )
 
 
 def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:

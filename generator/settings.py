@@ -15,7 +15,7 @@ from .outcome import Options
 if TYPE_CHECKING:
     from .ignore import Patterns
 
-_OPTIONS = ("style", "max_unroll", "templates", "checkpoint", "norm")
+_OPTIONS = ("style", "max_unroll", "templates", "checkpoint", "norm", "target", "select", "ignore")
 
 
 class Settings:

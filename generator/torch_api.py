@@ -94,6 +94,11 @@ def is_nn_class(path: str) -> bool:
     return path.startswith("torch.nn.") and is_class(path) and path.count(".") == 2
 
 
+def is_module_class(path: str) -> bool:
+    """Whether a path is that of torch's base class of modules, or of one of its modules."""
+    return path == "torch.nn.Module" or is_nn_class(path)
+
+
 # --- functions of tensors --------------------------------------------------------------------
 
 _ELEMENTWISE_FUNCTIONS: Final = (
@@ -191,6 +196,14 @@ def rank_of(name: str, rank: int | None) -> int | None:
 def keeps_channels(name: str) -> bool:
     """Whether a function or method keeps dimension 1, and mixes no channels."""
     return name in _SAME_SHAPE or name in _POOLING_FUNCTIONS
+
+
+def keeps_batch(path: str) -> bool:
+    """Whether a module class or a function keeps dimension 0 of its only input of tensors."""
+    name = path.rpartition(".")[2]
+    if is_nn_class(path):
+        return path in SAME_CHANNELS | CONVOLUTIONS or name in ("Linear", "Flatten")
+    return path in FUNCTIONS and keeps_channels(name)
 
 
 # --- methods of modules ----------------------------------------------------------------------

@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
+from ..codes import CODES, TARGETS
 from ..outcome import STYLE_NAMES, STYLES
 from ..printable import printable
 from .conversion_options import add_conversion_options
@@ -37,6 +39,7 @@ examples:
   gencode --check model.py -o model_split.py
                                          fail if the output is not up to date
   gencode                                generate what pyproject.toml configures
+  gencode --target plinio model.py       rewrite what PLiNIO refuses by its spelling, too
   gencode --style loop model.py          an nn.ModuleList and a loop for each
   gencode --style built model.py         a line that splits each once it is built
   gencode --templates mine/ model.py     with templates of your own
@@ -55,11 +58,13 @@ exit status:
 
 comments in a source:
   # gencode: skip         on a statement, above it, or at the top of the file: leave it as it is
+  # gencode: skip[pool]   likewise, but only for the rules that it names
   # gencode: style=loop   likewise: write its convolutions in that style
 
 configuration, in the nearest pyproject.toml that has this table; the command line wins:
   [tool.gencode]
   style = "auto"                 also max-unroll, templates, checkpoint, norm, helper-module
+  target = "plinio"              also select and ignore, lists of rules
   exclude = ["legacy/"]
   [[tool.gencode.generate]]      for gencode without a SOURCE; may be repeated
   source = "model.py"            relative to pyproject.toml; both may be directories
@@ -95,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     _add_destinations(made.add_argument_group("where the code goes"))
+    _add_rules(made.add_argument_group("what is rewritten"))
     _add_styles(made.add_argument_group("how it is split"))
     _add_selection(made.add_argument_group("which files, and what they share"))
     add_conversion_options(made)
@@ -119,7 +125,10 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def given(namespace: argparse.Namespace) -> dict[str, Any]:
     """The options of a configuration that are typed."""
-    names = ("style", "max_unroll", "templates", "checkpoint", "norm", "exclude", "helper_module")
+    names = (
+        *("style", "max_unroll", "templates", "checkpoint", "norm", "exclude", "helper_module"),
+        *("target", "select", "ignore"),
+    )
     values = {name: getattr(namespace, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
@@ -152,6 +161,20 @@ def _add_destinations(group: argparse._ArgumentGroup) -> None:
         help="generate what pyproject.toml configures, as without a SOURCE, and fail where it"
         " configures nothing",
     )
+
+
+def _add_rules(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--target",
+        choices=[*TARGETS],
+        help="grouped, only what grouped convolutions need (the default); plinio, what PLiNIO"
+        " refuses by its spelling as well",
+    )
+    rules = f"rules, with commas between them: {', '.join(CODES)}"
+    group.add_argument(
+        "--select", metavar="CODES", type=_codes, help=f"apply these {rules}; and no others"
+    )
+    group.add_argument("--ignore", metavar="CODES", type=_codes, help="do not apply these rules")
 
 
 def _add_styles(group: argparse._ArgumentGroup) -> None:
@@ -224,6 +247,15 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1")
     return int(text)
+
+
+def _codes(text: str) -> tuple[str, ...]:
+    codes = tuple(each.strip() for each in text.split(","))
+    for each in codes:
+        if each not in CODES:
+            (nearest,) = get_close_matches(each, CODES, n=1, cutoff=0)
+            raise argparse.ArgumentTypeError(f"there is no rule {each}; did you mean {nearest}?")
+    return codes
 
 
 def _directory(text: str) -> Path:

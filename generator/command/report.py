@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from ..files import shown
 from ..key_lists import compressed
-from ..outcome import Record, Result, SourceError
+from ..outcome import Finding, Record, Result, SourceError
 from ..printable import printable
 from .progress import above_progress
 from .stdout import write_to_stdout
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN = 200
 LeftOut = Literal["ignored", "excluded", "failed"]
 _VERBS = {"split": "split into", "kept": "kept:", "unsplit": "not split:", "skipped": "skipped:"}
+_OF_FINDINGS = {"rewritten": "rewritten:", "left": "not rewritten:", "skipped": "skipped:"}
 _STALE = {"stale": "is out of date", "missing": "is missing"}
 
 
@@ -74,7 +75,12 @@ class Report:
         lines = [
             f"{path}:{each.line}:{each.column}: {self._sentence(each)}" for each in result.records
         ]
+        lines += [
+            f"{path}:{each.line}:{each.column}: {self._of_finding(each)}"
+            for each in result.findings
+        ]
         self._counts.update(each.status for each in result.records)
+        self._counts.update(each.status for each in result.findings if each.status == "rewritten")
         if self._lists and lines:
             write_to_stdout("".join(f"{printable(line)}\n" for line in lines).encode())
         else:
@@ -172,7 +178,9 @@ class Report:
     def _convolutions(self) -> str:
         done = "to be split" if self._will_split else "split"
         counted = self._counted(split=done, unsplit="not split", kept="kept", skipped="skipped")
-        return f"grouped convolutions: {counted}" if counted else "no grouped convolutions"
+        grouped = f"grouped convolutions: {counted}" if counted else "no grouped convolutions"
+        others = self._counted(rewritten="to be rewritten" if self._will_split else "rewritten")
+        return f"{grouped}; other places: {others}" if others else grouped
 
     def _counted(self, **words: str) -> str:
         counts = ((self._counts[what], each) for what, each in words.items())
@@ -182,6 +190,10 @@ class Report:
         will = "to be " if self._will_split and record.status == "split" else ""
         sentence = f"{record.name} {will}{_VERBS[record.status]} {record.detail}"
         return f"{sentence}; {record.note}" if record.note else sentence
+
+    def _of_finding(self, finding: Finding) -> str:
+        will = "to be " if self._will_split and finding.status == "rewritten" else ""
+        return f"{finding.code}: {will}{_OF_FINDINGS[finding.status]} {finding.message}"
 
     def _say(self, *lines: str) -> None:
         """Say what has names and texts of others in it, each of the lines in one line."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
+from .. import torch_api
+from .classes import Class
 from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .tensors import Shape
-from .values import NOTHING, Function, Instance, Value, Values
+from .values import NOTHING, Function, Instance, Tensor, Value, Values
 from .worklist import Unit
 
 _BUDGET: Final = 100_000
 """How many expressions may be interpreted for one module of a project."""
+
+
+_WALKS: Final = ("children", "named_children", "_modules")
 
 
 class Facts:
@@ -77,7 +82,62 @@ class Facts:
         """What is known of the shape of a tensor."""
         return self._interpreter.calls.tensors.shape(value)
 
+    def batch_of(self, value: Value) -> Value:
+        """The value whose dimension 0 a tensor has: what it is made of, as far as that is kept."""
+        seen = set()
+        while isinstance(value, Tensor) and value not in seen:
+            seen.add(value)
+            path = getattr(value.producer, "kind", getattr(value.producer, "path", ""))
+            inputs = self._interpreter.calls.tensors.inputs_of(value)
+            if not torch_api.keeps_batch(path) or len(inputs) != 1:
+                return value
+            (value,) = inputs
+        return value
+
+    def classes(self, node: ast.ClassDef) -> Iterator[Class]:
+        """A class, and all that inherit from it."""
+        for cls in self._interpreter.calls.classes:
+            if any(each.node is node for each in cls.order):
+                yield cls
+
+    def is_module(self, node: ast.ClassDef) -> bool:
+        """Whether a class is surely a module of torch."""
+        cls = next(self.classes(node), None)
+        return cls is not None and any(map(torch_api.is_module_class, cls.externals))
+
+    def is_container(self, node: ast.ClassDef) -> bool:
+        """Whether a class, or one that inherits from it, applies or lists the modules in it."""
+        holding = torch_api.CONTAINERS | torch_api.MAPPINGS
+        return any(holding & {*each.externals} for each in self.classes(node))
+
+    def constructed_without(self, node: ast.ClassDef) -> str:
+        """A class that inherits from one and does not call its constructor; empty for none."""
+        for cls in self.classes(node):
+            around = cls.order[: [each.node for each in cls.order].index(node)]
+            for each in around:
+                constructor = each.own.get("__init__")
+                if constructor is not None and not _calls_constructor(constructor):
+                    return each.name
+        return ""
+
+    def walked(self, node: ast.ClassDef) -> int:
+        """The line where the children of an instance of a class are gone over; 0 for nowhere."""
+        loose = self._interpreter.loose
+        lines = [each.lineno for name in _WALKS for each in loose.get(name, ())]
+        for cls in self.classes(node):
+            for use in self.uses(self._interpreter.intern(Instance, cls)):
+                if use.name.lstrip("*") in _WALKS:
+                    lines.append(getattr(use.node, "lineno", 1))
+        return min(lines, default=0)
+
     @property
     def heap(self) -> Heap:
         """What attributes and items may be."""
         return self._interpreter.heap
+
+
+def _calls_constructor(function: ast.stmt) -> bool:
+    """Whether a constructor calls that of a base."""
+    return any(
+        isinstance(each, ast.Attribute) and each.attr == "__init__" for each in ast.walk(function)
+    )

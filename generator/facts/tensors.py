@@ -52,10 +52,15 @@ class Tensors:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self._shapes: dict[Value, Shape] = {}
+        self._inputs_of: dict[Value, Values] = {}
 
     def shape(self, value: Value) -> Shape:
         """What is known of the shape of something."""
         return self._shapes.get(value, Shape())
+
+    def inputs_of(self, value: Value) -> Values:
+        """What a tensor is made of."""
+        return self._inputs_of.get(value, NOTHING)
 
     # --- what gives them ---------------------------------------------------------------------
 
@@ -78,6 +83,7 @@ class Tensors:
             rank = shape.rank if shape.rank == before.rank else None
             channels = shape.channels if shape.channels == before.channels else None
             self._shapes[made] = Shape(rank, channels)
+        self._inputs_of[made] = self._inputs_of.get(made, NOTHING) | inputs
         interpreter.use(inputs, "input", node, frame, by=producer, result=made)
         return made
 

@@ -128,7 +128,9 @@ class _Planning:
         self.warnings: list[Warning] = [*directives.warnings]
         gives_weights = "reads" in built_helper.blocks_there(index.source)
         self.deciding = Deciding(
-            self.tracing, options.norm, bool(options.helper_module) or gives_weights
+            self.tracing,
+            options.norm and "branch-norm" in options.codes,
+            bool(options.helper_module) or gives_weights,
         )
         self.deferred: list[Deferred] = []
         self.stays: list[Site] = []  # a line for others could split them as well

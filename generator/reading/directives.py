@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from io import StringIO
 from typing import Final
 
+from ..codes import CODES
 from ..outcome import STYLE_NAMES, SourceError, Style, Warning
 from .source import LINE_END, Source, Span
 
@@ -19,7 +20,7 @@ _STYLES: Final = {f"style={each}": style for each, style in STYLE_NAMES.items()}
 _WORDS: Final = (_SKIP, *_STYLES)
 _MARK: Final = re.compile(
     r"(?P<hash>(?<![^\s#])#[ \t\f]*)?\b(?P<name>gencode)[ \t]*:[ \t]*"
-    r"(?P<word>style[ \t]*=[ \t]*[^\s#]*|[^\s#]*)",
+    r"(?P<word>skip[ \t]*\[[^\]#]*\]|style[ \t]*=[ \t]*[^\s#]*|[^\s#]*)",
     re.IGNORECASE,
 )
 _NOWHERE: Final = "stands neither at nor directly above a statement"
@@ -38,6 +39,7 @@ class Directive:
         span: what it holds for.
         reach: the same, or the statements that it is about a part of.
         is_at_top: whether that is the whole file.
+        codes: the rules that are to leave it alone; empty for all of them.
     """
 
     style: Style | None
@@ -45,18 +47,23 @@ class Directive:
     span: Span
     reach: Span
     is_at_top: bool = False
+    codes: frozenset[str] = frozenset()
+
+    @property
+    def _word(self) -> str:
+        return f"{_SKIP}[{', '.join(sorted(self.codes))}]" if self.codes else _SKIP
 
     def __str__(self) -> str:
         who, place = "its", f"(line {self.line})"
         if self.is_at_top:
             who, place = "the", f"at the top of the file {place}"
         if self.style is None:
-            return f"# gencode: {_SKIP} {place}"
+            return f"# gencode: {self._word} {place}"
         return f"style={self.style} by {who} comment {place}"
 
     def standing(self, place: str) -> str:
         """How a reason says where it stands."""
-        return f"# gencode: {_SKIP} stands {place} (line {self.line})"
+        return f"# gencode: {self._word} stands {place} (line {self.line})"
 
 
 class Directives:
@@ -69,12 +76,15 @@ class Directives:
         source: the source.
         sites: the expressions that a comment on a line of theirs is about, where their statement
             goes over several lines.
+        code: of the rule that asks; comments that name only others do not hold for it.
 
     Raises:
         SourceError: one of them is misspelt, or leaves alone what nobody can tell.
     """
 
-    def __init__(self, source: Source, sites: Iterable[ast.expr] = ()) -> None:
+    def __init__(
+        self, source: Source, sites: Iterable[ast.expr] = (), code: str = CODES[0]
+    ) -> None:
         self._source = source
         self._found: list[Directive] = []
         self.warnings: list[Warning] = []
@@ -82,6 +92,8 @@ class Directives:
             in_order = sorted(sites, key=source.span)
             reading = _Reading(source)
             for directive, row in reading.directives():
+                if directive.codes and code not in directive.codes:
+                    continue
                 spans = [source.span(each) for each in _sites_of(row, in_order)]
                 self._found += [replace(directive, span=each) for each in spans] or [directive]
             self.warnings += reading.idle
@@ -140,6 +152,13 @@ class Directives:
             if is_wanted(each) and each.span.start <= start and end <= each.span.end
         ]
         return min(around, key=_distance, default=None)
+
+
+def _codes(word: str) -> frozenset[str]:
+    """The rules that ``skip[...]`` names."""
+    if not word.startswith(f"{_SKIP}["):
+        return frozenset()
+    return frozenset(word[len(_SKIP) + 1 : -1].split(","))
 
 
 def _distance(directive: Directive) -> tuple[int, int]:
@@ -211,8 +230,9 @@ class _Reading:
                 if found is not None:
                     span, row = found
                     is_at_top = self._is_at_top(comment)
-                    yield Directive(_STYLES.get(word), comment.row, span, span, is_at_top), row
-                elif word == _SKIP:
+                    style, codes = _STYLES.get(word), _codes(word)
+                    yield Directive(style, comment.row, span, span, is_at_top, codes), row
+                elif word.startswith(_SKIP):
                     raise self._error(comment, column, f'"# gencode: {word}" {_NOWHERE}')
                 else:  # our own removal of a statement may have left it
                     message = f'"# gencode: {word}" {_NOWHERE}'
@@ -248,7 +268,11 @@ class _Reading:
         for match in _MARK.finditer(comment.text):
             word = re.sub(r"\s", "", match["word"])
             column = comment.column + match.start()
-            is_known = word in _WORDS and match["name"] == "gencode"
+            codes = _codes(word)
+            is_known = match["name"] == "gencode" and (word in _WORDS or bool(codes))
+            if codes - frozenset(CODES):
+                known = f"one of {', '.join(CODES)}"
+                raise self._error(comment, column, f'"{match.group()}" names no rule: {known}')
             if match["hash"] is None:
                 if is_known:
                     message = f'"gencode: {word}" stands behind no # of its own'

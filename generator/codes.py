@@ -1,0 +1,21 @@
+"""The codes of the rules, and which of them each target has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+Target = Literal["grouped", "plinio"]
+
+_GROUPED = ("grouped-conv", "branch-norm")
+TARGETS: Mapping[str, tuple[str, ...]] = {
+    "grouped": _GROUPED,
+    "plinio": (*_GROUPED, "flatten", "pool"),
+}
+"""``grouped``: what grouped convolutions need; ``plinio``: what PLiNIO refuses by spelling too."""
+CODES: tuple[str, ...] = tuple(dict.fromkeys(code for each in TARGETS.values() for code in each))
+
+
+def chosen(target: str, select: tuple[str, ...] | None, ignore: tuple[str, ...]) -> frozenset[str]:
+    """The rules that apply: those selected, or else those of the target, but for those ignored."""
+    return frozenset(TARGETS[target] if select is None else select) - frozenset(ignore)
