@@ -117,7 +117,7 @@ class Containers:
         key = node, frame.context, frame.turns, place
         slot = Slot(lasting(values), name, node=made_by)
         self.interpreter.put(value, key, slot, frame)
-        if isinstance(value, Instance) and name is not None:
+        if not is_mapping(value) and name is not None:
             self.interpreter.heap.store(value, str(name), values)
 
     def extend(self, value: Value, values: Values, node: ast.AST, frame: Frame) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from .arguments import AnyFunction, Arguments, bound, defaults, parameters
@@ -39,6 +39,7 @@ _LARGEST: Final = 150
 """How many nodes a function has whose calls are told apart."""
 _LEFT_OUT: Final = (Constant, Tensor, Size, Parameter)
 """What a function that anybody may call with anything is not interpreted with one by one."""
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _ENTRIES: Final = ("__init__", "forward", "__call__")
 """The methods that are interpreted once for a class, and not where they are called."""
 
@@ -308,23 +309,20 @@ class _About:
     """
 
     def __init__(self, code: AnyFunction) -> None:
-        nodes = [*ast.walk(code)]
-        self.size = len(nodes)
-        self.outer = _declared(nodes, ast.Nonlocal)
-        self.of_module = _declared(nodes, ast.Global)
-        self.is_generator = _yields(code)
+        own = [*_own_nodes(code)]
+        self.size = sum(1 for _ in ast.walk(code))
+        self.outer = _declared(own, ast.Nonlocal)
+        self.of_module = _declared(own, ast.Global)
+        self.is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in own)
 
 
 def _declared(nodes: list[ast.AST], kind: type[ast.Global | ast.Nonlocal]) -> frozenset[str]:
     return frozenset(name for each in nodes if isinstance(each, kind) for name in each.names)
 
 
-def _yields(node: ast.AST) -> bool:
-    """Whether a function yields, and not only one in it."""
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function, but for those of the functions and classes in it."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.Yield, ast.YieldFrom)):
-            return True
-        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            if _yields(child):
-                return True
-    return False
+        yield child
+        if not isinstance(child, (*_FUNCTIONS, ast.ClassDef)):
+            yield from _own_nodes(child)

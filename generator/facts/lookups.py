@@ -47,7 +47,8 @@ class Lookups:
 
     def name(self, name: str, frame: Frame) -> Values:
         """What a name may stand for."""
-        if name in frame.of_module:
+        is_rebound = frame.parent is None and name in frame.module.rebound
+        if name in frame.of_module or is_rebound:
             return self.of_module(frame.module, name)
         if name not in frame.outer:
             found = frame.env.get(name)

@@ -109,7 +109,7 @@ class Modules:
         interpreter = self.interpreter
         for place, slot in enumerate(slots):
             interpreter.put(made, (node, frame.context, frame.turns, place), slot, frame)
-            if isinstance(made, Instance) and slot.name is not None:
+            if slot.name is not None:
                 interpreter.heap.store(made, str(slot.name), slot.values)
 
     # --- applying them -----------------------------------------------------------------------
