@@ -29,6 +29,7 @@ class Lookups:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self._frames: dict[Module, Frame] = {}
+        self._starring: set[tuple[Module, str]] = set()
 
     def module_frame(self, module: Module) -> Frame:
         """The frame of the body of a module."""
@@ -86,9 +87,12 @@ class Lookups:
         found = self.interpreter.heap.attribute(holder, name)
         if name in module.rebound:
             found |= ANYTHING
-        for each in module.bindings.get("*", ()):
-            assert isinstance(each, ast.ImportFrom)
-            found |= self._starred(each, name, module)
+        if (module, name) not in self._starring:  # modules that import each other's names
+            self._starring.add((module, name))
+            for each in module.bindings.get("*", ()):
+                assert isinstance(each, ast.ImportFrom)
+                found |= self._starred(each, name, module)
+            self._starring.discard((module, name))
         return found or frozenset((self.interpreter.external(f"builtins.{name}"),))
 
     def _resolve(self, module: Module, name: str) -> None:
