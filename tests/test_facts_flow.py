@@ -675,6 +675,69 @@ functools.partial(lambda c: c.here, c=CONV)()
 f = lambda a, c: c.here
 functools.partial(functools.partial(f, 1), CONV)()
 
+# partial of different numbers of arguments
+def f(*a):
+    return functools.partial(lambda x, y=0, z=0: (y.here, z.here), *a)
+f(1, 2)(3)
+f(1)(CONV)
+
+# two instances of which one is called by its class
+class A:
+    def m(self, c):
+        self.c = c
+class B(A): pass
+a = A() if unknown() else B()
+A.m(a, CONV)
+a.c.here
+
+# nonlocal of a function that is further out
+def f():
+    c = 1
+    def g():
+        def h():
+            nonlocal c
+            c = CONV
+        h()
+    g()
+    c.here
+f()
+
+# super in a class method
+class A:
+    @classmethod
+    def m(cls, c):
+        c.here
+class B(A):
+    @classmethod
+    def m(cls, c):
+        super().m(c)
+B.m(CONV)
+
+# a list that is filled in another branch
+d = unknown() or None
+if unknown():
+    d = []
+if unknown():
+    d.append(CONV)
+d[0].here
+
+# a constructor of torch, by its name
+class S(nn.Sequential): pass
+class T(S):
+    def __init__(self):
+        S.__init__(self, CONV)
+T()[0].here
+
+# what iterates over itself
+class A:
+    def __iter__(self):
+        return iter([CONV])
+    def __next__(self):
+        return CONV
+for c in A():
+    c.here
+CONV.here
+
 # partial of different arguments
 def f(*a):
     return functools.partial(lambda x, y=0: x.here, *a)
@@ -935,6 +998,54 @@ A()(1)[1].here
 """)
 
 ESCAPES = _cases("""
+# _modules of a net
+n = Net()
+n.c = CONV
+for c in n._modules.values():
+    unknown(CONV)
+
+# a bound method of ours
+class A:
+    def m(self):
+        unknown(CONV)
+unknown(A().m)
+
+# super that is handed out
+class A(nn.Module):
+    def m(self):
+        unknown(super(), CONV)
+
+# a ModuleList of a star
+nn.ModuleList(*unknown(), CONV)
+
+# __iter__ of ours
+class A:
+    def __iter__(self):
+        return CONV
+for c in A():
+    pass
+
+# an attribute that is set by what is not known
+class A:
+    __setattr__ = unknown
+A().m(CONV)
+
+# a method of a size
+def f(x):
+    x.shape.frobnicate(CONV)
+
+# any name of an instance and of a package
+class A:
+    def _m(self):
+        unknown(CONV)
+getattr(A(), unknown())
+getattr(torch, unknown())
+
+# globals beside a star
+from foreign import *
+held = CONV
+globals()
+
 # a call
 unknown(CONV)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from typing import TYPE_CHECKING
 
 from .frames import Frame, everything
@@ -77,9 +78,10 @@ class Lookups:
     def of_module(self, module: Module, name: str) -> Values:
         """What a name in a module may be; of none that it binds, the builtin."""
         found = self.bound_in(module, name)
-        if found or name in module.bindings:
+        is_builtin = hasattr(builtins, name) or not found  # a star may bind it or not
+        if name in module.bindings or not is_builtin:
             return found
-        return frozenset((self.interpreter.external(f"builtins.{name}"),))
+        return found | {self.interpreter.external(f"builtins.{name}")}
 
     def bound_in(self, module: Module, name: str) -> Values:
         """What a module binds a name to; nothing if it does not, or not yet."""
