@@ -675,6 +675,60 @@ functools.partial(lambda c: c.here, c=CONV)()
 f = lambda a, c: c.here
 functools.partial(functools.partial(f, 1), CONV)()
 
+# nonlocal of what is not bound yet
+def f():
+    def g():
+        nonlocal c
+        c = CONV
+    g()
+    def h():
+        nonlocal c
+        c.here
+    h()
+    c = 1
+f()
+
+# a list extended by a set
+d = []
+d.extend({CONV})
+d[0].here
+
+# appendleft
+d = collections.deque()
+d.appendleft(CONV)
+d[0].here
+
+# a list extended by name
+d = nn.ModuleList()
+d.extend(modules=[CONV])
+d[0].here
+
+# the values of a dict that is not known
+d = {}
+d[unknown()] = CONV
+for c in d.values():
+    c.here
+
+# a list that is added in both ways
+d = nn.ModuleList()
+d.append(module=CONV)
+d[0].here
+
+# a copy of a dict
+{'a': CONV}.copy()['a'].here
+
+# the children of a net that are nets
+class A(nn.Module):
+    def __init__(self):
+        self.c = CONV
+n = Net()
+n.a = A()
+for a in n.children():
+    a.c.here
+
+# a Sequential of one of two
+nn.Sequential(CONV if unknown() else nn.ReLU())[0].here
+
 # partial of different numbers of arguments
 def f(*a):
     return functools.partial(lambda x, y=0, z=0: (y.here, z.here), *a)
@@ -1045,6 +1099,48 @@ getattr(torch, unknown())
 from foreign import *
 held = CONV
 globals()
+
+# a constructor of what is not of ours, by its name
+class S(unknown): pass
+class T(S):
+    def __init__(self):
+        S.__init__(self, CONV)
+        S.__init__(unknown(), CONV)
+T()
+
+# a method that torch is given
+class A(nn.Module):
+    def m(self):
+        unknown(CONV)
+nn.TransformerEncoderLayer(1, 1, activation=A().m)
+
+# what is iterated over in a method
+class A:
+    def m(self): pass
+for x in A().m: pass
+unknown(CONV)
+
+# a method of a module
+import elsewhere
+elsewhere.a.b(CONV)
+
+# an item of a size
+def f(x):
+    x.shape['a'].m(CONV)
+
+# a set attribute beside __setattr__
+class A:
+    __setattr__ = unknown
+a = A()
+a.c = unknown(CONV)
+
+# an operand that is a method
+class A:
+    def m(self): pass
+A().m + CONV
+
+# a method of a function
+(lambda: 1).frobnicate(CONV)
 
 # a call
 unknown(CONV)
