@@ -170,6 +170,32 @@ f(1)
     assert asked.values("f(1)") == {"None", "anything"}
 
 
+def test_a_class_of_another_file() -> None:
+    """It is interpreted as far as it is used; a subclass that calls its constructor is no loss."""
+    asked = Asked(
+        "from helper import Base\nclass Net(Base):\n    def __init__(self):\n"
+        "        super().__init__()\nclass Sub(Net):\n    def __init__(self):\n"
+        "        super().__init__()\nNet().conv",
+        helper="class Base(nn.Module):\n    def __init__(self):\n"
+        "        self.conv = nn.Conv2d(1, 1, 1)\n",
+    )
+    assert asked.values("Net().conv") == {"Conv2d"}
+    assert asked.facts.constructed_without(_class(asked, "Net")) == ""
+
+
+def test_a_weight_that_is_copied() -> None:
+    """What is copied into a weight is an argument there."""
+    asked = Asked("a = nn.Conv2d(1, 1, 1)\nw = F.relu(1)\na.weight.data.copy_(w)")
+    assert "argument" in asked.uses("w")
+    assert not asked.escapes("w")
+
+
+def test_a_package_that_is_not_there() -> None:
+    """A module in it may be all the same."""
+    asked = Asked("from part import inner\ninner.value", part__inner="value = 1")
+    assert asked.values("inner.value") == {"1"}
+
+
 def test_what_waits_is_interpreted_at_the_end() -> None:
     """Outside of a unit nothing waits."""
     worklist = Worklist()

@@ -1142,6 +1142,19 @@ A().m + CONV
 # a method of a function
 (lambda: 1).frobnicate(CONV)
 
+# a partial of several numbers of arguments
+fs = []
+for a in ([], [1]):
+    fs.append(functools.partial(lambda *a: unknown(*a), *a))
+fs[unknown()](CONV)
+
+# a method of a weight
+unknown().weight.a.frobnicate(CONV)
+
+# an item of a tensor
+def f(x):
+    F.relu(x)[0] = CONV
+
 # a call
 unknown(CONV)
 

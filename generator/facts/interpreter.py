@@ -251,8 +251,6 @@ class Interpreter:
                 self.functions.anybody_may_call(value)
             case Bound(receiver=Instance() as receiver, function=Function() as function):
                 self.functions.anybody_may_call(function, receiver)
-            case Instance():
-                self.functions.wanted(value)
             case Object(kind=kind) if kind.startswith(("builtins.", "collections.")):
                 if kind.rpartition(".")[2] in _GROWING:
                     self.heap.put(value, "others", Slot(ANYTHING, many=True, is_optional=True))
