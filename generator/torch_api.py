@@ -256,6 +256,9 @@ GIVES_ACCESS: Final = frozenset(
 )
 """Attributes of a module through which code that has them can use or change it."""
 
+MODULE_ATTRIBUTES: Final = GIVES_ACCESS | HARMLESS_METHODS | {"training"}
+"""Attributes that every module has from its base class, as far as they are known."""
+
 PLAIN: Final = frozenset(
     (
         *(

@@ -91,7 +91,7 @@ def test_what_holds_a_value() -> None:
 def test_private_methods_are_interpreted_where_they_are_called() -> None:
     """One with an underscore is the class's own, and still interpreted if nothing calls it."""
     asked = Asked(SOURCE)
-    assert "Conv2d" in asked.values("self._private()")
+    assert asked.values("self._private()") == {"Conv2d", "Child.conv"}
     assert asked.values("nn.ReLU()") == {"ReLU"}
 
 
@@ -175,7 +175,7 @@ def test_a_class_of_another_file() -> None:
     asked = Asked(
         "from helper import Base\nclass Net(Base):\n    def __init__(self):\n"
         "        super().__init__()\nclass Sub(Net):\n    def __init__(self):\n"
-        "        super().__init__()\nNet().conv",
+        "        super().__init__()\nclass Bare(Net): pass\nNet().conv",
         helper="class Base(nn.Module):\n    def __init__(self):\n"
         "        self.conv = nn.Conv2d(1, 1, 1)\n",
     )

@@ -114,10 +114,13 @@ class Attributes:
             found = interpreter.calls.special(value, "__getattr__", given, node, frame)
         if found:
             return found
-        taken = frozenset((interpreter.intern(Bound, value, name, None),))
         if not value.cls.is_known:
-            return ANYTHING | taken
-        return taken if value.cls.externals else interpreter.nothing_yet()
+            return ANYTHING | {interpreter.intern(Bound, value, name, None)}
+        bases = {*value.cls.externals}
+        if bases <= {"torch.nn.Module"} and name not in torch_api.MODULE_ATTRIBUTES:
+            if not bases or not interpreter.is_last_pass:
+                return interpreter.nothing_yet()
+        return frozenset((interpreter.intern(Bound, value, name, None),))
 
     def _kept(self, values: Values, node: ast.AST, frame: Frame) -> Values:
         """What has been stored: a tensor may be that of an earlier call."""
