@@ -288,3 +288,12 @@ def test_what_nobody_has_formatted_keeps_its_lines() -> None:
         """,
         OPTIONS,
     )
+
+
+def test_a_call_as_formatters_lay_it_out_is_formatted_again() -> None:
+    before = (
+        "import torch.nn as nn\n\n\ndef f(g):\n"
+        "    return [ 'a', nn.Conv2d(\n        8,\n        8, kernel_size=3, groups=g\n    )]\n"
+    )
+    text = split_source(before, OPTIONS).text
+    assert "    return [ 'a', split_conv(nn.Conv2d(8, 8, kernel_size=3, groups=g))]\n" in text

@@ -83,9 +83,16 @@ class TextRewrite:
         return self._formatted(splices) if before.text == self._text(before.span) else None
 
     def _is_hanging(self, splice: Splice) -> bool:
-        """Whether none of an expression's lines is indented by where the first one ends."""
-        first = LINE_END.split(splice.text)[0].partition("#")[0].rstrip()
-        return not _is_broken(splice) or first.endswith(("(", "[", "{"))
+        """Whether an expression of several lines may be longer at both ends, and no formatter's.
+
+        None of its lines is indented by where the first one ends, and the last one, as those of
+        formatters are, is no bracket alone.
+        """
+        lines = LINE_END.split(splice.text)
+        first = lines[0].partition("#")[0].rstrip()
+        return len(lines) == 1 or (
+            first.endswith(("(", "[", "{")) and lines[-1].strip(" \t)]}") != ""
+        )
 
     def _text(self, span: Span) -> str:
         return self.source.text[span.start : span.end]
