@@ -13,6 +13,7 @@ from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
 from ..reading.source import Source
 from ..reading.values import Values
+from ..reading.width import line_length
 from ..rewriting.edits import Edit
 from ..rewriting.guard import guarded
 from .built import helper as built_helper
@@ -128,7 +129,10 @@ class _Planning:
         self.warnings: list[Warning] = [*directives.warnings]
         gives_weights = "reads" in built_helper.blocks_there(index.source)
         self.deciding = Deciding(
-            self.tracing, options.norm, bool(options.helper_module) or gives_weights
+            self.tracing,
+            options.norm,
+            bool(options.helper_module) or gives_weights,
+            line_length(index.source, options.black),
         )
         self.deferred: list[Deferred] = []
         self.stays: list[Site] = []  # a line for others could split them as well

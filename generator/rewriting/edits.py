@@ -60,6 +60,14 @@ class TextEdit:
 
 
 @dataclass(frozen=True)
+class Naming:
+    """Give a variable what a statement returns, for another statement to return."""
+
+    statement: ast.Return
+    name: str
+
+
+@dataclass(frozen=True)
 class Removal:
     """Take a simple statement on lines of its own away, but for its comments."""
 
@@ -85,4 +93,4 @@ class Insertion:
     indent: str | None = None
 
 
-Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | Removal | Insertion
+Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | Naming | Removal | Insertion

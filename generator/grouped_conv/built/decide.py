@@ -28,10 +28,12 @@ class Deciding:
         tracing: of the source.
         norm: whether the norms after them are split as well.
         gives_weights: whether the helper gives the weight of what is split, for others.
+        line_length: the columns that a line may have.
     """
 
-    def __init__(self, tracing: Tracing, norm: bool, gives_weights: bool) -> None:
+    def __init__(self, tracing: Tracing, norm: bool, gives_weights: bool, line_length: int) -> None:
         self.tracing = tracing
+        self.line_length = line_length
         self.norm = norm
         self.gives_weights = gives_weights
         self.refused: dict[ast.Call, str] = {}
@@ -47,7 +49,7 @@ class Deciding:
         sites, stays = list(deferred), list(stays)
         while True:
             among = [each.site for each in sites]
-            source = Ways(self.tracing, among, self.norm, self.in_the_way)
+            source = Ways(self.tracing, among, self.norm, self.in_the_way, self.line_length)
             found: dict[ast.Call, tuple[Way, ...]] = {}
             refused: dict[ast.Call, str] = {}
             for each in sites:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from ...reading.places import insert_after, insert_before
 from ...reading.source import Source
-from ...rewriting.edits import Edit, TextEdit
+from ...rewriting.edits import Edit, Naming, TextEdit
 from ..emit_outputs import make_output_edits
 from ..emit_padding import make_padding_edits
 from .helper import TEMPLATE, Helper
-from .plan import BuiltPlan, Line
+from .plan import BuiltPlan, Line, Renamed
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
@@ -60,6 +60,10 @@ def make_built_edits(
             by_place.setdefault(change.after, []).append(code)
             for each in change.returns:
                 by_return.setdefault(each, []).append(code)
+        elif isinstance(change, Renamed):
+            yield Naming(change.statement, change.name)
+            code = f"return {rendered(change.kind, change.name)}"
+            yield insert_after(source, change.after, code)
         else:
             yield TextEdit(change.node, change.node, partial(rendered, change.kind))
     for after, codes in by_place.items():

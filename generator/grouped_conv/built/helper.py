@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...reading.names import is_unknown_star
 from ...reading.naming import fresh, names_in
-from ...reading.places import line_above_comments, place_after_imports, place_for_definition
+from ...reading.places import line_above_comments, place_beside_imports, place_for_definition
 from ...reading.source import Source
 from ...reading.spelling import spell_in_module
 from ...rewriting.edits import Insertion
@@ -257,7 +257,7 @@ def insert_helper(
         return
     if helper.path:
         code = templates.render(TEMPLATE, "imported", helper)
-        place, above, below = place_after_imports(source)
+        place, above, below = place_beside_imports(source, helper.path)
         yield Insertion(place, code, below, above)
         return
     code = templates.render(TEMPLATE, "definitions", helper)
