@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Set
+from itertools import zip_longest
 
 from ...reading.scopes import Scope, assigned_value
 from ..find import Site
@@ -16,6 +17,7 @@ from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Obstacle
 from .conditions import is_built_under_it, is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
+from .multiplier import Multipliers
 from .places import Place, find_place
 from .plan import Line, Way, Wrap, WrapKind
 
@@ -27,6 +29,7 @@ class Ways:
         self,
         tracing: Tracing,
         sites: list[Site],
+        multipliers: Multipliers,
         norm: bool,
         in_the_way: Mapping[ast.Call, list[str]],
     ) -> None:
@@ -36,6 +39,7 @@ class Ways:
         self.index = tracing.index
         self.source = tracing.index.source
         self.directives = tracing.directives
+        self.multipliers = multipliers
         reached = [(each, tracing.reached(each)) for each in sites]
         self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
         self.followed: dict[Pair, None] = {}
@@ -76,6 +80,9 @@ class Ways:
         else:
             ways = [self._way(each, site) for each in ends.found]
         ways = ways or [self._wrapped(site.call, "split")]
+        if self.multipliers.is_multiplier(site):
+            own = [] if in_the_way or listed is not None else ends.found
+            ways = [self._marked(site, *each) for each in zip_longest(ways, own)]
         inside: set[ast.AST] = set()
         if not is_by_filter(site):
             inside |= {node for each in ends.functions for node in ast.walk(each)}
@@ -101,6 +108,16 @@ class Ways:
             self.warnings[each.node] = each.reason
             self.loud.setdefault(site.call, each.reason)
         self.reads |= reads
+
+    def _marked(self, site: Site, way: Way, end: End | None) -> Way:
+        """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""
+        pair, sequence = None, None
+        match end:
+            case InAttribute(owner=owner, target=target) if way.norm:
+                pair = self.norms.pairs[owner, target.attr]
+            case InSequence():
+                sequence = self._sequence(end, site)
+        return self.multipliers.marked(way, end, pair, sequence)
 
     def _is_left_alone(self, end: End) -> bool:
         """Whether a comment leaves alone what a function builds for one of the places."""
