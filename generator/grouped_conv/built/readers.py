@@ -120,7 +120,7 @@ class Readers:
             if isinstance(access.node.ctx, ast.Load):
                 continue
             value = assigned_value(self.source.parent_of, access.node)
-            if value is None or access.owner is None:
+            if value is None:
                 raise Refusal(f"self.{name} may be another one ({line_of(access.node)})")
             found.add(self._after_layer(value, state))
         if len(found) != 1 or named or self.is_taken_apart(owner, name):
