@@ -19,6 +19,7 @@ from ..rewriting.guard import guarded
 from .built import helper as built_helper
 from .built.decide import Deciding
 from .built.emit import make_built_edits
+from .built.multiplier import note_of
 from .built.plan import BuiltPlan
 from .built.there import is_split_there
 from .built_elsewhere import warn_of_functions
@@ -30,6 +31,7 @@ from .imports import insert_imports
 from .initialisation import warn_of_initialisation
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
+from .norms.pairs import Pair
 from .records import left, split_when_built, written_out
 from .refusal import Refusal, check_length
 from .tracing import Tracing
@@ -172,7 +174,7 @@ class _Planning:
         attributes: list[SplitAttribute] = []
         for candidates in self.by_attribute.values():
             try:
-                attributes.append(self.writing_out.split(candidates))
+                attributes.append(self._written(candidates))
             except Refusal as refusal:
                 self._defer_all(candidates, str(refusal))
         while True:
@@ -204,6 +206,27 @@ class _Planning:
             tuple(dict.fromkeys(missing)),
             self.directives,
         )
+
+    def _written(self, candidates: list[Candidate]) -> SplitAttribute:
+        """An attribute that is written out.
+
+        Raises:
+            Refusal: it is not; for a depthwise multiplier there may be something better.
+        """
+        attribute, multipliers = self.writing_out.split(candidates), self.deciding.multipliers
+        sites = [each.site for each in candidates]
+        if not all(map(multipliers.is_multiplier, sites)):
+            return attribute
+        place = attribute.owner, attribute.attribute
+        pair = self.tracing.pairs.find(*place) if self.options.norm else None
+        try:
+            if any(style_of(each, self.options) != "auto" for each in sites):
+                raise Refusal(f"{attribute.style} style has no other form")
+            multipliers.check_attribute(*place, pair if isinstance(pair, Pair) else None)
+        except Refusal as refusal:
+            notes = filter(None, (attribute.note, note_of(refusal)))
+            return replace(attribute, note="; ".join(notes))
+        raise Refusal("only built style makes depthwise ones of it")
 
     def _record(self, attributes: list[SplitAttribute], built: BuiltPlan) -> None:
         """Say what is done with each convolution, and what else there is to know."""

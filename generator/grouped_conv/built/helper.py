@@ -24,7 +24,7 @@ TEMPLATE: Final = "built.py.jinja"
 ALL_BLOCKS: Final = frozenset(
     (
         *("norm", "layers", "pairs", "by_filter", "build", "outputs", "padded", "copy_pad"),
-        *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync"),
+        *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync", "multiplier"),
     )
 )
 
@@ -53,6 +53,11 @@ class Names:
     outputs: str = "outputs_of"
     padded: str = "apply_padded"
     copy_pad: str = "copy_padding"
+    multiplier: str = "Multiplier"
+    unjoined_multiplier: str = "UnjoinedMultiplier"
+    joined_multiplier: str = "JoinedMultiplier"
+    is_multiplier: str = "is_multiplier"
+    order: str = "order_of"
 
 
 _FUNCTIONS: Final = (
@@ -72,6 +77,8 @@ _BLOCK_OF: Final = {
         **{each: each for each in ("copy_pad", "transposed", "weight_norm")},
         "kind": "subclass",
         "unjoined_transposed": "transposed norm",
+        **dict.fromkeys(("multiplier", "is_multiplier", "order"), "multiplier"),
+        **dict.fromkeys(("unjoined_multiplier", "joined_multiplier"), "multiplier norm"),
     }.items()
 }
 """By the field of ``Names`` the blocks that it takes; none for what always is there."""
@@ -83,6 +90,7 @@ _SIGNS: Final = {
     "sync": "nn.SyncBatchNorm",
     "subclass": "def class_of_torch(",
     "transposed": "class SplitTransposed(",
+    "multiplier": "class Multiplier(",
     **{
         block: f"def {name}("
         for block, name in {

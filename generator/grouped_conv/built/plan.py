@@ -26,6 +26,7 @@ class Line:
         norm: of the norm, or the norms, after that; or of what pads before.
         condition: that without which the norm is not applied, if there is one.
         returns: the statements that it precedes as well.
+        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
     """
 
     kind: LineKind
@@ -34,6 +35,7 @@ class Line:
     norm: str = ""
     condition: str = ""
     returns: tuple[ast.Return, ...] = ()
+    multiplier: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,12 @@ class Wrap:
     Attributes:
         kind: of its template.
         node: the expression.
+        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
     """
 
     kind: WrapKind
     node: ast.expr
+    multiplier: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,13 @@ class Renamed:
         kind: of its template.
         statement: the statement.
         name: of the variable.
+        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
     """
 
     kind: WrapKind
     statement: ast.Return
     name: str
+    multiplier: bool = False
 
     @property
     def after(self) -> ast.stmt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Set
+from itertools import zip_longest
 from typing import Final
 
 from ...reading.naming import fresh, names_in
@@ -19,6 +20,7 @@ from ..weights import Obstacle
 from .beside import stored_as
 from .conditions import is_built_under_it, is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
+from .multiplier import Multipliers
 from .places import Place, find_place
 from .plan import Change, Line, LineKind, Renamed, Way, Wrap, WrapKind
 
@@ -35,6 +37,7 @@ class Ways:
         self,
         tracing: Tracing,
         sites: list[Site],
+        multipliers: Multipliers,
         norm: bool,
         in_the_way: Mapping[ast.Call, list[str]],
         line_length: int,
@@ -46,6 +49,7 @@ class Ways:
         self.index = tracing.index
         self.source = tracing.index.source
         self.directives = tracing.directives
+        self.multipliers = multipliers
         reached = [(each, tracing.reached(each)) for each in sites]
         self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
         self.followed: dict[Pair, None] = {}
@@ -86,6 +90,9 @@ class Ways:
         else:
             ways = [self._way(each, site) for each in ends.found]
         ways = ways or [self._wrapped(site.call, "split")]
+        if self.multipliers.is_multiplier(site):
+            own = [] if in_the_way or listed is not None else ends.found
+            ways = [self._marked(site, *each) for each in zip_longest(ways, own)]
         inside: set[ast.AST] = set()
         if not is_by_filter(site):
             inside |= {node for each in ends.functions for node in ast.walk(each)}
@@ -111,6 +118,16 @@ class Ways:
             self.warnings[each.node] = each.reason
             self.loud.setdefault(site.call, each.reason)
         self.reads |= reads
+
+    def _marked(self, site: Site, way: Way, end: End | None) -> Way:
+        """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""
+        pair, sequence = None, None
+        match end:
+            case InAttribute(owner=owner, target=target) if way.norm:
+                pair = self.norms.pairs[owner, target.attr]
+            case InSequence():
+                sequence = self._sequence(end, site)
+        return self.multipliers.marked(way, end, pair, sequence)
 
     def _is_left_alone(self, end: End) -> bool:
         """Whether a comment leaves alone what a function builds for one of the places."""
