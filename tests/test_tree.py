@@ -193,6 +193,21 @@ def test_paths_are_shown_as_they_would_be_typed(typed: str, shown: str, capsys) 
         (["models", "-o", "."], ". holds the directory that is read: name another with -o"),
         (["models/a.py", "--helper-module", "b"], "--helper-module is for a directory"),
         (["-", "--helper-module", "b"], "--helper-module is for a directory"),
+        (["models/a.py", "--helper-module", ""], "--helper-module: '' is not the name of a module"),
+        (["-", "--helper-module", "a b"], "--helper-module: 'a b' is not the name of a module"),
+        (["-i", "--helper-module", ""], "--helper-module: '' is not the name of a module"),
+        (
+            ["models", "-o", "out", "--helper-module", "sub.__init__"],
+            "--helper-module: 'sub.__init__' is not the name of a module",
+        ),
+        (
+            ["models", "-o", "out", "--helper-module", "torch"],
+            "--helper-module: torch would hide the module torch",
+        ),
+        (
+            ["models", "-o", "out", "--helper-module", "copy.splitting"],
+            "--helper-module: copy.splitting would hide the module copy",
+        ),
         (
             ["models", "-o", "out", "--helper-module", ""],
             "--helper-module: '' is not the name of a module",

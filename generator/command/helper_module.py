@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path, PurePath
@@ -13,6 +14,8 @@ from ..file_writing import make_directory, write_atomically
 from ..files import UsageError
 
 USUAL_NAME: Final = "split_groups"
+_HIDDEN: Final = frozenset((*sys.stdlib_module_names, "torch"))
+"""What a module must not be called where Python looks for modules: others import these."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,29 @@ class HelperModule:
         return write_atomically(output / self.place, source)
 
 
+def check_name(name: str) -> None:
+    """See that a module can have a name.
+
+    Raises:
+        UsageError: none can.
+    """
+    if not is_module_name(name):
+        raise UsageError(f"--helper-module: {name!r} is not the name of a module")
+
+
 def helper_module(name: str, root: Path) -> HelperModule:
     """The module of that name in a tree, which may be there already.
 
     Raises:
-        UsageError: no module can have that name, or something else in the tree has it.
+        UsageError: something else in the tree has that name, or is imported by it.
     """
-    if not is_module_name(name):
-        raise UsageError(f"--helper-module: {name!r} is not the name of a module")
+    is_package, top = (root / "__init__.py").exists(), name.partition(".")[0]
+    if not is_package and top in _HIDDEN:
+        raise UsageError(f"--helper-module: {name} would hide the module {top}")
     place = HelperModule(name, is_relative=False).place
     packages = place.parents[:-1]
     new = tuple(each for each in packages if not (root / each).exists())
-    module = HelperModule(name, (root / "__init__.py").exists(), new)
+    module = HelperModule(name, is_package, new)
     for other in (
         *((root / each).with_suffix(".py") for each in packages),
         root.joinpath(*name.split(".")),
