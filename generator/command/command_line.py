@@ -200,7 +200,7 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
         "--helper-module",
         metavar="NAME",
         help="of a directory: write the helper that split sources need to this module, such as"
-        " layers.splitting, and import it (default: split_groups in each package)",
+        " layers.splitting, and import it (default: split_groups in each outermost package)",
     )
     group.add_argument(
         "--no-helper-module",

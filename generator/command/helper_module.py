@@ -11,7 +11,7 @@ from typing import Final
 
 from ..config import is_module_name
 from ..file_writing import make_directory, write_atomically
-from ..files import UsageError
+from ..files import UsageError, absolute
 
 USUAL_NAME: Final = "split_groups"
 _HIDDEN: Final = frozenset((*sys.stdlib_module_names, "torch"))
@@ -93,16 +93,20 @@ def helper_module(name: str, root: Path) -> HelperModule:
     return module
 
 
-def module_of_package(root: Path, place: PurePath) -> HelperModule | None:
-    """The module for the outermost package in a tree that the file at a place belongs to.
-
-    None for a file that is in no package: what it imports by its name is not known.
-    """
-    package = outermost_package(root, place)
-    return None if package is None else HelperModule(USUAL_NAME, is_relative=True, package=package)
-
-
 def outermost_package(root: Path, place: PurePath) -> PurePath | None:
     """The directory of the outermost package in a tree that a file belongs to, if there is one."""
     packages = takewhile(lambda each: (root / each / "__init__.py").is_file(), place.parents)
     return next(iter([*packages][::-1]), None)
+
+
+def package_around(directory: Path) -> tuple[Path, PurePath] | None:
+    """The outermost package that a directory is part of, and where in it the directory is.
+
+    It is named as the directory is: from here, or from the root of all.
+    """
+    place = absolute(directory)
+    package = outermost_package(Path(), place / "any.py")
+    if package is None:
+        return None
+    named = Path(package if directory.is_absolute() else os.path.relpath(package))
+    return named, place.relative_to(package)
