@@ -82,6 +82,14 @@ def helper_blocks(text: str) -> frozenset[str] | None:
     return grouped_conv.blocks_in(rest) if heading == _heading(rest) else None
 
 
+def is_earlier_helper(text: str) -> bool:
+    """Whether a text has what sources imported from a module that an earlier version has made."""
+    try:
+        return bool(grouped_conv.helper_of_earlier(parse(text)))
+    except (SourceError, RecursionError, MemoryError):
+        return False
+
+
 def _heading(text: str) -> str:
     return f"# gencode helper 1 {sha256(text.encode()).hexdigest()[:8]}"
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 from ..files import FileError, UsageError, read_found
 from ..outcome import Options
-from ..pipeline import helper_blocks, helper_source
+from ..pipeline import helper_blocks, helper_source, is_earlier_helper
 from ..settings import Settings
 from .helper_module import (
     USUAL_NAME,
@@ -17,9 +17,13 @@ from .helper_module import (
     package_around,
 )
 
-_ANOTHER_MODULE = (
+_FOREIGN = (
     "it is there already, and is not what gencode has written: remove it, or name another"
     " module with --helper-module"
+)
+_EARLIER = (
+    "it is there already, and an earlier gencode has written it: name another module with"
+    " --helper-module, or split the originals again"
 )
 
 
@@ -70,7 +74,7 @@ class HelperJob:
                 continue
             there = blocks_of(file)
             if there is None:
-                raise FileError(f"cannot be written: {_ANOTHER_MODULE}", str(file))
+                raise FileError(f"cannot be written: {_in_the_way(file)}", str(file))
             blocks |= there
         return helper_source(self.options, blocks).encode()
 
@@ -81,7 +85,16 @@ def blocks_of(file: Path) -> frozenset[str] | None:
     Raises:
         FileError: it cannot be read.
     """
-    return helper_blocks(read_found(str(file)).decode(errors="replace"))
+    return helper_blocks(_text_of(file))
+
+
+def _in_the_way(file: Path) -> str:
+    """What is to be done about a file that has other text."""
+    return _EARLIER if is_earlier_helper(_text_of(file)) else _FOREIGN
+
+
+def _text_of(file: Path) -> str:
+    return read_found(str(file)).decode(errors="replace")
 
 
 def is_known(file: Path) -> bool:
@@ -143,7 +156,7 @@ class Helpers:
         except FileError as error:
             raise UsageError(f"--helper-module: {file} {error}") from error
         if is_other:
-            raise UsageError(f"--helper-module: {file}: {_ANOTHER_MODULE}")
+            raise UsageError(f"--helper-module: {file}: {_in_the_way(file)}")
 
 
 def known_helper(file: Path, settings: Settings) -> HelperJob | None:

@@ -24,6 +24,7 @@ from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
+from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
 from .imports import insert_imports
 from .initialisation import warn_of_initialisation
@@ -125,7 +126,10 @@ class _Planning:
         pairs = self.tracing.pairs
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
-        self.warnings: list[Warning] = [*directives.warnings]
+        self.warnings: list[Warning] = [
+            *directives.warnings,
+            *warn_of_earlier(index.source, directives),
+        ]
         gives_weights = "reads" in built_helper.blocks_there(index.source)
         self.deciding = Deciding(
             self.tracing, options.norm, bool(options.helper_module) or gives_weights
