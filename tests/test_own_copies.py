@@ -67,6 +67,7 @@ def assert_moves(text: str, expected: str) -> None:
             "        self.parts = nn.ModuleList(parts)  # x",
         ),
         ("class SplitGroups(", "@mine\nclass SplitGroups("),
+        ("class Branches(", "@mine\nclass Branches("),
         ("def is_grouped(", "LIMIT = 1\n\n\ndef is_grouped("),
         ("class Net(", "split_conv = lru_cache(split_conv)\n\n\nclass Net("),
         ("class SplitGroups(", "class SplitGroups(Mixin, "),

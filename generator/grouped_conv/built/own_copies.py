@@ -85,7 +85,9 @@ class OwnCopy:
         }
         copy, warnings = (self._spelled(each) or each for each in ("copy", "warnings"))
         helper = Helper(Names(**names), self.blocks, self._torch, self._nn, copy, warnings)
-        return _content(templates.render(TEMPLATE, "definitions", helper)) == _content(self._text)
+        code = templates.render(TEMPLATE, "definitions", helper)
+        is_same = ast.dump(ast.parse(code)) == ast.dump(ast.Module([*self.definitions], []))
+        return is_same and _comments(code) == _comments(self._text)
 
     @property
     def _text(self) -> str:
@@ -150,9 +152,6 @@ def _name(statement: ast.stmt) -> str:
     return str(getattr(statement, "name", ""))
 
 
-def _content(code: str) -> tuple[str, list[str]]:
-    """What a text says: its tree, and its comments."""
-    text = LINE_END.sub("\n", code)
-    tokens = tokenize.generate_tokens(StringIO(text).readline)
-    comments = [each.string for each in tokens if each.type == tokenize.COMMENT]
-    return ast.dump(ast.parse(text)), comments
+def _comments(code: str) -> list[str]:
+    tokens = tokenize.generate_tokens(StringIO(LINE_END.sub("\n", code)).readline)
+    return [each.string for each in tokens if each.type == tokenize.COMMENT]
