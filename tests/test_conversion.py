@@ -449,9 +449,9 @@ def test_a_model_that_takes_no_weights_of_the_original(capsys) -> None:
         '    Missing key(s) in state_dict: "conv.0.weight", "conv.0.bias", "conv.1.weight",'
         ' "conv.1.bias", "conv.2.weight", "conv.2.bias", "conv.3.weight", "conv.3.bias".\n'
         '    Unexpected key(s) in state_dict: "conv.weight", "conv.bias".\n'
-        "    Is it a checkpoint of this model, split or as it was before, built as it was then? If"
-        " the source was\n    split with --no-checkpoint, it takes no weights of the original:"
-        " split it again without.\n"
+        "    Is it a checkpoint of this model, split or not, built as it was then? If the source"
+        " was split with\n    --no-checkpoint, the model takes no weights of the original: split it"
+        " again without.\n"
     )
 
 

@@ -979,7 +979,7 @@ def test_what_is_not_gencode_s_is_no_helper(other: str, mirror, capsys) -> None:
     assert contents("models") == {**before, "sub/parts.py": WITH_NORM}
 
 
-@pytest.mark.parametrize("other", ["x = 1\n", BASIC + "# mine\n"])
+@pytest.mark.parametrize("other", ["x = 1\n", BASIC + "# mine\n", BROKEN])
 def test_what_is_not_gencode_s_in_an_output(other: str, mirror) -> None:
     write(PACKAGE)
     write({"split_groups.py": other}, "out")

@@ -19,9 +19,9 @@ from .convert import Converted, convert
 from .files import Checkpoint, is_safetensors, read_checkpoint, write_checkpoint
 
 _HINT = (
-    "Is it a checkpoint of this model, split or as it was before, built as it was then? If the"
-    " source was",
-    "split with --no-checkpoint, it takes no weights of the original: split it again without.",
+    "Is it a checkpoint of this model, split or not, built as it was then? If the source was split"
+    " with",
+    "--no-checkpoint, the model takes no weights of the original: split it again without.",
 )
 
 
