@@ -69,9 +69,16 @@ class Naming:
 
 @dataclass(frozen=True)
 class Removal:
-    """Take a simple statement on lines of its own away, but for its comments."""
+    """Take a statement on lines of its own away, but for a comment behind it.
+
+    Attributes:
+        statement: the statement.
+        last: the last of several statements that go with all between them, and with the empty lines
+            after them; None for the statement alone.
+    """
 
     statement: ast.stmt
+    last: ast.stmt | None = None
 
 
 @dataclass(frozen=True)

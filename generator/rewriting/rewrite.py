@@ -6,6 +6,7 @@ All other text is not looked at, and so stays as it is to the byte.
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import takewhile
@@ -24,6 +25,7 @@ _COMPOUND = (
     *(ast.With, ast.AsyncWith, ast.Try, ast.Match),
 )
 _COMPOUND += (ast.TryStar,) if hasattr(ast, "TryStar") else ()  # from Python 3.11
+_EMPTY_LINES = re.compile(r"(?:[ \t\f]*(?:\r\n|\r|\n))*")
 _TOO_DEEP = "too many nested parentheses"
 
 
@@ -44,7 +46,7 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
         if isinstance(edit, Insertion):
             insertions.append(edit)
         elif isinstance(edit, Removal):
-            splices.append(_remove(source, edit.statement))
+            splices.append(_remove(source, edit))
         elif isinstance(edit, Naming):
             names[edit.statement] = edit
         elif isinstance(edit, TextEdit):
@@ -74,8 +76,13 @@ def _check(text: str) -> None:
         raise TemplateError(f"the templates emit what is not Python: {error}") from error
 
 
-def _remove(source: Source, statement: ast.stmt) -> Splice:
-    start, end = source.span(statement)
+def _remove(source: Source, edit: Removal) -> Splice:
+    start, end = source.span(edit.statement)
+    if edit.last is not None:
+        below = line_end(source, source.line_of(source.span(edit.last).end).end)
+        empty = _EMPTY_LINES.match(source.text, below)
+        assert empty is not None, "there may be none"
+        return Splice(Span(source.line_of(start).start, empty.end()), "")
     rest = source.text[end : source.line_of(end).end]
     if rest.strip():  # a comment
         return Splice(Span(start, end + len(rest) - len(rest.lstrip())), "")

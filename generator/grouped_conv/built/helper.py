@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ from .plan import BuiltPlan, Line
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
+    from .own_copies import OwnCopy
 
 TEMPLATE: Final = "built.py.jinja"
 ALL_BLOCKS: Final = frozenset(
@@ -158,19 +159,22 @@ def is_splitting(source: Source, function: ast.expr) -> bool:
     return is_of_helper(source, function, _SPLITTING, _is_ours)
 
 
-def make_helper(source: Source, plan: BuiltPlan, path: str) -> Helper:
+def make_helper(
+    source: Source, plan: BuiltPlan, path: str, moved: Sequence[OwnCopy] = ()
+) -> Helper:
     """Name the helper so that nothing else in the source has its names.
 
     Args:
         source: the source.
         plan: what it is needed for.
         path: the module to import it from; empty to have it in the source.
+        moved: what the source has of it that gives way to the import.
     """
     needed = frozenset(_functions(plan))
     blocks = plan.blocks.union(*(_BLOCK_OF.get(each, frozenset()) for each in needed))
     blocks |= {"norm"} if blocks & {"layers", "pairs"} else set()
     if path:
-        return _imported(source, needed, blocks, path)
+        return _imported(source, needed, blocks, path, moved)
     if _is_there(source, blocks):
         return Helper(blocks=blocks, is_there=True)
     taken = names_in(source.tree)
@@ -210,20 +214,36 @@ def _functions(plan: BuiltPlan) -> Iterator[str]:
         yield "padded"
 
 
-def _imported(source: Source, needed: frozenset[str], blocks: frozenset[str], path: str) -> Helper:
+def _imported(
+    source: Source,
+    needed: frozenset[str],
+    blocks: frozenset[str],
+    path: str,
+    moved: Sequence[OwnCopy],
+) -> Helper:
     """The helper of another module, of which the source imports what it has not imported yet."""
     bindings = source.scope(source.tree).bindings
     taken = names_in(source.tree)
-    names, imports = {}, []
+    own = {usual: name for each in moved for name, usual in each.names.items()}
+    imports = {name: usual for each in moved for name, usual in each.used.items()}
+    names = {}
     for key in _FUNCTIONS:
-        name = names[key] = str(getattr(Names(), key))
-        found = bindings.get(name, [])
-        is_imported = bool(found) and all(each.path.endswith(f".{name}") for each in found)
+        usual = names[key] = str(getattr(Names(), key))
+        found = bindings.get(usual, [])
+        is_imported = bool(found) and all(each.path.endswith(f".{usual}") for each in found)
         if key in needed and not is_imported:
-            names[key] = fresh(name, taken)
-            imports.append(name if names[key] == name else f"{name} as {names[key]}")
+            names[key] = own[usual] if usual in own else fresh(usual, taken)
+            imports[names[key]] = usual
     return Helper(
-        Names(**names), blocks, path=path, imports=tuple(sorted(imports)), is_there=not imports
+        Names(**names),
+        blocks.union(*(each.blocks for each in moved)),
+        path=path,
+        imports=tuple(
+            sorted(
+                usual if usual == name else f"{usual} as {name}" for name, usual in imports.items()
+            )
+        ),
+        is_there=not imports,
     )
 
 
