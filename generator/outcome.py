@@ -117,6 +117,11 @@ class Options:
         """The rules that apply."""
         return chosen(self.target, self.select, self.ignore)
 
+    @property
+    def branches_norms(self) -> bool:
+        """Whether a norm is split with the convolution before it."""
+        return self.norm and "branch-norm" in self.codes
+
 
 @dataclass(frozen=True)
 class Form:
