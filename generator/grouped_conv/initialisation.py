@@ -14,6 +14,7 @@ from ..outcome import Warning
 from ..reading.calls import is_repeatable
 from ..reading.convolutions import conv_class
 from ..reading.names import meaning
+from ..reading.parts import walk
 from ..reading.source import Source
 
 # By element, or by fan_in.
@@ -137,7 +138,7 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
     if not is_channels and not is_of_weight:
         return ""
     function = source.function_around(attribute) or source.tree
-    names = {each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute)}
+    names = {each.attr for each in walk(function) if isinstance(each, ast.Attribute)}
     gives_values = attribute.attr in _OVER_ALL or not names.isdisjoint(_BY_ELEMENT)
     if not gives_values or (is_channels and _reads_groups_too(function, attribute)):
         return ""
@@ -151,7 +152,7 @@ def _reads_groups_too(function: ast.AST, channels: ast.Attribute) -> bool:
     groups = ast.Attribute(channels.value, "groups", ast.Load())
     return any(
         isinstance(each, ast.Attribute) and ast.dump(each) == ast.dump(groups)
-        for each in ast.walk(function)
+        for each in walk(function)
     )
 
 
@@ -170,15 +171,15 @@ def _is_about_convolutions(source: Source, node: ast.AST) -> bool:
         for each in source.ancestors(node)
         if isinstance(each, ast.If) and not _is_in_else(source, node, each)
     ]
-    asked = [each for test in tests for each in ast.walk(test) if _asks_class(each)]
+    asked = [each for test in tests for each in walk(test) if _asks_class(each)]
     if asked:
-        return any(_names_convolution(source, each) for test in tests for each in ast.walk(test))
+        return any(_names_convolution(source, each) for test in tests for each in walk(test))
     function = source.function_around(node) or source.tree
     if _goes_over_modules(function):
         return True
     # if not isinstance(m, nn.Conv2d): return
-    left = [each.test for each in ast.walk(function) if isinstance(each, ast.If) and _leaves(each)]
-    return any(_names_convolution(source, each) for test in left for each in ast.walk(test))
+    left = [each.test for each in walk(function) if isinstance(each, ast.If) and _leaves(each)]
+    return any(_names_convolution(source, each) for test in left for each in walk(test))
 
 
 def _leaves(test: ast.If) -> bool:
@@ -208,5 +209,5 @@ def _is_in_else(source: Source, node: ast.AST, test: ast.If) -> bool:
 def _goes_over_modules(function: ast.AST) -> bool:
     return any(
         isinstance(each, ast.Attribute) and each.attr in ("modules", "named_modules", "parameters")
-        for each in ast.walk(function)
+        for each in walk(function)
     )

@@ -11,6 +11,7 @@ from ..outcome import Options, Style, WrittenStyle
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
 from ..reading.naming import fresh_series
+from ..reading.parts import walk
 from ..reading.values import Values
 from .classify import Candidate
 from .find import Site
@@ -93,7 +94,7 @@ class WritingOut:
         return not owner.derived and any(
             isinstance(each, ast.FunctionDef)
             and each.name == "__init__"
-            and not any(isinstance(node, ast.Return) for node in ast.walk(each))
+            and not any(isinstance(node, ast.Return) for node in walk(each))
             for each in around
         )
 

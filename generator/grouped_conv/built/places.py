@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Final
 
 from ...reading.classes import ClassIndex
+from ...reading.parts import walk
 from ...reading.scopes import Function
 from ...reading.source import Source
 from ..norms.order import sets
@@ -97,7 +98,7 @@ def _common_function(
         return None
     if any(index.self_class(each.value) is not owner for each in targets):
         return None
-    yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(function))
+    yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in walk(function))
     return None if yields else function
 
 
@@ -107,18 +108,18 @@ def _common_block(source: Source, targets: Sequence[ast.Attribute]) -> list[ast.
     return next(
         block
         for block in map(source.block, around)
-        if {each for one in block for each in ast.walk(one)}.issuperset(targets)
+        if {each for one in block for each in walk(one)}.issuperset(targets)
     )
 
 
 def _returns_after(source: Source, function: Function, targets: Sequence[ast.Attribute]) -> bool:
     first, scope = min(targets, key=source.span), source.scope(targets[0])
-    returns = (each for each in ast.walk(function) if isinstance(each, ast.Return))
+    returns = (each for each in walk(function) if isinstance(each, ast.Return))
     return any(source.scope(each) is scope and source.is_before(first, each) for each in returns)
 
 
 def _holds(source: Source, statement: ast.stmt, targets: Collection[ast.Attribute]) -> bool:
-    return any(each in targets for each in ast.walk(statement))
+    return any(each in targets for each in walk(statement))
 
 
 def _before(
@@ -129,11 +130,11 @@ def _before(
     end = source.span(last).end
     found = {
         each
-        for each in ast.walk(function)
+        for each in walk(function)
         if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= end
     }
     yield from found
-    methods = {each: set(ast.walk(each)) for each in keeping.methods}
+    methods = {each: set(walk(each)) for each in keeping.methods}
     known = found.union(*methods.values())
     for method, nodes in methods.items():
         accesses = index.accesses(method.name) + index.other_calls.get(method.name, [])

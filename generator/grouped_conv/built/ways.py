@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping, Set
 from itertools import chain
 
+from ...reading.parts import walk
 from ...reading.scopes import assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
@@ -79,8 +80,8 @@ class Ways:
         ways = ways or [self._wrapped(site.call, "split")]
         inside: set[ast.AST] = set()
         if not is_by_filter(site):
-            inside |= {node for each in ends.functions for node in ast.walk(each)}
-            inside |= {node for each in ends.found for node in ast.walk(each.item)}
+            inside |= {node for each in ends.functions for node in walk(each)}
+            inside |= {node for each in ends.found for node in walk(each.item)}
         done = inside.union(*(each.done for each in ways))
         seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
         self._check(site, uses, done, seen)
@@ -303,7 +304,7 @@ class Ways:
             function = source.function_around(node)
             self._ended[start] = frozenset(
                 each
-                for each in (ast.walk(function) if function is not None else ())
+                for each in (walk(function) if function is not None else ())
                 if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= start
             )
         return self._ended[start]
