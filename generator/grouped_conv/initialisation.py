@@ -102,15 +102,13 @@ def warn_of_initialisation(
     ``is_done`` tells what is done with before they are split.
     """
     for node in source.nodes:
-        if is_done is not None and is_done(node):
-            continue
         if isinstance(node, ast.Call):
             what = _differing(source, node)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             what = _reading(source, node)
         else:
             continue
-        if what and _is_about_convolutions(source, node):
+        if what and not (is_done and is_done(node)) and _is_about_convolutions(source, node):
             yield Warning(
                 *source.place(node),
                 f"{what}: each part is a convolution of its own",
