@@ -181,8 +181,10 @@ def _text(value: object, directory: Path) -> str:
 
 
 def is_module_name(name: str) -> bool:
-    """Whether a dotted name can be that of a module."""
-    return all(each.isidentifier() and not keyword.iskeyword(each) for each in name.split("."))
+    """Whether a dotted name can be that of a module, and of no package's own."""
+    parts = name.split(".")
+    is_name = all(each.isidentifier() and not keyword.iskeyword(each) for each in parts)
+    return is_name and "__init__" not in parts
 
 
 def _module(value: object, directory: Path) -> str | Literal[False]:

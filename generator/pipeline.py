@@ -47,10 +47,11 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
 def list_source(text: str, options: Options = _DEFAULTS) -> Result:
     """Say what ``split_source`` would do, and leave the text as it is.
 
-    Templates are not looked at.
+    Templates are not looked at, but to tell whether a source has a copy of the helper.
 
     Raises:
         SourceError: the text is not Python of this interpreter's version.
+        TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
     return _outcome(text, options, rewrites=False)
 
@@ -82,6 +83,14 @@ def helper_blocks(text: str) -> frozenset[str] | None:
     return grouped_conv.blocks_in(rest) if heading == _heading(rest) else None
 
 
+def is_earlier_helper(text: str) -> bool:
+    """Whether a text has what sources imported from a module that an earlier version has made."""
+    try:
+        return bool(grouped_conv.helper_of_earlier(parse(text)))
+    except (SourceError, RecursionError, MemoryError):
+        return False
+
+
 def _heading(text: str) -> str:
     return f"# gencode helper 1 {sha256(text.encode()).hexdigest()[:8]}"
 
@@ -95,7 +104,9 @@ def _outcome(text: str, options: Options, rewrites: bool) -> Result:
         emitted = [each for rule in rules for each in rule.emitted(tree)]
         index = ClassIndex(Source(text, tree, emitted))
         plans = [rule.make_plan(index, options) for rule in rules]
-        if any(plan.records for plan in plans):  # or it would cost more than it matters
+        if any(
+            plan.records or plan.changes for plan in plans
+        ):  # or it would cost more than it matters
             check(text, tree)
         changes = rewrites and any(plan.changes for plan in plans)
         return Result(

@@ -221,7 +221,7 @@ BUILDING: dict[str, list[str]] = {
     "match 1:\n    case 1:\n        {}\n    case _:\n        self.conv = nn.Identity()": [
         "case 1:"
     ],
-    "{}\nif not flag:\n    return": ["super().__init__()"],
+    "{}\nif not flag:\n    return": ["if not flag:", "self.bn = nn.BatchNorm2d(8)"],
     "{}\nif not flag:\n    raise ValueError": ["self.bn = nn.BatchNorm2d(8)"],
     "{}\ndel self.conv\n{}": ["{}", "self.bn = nn.BatchNorm2d(8)"],
     "self.conv = None\nif flag:\n    {}": ["self.bn = nn.BatchNorm2d(8)"],
@@ -268,15 +268,21 @@ def test_weights_that_are_tied_stay(statement: str) -> None:
     ("statement", "reason"),
     [
         ("self.conv.weight = weight", "its weight is used by itself"),
-        ("for w in [torch.ones(8, 4, 3, 3)]: pass\nself.conv.weight.data = w", "is set once it is"),
+        (
+            "for w in [torch.ones(8, 4, 3, 3)]: pass\nself.conv.weight.data = w",
+            ") once it is split (",
+        ),
         ("self.tied = self.conv.weight", "its weight is used by itself"),
         ("self.conv.weight.register_hook(print)", "its weight is used by itself"),
         ("nn.utils.spectral_norm(self.conv)", "takes its weight as a whole"),
         (
             "self.keep = [nn.utils.weight_norm(self.conv)]",
-            "weight_norm is applied to it once it is",
+            "weight_norm is applied to it (line 17) once it is split (line 16)",
         ),
-        ("keep(self)\nnn.init.zeros_(self.conv.weight)", "its weight is set once it is split"),
+        (
+            "keep(self)\nnn.init.zeros_(self.conv.weight)",
+            "its weight is set (line 18) once it is split (line 16)",
+        ),
     ],
 )
 def test_what_can_be_neither_before_nor_after(statement: str, reason: str) -> None:

@@ -827,7 +827,9 @@ def test_it_is_said_that_a_norm_with_a_computed_name_stays() -> None:
 
 def test_a_weight_is_found_by_a_computed_name() -> None:
     init = BY_NAME[0] + "\n    nn.init.constant_(getattr(self, f'conv{i}').weight, 0.5)"
-    assert left(source(init, BY_NAME[1])) == "its weight is set once it is split (line 12)"
+    assert (
+        left(source(init, BY_NAME[1])) == "its weight is set (line 12) once it is split (line 10)"
+    )
 
 
 @pytest.mark.filterwarnings("ignore")

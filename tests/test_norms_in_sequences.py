@@ -306,7 +306,7 @@ def test_stays_where_the_convolution_is_an_attribute_as_well() -> None:
 
 def test_is_left_where_it_is_not_known_whose_weight_is_set() -> None:
     init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)"
-    assert left(source(init, NET)) == "its weight is set once it is split (line 11)"
+    assert left(source(init, NET)) == "its weight is set (line 11) once it is split (line 10)"
 
 
 def test_a_convolution_that_turns_out_shared_is_split_once() -> None:
@@ -531,7 +531,7 @@ def test_the_record_names_no_block_that_is_no_norm() -> None:
         ("net.append(nn.ReLU())", "other.append(nn.ReLU())"),
         ("", "self.one = net\nnet.append(nn.ReLU())"),
         ("", "print(net[1])\nnet.append(nn.ReLU())"),
-        ("", "if x:\n    return\nnet.append(nn.ReLU())"),
+        ("", "if x: return\nnet.append(nn.ReLU())"),
     ],
 )
 def test_norms_are_split_after_the_last_of_a_series(name: str, together: str, apart: str) -> None:

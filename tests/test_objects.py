@@ -69,7 +69,7 @@ INITIALISATIONS = (
     ],
 )
 def test_a_weight_that_is_set_once_it_is_split(code: str) -> None:
-    assert "is set once it is split" in left(later(code))
+    assert "once it is split (line 13)" in left(later(code))
 
 
 @pytest.mark.parametrize("statement", INITIALISATIONS)
@@ -78,7 +78,7 @@ def test_an_initialisation(statement: str) -> None:
     assert wrapped(net(statement)) == "groups=g is known only at run time"
     text = split_source(net(statement)).text
     assert text.endswith(f"        {statement}\n        self.conv = split_conv(self.conv)\n")
-    assert "set once it is split" in left(later(statement))
+    assert "once it is split (line 13)" in left(later(statement))
 
 
 @pytest.mark.parametrize("groups", [1, 2, 8])
@@ -219,16 +219,22 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
         ("self.conv.weight_g.data.fill_(1)", "its weight_g is used"),
         ("norm = nn.utils.spectral_norm\nnorm(self.conv)", "spectral_norm takes its weight"),
         ("norm = f if g else nn.utils.spectral_norm\nnorm(self.conv)", "another parametrization"),
-        ("def f(norm=nn.utils.weight_norm): norm(self.conv)", "norm is applied to it once"),
+        (
+            "def f(norm=nn.utils.weight_norm): norm(self.conv)",
+            "norm is applied to it (line 16) once",
+        ),
         ("self.conv.register_forward_hook(lambda m, x, y: m.stride)", "a hook of it may look"),
         ("def f(m, x, y): m\nself.conv.register_forward_hook(f)", "a hook of it may look at it"),
         ("self.conv.register_forward_pre_hook(self.hook)", "a hook of it may look at it"),
-        ("nn.utils.weight_norm(  # by filter\n    self.conv)", "weight_norm is applied to it once"),
+        (
+            "nn.utils.weight_norm(  # by filter\n    self.conv)",
+            "weight_norm is applied to it (line 16)",
+        ),
         ("len(list(self.conv.parameters()))", "code distinguishes individual parameters"),
         ("[p.norm() for p in self.conv.parameters()]", "code distinguishes individual parameters"),
         (
             "w = self.conv.weight\nnn.init.zeros_(self.conv.weight)\nx = w * 2",
-            "its weight is set once",
+            "its weight is set (line 17) once",
         ),
         ("self.conv.__class__", "its __class__ is used"),
         ("self.conv.state_dict()", "its state_dict is used"),

@@ -294,7 +294,10 @@ def test_8_weight_norm_that_is_taken_away_again() -> None:
                     nn.utils.remove_weight_norm(conv)
     """)
     (warning,) = result.warnings
-    assert "remove_weight_norm is applied to it once it is split (line 2" in warning.message
+    assert (
+        "remove_weight_norm is applied to it (line 25) once it is split (line 15)"
+        in warning.message
+    )
     with pytest.raises(ValueError, match="weight_norm of 'weight' not found"):
         run_source(result.text).Net().remove_weight_norm()
 

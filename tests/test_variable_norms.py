@@ -138,7 +138,7 @@ def test_what_the_variable_is_applied_to_in_other_ways(use: str) -> None:
 
 def test_an_nn_sequential_that_it_is_applied_to() -> None:
     use = f"self.conv = f(nn.Sequential({CONV}))"
-    assert left(net(EITHER, use)) == "f is applied to it once it is split (line 11)"
+    assert left(net(EITHER, use)) == "f is applied to it (line 11) once it is split (line 11)"
 
 
 def assert_split_after(norm: str, use: str) -> None:
@@ -189,7 +189,10 @@ def test_it_is_said_that_what_takes_it_away_raises() -> None:
     text = net(EITHER, use).replace("        \n", "\n").replace("        def bare", "    def bare")
     text = text.replace("            remove", "        remove")
     (warning,) = assert_wrapped(text).warnings
-    assert "remove_weight_norm is applied to it once it is split (line 14)" in warning.message
+    assert (
+        "remove_weight_norm is applied to it (line 14) once it is split (line 11)"
+        in warning.message
+    )
 
 
 def test_a_helper_that_cannot_do_it_is_not_taken_for_one_that_can() -> None:
@@ -217,9 +220,12 @@ def test_a_class_that_constrains_each_filter_is_not_split_under_weight_norm() ->
             return super().forward(x)
     """
     use = "self.conv = weight_norm(Own(8, 16, 3, groups=g))"
-    assert left(net("", use, top)) == "weight_norm is applied to it once it is split (line 15)"
+    assert (
+        left(net("", use, top))
+        == "weight_norm is applied to it (line 15) once it is split (line 15)"
+    )
     use = use.replace("weight_norm", "f")
-    assert "f is applied to it once it is split" in left(net(EITHER, use, top))
+    assert "f is applied to it (line " in left(net(EITHER, use, top))
 
 
 DISCRIMINATOR = """

@@ -42,6 +42,8 @@ examples:
   gencode --templates mine/ model.py     with templates of your own
   gencode --convert-checkpoint old.pt new.pt --model model_split.py:Net
                                          write the original's weights for the split model
+  gencode --convert-checkpoint split.pt joined.pt --model model.py:Net
+                                         write the split model's weights for the original
 
 exit status:
   0    done, or nothing to do
@@ -200,7 +202,7 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
         "--helper-module",
         metavar="NAME",
         help="of a directory: write the helper that split sources need to this module, such as"
-        " layers.splitting, and import it (default: split_groups in each package)",
+        " layers.splitting, and import it (default: split_groups in each outermost package)",
     )
     group.add_argument(
         "--no-helper-module",

@@ -109,13 +109,17 @@ class Report:
 
     def converted(self, path: str, converted: Converted) -> Status:
         """Say which keys of a checkpoint moved, and how many in all."""
+        to_same: dict[tuple[str, ...], list[str]] = {}
         for key, keys in converted.moved.items():
-            self._say(f"{key} -> {compressed(keys)}")
+            to_same.setdefault(keys, []).append(key)
+        for keys, old in to_same.items():
+            self._say(f"{compressed(old)} -> {compressed(keys)}")
         for key in converted.gone:
             self._say(f"{key} is gone")
         for key in converted.new:
             self._say(f"{key} is new, with a value of the model's own")
-        moved = f"{len(converted.moved)} moved to {sum(map(len, converted.moved.values()))}"
+        places = {key for keys in converted.moved.values() for key in keys}
+        moved = f"{len(converted.moved)} moved to {len(places)}"
         counts = {"gone": len(converted.gone), "new": len(converted.new), "kept": converted.kept}
         parts = [f"{count} {what}" for what, count in counts.items() if count]
         self._say(

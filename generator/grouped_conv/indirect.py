@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ..reading.callees import parameters_given
 from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import (
@@ -221,14 +222,22 @@ def _given_by(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
 
 
 def _passed_to(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
-    """What the calls in the source pass to the function that a parameter is of."""
+    """What the calls in the source may pass to the parameter that a binding is of."""
     source = index.source
     function = source.parent(source.parent(binding.node))
-    names = {getattr(function, "name", "")}
-    names |= {each.name for each in source.ancestors(function) if isinstance(each, ast.ClassDef)}
-    for call in (call for name in names for call in index.calls_of.get(name, [])):
-        yield from call.args
-        yield from (keyword.value for keyword in call.keywords)
+    own = getattr(function, "name", "")
+    around = [each.name for each in source.ancestors(function) if isinstance(each, ast.ClassDef)]
+    for name in {own, *around}:
+        is_run = own in (name, "__init__") and not getattr(function, "decorator_list", [])
+        for call in index.calls_of.get(name, []):
+            given: list[tuple[ast.expr, str | None]] = [(each, None) for each in call.args]
+            given += [(each.value, each.arg) for each in call.keywords]
+            for value, keyword in given:
+                if isinstance(function, FUNCTIONS) and is_run:
+                    names = parameters_given(source, function, value, call, keyword)
+                    if getattr(binding.node, "arg", "") not in names:
+                        continue
+                yield value
 
 
 def _assigned_in(statement: ast.stmt) -> Iterator[ast.expr]:

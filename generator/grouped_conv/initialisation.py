@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import Final
 
 from ..outcome import Warning
@@ -24,16 +25,27 @@ _BY_ELEMENT: Final = frozenset(
         *("fill_", "zero_", "requires_grad_"),
     )
 )
-_BY_FAN: Final = frozenset(("kaiming_normal_", "kaiming_uniform_"))
+_BY_FAN: Final = frozenset(
+    ("kaiming_normal_", "kaiming_uniform_", "kaiming_normal", "kaiming_uniform")
+)
 _BY_SHAPE: Final = frozenset(
     (
         *("xavier_normal_", "xavier_uniform_", "orthogonal_", "dirac_", "eye_", "sparse_"),
         *("xavier_normal", "xavier_uniform", "orthogonal"),
     )
 )
+_TENSORS: Final = frozenset(("weight", "bias"))
+_VALUES: Final = _TENSORS | {"data"}
 _CHANNELS: Final = frozenset(("in_channels", "out_channels"))
 _OVER_ALL: Final = frozenset(("norm", "mean", "std"))
+_FACTOR: Final = "sqrt(groups) times as large"
 _OF_WHOLE: Final = _OVER_ALL | {"shape", "size", "numel"}
+_WALKS: Final = frozenset(
+    (
+        *("modules", "named_modules", "children", "named_children"),
+        *("parameters", "named_parameters"),
+    )
+)
 _FANS: Final = frozenset(("_calculate_correct_fan", "_calculate_fan_in_and_fan_out"))
 
 
@@ -118,9 +130,11 @@ def warn_of_initialisation(
 def _differing(source: Source, call: ast.Call) -> str:
     name = _function(source, call)
     if name in _BY_SHAPE:
-        return f"{name} depends on all filters of a convolution"
+        what = f"{name} depends on all filters of a convolution"
+        is_by_both = name.startswith("xavier")
+        return f"{what}, which makes weights up to {_FACTOR}" if is_by_both else what
     if name in _BY_FAN and _is_by_fan_out(call):
-        return f"{name} by fan_out makes weights sqrt(groups) times as large"
+        return f"{name} by fan_out makes weights {_FACTOR}"
     return f"{name} depends on the number of groups" if name in _FANS else ""
 
 
@@ -138,11 +152,33 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
     function = source.function_around(attribute) or source.tree
     names = {each.attr for each in walk(function) if isinstance(each, ast.Attribute)}
     gives_values = attribute.attr in _OVER_ALL or not names.isdisjoint(_BY_ELEMENT)
+    if is_channels:
+        gives_values = gives_values or _assigns_values(function)
     if not gives_values or (is_channels and _reads_groups_too(function, attribute)):
         return ""
     if is_channels:
-        return f"{attribute.attr} of a part is that of one group"
+        what = f"{attribute.attr} of a part is that of one group"
+        return f"{what}, which makes weights {_FACTOR}" if _takes_root(function) else what
     return f"the {attribute.attr} of a part's weight is that of one group"
+
+
+def _assigns_values(function: ast.AST) -> bool:
+    """Whether a function gives weights other values, as ``m.weight.data = values`` does."""
+    return any(
+        isinstance(each, ast.Attribute)
+        and (each.attr == "copy_" or (each.attr in _VALUES and isinstance(each.ctx, ast.Store)))
+        for each in walk(function)
+    )
+
+
+def _takes_root(function: ast.AST) -> bool:
+    """Whether a function has a square root in it, as what scales by the fan has."""
+    return any(
+        (isinstance(each, ast.Attribute) and each.attr == "sqrt")
+        or (isinstance(each, ast.Name) and each.id == "sqrt")
+        or (isinstance(each, ast.Constant) and each.value == 0.5)
+        for each in walk(function)
+    )
 
 
 def _reads_groups_too(function: ast.AST, channels: ast.Attribute) -> bool:
@@ -162,32 +198,82 @@ def _is_weight_of_a_name(value: ast.expr) -> bool:
     return is_weight and isinstance(getattr(value, "value", None), ast.Name)
 
 
-def _is_about_convolutions(source: Source, node: ast.AST) -> bool:
-    """Whether a node stands in a function that goes over modules, for those that may be ones."""
+def _is_about_convolutions(
+    source: Source, node: ast.AST, known: frozenset[ast.AST] = frozenset()
+) -> bool:
+    """Whether a node stands in a function that goes over modules, for those that may be ones.
+
+    ``known`` are the functions that it has been asked for already, which may call each other.
+    """
     tests = [
         each.test
         for each in source.ancestors(node)
-        if isinstance(each, ast.If) and not _is_in_else(source, node, each)
+        if isinstance(each, (ast.If, ast.IfExp)) and not _is_in_else(source, node, each)
     ]
-    asked = [each for test in tests for each in walk(test) if _asks_class(each)]
+    asked = [each for test in tests for each in walk(test) if _asks_class(source, each)]
     if asked:
         return any(_names_convolution(source, each) for test in tests for each in walk(test))
     function = source.function_around(node) or source.tree
-    if _goes_over_modules(function):
+    if _goes_over_modules(function) or _is_applied(source, node):
+        return True
+    if function not in known and _is_for_modules(source, function, known | {function}):
         return True
     # if not isinstance(m, nn.Conv2d): return
     left = [each.test for each in walk(function) if isinstance(each, ast.If) and _leaves(each)]
     return any(_names_convolution(source, each) for test in left for each in walk(test))
 
 
+def _is_applied(source: Source, node: ast.AST) -> bool:
+    """Whether a node is, or is in, what is handed to ``net.apply``, by a partial or a lambda."""
+    inner = node
+    for each in takewhile(lambda one: not isinstance(one, ast.stmt), source.ancestors(node)):
+        if isinstance(each, ast.Call) and getattr(each.func, "attr", "") == "apply":
+            return inner is not each.func
+        inner = each
+    return False
+
+
+def _is_for_modules(source: Source, function: ast.AST, known: frozenset[ast.AST]) -> bool:
+    """Whether a function is given modules, or their weights, one by one."""
+    name = getattr(function, "name", "")
+    uses = (
+        each
+        for each in source.nodes
+        if (isinstance(each, ast.Name) and each.id == name)
+        or (isinstance(each, ast.Attribute) and each.attr == name)
+    )
+    for each in uses:
+        call = source.parent(each)
+        if not isinstance(call, ast.Call) or call.func is not each:
+            is_given = _is_applied(source, each)
+        else:
+            is_given = _takes_variable(call) and _is_about_convolutions(source, call, known)
+        if is_given:
+            return True
+    return False
+
+
+def _takes_variable(call: ast.Call) -> bool:
+    """Whether a call is given what a variable holds, or its weight."""
+    values = [*call.args, *(each.value for each in call.keywords)]
+    return any(isinstance(each, ast.Name) or _is_weight_of_a_name(each) for each in values)
+
+
 def _leaves(test: ast.If) -> bool:
     return any(isinstance(each, (ast.Return, ast.Continue)) for each in test.body)
 
 
-def _asks_class(node: ast.AST) -> bool:
-    return (isinstance(node, ast.Name) and node.id in ("isinstance", "type")) or (
-        isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
+def _asks_class(source: Source, node: ast.AST) -> bool:
+    """Whether a part of a test asks for the class or the name of a module, and not for an option.
+
+    As ``isinstance(m, nn.Linear)``, ``"fc" in name``; but not ``how == "xavier"``.
+    """
+    if not isinstance(node, ast.Constant):
+        return isinstance(node, ast.Name) and node.id in ("isinstance", "type")
+    match source.parent(node):
+        case ast.Compare(left=ast.Name() | ast.Attribute(value=ast.Name()), ops=[ast.Eq()]):
+            return False
+    return isinstance(node.value, str) and node.value not in _TENSORS
 
 
 def _names_convolution(source: Source, node: ast.AST) -> bool:
@@ -199,13 +285,11 @@ def _names_convolution(source: Source, node: ast.AST) -> bool:
     return conv_class(path) is not None or path.endswith("._ConvNd")
 
 
-def _is_in_else(source: Source, node: ast.AST, test: ast.If) -> bool:
+def _is_in_else(source: Source, node: ast.AST, test: ast.If | ast.IfExp) -> bool:
     around = {id(each) for each in (node, *source.ancestors(node))}
-    return any(id(each) in around for each in test.orelse)
+    orelse = test.orelse if isinstance(test.orelse, list) else [test.orelse]
+    return any(id(each) in around for each in orelse)
 
 
 def _goes_over_modules(function: ast.AST) -> bool:
-    return any(
-        isinstance(each, ast.Attribute) and each.attr in ("modules", "named_modules", "parameters")
-        for each in walk(function)
-    )
+    return any(isinstance(each, ast.Attribute) and each.attr in _WALKS for each in walk(function))

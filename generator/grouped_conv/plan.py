@@ -11,24 +11,30 @@ from typing import TYPE_CHECKING
 from ..outcome import Options, Record, Warning
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
-from ..reading.source import Source
+from ..reading.source import Source, parse
 from ..reading.values import Values
-from ..rewriting.edits import Edit
+from ..reading.width import line_length
+from ..rewriting.edits import Edit, Removal
 from ..rewriting.guard import guarded
 from .built import helper as built_helper
 from .built.decide import Deciding
 from .built.emit import make_built_edits
+from .built.multiplier import note_of
+from .built.own_copies import OwnCopy, own_copies, why_it_stays
 from .built.plan import BuiltPlan
 from .built.there import is_split_there
+from .built.unsplit import unsplit
 from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
+from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
 from .imports import insert_imports
 from .initialisation import warn_of_initialisation
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
+from .norms.pairs import Pair
 from .records import left, split_when_built, written_out
 from .refusal import Refusal, check_length
 from .tracing import Tracing
@@ -56,6 +62,7 @@ class Plan:
         helper: what the source needs to split what has been built; None for nothing.
         missing: the modules that the source must import, with ``as`` where under another name.
         directives: the comments that leave something alone.
+        moved: the copies of the helper that give way to an import.
     """
 
     records: tuple[Record, ...]
@@ -68,11 +75,12 @@ class Plan:
     helper: built_helper.Helper | None
     missing: tuple[str, ...]
     directives: Directives
+    moved: tuple[OwnCopy, ...]
 
     @property
     def changes(self) -> bool:
         """Whether there is anything to rewrite."""
-        return bool(self.definitions or self.built.changes)
+        return bool(self.definitions or self.built.changes or self.moved)
 
     @property
     def imports_helper(self) -> bool:
@@ -91,6 +99,8 @@ class Plan:
         yield from insert_imports(source, self.missing, everything, templates)
         if self.helper is not None:
             yield from built_helper.insert_helper(source, self.helper, everything, templates)
+        for copy in self.moved:
+            yield Removal(copy.definitions[0], copy.definitions[-1])
         yield from guarded(source, self.directives, self._changes(source, templates))
 
     def _changes(self, source: Source, templates: Templates) -> Iterator[Edit]:
@@ -125,10 +135,16 @@ class _Planning:
         pairs = self.tracing.pairs
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
-        self.warnings: list[Warning] = [*directives.warnings]
+        self.warnings: list[Warning] = [
+            *directives.warnings,
+            *warn_of_earlier(index.source, directives),
+        ]
         gives_weights = "reads" in built_helper.blocks_there(index.source)
         self.deciding = Deciding(
-            self.tracing, options.norm, bool(options.helper_module) or gives_weights
+            self.tracing,
+            options.norm,
+            bool(options.helper_module) or gives_weights,
+            line_length(index.source, options.black),
         )
         self.deferred: list[Deferred] = []
         self.stays: list[Site] = []  # a line for others could split them as well
@@ -168,7 +184,7 @@ class _Planning:
         attributes: list[SplitAttribute] = []
         for candidates in self.by_attribute.values():
             try:
-                attributes.append(self.writing_out.split(candidates))
+                attributes.append(self._written(candidates))
             except Refusal as refusal:
                 self._defer_all(candidates, str(refusal))
         while True:
@@ -185,7 +201,10 @@ class _Planning:
                 self._defer_all(refusal.attribute.candidates, str(refusal))
         self._record(attributes, built)
         source, path = self.index.source, self.options.helper_module
-        helper = built_helper.make_helper(source, built, path) if built.changes else None
+        moved = self._move_copies()
+        helper = None
+        if built.changes or moved:
+            helper = built_helper.make_helper(source, built, path, moved)
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
         missing += helper.missing if helper else ()
         return Plan(
@@ -199,7 +218,55 @@ class _Planning:
             helper,
             tuple(dict.fromkeys(missing)),
             self.directives,
+            tuple(moved),
         )
+
+    def _written(self, candidates: list[Candidate]) -> SplitAttribute:
+        """An attribute that is written out.
+
+        Raises:
+            Refusal: it is not; for a depthwise multiplier there may be something better.
+        """
+        attribute, multipliers = self.writing_out.split(candidates), self.deciding.multipliers
+        sites = [each.site for each in candidates]
+        if not all(map(multipliers.is_multiplier, sites)):
+            return attribute
+        place = attribute.owner, attribute.attribute
+        pair = self.tracing.pairs.find(*place) if self.options.norm else None
+        try:
+            if any(style_of(each, self.options) != "auto" for each in sites):
+                raise Refusal(f"{attribute.style} style has no other form")
+            multipliers.check_attribute(*place, pair if isinstance(pair, Pair) else None)
+        except Refusal as refusal:
+            notes = filter(None, (attribute.note, note_of(refusal)))
+            return replace(attribute, note="; ".join(notes))
+        raise Refusal("only built style makes depthwise ones of it")
+
+    def _move_copies(self) -> list[OwnCopy]:
+        """The copies of the helper that give way to its import; and say what becomes of each."""
+        source, path = self.index.source, self.options.helper_module
+        moved: list[OwnCopy] = []
+        for copy in own_copies(source) if path else ():
+            from ..rewriting.templating import Templates  # slow to import
+
+            if any(map(self.directives.forbids, copy.definitions)):
+                continue
+            reason = why_it_stays(copy, Templates(self.options.templates), self._may_fail)
+            moved += [] if reason else [copy]
+            said = reason or f"this copy of the helper gives way to what {path} has"
+            self.warnings.append(Warning(*source.place(copy.definitions[0]), said))
+        return moved
+
+    def _may_fail(self, copy: OwnCopy) -> bool:
+        """Whether something is done to what a copy splits that raises, as far as can be known."""
+        copies = [*own_copies(copy.source)]
+        definitions = {each for one in copies for each in one.definitions}
+        names = {name: usual for one in copies for name, usual in one.names.items()}
+        before = unsplit(copy.source.tree, definitions, names)
+        if before is None:
+            return True
+        index = ClassIndex(Source(before, parse(before)))
+        return bool(make_plan(index, replace(self.options, helper_module="")).built.warnings)
 
     def _record(self, attributes: list[SplitAttribute], built: BuiltPlan) -> None:
         """Say what is done with each convolution, and what else there is to know."""

@@ -6,6 +6,7 @@ from ..outcome import Record
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass
 from ..reading.naming import mangled
+from .built.multiplier import has_marked
 from .built.plan import BuiltPlan
 from .classify import Candidate, Deferred, Verdict, self_target, single_target
 from .find import Site
@@ -39,7 +40,7 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
         column,
         _name(index, site),
         "split",
-        f"{_size(site.conv, deferred.numbers)}{norm} (built)",
+        f"{_size(site.conv, deferred.numbers, has_marked(ways))}{norm} (built)",
         form_of(index.source, site),
         style="built",
         note="; ".join([*notes, *plan.notes[site.call]]),
@@ -80,9 +81,13 @@ def _name(index: ClassIndex, site: Site) -> str:
     return index.source.shown(single_target(statement) or site.call.func)
 
 
-def _size(conv: ConvClass | None, numbers: tuple[int, int, int] | None) -> str:
+def _size(
+    conv: ConvClass | None, numbers: tuple[int, int, int] | None, by_multiplier: bool = False
+) -> str:
     """What a convolution is split into, as far as that is known."""
     if conv is None or numbers is None:
-        return "plain ones when it is built"
+        return f"{'depthwise' if by_multiplier else 'plain'} ones when it is built"
     inputs, outputs, groups = numbers
+    if by_multiplier:
+        return f"{outputs // inputs} depthwise {conv.name} of {inputs} channels"
     return f"{groups} {conv.name} of {inputs // groups} -> {outputs // groups} channels"

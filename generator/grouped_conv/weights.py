@@ -64,22 +64,26 @@ class Uses:
     obstacles: list[Obstacle] = field(default_factory=list)
     bars: list[Obstacle] = field(default_factory=list)
 
-    def obstacles_after(self, done: Set[ast.AST], seen: Set[ast.AST]) -> Iterator[Obstacle]:
+    def obstacles_after(
+        self, done: Set[ast.AST], seen: Set[ast.AST], place: ast.AST
+    ) -> Iterator[Obstacle]:
         """What is in the way of an object that is split.
 
         Args:
             done: the nodes that are done with when it is.
             seen: those of them for which it is known that nothing is kept of it.
+            place: where it is split.
         """
+        when = f"once it is split ({line_of(place)})"
         yield from self.bars
         yield from (each for each in self.obstacles if each.node not in seen)
         for node, name in self.writes.items():
             if node not in done:
-                reason = f"its {name} is set once it is split ({line_of(node)})"
+                reason = f"its {name} is set ({line_of(node)}) {when}"
                 yield Obstacle(node, reason, is_loud=True)
         for call in self.applications:
             if call not in done:
-                reason = f"{_name(call.func)} is applied to it once it is split ({line_of(call)})"
+                reason = f"{_name(call.func)} is applied to it ({line_of(call)}) {when}"
                 yield Obstacle(call, reason, is_loud=True)
 
 

@@ -55,12 +55,16 @@ def fresh(name: str, taken: Collection[str]) -> str:
 
 def fresh_series(stem: str, count: int, is_taken: Callable[[str], bool]) -> tuple[str, ...] | None:
     """``stem_0``, ``stem_1`` and so on, or with another stem where one is taken; None for none."""
-    stems = (stem, f"{stem}_group", f"{stem}_branch", f"grouped_{stem}", f"split_{stem}")
-    for each in stems:
+    for each in series_stems(stem):
         names = tuple(f"{each}_{number}" for number in range(count))
         if not any(map(is_taken, names)):
             return names
     return None
+
+
+def series_stems(stem: str) -> tuple[str, ...]:
+    """The stems that a series may have, the first that is free."""
+    return (stem, f"{stem}_group", f"{stem}_branch", f"grouped_{stem}", f"split_{stem}")
 
 
 def numbered(name: str) -> Iterator[str]:

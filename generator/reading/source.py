@@ -131,6 +131,10 @@ class Source:
     def head(self, statement: ast.stmt) -> Span:
         """Where a statement stands, up to the block in it if there is one."""
         span = self.span(statement)
+        if isinstance(statement, ast.Match):
+            pattern = statement.cases[0].pattern
+            start = self.offset(pattern.lineno, pattern.col_offset)
+            return Span(span.start, self.text.rindex("case", span.start, start))
         body: list[ast.stmt] = getattr(statement, "body", [])
         return Span(span.start, self.span(body[0]).start) if body else span
 

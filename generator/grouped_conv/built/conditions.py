@@ -26,7 +26,13 @@ def is_settled(pairs: Pairs, pair: Pair, place: Place) -> bool:
     if test is None or not _is_of_flags(test, pair):
         return test is None
     given = [_given(pairs, pair, each) for each in _flags(test)]
-    return all(each is not None and each in place.before for each in given)
+    return all(each is not None and _is_there(pairs, each, place) for each in given)
+
+
+def _is_there(pairs: Pairs, value: ast.expr, place: Place) -> bool:
+    """Whether a statement of a constructor has given a value, whichever way that is left."""
+    is_before = pairs.source.is_before
+    return value in place.before and all(is_before(value, each) for each in place.returns)
 
 
 def is_built_under_it(pairs: Pairs, pair: Pair) -> bool:

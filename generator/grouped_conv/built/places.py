@@ -1,18 +1,18 @@
-"""Find the place in a method after which an attribute is to be split."""
+"""Find the places in a method where an attribute is to be split: each way out passes one."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Final
 
 from ...reading.classes import ClassIndex
 from ...reading.parts import walk
-from ...reading.scopes import Function
+from ...reading.scopes import FUNCTIONS, Function
 from ...reading.source import Source
-from ..norms.order import sets
+from ..norms.order import is_set_before, sets
 from .keeping import Keeping
 
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
@@ -26,10 +26,12 @@ class Place:
     Attributes:
         after: the statement that the split follows.
         before: the nodes that are done with when it comes.
+        returns: the statements that leave the method earlier, and that it precedes too.
     """
 
     after: ast.stmt
     before: frozenset[ast.AST]
+    returns: tuple[ast.Return, ...] = ()
 
 
 def find_place(
@@ -54,7 +56,7 @@ def find_place(
     source = index.source
     targets = list(chain.from_iterable(stores))
     function = _common_function(index, owner, targets)
-    if function is None or _returns_after(source, function, needed):
+    if function is None:
         return None
     block = _common_block(source, targets)
     if any(isinstance(each, _LOOPS) for each in source.ancestors(block[0])):
@@ -64,8 +66,8 @@ def find_place(
     first, last = holding[0], len(block)
     if isinstance(source.parent(block[0]), _TRIES):
         last = holding[-1] + 1  # what follows may not be reached
-    kept = (at for at in range(first, last) if keeping.keeps(block[at]))
-    last = next(kept, last) - 1
+    ends = (at for at in range(first, last) if _ends(block[at]) or keeping.keeps(block[at]))
+    last = next(ends, last) - 1
     while last >= holding[-1] and not has_own_line_after(source, block[last]):
         last -= 1
     if last < holding[-1]:
@@ -76,7 +78,11 @@ def find_place(
             sets(statement, wanted) for statement in block[: last + 1]
         ):
             return None
-    return Place(block[last], frozenset(_before(index, function, block[last], keeping)))
+    returns = tuple(_returns(source, function, targets, block[last]))
+    if returns and (optional or not all(_can_precede(index, stores, each) for each in returns)):
+        return None
+    before = frozenset(_before(index, function, block[last], keeping))
+    return Place(block[last], before, returns)
 
 
 def has_own_line_after(source: Source, statement: ast.stmt) -> bool:
@@ -112,10 +118,44 @@ def _common_block(source: Source, targets: Sequence[ast.Attribute]) -> list[ast.
     )
 
 
-def _returns_after(source: Source, function: Function, targets: Sequence[ast.Attribute]) -> bool:
+def _ends(statement: ast.stmt) -> bool:
+    """Whether nothing behind a statement is reached for what it returns."""
+    match statement:
+        case ast.If(body=body, orelse=orelse):
+            return all(any(map(_ends, block)) for block in (body, orelse))
+        case ast.With(body=body):
+            return any(map(_ends, body))
+    return isinstance(statement, ast.Return)
+
+
+def _returns(
+    source: Source, function: Function, targets: Sequence[ast.Attribute], last: ast.stmt
+) -> Iterator[ast.Return]:
+    """What may leave a function between the first of some targets and the end of a statement."""
     first, scope = min(targets, key=source.span), source.scope(targets[0])
-    returns = (each for each in walk(function) if isinstance(each, ast.Return))
-    return any(source.scope(each) is scope and source.is_before(first, each) for each in returns)
+    around = takewhile(lambda each: each is not function, source.ancestors(first))
+    loops = [each for each in around if isinstance(each, _LOOPS)]
+    start = source.span(loops[-1] if loops else first).start
+    for each in walk(function):
+        if isinstance(each, ast.Return) and source.scope(each) is scope:
+            if start < source.span(each).start < source.span(last).end:
+                yield each
+
+
+def _can_precede(
+    index: ClassIndex, stores: Sequence[Sequence[ast.Attribute]], leaving: ast.Return
+) -> bool:
+    """Whether attributes can be split right before a statement that leaves the method.
+
+    They must have their values there, whatever happened, and nothing is to come after it.
+    """
+    source = index.source
+    around = takewhile(lambda each: not isinstance(each, FUNCTIONS), source.ancestors(leaving))
+    if any(isinstance(each, _TRIES) and each.finalbody for each in around):
+        return False
+    gives_nothing = leaving.value is None or isinstance(leaving.value, ast.Constant)
+    is_free = gives_nothing and source.is_first_on_line(leaving)
+    return is_free and all(is_set_before(index, each, leaving) for each in stores)
 
 
 def _holds(source: Source, statement: ast.stmt, targets: Collection[ast.Attribute]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import takewhile
 
 from ...reading.classes import ClassIndex
 from ...reading.directives import Directives
@@ -11,6 +12,7 @@ from ...reading.kept import kept
 from ..find import Site
 from ..refusal import Refusal
 from ..tracing import Tracing
+from .beside import stored_as
 from .ends import End, InAttribute, InSequence, find_ends
 from .helper import SPLITTING, is_splitting
 
@@ -56,6 +58,16 @@ def _splitting(index: ClassIndex) -> list[ast.Call]:
     ]
 
 
+def _is_split_behind(index: ClassIndex, item: ast.expr, arguments: list[ast.expr]) -> bool:
+    """Whether lines right behind a statement split what it has stored."""
+    source = index.source
+    code, statement = stored_as(index, item), source.statement(item)
+    block = source.block(statement)
+    splitting = {source.statement(each): ast.unparse(each) for each in arguments}
+    behind = takewhile(splitting.__contains__, block[block.index(statement) + 1 :])
+    return code is not None and code in map(splitting.get, behind)
+
+
 def _is_split(index: ClassIndex, end: End, calls: list[ast.Call], reached: Reached) -> bool:
     source = index.source
     arguments = [each for call in calls for each in call.args]
@@ -64,14 +76,16 @@ def _is_split(index: ClassIndex, end: End, calls: list[ast.Call], reached: Reach
         for each in arguments
         if isinstance(each, ast.Attribute)
     }
-    if end.item in arguments:
+    if end.item in arguments or _is_split_behind(index, end.item, arguments):
         return True
     match end:
         case InAttribute(owner=owner, target=target):
             return (owner, target.attr) in attributes
         case InSequence(call=around):
             codes, scope = end.codes(source), source.scope(around)
-            return around in arguments or any(
+            if around in arguments or _is_split_behind(index, around, arguments):
+                return True
+            return any(
                 source.code(each) in codes for each in arguments if source.scope(each) is scope
             )
         case _:  # in a list

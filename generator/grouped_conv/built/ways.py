@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Set
-from itertools import chain
+from itertools import zip_longest
+from typing import Final
 
+from ...reading.naming import fresh, names_in
 from ...reading.parts import walk
-from ...reading.scopes import assigned_value
+from ...reading.scopes import Scope, assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
 from ..norms.pairs import Pair
@@ -15,11 +17,18 @@ from ..norms.plan import NormPlan, plan_norms
 from ..norms.sequential import Sequence
 from ..refusal import Refusal, check_free, check_length
 from ..tracing import Tracing, is_by_filter, is_partial
-from ..weights import Uses
+from ..weights import Obstacle
+from .beside import stored_as
 from .conditions import is_built_under_it, is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
+from .multiplier import Multipliers
 from .places import Place, find_place
-from .plan import Line, Way, Wrap, WrapKind
+from .plan import Change, Line, LineKind, Renamed, Way, Wrap, WrapKind
+
+_LINES: Final[Mapping[WrapKind, LineKind]] = {"split": "conv", "listed": "layers"}
+"""The lines that do what a call round an expression does."""
+_NAMES: Final[Mapping[WrapKind, str]] = {"split": "conv", "listed": "layers"}
+"""What a variable for such an expression is called."""
 
 
 class Ways:
@@ -29,15 +38,19 @@ class Ways:
         self,
         tracing: Tracing,
         sites: list[Site],
+        multipliers: Multipliers,
         norm: bool,
         in_the_way: Mapping[ast.Call, list[str]],
+        line_length: int,
     ) -> None:
         self.tracing = tracing
+        self.line_length = line_length
         # Once: split where it gets somewhere; twice: where it is built.
         self.in_the_way = in_the_way
         self.index = tracing.index
         self.source = tracing.index.source
         self.directives = tracing.directives
+        self.multipliers = multipliers
         reached = [(each, tracing.reached(each)) for each in sites]
         self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
         self.followed: dict[Pair, None] = {}
@@ -78,16 +91,21 @@ class Ways:
         else:
             ways = [self._way(each, site) for each in ends.found]
         ways = ways or [self._wrapped(site.call, "split")]
+        if self.multipliers.is_multiplier(site):
+            own = [] if in_the_way or listed is not None else ends.found
+            ways = [self._marked(site, *each) for each in zip_longest(ways, own)]
         inside: set[ast.AST] = set()
         if not is_by_filter(site):
             inside |= {node for each in ends.functions for node in walk(each)}
             inside |= {node for each in ends.found for node in walk(each.item)}
         done = inside.union(*(each.done for each in ways))
         seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
-        self._check(site, uses, done, seen)
+        change = next((each.change for each in ways if each.change is not None), None)
+        at = change.node if isinstance(change, Wrap) else change.after if change else site.call
+        self._check(site, uses.obstacles_after(done, seen, at), uses.reads.keys() - done)
         return tuple(ways)
 
-    def _check(self, site: Site, uses: Uses, done: Set[ast.AST], seen: Set[ast.AST]) -> None:
+    def _check(self, site: Site, obstacles: Iterable[Obstacle], reads: Set[ast.expr]) -> None:
         """See that what is done with a convolution can be done with a split one.
 
         What fails loudly outside of every forward and constructor is no more than a warning.
@@ -95,13 +113,22 @@ class Ways:
         Raises:
             Refusal: it cannot.
         """
-        reads = uses.reads.keys() - done
-        for each in uses.obstacles_after(done, seen):
+        for each in obstacles:
             if reads or not each.is_loud or self.index.runs_with_model(each.node):
                 raise Refusal(each.reason)
             self.warnings[each.node] = each.reason
             self.loud.setdefault(site.call, each.reason)
         self.reads |= reads
+
+    def _marked(self, site: Site, way: Way, end: End | None) -> Way:
+        """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""
+        pair, sequence = None, None
+        match end:
+            case InAttribute(owner=owner, target=target) if way.norm:
+                pair = self.norms.pairs[owner, target.attr]
+            case InSequence():
+                sequence = self._sequence(end, site)
+        return self.multipliers.marked(way, end, pair, sequence)
 
     def _is_left_alone(self, end: End) -> bool:
         """Whether a comment leaves alone what a function builds for one of the places."""
@@ -162,12 +189,13 @@ class Ways:
         pair = self.norms.pairs.get((owner, name))
         note = ""
         if pair is not None:
-            place = self._place_of_pair(pair)
+            place = self._place_of_pair(pair, end.target)
             note = self._stays(pair, place)
             if place is not None and not note:
                 self.followed[pair] = None
                 codes = self._code(end.target, name), self._code(end.target, pair.norm)
-                line = Line("conv_norm", place.after, *codes, self._condition(pair))
+                condition = self._condition(pair)
+                line = Line("conv_norm", place.after, *codes, condition, place.returns)
                 shown = _shown(owner, pair.norm)
                 return Way(line, place.before, place.before, norm=shown, held=(owner, name))
         place = self._place(owner, end.target)
@@ -175,7 +203,7 @@ class Ways:
             value = assigned_value(self.source.parent_of, end.target)
             item = end.item if value is None else value
             return self._wrapped(item, "split", note)
-        line = Line("conv", place.after, self._code(end.target, name))
+        line = Line("conv", place.after, self._code(end.target, name), returns=place.returns)
         done = place.before | self._of_others(owner, end.target)
         return Way(line, done, done, note=note, held=(owner, name))
 
@@ -197,21 +225,39 @@ class Ways:
         elif pair.conditions[0] is not None and "torch.jit" in self.source.text:
             reason = "torch.jit takes no variable for one tensor or several"
         else:
-            late = pair.uses.obstacles_after(place.before, place.before)
+            late = pair.uses.obstacles_after(place.before, place.before, place.after)
             reason = next((each.reason for each in late), None)
         if reason is None:
             self.reads |= pair.uses.reads.keys() - (place.before if place is not None else set())
             return ""
         return f"self.{pair.norm} stays after the concatenation: {reason}"
 
-    def _place_of_pair(self, pair: Pair) -> Place | None:
-        """Where a convolution and the norm after it are split."""
-        names = (pair.conv, pair.norm)
-        stores = [list(self.tracing.pairs.stores_of(pair.owner, each)) for each in names]
-        optional = stores[1] if is_built_under_it(self.tracing.pairs, pair) else []
-        return self._allowed(
-            find_place(self.index, pair.owner, stores, [*chain(*stores)], optional)
-        )
+    def _place_of_pair(self, pair: Pair, target: ast.Attribute) -> Place | None:
+        """Where a convolution, which an attribute is given, and the norm after it are split.
+
+        Each method that gives one of both, such as the constructor of a subclass, must give the
+        other one too, and split them: a norm in parts takes nothing else.
+        """
+        by_scope: dict[Scope, tuple[list[ast.Attribute], list[ast.Attribute]]] = {}
+        for at, name in enumerate((pair.conv, pair.norm)):
+            for each in self.tracing.pairs.stores_of(pair.owner, name):
+                by_scope.setdefault(self.source.scope(each), ([], []))[at].append(each)
+        if not all(map(all, by_scope.values())):
+            return None
+        places = {scope: self._place_of_both(pair, *each) for scope, each in by_scope.items()}
+        is_one = len(places) == 1 or pair.conditions[0] is None
+        return places[self.source.scope(target)] if is_one and all(places.values()) else None
+
+    def _place_of_both(
+        self, pair: Pair, convs: list[ast.Attribute], norms: list[ast.Attribute]
+    ) -> Place | None:
+        """The same for one method that gives both."""
+        owner = self.index.self_class(convs[0].value)
+        if owner is None:
+            return None
+        optional = norms if is_built_under_it(self.tracing.pairs, pair) else []
+        needed = [*convs, *norms]
+        return self._allowed(find_place(self.index, owner, [convs, norms], needed, optional))
 
     def _place(self, owner: ast.ClassDef, target: ast.Attribute) -> Place | None:
         """Where what a method has given to an attribute is split."""
@@ -238,8 +284,8 @@ class Ways:
 
     def _allowed(self, place: Place | None) -> Place | None:
         """A place, unless a comment leaves alone what it is in."""
-        is_free = place is None or self.directives.forbids_beside(place.after) is None
-        return place if is_free else None
+        around = [place.after, *place.returns] if place is not None else []
+        return None if any(map(self.directives.forbids_beside, around)) else place
 
     def _sequence(self, end: InSequence, site: Site) -> Sequence | None:
         """The nn.Sequential that it gets into beside a norm or a padding."""
@@ -257,11 +303,12 @@ class Ways:
         owner = self.index.self_class(target.value) if target is not None else None
         place = self._place(owner, target) if target is not None and owner else None
         if place and target and owner and self._is_complete(sequence, place):
-            line = Line("layers", place.after, self.source.code(target))
+            code = self.source.code(target)
+            line = Line("layers", place.after, code, returns=place.returns)
             return Way(line, place.before, place.before, norm=norm, held=(owner, target.attr))
         if sequence.after is None:
-            before = self._before(sequence.node)
-            return Way(Wrap("listed", sequence.node), before, norm=norm, held=sequence.node)
+            change, before = self._change("listed", sequence.node)
+            return Way(change, before, norm=norm, held=sequence.node)
         line = Line("layers", sequence.after, sequence.code)
         return Way(line, self._before(sequence.after), norm=norm, held=sequence.node)
 
@@ -293,7 +340,38 @@ class Ways:
             return Way(None, note=f"{self.source.one_line(item)}: {skip}")
         check_free(self.directives, [(item, "where it is split")])
         check_length(self.source, self.source.statement(item))
-        return Way(Wrap(kind, item), self._before(item), note=note, held=item)
+        change, before = self._change(kind, item)
+        return Way(change, before, note=note, held=item)
+
+    def _change(self, kind: WrapKind, item: ast.expr) -> tuple[Change, frozenset[ast.AST]]:
+        """A call round an expression, and what is done with before.
+
+        Or a line behind the statement, where that would break the lines of the expression.
+        """
+        source, statement = self.source, self.source.statement(item)
+        is_free = self.directives.forbids_beside(statement) is None
+        if kind in _LINES and is_free and source.has_own_lines(statement):
+            code = stored_as(self.index, item) if self._would_break(item) else None
+            if code is not None:
+                return Line(_LINES[kind], statement, code), self._before(statement)
+            if isinstance(statement, ast.Return) and self._is_returned(item):
+                function = source.function_around(item)
+                name = fresh(_NAMES[kind], names_in(function) if function is not None else set())
+                return Renamed(kind, statement, name), self._before(item)
+        return Wrap(kind, item), self._before(item)
+
+    def _is_returned(self, item: ast.expr) -> bool:
+        """Whether an expression is all that is returned, and its last line closes it."""
+        line = self.source.line_of(self.source.span(item).end)
+        closing = self.source.text[line.start : line.end].partition("#")[0].strip()
+        is_all = isinstance(self.source.parent(item), ast.Return)
+        return is_all and item.lineno != item.end_lineno and closing == ")"
+
+    def _would_break(self, item: ast.expr) -> bool:
+        """Whether an expression has several lines, or would with a call round it."""
+        line = self.source.line_of(self.source.span(item).end)
+        length = line.end - line.start + len("split_layers()")
+        return item.lineno != item.end_lineno or length > self.line_length
 
     def _before(self, node: ast.expr | ast.stmt) -> frozenset[ast.AST]:
         """What a function is done with when it comes to the statement of a node."""

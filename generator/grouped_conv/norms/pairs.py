@@ -109,7 +109,9 @@ class Pairs:
         norm = followed[0].attribute
         try:
             stores = tuple(self._stores(owner, norm))
-            self._check_conv(owner, conv, {each.attribute for each in followed}, alone)
+            if len({each.attribute for each in followed}) > 1:
+                raise Refusal(f"another norm follows self.{conv} too")
+            self._check_called(owner, conv, alone)
             self._check_held(owner, conv, calls)
             self._check_kinds(norm, stores)
             uses, is_plain = self._uses(norm, stores, followed)
@@ -179,13 +181,20 @@ class Pairs:
         )
         return {kind_of(self.index, each, name).name for each in values}
 
-    def _check_conv(
-        self, owner: ast.ClassDef, conv: str, norms: set[str], alone: list[ast.Call]
-    ) -> None:
+    def all_calls(self, owner: ast.ClassDef, name: str) -> list[ast.Call]:
+        """The calls of a convolution, or of what holds it, which is called in no other way.
+
+        Raises:
+            Refusal: it may be.
+        """
+        calls = list(self.calls(owner, name))
+        self._check_called(owner, name, calls)
+        self._check_held(owner, name, calls)
+        return calls
+
+    def _check_called(self, owner: ast.ClassDef, conv: str, calls: list[ast.Call]) -> None:
         """See that all that is made of what the convolution gives is known."""
-        if len(norms) > 1:
-            raise Refusal(f"another norm follows self.{conv} too")
-        for call in alone:
+        for call in calls:
             parent = self.source.parent(call.func)
             if self.index.self_class(getattr(call.func, "value", call)) is None:
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(parent)})")
