@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
+from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, assigned_value
 from ..norms.naming import strings_naming
 from ..norms.pairs import Pair, Pairs
@@ -46,7 +47,7 @@ def is_built_under_it(pairs: Pairs, pair: Pair) -> bool:
         return False
     if not isinstance(source.parent(guard), FUNCTIONS):
         return False
-    names = [each for each in ast.walk(guard.test) if isinstance(each, ast.Name)]
+    names = [each for each in walk(guard.test) if isinstance(each, ast.Name)]
     found = [source.scope(each).lookup(each.id) for each in names]
     is_same = _as_given(pairs, pair, test) == _as_given(pairs, pair, guard.test)
     return is_same and all(each is not None and len(each[1]) == 1 for each in found)
@@ -69,7 +70,7 @@ def _is_of_flags(test: ast.expr, pair: Pair) -> bool:
 
 
 def _flags(test: ast.expr) -> Iterator[ast.Attribute]:
-    return (each for each in ast.walk(test) if isinstance(each, ast.Attribute))
+    return (each for each in walk(test) if isinstance(each, ast.Attribute))
 
 
 def _given(pairs: Pairs, pair: Pair, flag: ast.Attribute) -> ast.expr | None:
