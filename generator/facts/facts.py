@@ -13,13 +13,15 @@ from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .tensors import Shape
-from .values import NOTHING, Function, Instance, Tensor, Value, Values
+from .values import NOTHING, Constant, Function, Instance, Object, Tensor, Value, Values
 from .worklist import Unit
 
 _BUDGET: Final = 100_000
 """How many expressions may be interpreted for one module of a project."""
 
 
+_GROUPS: Final = 6
+"""Where the groups of a convolution stand among its arguments."""
 _WALKS: Final = ("children", "named_children", "_modules")
 
 
@@ -81,6 +83,13 @@ class Facts:
     def shape(self, value: Value) -> Shape:
         """What is known of the shape of a tensor."""
         return self._interpreter.calls.tensors.shape(value)
+
+    def is_plain(self, conv: Object) -> bool:
+        """Whether a convolution that is made at a place surely has one group there."""
+        given = self._interpreter.given.get(conv)
+        groups = given.get(_GROUPS, "groups") if given is not None else NOTHING
+        numbers = {each.value for each in groups if isinstance(each, Constant)}
+        return numbers == {1} and len(groups) == 1
 
     def batch_of(self, value: Value) -> Value:
         """The value whose dimension 0 a tensor has: what it is made of, as far as that is kept."""

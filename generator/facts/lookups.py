@@ -356,6 +356,8 @@ class Lookups:
         setter = receiver.cls.setter(name) if isinstance(receiver, Instance) else None
         if setter is None:
             interpreter.heap.store(receiver, name, values)
+            if interpreter.heap.is_container(receiver):
+                interpreter.calls.modules.register(receiver, name, values, node, frame)
             return
         assert isinstance(setter.statement, (ast.FunctionDef, ast.AsyncFunctionDef))
         frame_of_class = interpreter.calls.frame_of_class(setter.cls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import torch_api
@@ -25,6 +26,7 @@ from .values import (
     Value,
     Values,
 )
+from .worklist import Unit
 
 if TYPE_CHECKING:
     from .frames import Frame
@@ -88,6 +90,24 @@ class Modules:
         if given.is_open:
             heap.put(made, (node, "rest"), given.rest, many=True)
             heap.loosen(made)
+        if path.endswith("Sequential"):
+            unit = Unit(made, "applied by anybody")
+            self.interpreter.worklist.add(unit, partial(self._apply_openly, made, node, frame))
+
+    def _apply_openly(self, value: Value, node: ast.AST, frame: Frame) -> None:
+        """Apply a container for whoever may, to anything."""
+        anything = frozenset((self.interpreter.intern(Parameter, node, "input"),))
+        self._through(value, Arguments((anything,)), node, frame, "anybody")
+
+    def register(
+        self, container: Value, name: str, values: Values, node: ast.AST, frame: Frame
+    ) -> None:
+        """Have a container of torch apply what becomes an attribute of it, if that is a module."""
+        modules = frozenset(each for each in values if self.is_module(each))
+        if modules:
+            self.interpreter.heap.put(
+                container, (node, name), modules, name, bool(frame.loops), node
+            )
 
     def is_module(self, value: Value) -> bool:
         """Whether something is a module of torch, or of the project."""

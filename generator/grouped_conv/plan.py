@@ -35,7 +35,7 @@ from .initialisation import warn_of_initialisation
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
 from .norms.pairs import Pair
-from .records import left, split_when_built, written_out
+from .records import left, name_of, split_when_built, written_out
 from .refusal import Refusal, check_length
 from .tracing import Tracing
 from .writing import Writing
@@ -290,6 +290,30 @@ class _Planning:
             calls = [each.site.call for one in attributes for each in one.candidates]
             split = [*zip(calls, calls, strict=True), *built.places()]
             self.warnings += warn_of_functions(self.index, self.directives, split)
+            self.warnings += self._warn_of_norms(attributes, built)
+
+    def _warn_of_norms(
+        self, attributes: list[SplitAttribute], built: BuiltPlan
+    ) -> Iterable[Warning]:
+        """Say of norms of which nothing has been said that they stay."""
+        sites = [
+            each.site
+            for each in built.sites
+            if not built.norms(each.site.call)
+            and not _says_that_it_stays(built.notes[each.site.call])
+        ]
+        for attribute in attributes:
+            if attribute.norm is None and not _says_that_it_stays([attribute.note]):
+                sites += [each.site for each in attribute.candidates]
+        if not sites or not self.options.branches_norms:
+            return []
+        from ..facts.facts import Facts  # which takes its time
+        from ..facts.project import Module, Project
+        from .norms.behind import warn_of_norms
+
+        facts = Facts([Module("", False, self.index.source.tree)], Project())
+        named = ((each.call, name_of(self.index, each)) for each in sites)
+        return warn_of_norms(self.index.source, facts, named)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]
@@ -314,6 +338,11 @@ class _Planning:
         for use in uses:
             if any(statement(each) in changed for each in use.changed()):
                 raise Refusal("it is called where another one is built", use.attribute)
+
+
+def _says_that_it_stays(notes: Iterable[str]) -> bool:
+    """Whether some notes say of a norm why it is not split."""
+    return any("stays" in each for each in notes)
 
 
 def _place(each: Record | Warning) -> tuple[int, int]:
