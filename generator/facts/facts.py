@@ -12,7 +12,7 @@ from .classes import Class
 from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
-from .tensors import Shape
+from .shapes import Shape
 from .values import NOTHING, Constant, Function, Instance, Object, Tensor, Value, Values
 from .worklist import Unit
 
@@ -46,29 +46,36 @@ class Facts:
 
     def _interpret(self, modules: Sequence[Module]) -> None:
         interpreter = self._interpreter
-        interpreter.calls.asked_about.update(modules)
+        interpreter.functions.asked_about.update(modules)
         for each in modules:
-            interpreter.worklist.add(Unit(each, None), partial(self._body, each))
+            interpreter.worklist.add(Unit(each), partial(self._body, each))
         interpreter.worklist.run()
-        interpreter.calls.finish()
+        for instance in self._instances(modules):
+            interpreter.functions.rest(instance)
+        interpreter.worklist.run()
+        interpreter.finish()
         interpreter.worklist.run()
 
     def _body(self, module: Module) -> None:
         """Interpret the body of a module, and have all that it defines interpreted."""
         interpreter = self._interpreter
-        calls = interpreter.calls
         frame = interpreter.lookups.module_frame(module)
-        frame.env = {}
+        frame.start(None, ())
         interpreter.block(module.tree.body, frame)
         for name in module.bindings:
             for value in interpreter.lookups.of_module(module, name):
                 if isinstance(value, Function) and value.frame is frame:
-                    calls.anybody_may_call(value)
-        for cls in [*calls.classes]:
-            if cls.module is module:
-                instance = interpreter.intern(Instance, cls)
+                    interpreter.functions.anybody_may_call(value)
+        for instance in self._instances((module,)):
+            interpreter.functions.wanted(instance)
+
+    def _instances(self, modules: Sequence[Module]) -> Iterator[Instance]:
+        """The instances of the classes of some modules."""
+        for cls in [*self._interpreter.definitions.classes.values()]:
+            if cls.module in modules:
+                instance = self._interpreter.intern(Instance, cls)
                 assert isinstance(instance, Instance)
-                calls.wanted(instance, with_all=True)
+                yield instance
 
     # --- questions ---------------------------------------------------------------------------
 
@@ -82,7 +89,7 @@ class Facts:
 
     def shape(self, value: Value) -> Shape:
         """What is known of the shape of a tensor."""
-        return self._interpreter.calls.tensors.shape(value)
+        return self._interpreter.tensors.shape(value)
 
     def is_plain(self, conv: Object) -> bool:
         """Whether a convolution that is made at a place surely has one group there."""
@@ -97,7 +104,7 @@ class Facts:
         while isinstance(value, Tensor) and value not in seen:
             seen.add(value)
             path = getattr(value.producer, "kind", getattr(value.producer, "path", ""))
-            inputs = self._interpreter.calls.tensors.inputs_of(value)
+            inputs = self._interpreter.tensors.inputs_of(value)
             if not torch_api.keeps_batch(path) or len(inputs) != 1:
                 return value
             (value,) = inputs
@@ -105,7 +112,7 @@ class Facts:
 
     def classes(self, node: ast.ClassDef) -> Iterator[Class]:
         """A class, and all that inherit from it."""
-        for cls in self._interpreter.calls.classes:
+        for cls in self._interpreter.definitions.classes.values():
             if any(each.node is node for each in cls.order):
                 yield cls
 
@@ -124,8 +131,7 @@ class Facts:
         for cls in self.classes(node):
             around = cls.order[: [each.node for each in cls.order].index(node)]
             for each in around:
-                constructor = each.own.get("__init__")
-                if constructor is not None and not _calls_constructor(constructor):
+                if not all(map(_calls_constructor, each.constructors)):
                     return each.name
         return ""
 
