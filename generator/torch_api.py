@@ -231,6 +231,17 @@ WALKS: Final[Mapping[str, str]] = {
 }
 """Methods of a module that go over what is in it."""
 
+WALKED: Final[Mapping[str, str]] = {
+    "children": "? module",
+    "modules": "? module",
+    "parameters": "? parameter",
+    "buffers": "? parameter",
+    "state": "? parameter",
+}
+"""The kind of the object that stands for all that such a method goes over."""
+WALKED_NAME: Final = "? name"
+"""The kind of the one that stands for their names."""
+
 HARMLESS_METHODS: Final = frozenset(
     ("extra_repr", "zero_grad", "_get_name", "load_state_dict", "compile", "set_extra_state")
 )

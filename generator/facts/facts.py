@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import Final
 
 from .. import torch_api
@@ -13,13 +13,14 @@ from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .shapes import Shape
-from .values import NOTHING, Constant, Function, Instance, Object, Tensor, Value, Values
+from .values import NOTHING, Bound, Constant, Function, Instance, Object, Tensor, Value, Values
 from .worklist import Unit
 
 _BUDGET: Final = 100_000
 """How many expressions may be interpreted for one module of a project."""
 
 
+_WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
 _GROUPS: Final = 6
 """Where the groups of a convolution stand among its arguments."""
 _WALKS: Final = ("children", "named_children", "_modules")
@@ -91,6 +92,58 @@ class Facts:
         """What is known of the shape of a tensor."""
         return self._interpreter.tensors.shape(value)
 
+    @cached_property
+    def _parts(self) -> dict[Value, list[Bound]]:
+        """The attributes that are taken from each object, in any number of steps."""
+        found: dict[Value, list[Bound]] = {}
+        for value in self.heap.used():
+            root = value
+            while isinstance(root, Bound):
+                root = root.receiver
+            if isinstance(value, Bound):
+                found.setdefault(root, []).append(value)
+        return found
+
+    def uses_with_parts(self, value: Value) -> Iterator[tuple[str, Use]]:
+        """All that is done with a value, and with attributes of it, by the path of these."""
+        for use in self.uses(value):
+            yield "", use
+        for part in self._parts.get(value, ()):
+            for use in self.uses(part):
+                yield _path(part), use
+
+    def walked(self) -> Iterator[Object]:
+        """What stands for all modules, weights or names that a walk over a module goes over."""
+        for made in self.heap.walks:
+            for value in self._held(made):
+                if isinstance(value, Object) and value.kind in _WALKED:
+                    yield value
+
+    def walks(self) -> Iterator[Value]:
+        """The lists of what walks go over, and their copies."""
+        found = dict.fromkeys(self.heap.walks)
+        for made in self.heap.walks:
+            for value in self._held(made):
+                for holder, _ in self.heap.holders(value):
+                    if isinstance(holder, Object) and holder.kind.startswith("builtins.list"):
+                        found[holder] = None
+        yield from found
+
+    def patched(self) -> Iterable[tuple[ast.AST, str]]:
+        """Where an attribute of something is set that lies outside, and of what."""
+        return self.heap.patched.items()
+
+    def _held(self, container: Value) -> Iterator[Value]:
+        for slot in self.heap.slots(container):
+            yield from self._within(slot.values)
+
+    def _within(self, values: Values) -> Iterator[Value]:
+        for value in values:
+            yield value
+            if self.heap.is_container(value):
+                for slot in self.heap.slots(value):
+                    yield from slot.values
+
     def is_plain(self, conv: Object) -> bool:
         """Whether a convolution that is made at a place surely has one group there."""
         given = self._interpreter.given.get(conv)
@@ -135,7 +188,7 @@ class Facts:
                     return each.name
         return ""
 
-    def walked(self, node: ast.ClassDef) -> int:
+    def line_of_walk(self, node: ast.ClassDef) -> int:
         """The line where the children of an instance of a class are gone over; 0 for nowhere."""
         loose = self._interpreter.loose
         lines = [each.lineno for name in _WALKS for each in loose.get(name, ())]
@@ -149,6 +202,14 @@ class Facts:
     def heap(self) -> Heap:
         """What attributes and items may be."""
         return self._interpreter.heap
+
+
+def _path(part: Value) -> str:
+    """The names of some attributes of attributes, with dots between them."""
+    if not isinstance(part, Bound):
+        return ""
+    before = _path(part.receiver)
+    return f"{before}.{part.name}" if before else part.name
 
 
 def _calls_constructor(function: ast.stmt) -> bool:

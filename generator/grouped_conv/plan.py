@@ -290,12 +290,31 @@ class _Planning:
             calls = [each.site.call for one in attributes for each in one.candidates]
             split = [*zip(calls, calls, strict=True), *built.places()]
             self.warnings += warn_of_functions(self.index, self.directives, split)
-            self.warnings += self._warn_of_norms(attributes, built)
+            self.warnings += self._warn_by_facts(attributes, built)
 
-    def _warn_of_norms(
+    def _warn_by_facts(
         self, attributes: list[SplitAttribute], built: BuiltPlan
-    ) -> Iterable[Warning]:
-        """Say of norms of which nothing has been said that they stay."""
+    ) -> Iterator[Warning]:
+        """Say what the flow of objects and tensors shows of what is split."""
+        from ..facts.facts import Facts  # which takes its time
+        from ..facts.project import Module, Project
+        from .norms.behind import warn_of_norms
+        from .walks import warn_of_walks
+
+        source, unsaid = self.index.source, self._without_norm(attributes, built)
+        facts = Facts([Module("", False, source.tree)], Project())
+        named = ((each.call, name_of(self.index, each)) for each in unsaid)
+        yield from warn_of_norms(source, facts, named)
+        names = {each.attribute for each in attributes} | built.names()
+        told = {each.line for each in self.warnings}
+        is_done = built.is_done_before if not attributes else _never
+        split = [each.site.call for each in built.sites]
+        yield from warn_of_walks(source, facts, split, names, is_done, told)
+
+    def _without_norm(self, attributes: list[SplitAttribute], built: BuiltPlan) -> list[Site]:
+        """The convolutions that are split for themselves, and of no norm is said why."""
+        if not self.options.branches_norms:
+            return []
         sites = [
             each.site
             for each in built.sites
@@ -305,15 +324,7 @@ class _Planning:
         for attribute in attributes:
             if attribute.norm is None and not _says_that_it_stays([attribute.note]):
                 sites += [each.site for each in attribute.candidates]
-        if not sites or not self.options.branches_norms:
-            return []
-        from ..facts.facts import Facts  # which takes its time
-        from ..facts.project import Module, Project
-        from .norms.behind import warn_of_norms
-
-        facts = Facts([Module("", False, self.index.source.tree)], Project())
-        named = ((each.call, name_of(self.index, each)) for each in sites)
-        return warn_of_norms(self.index.source, facts, named)
+        return sites
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]
@@ -338,6 +349,10 @@ class _Planning:
         for use in uses:
             if any(statement(each) in changed for each in use.changed()):
                 raise Refusal("it is called where another one is built", use.attribute)
+
+
+def _never(node: ast.AST) -> bool:
+    return False
 
 
 def _says_that_it_stays(notes: Iterable[str]) -> bool:

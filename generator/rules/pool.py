@@ -214,7 +214,7 @@ class _Pooling:
         lost = facts.constructed_without(owner)
         if lost:
             raise _Left(f"{lost} does not call the constructor of {owner.name}")
-        line = facts.walked(owner)
+        line = facts.line_of_walk(owner)
         if line:
             raise _Left(f"the modules in it are gone over (line {line})")
         if self.asking.directives.forbids_beside(constructor.body[-1]) is not None:

@@ -151,6 +151,11 @@ class BuiltPlan:
         """The norms that are split with what a construction builds."""
         return [each.norm for each in self.ways[call] if each.norm]
 
+    def names(self) -> set[str]:
+        """The attributes that hold what is split."""
+        held = [each.held for ways in self.ways.values() for each in ways]
+        return {each[1] for each in held if isinstance(each, tuple)}
+
     def places(self) -> Iterator[tuple[ast.Call, ast.AST]]:
         """The constructions of what is split, each with a node in the function that splits it."""
         for call, ways in self.ways.items():
