@@ -111,8 +111,7 @@ class Interpreter:
             raise GaveUp
         visit = self._expressions.get(type(node), self._unknown)
         values = visit(node, frame)
-        if len(values) > _MOST_VALUES:
-            values = self.widened(values, node, frame)
+        values = self.widened(values, node, frame)
         self.note(node, values)
         return values
 
@@ -122,13 +121,15 @@ class Interpreter:
         if before is not values:
             self.at[node] = values if before is None else before | values
 
-    def widened(self, values: Values, node: ast.AST, frame: Frame) -> Values:
-        """Fewer values that stand for many: they have escaped, or are tensors."""
+    def widened(self, values: Values, node: ast.AST, frame: Frame, step: object = None) -> Values:
+        """The same, or if they are too many, what stands for them: they are tensors or escape."""
+        if len(values) <= _MOST_VALUES:
+            return values
         tensors = frozenset(each for each in values if isinstance(each, Tensor))
         self.escape(values - tensors, node, frame, "any of many")
         if not tensors:
             return ANYTHING
-        one = self.tensors.any_of(tensors, node, frame, None)
+        one = self.tensors.any_of(tensors, node, frame, step)
         return one if tensors == values else one | ANYTHING
 
     def _unknown(self, node: ast.AST, frame: Frame) -> Values:

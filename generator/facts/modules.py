@@ -166,7 +166,7 @@ class Modules:
         if any(each in _HOLDING for each in bases):
             interpreter.use((value,), "call", node, frame)
             return self._sequences.through(value, given, node, frame, step)
-        if value.cls.is_known and any(torch_api.is_nn_class(each) for each in bases):
+        if value.cls.is_known and bases and all(map(torch_api.is_nn_class, bases)):
             return interpreter.tensors.applied(value, given, node, frame, step)
         interpreter.use((value,), "call", node, frame)
         return interpreter.calls.unknown(given, node, frame, value.cls.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .arguments import Arguments
@@ -29,17 +30,20 @@ class Sequences:
     ) -> Values:
         """What a Sequential gives."""
         current = given.get(0, "input")
-        if value in self._applying:  # it holds itself, as far as that is known
-            return self._any_of(current, node, frame, (value, "itself"))
-        self._applying.add(value)
         heap = self.interpreter.heap
         slots = heap.slots(value)
+        if value in self._applying:  # it holds itself, as far as that is known
+            others = [replace(each, values=each.values - self._applying) for each in slots]
+            return self._in_any_order(others, current, node, frame, (value, "itself"))
+        self._applying.add(value)
         if heap.is_loose(value):
             found = self._in_any_order(slots, current, node, frame, (value, step))
         else:
             found = current
             for number, group in enumerate(_groups(slots)):
-                found = self._group(group, found, node, frame, (value, step, number))
+                place = value, step, number
+                found = self._group(group, found, node, frame, place)
+                found = self.interpreter.widened(found, node, frame, (place, "many"))
         self._applying.discard(value)
         return found
 
@@ -70,7 +74,7 @@ class Sequences:
                 result = made | result if _turn(slot)[1] else made
             if result <= before:
                 return before
-            before |= result
+            before = self.interpreter.widened(before | result, node, frame, (step, "many"))
         return self._in_any_order(group, before, node, frame, (step, "any"))
 
     def _any_of(self, values: Values, node: ast.AST, frame: Frame, step: object) -> Values:
