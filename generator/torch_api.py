@@ -37,7 +37,9 @@ BATCH_NORMS: Final = frozenset(
 INSTANCE_NORMS: Final = frozenset(
     f"torch.nn.{lazy}InstanceNorm{dimensions}d" for lazy in ("", "Lazy") for dimensions in (1, 2, 3)
 )
-CONTAINERS: Final = frozenset(f"torch.nn.{each}" for each in ("Sequential", "ModuleList"))
+CONTAINERS: Final = frozenset(
+    f"torch.nn.{each}" for each in ("Sequential", "ModuleList", "ParameterList")
+)
 MAPPINGS: Final = frozenset(("torch.nn.ModuleDict", "torch.nn.ParameterDict"))
 ELEMENTWISE: Final = frozenset(
     f"torch.nn.{each}"
@@ -244,25 +246,78 @@ WALKS: Final[Mapping[str, str]] = {
 """Methods of a module that go over what is in it."""
 
 HARMLESS_METHODS: Final = frozenset(
+    ("extra_repr", "zero_grad", "_get_name", "load_state_dict", "compile", "set_extra_state")
+)
+"""Other methods of a module that keep nothing that they are given, and give nothing of it."""
+
+ADDS: Final = frozenset(
     (
-        *("extra_repr", "zero_grad", "double", "register_buffer", "register_parameter"),
-        *("get_buffer", "get_parameter", "get_submodule", "compile", "_get_name"),
+        *("add_module", "register_module", "register_buffer", "register_parameter"),
+        *("__setattr__",),
     )
 )
-"""Other methods of a module that keep nothing that they are given, and change no function of it."""
+"""Methods of a module that set an attribute of it by name."""
+
+GIVES_CHILDREN: Final = frozenset(("_modules", "_parameters", "_buffers", "__dict__"))
+"""Attributes of a module in which all that it has can be reached by name."""
+
+GIVES_ACCESS: Final = frozenset(
+    (
+        *(*GIVES_SELF, *WALKS, *ADDS, *GIVES_CHILDREN, "forward", "__call__", "_call_impl"),
+        *("get_submodule", "get_parameter", "get_buffer", "register_forward_hook"),
+        *("register_forward_pre_hook", "__getattr__", "__setattr__", "__delattr__"),
+    )
+)
+"""Attributes of a module through which code that has them can use or change it."""
+
+PLAIN: Final = frozenset(
+    (
+        *(
+            "training",
+            "in_channels",
+            "out_channels",
+            "kernel_size",
+            "stride",
+            "padding",
+            "dilation",
+        ),
+        *("groups", "padding_mode", "output_padding", "transposed", "num_features", "eps", "p"),
+        *("momentum", "affine", "track_running_stats", "in_features", "out_features", "inplace"),
+        *("num_groups", "num_channels", "normalized_shape", "output_size", "negative_slope"),
+        *("elementwise_affine", "scale_factor", "mode", "align_corners", "embedding_dim"),
+        *("num_embeddings", "hidden_size", "num_layers", "batch_first", "bidirectional"),
+    )
+)
+"""Attributes of modules that are numbers, texts and the like."""
+
+FUNCTION_ATTRIBUTES: Final = frozenset(
+    ("__name__", "__qualname__", "__doc__", "__module__", "__annotations__", "__signature__")
+)
+"""Attributes of a function from which it cannot be reached."""
 
 # --- what keeps nothing ----------------------------------------------------------------------
 
 INITIALISERS: Final = re.compile(r"torch\.nn\.init\.\w+_")
 HARMLESS: Final = re.compile(
-    r"builtins\.(abs|all|any|bool|callable|divmod|float|format|hash|id|int|isinstance|issubclass|len"
-    r"|max|min|pow|print|repr|round|str|sum|type|bytes|complex|hex|bin|ord|chr|input|slice"
-    r"|[A-Z]\w*(Error|Exception|Warning)|NotImplementedError)"
-    r"|math\.\w+|numpy\.\w+|warnings\.warn|logging\.\w+|torch\.(Size|device|is_tensor|manual_seed)"
-    r"|torch\.jit\.is_(scripting|tracing)|torch\.no_grad|torch\.enable_grad|torch\.set_grad_enabled"
-    r"|torch\.(cuda|backends)\..*|torch\._assert|operator\.\w+|time\.\w+|os\..*|random\.\w+"
+    r"builtins\.(all|any|bool|callable|chr|float|format|hash|hex|id|input|int|isinstance|issubclass"
+    r"|len|ord|print|range|repr|round|slice|str|bin|complex|divmod|object)"
+    r"|math\.\w+|numpy\.(prod|sqrt|log2?|log10|exp|floor|ceil|round|linspace|arange|cumsum|abs"
+    r"|random\.(rand|randn|randint|uniform|normal|seed|random))"
+    r"|warnings\.\w+|logging\.\w+|time\.\w+"
+    r"|os\.(getenv|path\.\w+|environ\.get|makedirs|listdir|cpu_count)"
+    r"|random\.(random|randint|uniform|gauss|seed|randrange)"
+    r"|operator\.(add|sub|mul|floordiv|truediv|mod|neg|eq|ne|lt|le|gt|ge)"
+    r"|torch\.(Size|device|is_tensor|is_grad_enabled|is_floating_point|manual_seed|_assert|finfo)"
+    r"|torch\.(jit\.(is_scripting|is_tracing)|is_autocast_enabled|get_default_dtype|numel)"
+    r"|torch\.(cuda\.(is_available|device_count|empty_cache|synchronize)|onnx\.is_in_onnx_export)"
 )
-"""Functions that keep no hold of a module or tensor that they are given, and do not change it."""
+"""Functions that keep no hold of what they are given, do not change it, and give none of it."""
+
+CONTEXTS: Final = re.compile(
+    r"torch\.(no_grad|enable_grad|inference_mode|set_grad_enabled|autocast|(cuda\.)?amp\.autocast"
+    r"|autograd\.(profiler\.record_function|set_detect_anomaly))"
+)
+"""Contexts that keep nothing of what they are given and swallow no exception."""
 
 TRANSPARENT_DECORATORS: Final = re.compile(
     r"builtins\.(staticmethod|classmethod|property)|functools\.(wraps|lru_cache|cache)"

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .heap import union
+from .heap import Slot, union
 from .values import NOTHING, Values
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -21,12 +21,16 @@ class Arguments:
         named: by their names.
         rest: what may stand behind a star or two, or anywhere.
         is_open: whether there is such.
+        items: all that is given by place, what is behind a star too.
+        is_loose: whether the order or the number of these is not known.
     """
 
     positional: tuple[Values, ...] = ()
     named: Mapping[str, Values] = field(default_factory=dict)
     rest: Values = NOTHING
     is_open: bool = False
+    items: tuple[Slot, ...] = ()
+    is_loose: bool = False
 
     def all(self) -> Iterator[Values]:
         """Each of them."""
@@ -45,6 +49,29 @@ class Arguments:
     def behind(self, first: Values) -> Arguments:
         """The same behind another first argument."""
         return Arguments((first, *self.positional), self.named, self.rest, self.is_open)
+
+    def without_first(self) -> Arguments:
+        """The same without its first one; all, if it is not known which that is."""
+        return Arguments(self.positional[1:], self.named, self.rest, self.is_open)
+
+    def and_then(self, more: Arguments) -> Arguments:
+        """Both, where the second name wins, as in ``functools.partial``."""
+        both = self.positional + more.positional
+        rest, is_open = self.rest | more.rest, self.is_open or more.is_open
+        if self.is_open:  # what comes behind a star has no place
+            both, rest = self.positional, union((rest, *more.positional))
+        return Arguments(both, {**self.named, **more.named}, rest, is_open)
+
+    def or_else(self, other: Arguments) -> Arguments:
+        """What is given by one call or another."""
+        common = zip(self.positional, other.positional, strict=False)
+        short = len(self.positional) != len(other.positional) or set(self.named) != set(other.named)
+        positional = tuple(a | b for a, b in common)
+        left = (*self.positional[len(positional) :], *other.positional[len(positional) :])
+        names = {**self.named, **other.named}
+        named = {each: union(x.named.get(each, NOTHING) for x in (self, other)) for each in names}
+        is_open = short or self.is_open or other.is_open
+        return Arguments(positional, named, union((self.rest, other.rest, *left)), is_open)
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .. import torch_api
 from .arguments import Arguments
-from .heap import union
+from .attributes import BY_ANY_NAME
+from .frames import Frame
+from .heap import Slot, union
 from .values import (
     ANYTHING,
     NOTHING,
     STRANGE,
     ClassValue,
-    Constant,
     External,
     Instance,
+    Object,
     Super,
-    Unknown,
     Value,
     Values,
+    only_constant,
+    only_text,
 )
 
 if TYPE_CHECKING:
-    from .frames import Frame
     from .interpreter import Interpreter
 
 _COPIES: Final = {
@@ -31,174 +34,292 @@ _COPIES: Final = {
     "builtins.tuple": "builtins.tuple",
     "builtins.iter": "builtins.list",
     "collections.deque": "builtins.list",
-    "itertools.chain.from_iterable": "builtins.list",
 }
-_LOOSE_COPIES: Final = frozenset(("builtins.set", "builtins.frozenset", "builtins.sorted"))
-_DICTS: Final = frozenset(("builtins.dict", "collections.OrderedDict", "typing.OrderedDict"))
+_LOOSE_COPIES: Final = {
+    "builtins.set": "builtins.set",
+    "builtins.frozenset": "builtins.set",
+    "builtins.sorted": "builtins.list",
+}
+_DICTS: Final = ("builtins.dict", "collections.OrderedDict", "typing.OrderedDict")
 _MOST_NUMBERS: Final = 12
 
 
-def call(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    """What calling something that lies outside of the project gives."""
-    containers = interpreter.calls.containers
-    first = given.get(0, "")
-    if path in _COPIES:
-        return containers.copied(first, _COPIES[path], node, frame)
-    if path in _LOOSE_COPIES:
-        made = containers.copied(first, "builtins.list", node, frame)
+class _Known(NamedTuple):
+    """A function that is known, for calls with so many arguments and no other names."""
+
+    do: Callable[[str, Arguments, ast.AST, Frame], Values]
+    least: int
+    most: int
+    names: tuple[str, ...] = ()
+
+
+class Builtins:
+    """Interprets calls of what lies outside of the project."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        many = 99
+        self._known: dict[str, _Known] = {
+            **dict.fromkeys(_COPIES, _Known(self._copy, 0, 1)),
+            **dict.fromkeys(_LOOSE_COPIES, _Known(self._loose_copy, 0, 1, ("key", "reverse"))),
+            "builtins.zip": _Known(self._zip, 0, many, ("strict",)),
+            "builtins.enumerate": _Known(self._enumerate, 1, 2, ("start",)),
+            "builtins.reversed": _Known(self._reversed, 1, 1),
+            "builtins.range": _Known(self._range, 1, 3),
+            "builtins.super": _Known(self._super, 0, 2),
+            "builtins.getattr": _Known(self._getattr, 2, 3),
+            "builtins.setattr": _Known(self._setattr, 3, 3),
+            "builtins.delattr": _Known(self._delattr, 2, 2),
+            "builtins.hasattr": _Known(self._hasattr, 2, 2),
+            "builtins.next": _Known(self._next, 1, 2),
+            "builtins.map": _Known(self._map, 2, many),
+            "builtins.max": _Known(self._one_of, 1, many),
+            "builtins.min": _Known(self._one_of, 1, many),
+            "builtins.sum": _Known(self._sum, 1, 2, ("start",)),
+            "builtins.abs": _Known(self._sum, 1, 1),
+            "builtins.pow": _Known(self._sum, 2, 2),
+            "builtins.locals": _Known(self._locals, 0, 0),
+            "builtins.vars": _Known(self._vars, 0, 1),
+            "builtins.globals": _Known(self._globals, 0, 0),
+            "builtins.type": _Known(self._type, 1, 1),
+            "functools.partial": _Known(self._partial, 1, many, ("*",)),
+            "copy.copy": _Known(self._copied, 1, 1),
+            "copy.deepcopy": _Known(self._copied, 1, 2),
+            "typing.cast": _Known(self._cast, 2, 2),
+        }
+
+    def call(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """What calling something that lies outside of the project gives."""
+        interpreter = self.interpreter
+        if path in ("builtins.eval", "builtins.exec"):
+            self._locals(path, given, node, frame)
+            self._globals(path, given, node, frame)
+        if path in _DICTS and not given.is_open and len(given.positional) < 2:
+            return self._dict(given, node, frame)
+        known = self._known.get(path)
+        if known is not None and not given.is_open:
+            others = [] if "*" in known.names else given.named.keys() - {*known.names}
+            if known.least <= len(given.positional) <= known.most and not others:
+                return known.do(path, given, node, frame)
+        if torch_api.is_nn_class(path):
+            return interpreter.modules.make(path, given, node, frame)
+        if path in torch_api.FUNCTIONS:
+            return interpreter.tensors.function(path, given, node, frame)
+        is_context = torch_api.CONTEXTS.fullmatch(path)
+        if (
+            is_context
+            or torch_api.INITIALISERS.fullmatch(path)
+            or torch_api.HARMLESS.fullmatch(path)
+        ):
+            for values in given.all():
+                interpreter.use(values, "argument", node, frame, by=interpreter.external(path))
+            if is_context:
+                return frozenset((interpreter.made_at(node, path, frame),))
+            return ANYTHING
+        for values in given.all():
+            interpreter.escape(values, node, frame, path)
+        kind = path if torch_api.is_class(path) else STRANGE
+        return frozenset((interpreter.made_at(node, kind, frame),))
+
+    # --- containers --------------------------------------------------------------------------
+
+    def _copy(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        return self.interpreter.containers.copied(given.get(0, ""), _COPIES[path], node, frame)
+
+    def _loose_copy(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        kind = _LOOSE_COPIES[path]
+        made = interpreter.containers.copied(given.get(0, ""), kind, node, frame)
         for each in made:
             interpreter.heap.loosen(each)
+            for key in given.named.get("key", NOTHING):
+                one = Arguments((interpreter.heap.item(each, None),))
+                interpreter.calls.call(key, one, node, frame)
         return made
-    if path in _DICTS:
-        made = containers.from_pairs(first, "builtins.dict", node, frame)
+
+    def _dict(self, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        made = interpreter.container(node, "builtins.dict", frame)
+        if given.positional:
+            interpreter.containers.extend(made, given.positional[0], node, frame)
         for name, values in given.named.items():
-            for each in made:
-                interpreter.heap.put(each, ("named", name), values, name)
-        return made
-    match path:
-        case "builtins.zip":
-            return containers.rows([*given.positional], node, frame)
-        case "builtins.enumerate":
-            numbers = containers.numbered(first, node, frame)
-            return containers.rows([numbers, first], node, frame)
-        case "builtins.reversed":
-            return containers.copied(first, "builtins.list", node, frame, backwards=True)
-        case "builtins.range":
-            return _range(interpreter, given, node, frame)
-        case "builtins.super":
-            return _super(interpreter, given, frame)
-        case "builtins.getattr":
-            return _getattr(interpreter, given, node, frame)
-        case "builtins.setattr":
-            return _setattr(interpreter, given, node, frame)
-        case "builtins.delattr":
-            interpreter.use(first, "write", node, frame, name="*")
+            interpreter.heap.put(made, None, Slot(values, name))
+        return frozenset((made,))
+
+    def _zip(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        return self.interpreter.containers.rows([*given.positional], node, frame)
+
+    def _enumerate(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        containers, first = self.interpreter.containers, given.positional[0]
+        is_from_0 = len(given.positional) == 1 and not given.named
+        numbers = containers.numbered(first, node, frame, is_from_0)
+        return containers.rows([numbers, first], node, frame)
+
+    def _reversed(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        copied = self.interpreter.containers.copied
+        return copied(given.positional[0], "builtins.list", node, frame, backwards=True)
+
+    def _range(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        made = interpreter.container(node, "builtins.list", frame)
+        bounds: list[int] = []
+        for known in map(only_constant, given.positional):
+            if known is not None and isinstance(known.value, int):
+                bounds.append(known.value)
+        is_known = len(bounds) == len(given.positional) and bounds[2:] != [0]
+        numbers = range(*bounds) if is_known else range(0)
+        if not is_known or len(numbers) > _MOST_NUMBERS:
+            slot = Slot(ANYTHING, many=True, is_optional=True)
+            interpreter.heap.put(made, "any", slot)
+            return frozenset((made,))
+        for place, number in enumerate(numbers):
+            interpreter.heap.put(made, place, Slot(interpreter.constant(number)))
+        return frozenset((made,))
+
+    def _next(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        slots = self.interpreter.items(given.positional[0], node, frame)
+        return union(slot.values for slot in slots) | given.get(1, "")
+
+    def _map(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        made = interpreter.container(node, "builtins.list", frame)
+        items = [
+            union(slot.values for slot in interpreter.items(each, node, frame))
+            for each in given.positional[1:]
+        ]
+        result = union(
+            [
+                interpreter.calls.call(each, Arguments(tuple(items)), node, frame)
+                for each in given.positional[0]
+            ]
+        )
+        interpreter.heap.put(made, "any", Slot(result, many=True, is_optional=True))
+        return frozenset((made,))
+
+    def _one_of(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """``max`` and ``min``: one of what is given, or of its items."""
+        found = union(given.positional)
+        if len(given.positional) == 1:
+            slots = self.interpreter.items(found, node, frame)
+            found = union(slot.values for slot in slots)
+        self.interpreter.use(found, "compare", node, frame)
+        return found | ANYTHING
+
+    def _sum(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        operands = [*given.all()]
+        if path == "builtins.sum":
+            slots = self.interpreter.items(operands[0], node, frame)
+            operands += [slot.values for slot in slots]
+            operands = operands[1:]
+        return self.interpreter.tensors.operation(node, operands, frame)
+
+    # --- attributes and names ----------------------------------------------------------------
+
+    def _super(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        around: Frame | None = frame
+        while around is not None and around.cls is None:
+            around = around.parent
+        if around is None or around.cls is None or around.owner is None:
+            interpreter.calls.unknown(given, node, frame, path)
             return ANYTHING
-        case "builtins.hasattr":
-            interpreter.use(first, "read", node, frame, name="*hasattr")
-            return ANYTHING
-        case "builtins.next":
-            return union(slot.values for slot in interpreter.items(first, frame)) | given.get(1, "")
-        case "builtins.map":
-            return _map(interpreter, given, node, frame)
-        case "functools.partial":
-            return containers.make_partial(node, given)
-        case "copy.deepcopy" | "copy.copy":
-            interpreter.use(first, "argument", node, frame, by=interpreter.external(path))
-            return _copied(interpreter, first, node, frame)
-        case "typing.cast":
-            return given.get(1, "val")
-    return _other(interpreter, path, given, node, frame)
+        receivers = given.get(1, "") or frozenset((around.owner,))
+        found: Values = frozenset(
+            interpreter.intern(Super, receiver, each.cls)
+            for each in given.get(0, "") or interpreter.of_class(around.cls)
+            for receiver in receivers
+            if isinstance(each, ClassValue) and isinstance(receiver, (Instance, ClassValue))
+        )
+        if not found:
+            interpreter.calls.unknown(given, node, frame, path)
+        return found or ANYTHING
 
+    def _getattr(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        receivers, name = given.positional[0], only_text(given.positional[1])
+        default = given.get(2, "")
+        if name is not None and name.isidentifier():
+            attribute = interpreter.attribute_node(node, name)
+            return interpreter.attributes.read(attribute, receivers, frame) | default
+        interpreter.use(receivers, "read", node, frame, name=BY_ANY_NAME)
+        found: Values = default
+        for receiver in receivers:
+            if isinstance(receiver, Instance):
+                found |= union(values for _, values in interpreter.heap.attributes(receiver))
+                for each in receiver.cls.functions:
+                    interpreter.functions.want(receiver, each)
+            elif not isinstance(receiver, External):
+                interpreter.noted(node, BY_ANY_NAME)
+        return found | ANYTHING
 
-def _other(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    callee = interpreter.external(path)
-    if torch_api.is_nn_class(path):
-        return interpreter.calls.modules.make(path, given, node, frame)
-    if path in torch_api.FUNCTIONS:
-        return interpreter.calls.tensors.function(path, given, node, frame)
-    if torch_api.INITIALISERS.fullmatch(path) or torch_api.HARMLESS.fullmatch(path):
-        for values in given.all():
-            interpreter.use(values, "argument", node, frame, by=callee)
+    def _setattr(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        receivers, text, values = given.positional
+        name = only_text(text) or BY_ANY_NAME
+        self.interpreter.use(receivers, "write", node, frame, name=name)
+        for receiver in receivers:
+            self.interpreter.attributes.store_named(receiver, name, values, node, frame)
+        return self.interpreter.constant(None)
+
+    def _delattr(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        name = only_text(given.positional[1]) or BY_ANY_NAME
+        self.interpreter.use(given.positional[0], "write", node, frame, name=name)
+        self.interpreter.noted(node, name)
+        return self.interpreter.constant(None)
+
+    def _hasattr(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        self.interpreter.use(given.positional[0], "read", node, frame, name="*hasattr")
         return ANYTHING
-    for values in given.all():
-        interpreter.escape(values, node, frame, path)
-    kind = path if torch_api.is_class(path) else STRANGE
-    return frozenset((interpreter.made_at(node, kind, frame),))
 
+    def _locals(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        for values in [*frame.every.values()]:
+            self.interpreter.escape(values, node, frame, path)
+        return self.interpreter.strange(node, frame)
 
-def _range(interpreter: Interpreter, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-    made = interpreter.container(node, "builtins.list", frame)
-    bounds = []
-    for values in given.positional:
-        value = next(iter(values), None) if len(values) == 1 else None
-        bounds.append(value.value if isinstance(value, Constant) else None)
-    numbers: list[int] | None = None
-    if bounds and all(type(each) is int for each in bounds) and not given.is_open:
-        try:
-            found = range(*[int(str(each)) for each in bounds])
-            numbers = [*found] if len(found) <= _MOST_NUMBERS else None
-        except (TypeError, ValueError):
-            numbers = None
-    if numbers is None:
-        interpreter.heap.put(made, "any", ANYTHING, many=True)
-    for place, number in enumerate(numbers or ()):
-        interpreter.heap.put(made, place, interpreter.constant(number))
-    return frozenset((made,))
+    def _vars(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        if not given.positional:
+            return self._locals(path, given, node, frame)
+        return self.interpreter.calls.unknown(given, node, frame, path)
 
+    def _globals(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        for name in frame.module.bindings:
+            if name != "*":
+                values = interpreter.lookups.of_module(frame.module, name)
+                interpreter.escape(values, node, frame, path)
+        return interpreter.strange(node, frame)
 
-def _super(interpreter: Interpreter, given: Arguments, frame: Frame) -> Values:
-    classes = [each.cls for each in given.get(0, "") if isinstance(each, ClassValue)]
-    around: Frame | None = frame
-    while around is not None and around.cls is None:
-        around = around.parent
-    if around is None or around.owner is None:
-        return ANYTHING
-    cls = classes[0] if classes else around.cls
-    return frozenset((interpreter.intern(Super, around.owner, cls),))
+    def _type(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        interpreter, values = self.interpreter, given.positional[0]
+        interpreter.use(values, "argument", node, frame, by=interpreter.external(path))
+        found = union(
+            interpreter.of_class(each.cls) for each in values if isinstance(each, Instance)
+        )
+        return found | ANYTHING
 
+    # --- other functions ---------------------------------------------------------------------
 
-def _constant_text(values: Values) -> str | None:
-    if len(values) != 1:
-        return None
-    (value,) = values
-    return value.value if isinstance(value, Constant) and isinstance(value.value, str) else None
+    def _partial(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        return self.interpreter.calls.partial(given, node, frame)
 
+    def _cast(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        return given.positional[1]
 
-def _getattr(interpreter: Interpreter, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-    receivers, name = given.get(0, "object"), _constant_text(given.get(1, "name"))
-    default = given.get(2, "default")
-    if name is not None and name.isidentifier():
-        attribute = ast.Attribute(ast.Name("_", ast.Load()), name, ast.Load())
-        ast.copy_location(attribute, node)
-        key = node, name
-        attribute = interpreter.made_nodes.setdefault(key, attribute)
-        return interpreter.lookups.attribute(attribute, receivers, frame, False) | default
-    interpreter.use(receivers, "read", node, frame, name="*")
-    found: Values = default
-    for receiver in receivers:
-        if isinstance(receiver, Instance):
-            found |= union(values for _, values in interpreter.heap.attributes(receiver))
-    return found | ANYTHING
-
-
-def _setattr(interpreter: Interpreter, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-    receivers, name = given.get(0, "object"), _constant_text(given.get(1, "name"))
-    values = given.get(2, "value")
-    interpreter.use(receivers, "write", node, frame, name=name or "*")
-    for receiver in receivers:
-        interpreter.lookups.store_named(receiver, name or "*", values, node, frame)
-    return interpreter.constant(None)
-
-
-def _map(interpreter: Interpreter, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-    made = interpreter.container(node, "builtins.list", frame)
-    items = [
-        union(slot.values for slot in interpreter.items(each, frame))
-        for each in given.positional[1:]
-    ]
-    for function in given.get(0, "function"):
-        result = interpreter.calls.call(function, Arguments(tuple(items)), node, frame)
-        interpreter.heap.put(made, function, result, many=True)
-    return frozenset((made,))
-
-
-def _copied(interpreter: Interpreter, values: Values, node: ast.AST, frame: Frame) -> Values:
-    """A copy of an object is an object of the same kind, made there."""
-    made: set[Value] = set()
-    for value in values:
-        if interpreter.heap.is_container(value):
-            kind = getattr(value, "kind", "builtins.list")
-            made |= interpreter.calls.containers.copied(frozenset((value,)), kind, node, frame)
-        elif isinstance(value, (External, Unknown)) or not hasattr(value, "kind"):
-            made.add(value)
-        else:
-            made.add(interpreter.made_at(node, value.kind, frame))
-    return frozenset(made)
-
-
-__all__ = ["NOTHING", "call"]
+    def _copied(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """A copy of an object is an object of the same kind, made there."""
+        interpreter = self.interpreter
+        values = given.positional[0]
+        interpreter.use(values, "argument", node, frame, by=interpreter.external(path))
+        made: set[Value] = set()
+        for value in values:
+            if not isinstance(value, Object):
+                made.add(value)
+            elif interpreter.heap.is_container(value):
+                one = frozenset((value,))
+                made |= interpreter.containers.copied(one, value.kind, node, frame)
+            else:
+                copy = interpreter.made_at(node, value.kind, frame)
+                if value in interpreter.given:
+                    before = interpreter.given.get(copy, interpreter.given[value])
+                    interpreter.given[copy] = before.or_else(interpreter.given[value])
+                made.add(copy)
+        return frozenset(made)

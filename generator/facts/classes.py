@@ -6,11 +6,13 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
-from .project import Module
+from .project import Module, bound_names, own_statements
 from .values import ClassValue, External, Values
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_Base = TypeVar("_Base", ClassValue, External)
 
 
 @dataclass(eq=False)
@@ -55,73 +57,55 @@ class Class:
 
     @cached_property
     def is_known(self) -> bool:
-        """Whether every class that it inherits from is known."""
-        return all(
+        """Whether every class that it inherits from is known, and is made in the usual way."""
+        has_metaclass = any(cls.node.keywords for cls in self.order)
+        return not has_metaclass and all(
             len(values) == 1 and isinstance(next(iter(values)), (ClassValue, External))
             for cls in self.order
             for values in cls.bases
         )
 
-    def _only(self, kind: type) -> list:  # type: ignore[type-arg]
-        found = [each for values in self.bases for each in values if isinstance(each, kind)]
-        return [each for each in found if each is not None]
+    def _only(self, kind: type[_Base]) -> list[_Base]:
+        return [each for values in self.bases for each in values if isinstance(each, kind)]
 
-    def definition(self, name: str, after: Class | None = None) -> Definition | None:
-        """Where an attribute of the class is defined, perhaps behind one of its bases."""
+    def resolution(self, after: Class | None = None) -> tuple[Class, ...]:
+        """The classes in which an attribute is looked for, perhaps only those behind one."""
         order = self.order
-        if after is not None:
-            order = order[order.index(after) + 1 :] if after in order else ()
-        for cls in order:
-            found = cls.own.get(name)
-            if found is not None:
-                return Definition(cls, found)
-        return None
+        if after is None:
+            return order
+        return order[order.index(after) + 1 :] if after in order else ()
+
+    def binds(self, name: str) -> bool:
+        """Whether its body surely gives an attribute a value."""
+        return name in self._bound
 
     @cached_property
-    def own(self) -> dict[str, ast.stmt]:
-        """The statements of its body that bind a name, the last of each."""
-        found: dict[str, ast.stmt] = {}
-        for statement in self.node.body:
-            if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
-                if not _accessor(statement):
-                    found[statement.name] = statement
-            elif isinstance(statement, ast.Assign):
-                for target in statement.targets:
-                    if isinstance(target, ast.Name):
-                        found[target.id] = statement
-            elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-                if isinstance(statement.target, ast.Name):
-                    found[statement.target.id] = statement
-        return found
+    def _bound(self) -> frozenset[str]:
+        return frozenset(
+            name
+            for statement in self.node.body
+            for name in bound_names(statement)
+            if not accessor(statement)
+            and not isinstance(statement, (ast.For, ast.AsyncFor, ast.While, ast.AugAssign))
+        )
 
-    def setter(self, name: str) -> Definition | None:
-        """The function that is called when a property of the class is assigned to."""
-        for cls in self.order:
-            for statement in cls.node.body:
-                if isinstance(statement, _FUNCTIONS) and statement.name == name:
-                    if _accessor(statement) == "setter":
-                        return Definition(cls, statement)
-        return None
+    @property
+    def constructors(self) -> list[ast.stmt]:
+        """The statements of its body that bind ``__init__``."""
+        return [each for each in own_statements(self.node.body) if "__init__" in bound_names(each)]
 
-    def methods(self) -> dict[str, Definition]:
-        """All methods, with those that it inherits within the project."""
-        found: dict[str, Definition] = {}
-        for cls in self.order:
-            for name, statement in cls.own.items():
-                if isinstance(statement, _FUNCTIONS):
-                    found.setdefault(name, Definition(cls, statement))
-        return found
+    @cached_property
+    def functions(self) -> dict[str, None]:
+        """The names of all functions that its body and those that it inherits define."""
+        return {
+            statement.name: None
+            for cls in self.order
+            for statement in own_statements(cls.node.body)
+            if isinstance(statement, _FUNCTIONS)
+        }
 
 
-@dataclass(frozen=True)
-class Definition:
-    """An attribute in the body of a class."""
-
-    cls: Class
-    statement: ast.stmt
-
-
-def _accessor(statement: ast.stmt) -> str:
+def accessor(statement: ast.stmt) -> str:
     """Whether a function is the ``setter`` or ``deleter`` of a property."""
     for each in getattr(statement, "decorator_list", []):
         if isinstance(each, ast.Attribute) and each.attr in ("setter", "deleter"):

@@ -3,41 +3,104 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from .arguments import Arguments
-from .heap import union
-from .values import ANYTHING, NOTHING, Constant, Instance, Object, Partial, Value, Values
+from .frames import Frame
+from .heap import Slot, is_mapping, union
+from .lookups import lasting
+from .values import (
+    ANYTHING,
+    NOTHING,
+    Constant,
+    Instance,
+    Object,
+    Parameter,
+    Size,
+    Tensor,
+    Value,
+    Values,
+    only_constant,
+)
 
 if TYPE_CHECKING:
-    from .frames import Frame
     from .interpreter import Interpreter
 
-_READS: Final = frozenset(
-    ("index", "count", "copy", "keys", "__len__", "join", "_get_abs_string_index")
-)
+_READS: Final = frozenset(("index", "count", "__len__", "__contains__", "_get_abs_string_index"))
+_TAKES: Final = frozenset(("pop", "popleft", "remove", "clear", "reverse", "popitem", "discard"))
 
 
 class Containers:
-    """Interprets what is done with containers.
-
-    Attributes:
-        partials: the arguments that each functools.partial has already.
-    """
+    """Interprets what is done with containers."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
-        self.partials: dict[Value, Arguments] = {}
 
-    def make_partial(self, node: ast.AST, given: Arguments) -> Values:
-        """What ``functools.partial`` gives."""
-        rest = Arguments(given.positional[1:], given.named, given.rest, given.is_open)
-        made = set()
-        for function in given.get(0, "func"):
-            value = self.interpreter.intern(Partial, node, function)
-            self.partials[value] = rest
-            made.add(value)
-        return frozenset(made)
+    # --- what is in them ---------------------------------------------------------------------
+
+    def iterated(self, values: Values, node: ast.AST, frame: Frame) -> list[Slot]:
+        """What iterating over something gives: the keys, of a dict."""
+        interpreter, heap = self.interpreter, self.interpreter.heap
+        found: list[Slot] = []
+        for value in values:
+            if heap.is_container(value):
+                slots = heap.slots(value)
+                found += map(self._key_slot, slots) if is_mapping(value) else slots
+            elif isinstance(value, (Tensor, Parameter, Size)):
+                parts = interpreter.tensors.elements(value, frame)
+                found.append(Slot(parts, many=True, is_optional=True))
+            elif not isinstance(value, Constant) or isinstance(value.value, (str, bytes)):
+                parts = self._of_iterator(value, node, frame)
+                found.append(Slot(parts, many=True, is_optional=True))
+        return found
+
+    def _of_iterator(self, value: Value, node: ast.AST, frame: Frame) -> Values:
+        """What iterating over something gives that is known for no container."""
+        if isinstance(value, Instance):
+            calls = self.interpreter.calls
+            calls.special(value, "__next__", Arguments(), node, frame)
+            found = calls.special(value, "__iter__", Arguments(), node, frame)
+            self.interpreter.escape(found, node, frame, "for")
+        else:
+            self.interpreter.escape((value,), node, frame, "for")
+        return ANYTHING
+
+    def _key_slot(self, slot: Slot) -> Slot:
+        key = ANYTHING if slot.name is None else self.interpreter.constant(slot.name)
+        return replace(slot, values=key, name=None, node=None)
+
+    def entries(self, values: Values, node: ast.AST, frame: Frame) -> list[Slot]:
+        """What a dict holds, under its keys; of a list, the second part of each pair."""
+        interpreter, heap = self.interpreter, self.interpreter.heap
+        found: list[Slot] = []
+        for value in values:
+            if heap.is_container(value) and is_mapping(value):
+                found += heap.slots(value)
+                continue
+            for slot in interpreter.items(frozenset((value,)), node, frame):
+                found += [self._entry(pair, slot, node, frame) for pair in slot.values]
+        return found
+
+    def _entry(self, pair: Value, around: Slot, node: ast.AST, frame: Frame) -> Slot:
+        heap = self.interpreter.heap
+        parts = heap.slots(pair)
+        many, is_optional = around.many, around.is_optional or len(around.values) > 1
+        if len(parts) != 2 or heap.is_loose(pair) or not all(each.is_one for each in parts):
+            self.interpreter.escape((pair,), node, frame)
+            return Slot(ANYTHING, None, True, None, True)
+        name = self.key(parts[0].values, node, frame)
+        return Slot(parts[1].values, name, many, parts[1].node, is_optional, around.path)
+
+    def key(self, values: Values, node: ast.AST, frame: Frame) -> str | int | None:
+        """The key that is told apart from others; what else is a key has escaped."""
+        known = only_constant(values)
+        if known is None:
+            self.interpreter.escape(values, node, frame, "key")
+            return None
+        return known.value if isinstance(known.value, (str, int)) else None
+
+    # --- what is put into them ---------------------------------------------------------------
 
     def put(
         self,
@@ -52,77 +115,112 @@ class Containers:
     ) -> None:
         """Put something into a container, behind what is there."""
         key = node, frame.context, frame.turns, place
-        self.interpreter.heap.put(value, key, values, name, bool(frame.loops), made_by)
-        if isinstance(value, Instance) and name is not None:
+        slot = Slot(lasting(values), name, node=made_by)
+        self.interpreter.put(value, key, slot, frame)
+        if not is_mapping(value) and name is not None:
             self.interpreter.heap.store(value, str(name), values)
 
     def extend(self, value: Value, values: Values, node: ast.AST, frame: Frame) -> None:
         """Put all items of something into a container."""
-        heap = self.interpreter.heap
-        for each in values:
-            if heap.is_loose(each):
-                heap.loosen(value)
-        for place, slot in enumerate(self.interpreter.items(values, frame)):
+        interpreter, heap = self.interpreter, self.interpreter.heap
+        if len(values) != 1 or any(map(heap.is_loose, values)):
+            heap.loosen(value)
+        if is_mapping(value):
+            slots = self.entries(values, node, frame)
+        else:
+            slots = interpreter.items(values, node, frame)
+        for place, slot in enumerate(slots):
             key = node, frame.context, frame.turns, place
-            many = slot.many or bool(frame.loops)
-            heap.put(value, key, slot.values, slot.name, many, slot.node)
+            interpreter.put(value, key, slot, frame)
 
     def set_item(
-        self, value: Value, index: Constant | None, values: Values, node: ast.AST, frame: Frame
+        self, value: Value, index: Values, values: Values, node: ast.AST, frame: Frame
     ) -> None:
         """Interpret ``value[index] = ...``."""
-        heap = self.interpreter.heap
-        self.interpreter.use((value,), "write", node, frame, name="[]")
-        if not heap.is_container(value):
-            self.interpreter.escape(values, node, frame)
-            return
-        name = index.value if index is not None else None
-        if isinstance(name, (str, int)) and not isinstance(name, bool):
-            if isinstance(value, Object) and value.kind.endswith(("dict", "Dict")):
-                heap.put(value, ("key", name), values, name)
-                return
-        heap.put(value, (node, "item"), values, many=True)
-        heap.loosen(value)
+        interpreter, heap = self.interpreter, self.interpreter.heap
+        interpreter.use((value,), "write", node, frame, name="[]")
+        name = self.key(index, node, frame)
+        if isinstance(value, Instance) and not heap.is_container(value):
+            given = Arguments((index, values))
+            interpreter.calls.special(value, "__setitem__", given, node, frame)
+            interpreter.escape(values, node, frame)
+        elif not heap.is_container(value):
+            if isinstance(value, Tensor):
+                interpreter.use(values, "operand", node, frame)
+            interpreter.escape(values, node, frame)
+        elif is_mapping(value) and name is not None:
+            slot = Slot(lasting(values), name)
+            interpreter.put(value, None, slot, frame)
+        else:
+            slot = Slot(lasting(values), many=True, is_optional=True)
+            heap.put(value, (node, "item"), slot)
+            heap.loosen(value)
+
+    # --- their methods -----------------------------------------------------------------------
 
     def method(
         self, value: Value, name: str, given: Arguments, node: ast.AST, frame: Frame
     ) -> Values | None:
         """What a method of a container does; None if it is none of a container."""
         heap, interpreter = self.interpreter.heap, self.interpreter
-        if name in ("append", "add", "appendleft"):
-            self.put(value, given.get(0, "module"), node, frame, made_by=_first(node))
+        first = given.get(0, "module") | given.named.get("modules", NOTHING)
+        if given.is_open and name in ("append", "add", "appendleft", "insert", "extend", "update"):
+            interpreter.calls.unknown(given, node, frame, name)
+            heap.put(value, (node, "rest"), Slot(ANYTHING, many=True, is_optional=True))
+            heap.loosen(value)
+        elif name in ("append", "add", "appendleft"):
+            self.put(value, first, node, frame, made_by=_last(node))
             if name != "append":
                 heap.loosen(value)
-            return interpreter.constant(None)
-        if name in ("extend", "update"):
-            self.extend(value, given.get(0, "modules"), node, frame)
+        elif name in ("extend", "update"):
+            self.extend(value, first, node, frame) if first else None
             for key, values in given.named.items():
-                self.put(value, values, node, frame, name=key, place=key)
-            return interpreter.constant(None)
-        if name in ("add_module", "register_module"):
-            return None
-        if name == "insert":
-            self.put(value, given.get(1, "module"), node, frame, made_by=_first(node))
+                if key not in ("module", "modules"):
+                    self.put(value, values, node, frame, name=key, place=key)
+            return frozenset((value,)) | interpreter.constant(None)
+        elif name == "insert":
+            self.put(value, given.get(1, "module"), node, frame, made_by=_last(node))
             heap.loosen(value)
-            return interpreter.constant(None)
-        if name in ("pop", "popleft", "remove", "clear", "reverse", "sort", "popitem"):
+        else:
+            return self._read(value, name, given, node, frame)
+        return interpreter.constant(None)
+
+    def _read(
+        self, value: Value, name: str, given: Arguments, node: ast.AST, frame: Frame
+    ) -> Values | None:
+        heap, interpreter = self.interpreter.heap, self.interpreter
+        if name in _TAKES:
             heap.loosen(value)
-            return heap.item(value, None)
+            return heap.item(value, None) | given.get(1, "default")
+        if name == "sort":
+            heap.loosen(value)
+            for key in given.named.get("key", NOTHING):
+                interpreter.calls.call(key, Arguments((heap.item(value, None),)), node, frame)
+            return interpreter.constant(None)
         if name in ("get", "setdefault", "__getitem__"):
             return self._get(value, given, node, frame, name == "setdefault")
-        if name in ("values", "items"):
+        if name in ("values", "items") and is_mapping(value):
             return self._view(value, name == "items", node, frame)
-        if name in _READS:
-            return frozenset((value,)) if name == "copy" else ANYTHING
-        return None
+        if name == "keys" and is_mapping(value):
+            made = interpreter.container(node, "builtins.list", frame)
+            for place, slot in enumerate(heap.slots(value)):
+                heap.put(made, place, self._key_slot(slot))
+            return frozenset((made,))
+        if name == "copy":
+            kind = value.kind if isinstance(value, Object) else "builtins.list"
+            return self.copied(frozenset((value,)), kind, node, frame)
+        return ANYTHING if name in _READS else None
 
     def _get(
         self, value: Value, given: Arguments, node: ast.AST, frame: Frame, is_put: bool
     ) -> Values:
-        index = next(iter(given.get(0, "key")), None)
+        index = only_constant(given.get(0, "key"))
         default = given.get(1, "default")
         if is_put:
-            self.put(value, default, node, frame)
+            self.key(given.get(0, "key"), node, frame)
+            name = index.value if index is not None else None
+            slot = Slot(lasting(default), name if isinstance(name, (str, int)) else None)
+            self.interpreter.heap.put(value, (node, "default"), slot)
         found = self.interpreter.heap.item(value, index)
         return found | (default or self.interpreter.constant(None))
 
@@ -133,107 +231,94 @@ class Containers:
         for place, slot in enumerate(heap.slots(value)):
             values = slot.values
             if with_keys:
-                values = self._pair(made, place, slot.name, values)
-            heap.put(made, place, values, None, slot.many, slot.node)
+                values = self.tuple_at(made, place, [self._key_slot(slot).values, values])
+            heap.put(made, place, replace(slot, values=values, name=None))
         if heap.is_loose(value):
             heap.loosen(made)
         return frozenset((made,))
 
-    def _pair(self, around: Object, place: int, name: object, values: Values) -> Values:
-        """A tuple that stands at a place of a container."""
-        intern = self.interpreter.intern
-        pair = intern(Object, around.site, f"builtins.tuple {place}", around.context, around.owner)
-        key = ANYTHING if name is None else self.interpreter.constant(name)
-        self.tuple_of(pair, [key, values])
-        return frozenset((pair,))
+    # --- new ones ----------------------------------------------------------------------------
 
-    def tuple_of(self, made: Value, parts: list[Values]) -> None:
-        """Fill a tuple."""
-        heap = self.interpreter.heap
+    def tuple_at(self, around: Object, place: int, parts: list[Values]) -> Values:
+        """A tuple that stands at a place of a container."""
+        heap, intern = self.interpreter.heap, self.interpreter.intern
+        kind = f"builtins.tuple {place}"
+        made = intern(Object, around.site, kind, around.context, around.owner)
         heap.make_container(made)
-        for place, values in enumerate(parts):
-            heap.put(made, place, values)
+        for number, values in enumerate(parts):
+            heap.put(made, number, Slot(values))
+        return frozenset((made,))
 
     def rows(self, columns: list[Values], node: ast.AST, frame: Frame) -> Values:
         """What ``zip`` gives; ``enumerate`` is one with numbers in the first column."""
         heap, interpreter = self.interpreter.heap, self.interpreter
         made = interpreter.container(node, "builtins.list", frame)
-        slots = [interpreter.items(each, frame) for each in columns]
-        is_sure = all(len(each) == 1 for each in columns)
-        lengths = {len(each) for each in slots}
-        is_sure = is_sure and len(lengths) == 1 and not self._is_any_loose(columns)
-        if is_sure and len({tuple(s.many for s in each) for each in slots}) == 1:
-            rows = [[slot.values for slot in row] for row in zip(*slots, strict=True)]
-            many = [slot.many for slot in slots[0]]
+        slots = [interpreter.items(each, node, frame) for each in columns]
+        is_sure = all(len(each) == 1 for each in columns) and not any(
+            heap.is_loose(each) for column in columns for each in column
+        )
+        forms = {tuple((slot.many, slot.is_optional) for slot in each) for each in slots}
+        if is_sure and len(forms) == 1:
+            for place, row in enumerate(zip(*slots, strict=True)):
+                pair = self.tuple_at(made, place, [slot.values for slot in row])
+                one = row[0]
+                heap.put(made, place, replace(one, values=pair, name=None, node=None))
         else:
-            rows = [[union(slot.values for slot in each) for each in slots]]
-            many = [True]
+            whole = [union(slot.values for slot in each) for each in slots]
+            pair = self.tuple_at(made, 0, whole)
+            heap.put(made, 0, Slot(pair, many=True, is_optional=True))
             heap.loosen(made)
-        for place, (row, repeats) in enumerate(zip(rows, many, strict=True)):
-            pair = interpreter.intern(
-                Object, node, f"builtins.tuple {place}", frame.context, frame.owner
-            )
-            self.tuple_of(pair, row)
-            heap.put(made, place, frozenset((pair,)), many=repeats)
         return frozenset((made,))
 
-    def _is_any_loose(self, columns: list[Values]) -> bool:
-        return any(self.interpreter.heap.is_loose(each) for column in columns for each in column)
-
-    def numbered(self, values: Values, node: ast.AST, frame: Frame) -> Values:
+    def numbered(self, values: Values, node: ast.AST, frame: Frame, is_from_0: bool) -> Values:
         """The numbers of the items of something, as a container of as many."""
         heap, interpreter = self.interpreter.heap, self.interpreter
         intern = interpreter.intern
         made = intern(Object, node, "builtins.list of numbers", frame.context, frame.owner)
         heap.make_container(made)
-        for place, slot in enumerate(interpreter.items(values, frame)):
-            number = ANYTHING if slot.many else interpreter.constant(place)
-            heap.put(made, place, number, many=slot.many)
+        slots = interpreter.items(values, node, frame)
+        is_fixed = is_from_0 and all(each.is_one for each in slots)
+        for place, slot in enumerate(slots):
+            number = interpreter.constant(place) if is_fixed else ANYTHING
+            heap.put(made, place, replace(slot, values=number, name=None, node=None))
         return frozenset((made,))
 
     def copied(
         self, values: Values, kind: str, node: ast.AST, frame: Frame, backwards: bool = False
     ) -> Values:
         """A new container with the items of others."""
-        heap = self.interpreter.heap
-        made = self.interpreter.container(node, kind, frame)
-        slots = self.interpreter.items(values, frame)
+        heap, interpreter = self.interpreter.heap, self.interpreter
+        made = interpreter.container(node, kind, frame)
+        slots = interpreter.items(values, node, frame)
+        if is_mapping(made):
+            slots = self.entries(values, node, frame)
         for place, slot in enumerate(reversed(slots) if backwards else slots):
-            heap.put(made, place, slot.values, slot.name, slot.many, slot.node)
-        if any(heap.is_loose(each) for each in values) or len(values) > 1:
+            heap.put(made, place, slot)
+        if any(map(heap.is_loose, values)) or len(values) > 1:
             heap.loosen(made)
         return frozenset((made,))
 
-    def from_pairs(self, values: Values, kind: str, node: ast.AST, frame: Frame) -> Values:
-        """A dict of pairs, or of another dict."""
-        heap = self.interpreter.heap
-        made = self.interpreter.container(node, kind, frame)
-        for place, slot in enumerate(self.interpreter.items(values, frame)):
-            if slot.name is not None:
-                heap.put(made, place, slot.values, slot.name, slot.many, slot.node)
+    def added(
+        self, node: ast.BinOp, left: Values, right: Values, times: bool, frame: Frame
+    ) -> Values:
+        """What ``a + b`` gives, or ``a * b``, of which one is a container."""
+        interpreter, heap = self.interpreter, self.interpreter.heap
+        made = interpreter.container(node, "builtins.list", frame)
+        sides = [side for side in (left, right) if any(map(heap.is_container, side))]
+        for number, side in enumerate((left, right)):
+            if times and side not in sides:
                 continue
-            for pair in slot.values:
-                parts = heap.slots(pair)
-                if len(parts) != 2:
-                    heap.put(made, place, ANYTHING, many=True)
-                    continue
-                key = next(iter(parts[0].values), None)
-                name = key.name if isinstance(key, Constant) else None
-                is_name = len(parts[0].values) == 1
+            for place, slot in enumerate(interpreter.items(side, node, frame)):
+                many = slot.many or times
+                optional = slot.is_optional or times or len(side) > 1
                 heap.put(
-                    made,
-                    (place, pair),
-                    parts[1].values,
-                    name if is_name else None,
-                    slot.many,
-                    parts[1].node,
+                    made, (number, place), replace(slot, name=None, many=many, is_optional=optional)
                 )
+            if len(side) > 1 or any(map(heap.is_loose, side)) or times:
+                heap.loosen(made)
         return frozenset((made,))
 
 
-def _first(node: ast.AST) -> ast.AST | None:
-    """The first argument of a call."""
+def _last(node: ast.AST) -> ast.AST | None:
+    """The last argument of a call."""
     return node.args[-1] if isinstance(node, ast.Call) and node.args else None
-
-
-__all__ = ["NOTHING", "Containers"]

@@ -12,7 +12,7 @@ from .classes import Class
 from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
-from .tensors import Shape
+from .shapes import Shape
 from .values import NOTHING, Function, Instance, Tensor, Value, Values
 from .worklist import Unit
 
@@ -41,29 +41,36 @@ class Facts:
 
     def _interpret(self, modules: Sequence[Module]) -> None:
         interpreter = self._interpreter
-        interpreter.calls.asked_about.update(modules)
+        interpreter.functions.asked_about.update(modules)
         for each in modules:
-            interpreter.worklist.add(Unit(each, None), partial(self._body, each))
+            interpreter.worklist.add(Unit(each), partial(self._body, each))
         interpreter.worklist.run()
-        interpreter.calls.finish()
+        for instance in self._instances(modules):
+            interpreter.functions.rest(instance)
+        interpreter.worklist.run()
+        interpreter.finish()
         interpreter.worklist.run()
 
     def _body(self, module: Module) -> None:
         """Interpret the body of a module, and have all that it defines interpreted."""
         interpreter = self._interpreter
-        calls = interpreter.calls
         frame = interpreter.lookups.module_frame(module)
-        frame.env = {}
+        frame.start(None, ())
         interpreter.block(module.tree.body, frame)
         for name in module.bindings:
             for value in interpreter.lookups.of_module(module, name):
                 if isinstance(value, Function) and value.frame is frame:
-                    calls.anybody_may_call(value)
-        for cls in [*calls.classes]:
-            if cls.module is module:
-                instance = interpreter.intern(Instance, cls)
+                    interpreter.functions.anybody_may_call(value)
+        for instance in self._instances((module,)):
+            interpreter.functions.wanted(instance)
+
+    def _instances(self, modules: Sequence[Module]) -> Iterator[Instance]:
+        """The instances of the classes of some modules."""
+        for cls in [*self._interpreter.definitions.classes.values()]:
+            if cls.module in modules:
+                instance = self._interpreter.intern(Instance, cls)
                 assert isinstance(instance, Instance)
-                calls.wanted(instance, with_all=True)
+                yield instance
 
     # --- questions ---------------------------------------------------------------------------
 
@@ -77,11 +84,11 @@ class Facts:
 
     def shape(self, value: Value) -> Shape:
         """What is known of the shape of a tensor."""
-        return self._interpreter.calls.tensors.shape(value)
+        return self._interpreter.tensors.shape(value)
 
     def inputs_of(self, tensor: Tensor) -> Values:
         """What a tensor is made of."""
-        return self._interpreter.calls.tensors.inputs_of(tensor)
+        return self._interpreter.tensors.inputs_of(tensor)
 
     def batches(self, value: Value) -> list[Value]:
         """A value, and what it is made of as far as dimension 0 is kept, the first of it last."""
@@ -99,13 +106,13 @@ class Facts:
 
     def classes(self, node: ast.ClassDef) -> Iterator[Class]:
         """A class, and all that inherit from it."""
-        for cls in self._interpreter.calls.classes:
+        for cls in self._interpreter.definitions.classes.values():
             if any(each.node is node for each in cls.order):
                 yield cls
 
     def class_of(self, node: ast.ClassDef) -> Class | None:
         """A class; None where its definition is never evaluated."""
-        found = self._interpreter.calls.classes
+        found = self._interpreter.definitions.classes.values()
         return next((cls for cls in found if cls.node is node), None)
 
     def is_module(self, node: ast.ClassDef) -> bool:

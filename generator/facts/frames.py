@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .classes import Class
+from .heap import Around
 from .project import Module
-from .values import NOTHING, Context, Instance, Values
+from .values import NOTHING, ClassValue, Context, Instance, ModuleValue, Values
+from .worklist import Worklist
 
 Env: TypeAlias = dict[str, Values]
 """What each local variable may be at one point of a function."""
@@ -17,37 +19,47 @@ Env: TypeAlias = dict[str, Values]
 
 @dataclass(eq=False)
 class Frame:
-    """One function, or the body of a module, in one context.
+    """One function, or the body of a module or class, in one context.
 
     Attributes:
-        node: the function; the tree of a module for its body.
+        node: the function; the tree of a module for its body, the definition of a class for its.
         module: the module that it stands in.
         parent: the frame that it was defined in; None for a module.
+        worklist: told when a variable may be more than before.
         context: the calls of plain functions that led here.
         owner: the instance whose method it is, or whose method called it; None outside of these.
         cls: the class in whose body it is defined, if any.
+        holder: the module or class whose attributes its variables are, if any.
         env: what each variable may be at the point that is interpreted.
         every: all that each variable has ever been, for functions that are defined in it.
-        outer: the names that it declares ``nonlocal`` or ``global``.
+        outer: the names that it declares ``nonlocal``.
+        of_module: the names that it declares ``global``.
         returned: what it may return.
-        loops: the loops around that point whose iterations are not told apart, then its branches.
-        exits: what the variables may be where a loop is left or goes on early.
-        turns: which turn of each loop whose iterations are told apart it is.
+        path: the loops and branches around the point, in its callers too, the outermost first.
+        left: the conditional statements before the point that leave a loop or function early.
+        breaks: what the variables may be where the loop around the point is left early.
+        continues: the same where its next turn begins early.
+        turns: which turn it is of each loop around the point whose turns are told apart.
+        turn_count: how many turns these have in all.
     """
 
     node: ast.AST
     module: Module
     parent: Frame | None
+    worklist: Worklist
     context: Context = ()
     owner: Instance | None = None
     cls: Class | None = None
+    holder: ModuleValue | ClassValue | None = None
     env: Env = field(default_factory=dict)
     every: Env = field(default_factory=dict)
     outer: frozenset[str] = frozenset()
+    of_module: frozenset[str] = frozenset()
     returned: Values = NOTHING
-    loops: tuple[ast.AST, ...] = ()
-    branches: int = 0
-    exits: list[Env] = field(default_factory=list)
+    path: tuple[Around, ...] = ()
+    left: tuple[ast.AST, ...] = ()
+    breaks: list[Env] = field(default_factory=list)
+    continues: list[Env] = field(default_factory=list)
     turns: tuple[int, ...] = ()
     turn_count: int = 1
 
@@ -58,11 +70,23 @@ class Frame:
 
     def widen(self, name: str, values: Values) -> None:
         """Note that a variable may be something at some time."""
-        self.every[name] = self.every.get(name, NOTHING) | values
+        before = self.every.get(name)
+        if before is None or not values <= before:
+            self.every[name] = values if before is None else before | values
+            self.worklist.grew((self, name))
+
+    def start(self, caller: Frame | None, path: tuple[Around, ...]) -> None:
+        """Begin to interpret it, where it is called or for whoever may call it."""
+        self.env, self.returned = {}, NOTHING
+        self.path = path if caller is None else caller.path
+        self.left = () if caller is None else caller.left
+        self.turns, self.turn_count = (
+            ((), 1) if caller is None else (caller.turns, caller.turn_count)
+        )
 
 
 def joined(envs: Iterable[Env]) -> Env:
-    """What the variables may be where several ways meet."""
+    """What the variables may be where several ways meet; there is one at least."""
     first, *rest = envs
     result = dict(first)
     for env in rest:
@@ -72,12 +96,12 @@ def joined(envs: Iterable[Env]) -> Env:
     return result
 
 
-def everything(frame: Frame, name: str) -> Values:
-    """All that a variable has been in a frame or in those around it; nothing if they have none."""
-    around: Frame | None = frame
-    while around is not None:
-        found = around.every.get(name)
+def everything(frame: Frame | None, name: str) -> Values:
+    """All that a variable has been in a frame or in those around it, but for that of the module."""
+    while frame is not None and frame.parent is not None:
+        frame.worklist.read((frame, name))
+        found = frame.every.get(name)
         if found is not None:
             return found
-        around = around.parent
+        frame = frame.parent
     return NOTHING

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from .values import NOTHING, UNKNOWN, Constant, Context, Object, Unknown, Value, Values
+from .. import torch_api
+from .values import (
+    NOTHING,
+    UNKNOWN,
+    Bound,
+    Constant,
+    Context,
+    Instance,
+    Object,
+    Partial,
+    Super,
+    Unknown,
+    Value,
+    Values,
+)
 from .worklist import Worklist
 
 UseKind: TypeAlias = Literal[
@@ -53,6 +67,13 @@ class Use:
     result: Value | None = None
 
 
+class Around(NamedTuple):
+    """A statement around a point, of which it is not known whether or how often it is run."""
+
+    node: ast.AST
+    repeats: bool
+
+
 @dataclass(eq=False)
 class Slot:
     """What stands at one or more places of a container.
@@ -62,12 +83,21 @@ class Slot:
         name: its key or name, where it has a constant one.
         many: whether it stands for any number of items.
         node: the expression that puts it there, if it is one.
+        is_optional: whether it may stand for none.
+        path: the loops and branches in which it is put there.
     """
 
     values: Values
     name: str | int | None = None
     many: bool = False
     node: ast.AST | None = None
+    is_optional: bool = False
+    path: tuple[Around, ...] = ()
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it stands for just one item."""
+        return not self.many and not self.is_optional
 
 
 class Heap:
@@ -78,6 +108,7 @@ class Heap:
         self._attributes: dict[tuple[Value, str], Values] = {}
         self._names: dict[Value, dict[str, None]] = {}
         self._slots: dict[Value, dict[Hashable, Slot]] = {}
+        self._places: dict[Value, int] = {}
         self._loose: set[Value] = set()
         self._uses: dict[Value, dict[tuple[Hashable, ...], Use]] = {}
         self._holders: dict[Value, dict[tuple[Value, str], None]] = {}
@@ -114,44 +145,65 @@ class Heap:
 
     def make_container(self, value: Value) -> None:
         """Note that something has items."""
-        self._slots.setdefault(value, {})
+        if value not in self._slots:
+            self._slots[value] = {}
+            self._worklist.grew(("container", value))
 
     def is_container(self, value: Value) -> bool:
         """Whether something has items that are known of."""
-        return value in self._slots
+        if value in self._slots:
+            return True
+        if isinstance(value, Instance):  # which its constructor may yet make one
+            self._worklist.read(("container", value))
+        return False
 
     def slots(self, value: Value) -> list[Slot]:
         """The items of a container, in their order as far as that is known."""
         self._worklist.read(value)
         return [*self._slots.get(value, {}).values()]
 
-    def put(
-        self,
-        value: Value,
-        key: Hashable,
-        values: Values,
-        name: str | int | None = None,
-        many: bool = False,
-        node: ast.AST | None = None,
-    ) -> None:
+    def rewind(self, value: Value) -> None:
+        """Note that what is put into a container from now on comes from its beginning on."""
+        self.make_container(value)
+        self._places[value] = 0
+
+    def put(self, value: Value, key: Hashable, slot: Slot) -> None:
         """Note that a container may hold something at a place that ``key`` stands for."""
-        slots = self._slots.setdefault(value, {})
-        slot = slots.get(key)
-        if slot is None and len(slots) >= _MOST_SLOTS:
-            key, name, many = "rest", None, True
+        self.make_container(value)
+        slots = self._slots[value]
+        if slot.name is not None:
+            key = "named", type(slot.name), slot.name
+        if key not in slots and len(slots) >= _MOST_SLOTS:
+            key, slot = "rest", Slot(slot.values, many=True, is_optional=True)
             self.loosen(value)
-            slot = slots.get(key)
-        if slot is None:
-            slot = slots[key] = Slot(NOTHING, name, many, node)
+        found = slots.get(key)
+        if found is None:
+            found = replace(slot, values=NOTHING)
+            self._insert(value, key, found)
             self._worklist.grew(value)
-        if many and not slot.many:
-            slot.many = True
+        elif value in self._places:
+            self._places[value] = max(self._places[value], [*slots].index(key) + 1)
+        if (slot.many and not found.many) or (slot.is_optional and not found.is_optional):
+            found.many |= slot.many
+            found.is_optional |= slot.is_optional
             self._worklist.grew(value)
-        if not values <= slot.values:
-            for each in values - slot.values:
+        if not slot.values <= found.values:
+            for each in slot.values - found.values:
                 self._holders.setdefault(each, {})[value, ""] = None
-            slot.values |= values
+            found.values |= slot.values
             self._worklist.grew(value)
+
+    def _insert(self, value: Value, key: Hashable, slot: Slot) -> None:
+        """Put an item where it belongs: it may be met later than those behind it."""
+        slots = self._slots[value]
+        place = self._places.get(value, len(slots))
+        behind = [*slots.items()][place:]
+        for each, _ in behind:
+            del slots[each]
+        slots[key] = slot
+        slots.update(behind)
+        if value in self._places:
+            self._places[value] = place + 1
 
     def loosen(self, value: Value) -> None:
         """Note that the order of a container's items, or their number, is not known."""
@@ -164,18 +216,16 @@ class Heap:
         self._worklist.read(value)
         return value in self._loose
 
-    def item(self, value: Value, index: Value | None) -> Values:
+    def item(self, value: Value, index: Constant | None) -> Values:
         """What an item of a container may be; None for any of them."""
         slots = self.slots(value)
-        if isinstance(index, Constant):
-            named = [each for each in slots if each.name is not None and each.name == index.value]
-            if isinstance(index.value, str):
-                unnamed = [each for each in slots if each.name is None]
-                return union(each.values for each in (*named, *unnamed))
-            place = index.value
-            is_fixed = not any(each.many for each in slots) and value not in self._loose
-            if isinstance(place, int) and is_fixed and -len(slots) <= place < len(slots):
-                return slots[place].values
+        key = index.value if index is not None else None
+        if isinstance(key, str) or (index is not None and is_mapping(value)):
+            found = [each for each in slots if each.name is None or each.name == key]
+            return union(each.values for each in found)
+        is_fixed = all(each.is_one for each in slots) and value not in self._loose
+        if isinstance(key, int) and is_fixed and -len(slots) <= key < len(slots):
+            return slots[key].values
         return union(each.values for each in slots)
 
     def use(self, value: Value, use: Use, context: Context) -> None:
@@ -195,7 +245,7 @@ class Heap:
         return [each for each in self.uses(value) if each.kind == "escape"]
 
     def reachable(self, value: Value) -> Iterator[Value]:
-        """What can be reached from a value through items of containers, itself first."""
+        """What code can reach that is given a value: itself first, and not what modules hold."""
         seen: dict[Value, None] = {}
         todo = [value]
         while todo:
@@ -206,9 +256,29 @@ class Heap:
             yield each
             for slot in self.slots(each):
                 todo += slot.values
-            if isinstance(each, Object):
-                for _, values in self.attributes(each):
-                    todo += values
+            match each:
+                case Object():
+                    for _, values in self.attributes(each):
+                        todo += values
+                case Partial(function=function):
+                    todo.append(function)
+                    todo += self.attribute(each, PARTIAL)
+                case Super(receiver=receiver):
+                    todo.append(receiver)
+                case Bound(receiver=receiver, function=function, name=name):
+                    is_module = isinstance(receiver, Instance)
+                    gives = name in torch_api.GIVES_ACCESS if is_module else True
+                    if function is not None or (gives and name not in torch_api.PLAIN):
+                        todo.append(receiver)
+
+
+PARTIAL: Final = "arguments"
+"""The attribute of a Partial in which the heap has its arguments."""
+
+
+def is_mapping(value: Value) -> bool:
+    """Whether the items of a container are found by their keys, and not by their places."""
+    return isinstance(value, Object) and value.kind.endswith(("dict", "Dict"))
 
 
 def union(many: Iterable[Values]) -> Values:

@@ -44,8 +44,8 @@ class Module:
     def bindings(self) -> dict[str, list[ast.AST]]:
         """The statements that bind each name of the module, ``*`` for the star imports."""
         found: dict[str, list[ast.AST]] = {}
-        for statement in _own_statements(self.tree.body):
-            for name in _bound(statement):
+        for statement in own_statements(self.tree.body):
+            for name in bound_names(statement):
                 found.setdefault(name, []).append(statement)
         return found
 
@@ -100,19 +100,19 @@ class Project:
             return None  # which is said where it is a file of the run
 
 
-def _own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements of a block and of the blocks in it, but for those of functions and classes."""
     for statement in body:
         yield statement
         if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
             continue
         for field in ("body", "orelse", "finalbody"):
-            yield from _own_statements(getattr(statement, field, []))
+            yield from own_statements(getattr(statement, field, []))
         for part in (*getattr(statement, "handlers", []), *getattr(statement, "cases", [])):
-            yield from _own_statements(part.body)
+            yield from own_statements(part.body)
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
+def bound_names(statement: ast.stmt) -> Iterator[str]:
     """The names that a statement binds, by itself."""
     if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
         yield statement.name

@@ -1,49 +1,40 @@
-"""Tensors: what makes them, what they are given to, and what is known of their shape."""
+"""Tensors: what makes them, and what they are given to."""
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
 from .arguments import Arguments
-from .heap import union
+from .frames import Frame
+from .heap import Slot, union
+from .shapes import Shape, Shapes
 from .values import (
     ANYTHING,
     NOTHING,
+    Bound,
     Constant,
-    External,
+    Function,
     Instance,
     Object,
     Parameter,
+    Partial,
     Size,
     Tensor,
-    Unknown,
     Value,
     Values,
 )
 
 if TYPE_CHECKING:
-    from .frames import Frame
     from .interpreter import Interpreter
-
 
 _MOST_INPUTS: Final = 12
 """How many tensors a module may be applied to at one place before one stands for all of them."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What is known of the shape of a tensor.
-
-    Attributes:
-        rank: how many dimensions it has; None if that is not known.
-        channels: its length in dimension 1, likewise.
-    """
-
-    rank: int | None = None
-    channels: int | None = None
+_NUMBERS: Final = frozenset(
+    ("dim", "ndimension", "numel", "nelement", "is_contiguous", "stride", "get_device")
+)
+_MADE: Final = frozenset(("data", "T", "mT", "real", "imag", "grad"))
 
 
 class Tensors:
@@ -51,12 +42,12 @@ class Tensors:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
-        self._shapes: dict[Value, Shape] = {}
+        self.shapes = Shapes(interpreter)
         self._inputs_of: dict[Value, Values] = {}
 
     def shape(self, value: Value) -> Shape:
         """What is known of the shape of something."""
-        return self._shapes.get(value, Shape())
+        return self.shapes.of(value)
 
     def inputs_of(self, value: Value) -> Values:
         """What a tensor is made of."""
@@ -70,113 +61,83 @@ class Tensors:
         inputs: Values,
         node: ast.AST,
         frame: Frame,
-        step: object,
-        shape: Shape,
+        step: object = None,
+        first: Values = NOTHING,
+        given: Arguments | None = None,
     ) -> Tensor:
+        """The tensor that something gives.
+
+        Args:
+            producer: what gives it.
+            inputs: the tensors that it is made of.
+            node: where.
+            frame: in which context.
+            step: which of several that are given there.
+            first: the one of them that its shape depends on.
+            given: the other arguments that its shape depends on.
+        """
         interpreter = self.interpreter
         made = interpreter.intern(Tensor, node, producer, frame.context, frame.owner, step)
         assert isinstance(made, Tensor)
-        before = self._shapes.get(made)
-        if before is None:
-            self._shapes[made] = shape
-        elif before != shape:
-            rank = shape.rank if shape.rank == before.rank else None
-            channels = shape.channels if shape.channels == before.channels else None
-            self._shapes[made] = Shape(rank, channels)
+        self.shapes.note(made, first, given or Arguments())
         self._inputs_of[made] = self._inputs_of.get(made, NOTHING) | inputs
         interpreter.use(inputs, "input", node, frame, by=producer, result=made)
         return made
 
-    def _inputs(self, given: Arguments) -> Values:
-        """The tensors that a call is given, those in lists too, and what may be one."""
+    def _inputs(self, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """The tensors that a call is given, those in lists too, and what may be one.
+
+        Nothing else is expected there, and so it has escaped.
+        """
+        heap = self.interpreter.heap
         found: set[Value] = set()
         for values in given.all():
             for value in values:
                 if isinstance(value, (Tensor, Parameter)):
                     found.add(value)
-                elif self.interpreter.heap.is_container(value):
-                    reached = self.interpreter.heap.reachable(value)
-                    found |= {each for each in reached if isinstance(each, (Tensor, Parameter))}
+                    continue
+                reached = heap.reachable(value) if heap.is_container(value) else (value,)
+                for each in [*reached]:
+                    if isinstance(each, (Tensor, Parameter)):
+                        found.add(each)
+                    elif _is_held(each) and not heap.is_container(each):
+                        self.interpreter.escape((each,), node, frame)
         return frozenset(found)
 
     def applied(
         self, value: Value, given: Arguments, node: ast.AST, frame: Frame, step: object = None
     ) -> Values:
         """What a module gives."""
-        inputs = self._inputs(given)
-        first = given.get(0, "input")
+        inputs = self._inputs(given, node, frame)
         if len(inputs) > _MOST_INPUTS:
             inputs = self.any_of(inputs, node, frame, ("inputs", step))
-        shape = self._of_module(value, first)
-        made = self._made(value, inputs, node, frame, step, shape)
+        made = self._made(value, inputs, node, frame, step, given.get(0, "input"))
         self.interpreter.use((value,), "call", node, frame, result=made)
         return frozenset((made,))
 
     def any_of(self, values: Values, node: ast.AST, frame: Frame, step: object) -> Values:
         """One tensor that stands for any of some; the same at each asking."""
         producer = self.interpreter.external("any of several")
-        return frozenset((self._made(producer, values, node, frame, step, Shape()),))
+        return frozenset((self._made(producer, values, node, frame, step),))
 
-    def _of_module(self, value: Value, first: Values) -> Shape:
-        known = self._common(first)
-        if not isinstance(value, Object):
-            return Shape()
-        dimensions = torch_api.dimensions(value.kind)
-        rank = known.rank if dimensions is None else dimensions + 2
-        if value.kind in torch_api.SAME_CHANNELS:
-            return Shape(rank, known.channels)
-        if value.kind in torch_api.CONVOLUTIONS:
-            return Shape(rank, self.out_channels(value))
-        if value.kind == "torch.nn.Flatten":
-            return Shape(2 if self.interpreter.given.get(value) == Arguments() else None)
-        return Shape(known.rank if value.kind == "torch.nn.Linear" else None)
-
-    def out_channels(self, conv: Object) -> int | None:
-        """The number of channels that a convolution gives, where it is a number."""
-        given = self.interpreter.given.get(conv)
-        place = 0 if ".Lazy" in conv.kind else 1
-        values = given.get(place, "out_channels") if given is not None else NOTHING
-        found = [each.value for each in values if isinstance(each, Constant)]
-        is_one = len(values) == 1 and len(found) == 1
-        return found[0] if is_one and isinstance(found[0], int) else None
-
-    def _common(self, values: Values) -> Shape:
-        shapes = {self.shape(each) for each in values}
-        return shapes.pop() if len(shapes) == 1 else Shape()
+    # --- functions and methods ---------------------------------------------------------------
 
     def function(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         """What a function of torch gives."""
         name = path.rpartition(".")[2]
-        first = given.get(0, "input") | given.get(99, "tensors")
-        known = self._common(self._inputs(Arguments((first,))) or first)
-        shape = self._of_function(name, known, given, 1)
+        first = given.get(0, "input") | given.named.get("tensors", NOTHING)
+        inputs = self._inputs(given, node, frame)
+        tensors = self._inputs(Arguments((first,)), node, frame)
         producer = self.interpreter.external(path)
-        return self._results(name, producer, self._inputs(given), node, frame, shape)
+        made = self._made(producer, inputs, node, frame, None, tensors, given.without_first())
+        return self._results(name, made, node, frame)
 
-    def _of_function(self, name: str, known: Shape, given: Arguments, place: int) -> Shape:
-        rank = torch_api.rank_of(name, known.rank)
-        if name == "flatten":
-            start = given.get(place, "start_dim")
-            is_from_one = [each.value for each in start if isinstance(each, Constant)] == [1]
-            rank = (
-                2 if is_from_one and len(given.positional) + len(given.named) == place + 1 else None
-            )
-        return Shape(rank, known.channels if torch_api.keeps_channels(name) else None)
-
-    def _results(
-        self,
-        name: str,
-        producer: Value,
-        inputs: Values,
-        node: ast.AST,
-        frame: Frame,
-        shape: Shape,
-    ) -> Values:
-        made = self._made(producer, inputs, node, frame, None, shape)
+    def _results(self, name: str, made: Tensor, node: ast.AST, frame: Frame) -> Values:
         if name not in torch_api.SEVERAL:
             return frozenset((made,))
         several = self.interpreter.container(node, "builtins.tuple", frame)
-        self.interpreter.heap.put(several, "each", frozenset((made,)), many=True)
+        parts = Slot(frozenset((made,)), many=True, is_optional=True)
+        self.interpreter.heap.put(several, "each", parts)
         self.interpreter.heap.loosen(several)
         return frozenset((several,))
 
@@ -187,32 +148,30 @@ class Tensors:
         interpreter = self.interpreter
         if name == "size":
             return self._size(value, given)
-        if name in (
-            "dim",
-            "ndimension",
-            "numel",
-            "nelement",
-            "is_contiguous",
-            "stride",
-            "get_device",
-        ):
+        if name in _NUMBERS:
             return ANYTHING
         if name not in torch_api.METHODS:
-            interpreter.use((value,), "escape", node, frame, name=name)
-            for values in given.all():
-                interpreter.escape(values, node, frame, name)
-            return ANYTHING
-        shape = self._of_function(name, self.shape(value), given, 0)
-        inputs = self._inputs(given) | {value}
+            interpreter.escape((value,), node, frame, name)
+            return interpreter.calls.unknown(given, node, frame, name)
+        if isinstance(value, Parameter) and name == "add":  # which may be a set
+            interpreter.calls.unknown(given, node, frame, name)
+        receiver = frozenset((value,))
+        inputs = self._inputs(given, node, frame) | receiver
         producer = interpreter.external(f"torch.Tensor.{name}")
-        return self._results(name, producer, inputs, node, frame, shape)
+        made = self._made(producer, inputs, node, frame, None, receiver, given)
+        if not name.endswith("_"):
+            return self._results(name, made, node, frame)
+        interpreter.use(receiver, "write", node, frame, name=name)
+        interpreter.use(inputs - receiver, "input", node, frame, by=producer, result=value)
+        return frozenset((made, value))
 
     def _size(self, value: Value, given: Arguments) -> Values:
+        intern = self.interpreter.intern
         dimensions = given.get(0, "dim")
         if not dimensions:
-            return frozenset((self.interpreter.intern(Size, value, None),))
+            return frozenset((intern(Size, value, None),))
         return union(
-            frozenset((self.interpreter.intern(Size, value, each.value),))
+            frozenset((intern(Size, value, each.value),))
             if isinstance(each, Constant)
             else ANYTHING
             for each in dimensions
@@ -220,25 +179,27 @@ class Tensors:
 
     def property(self, node: ast.Attribute, value: Tensor, frame: Frame) -> Values:
         """What an attribute of a tensor is."""
-        if node.attr not in ("data", "T", "mT", "real", "imag", "grad"):
+        if node.attr not in _MADE:
+            self.interpreter.noted(node, node.attr)  # it may be no tensor after all
             return ANYTHING
+        receiver = frozenset((value,))
         producer = self.interpreter.external(f"torch.Tensor.{node.attr}")
-        shape = self.shape(value) if node.attr == "data" else Shape()
-        return frozenset((self._made(producer, frozenset((value,)), node, frame, None, shape),))
+        return frozenset((self._made(producer, receiver, node, frame, None, receiver),))
 
     def operation(self, node: ast.AST, operands: list[Values], frame: Frame) -> Values:
         """What an operator gives."""
         interpreter = self.interpreter
         values = union(operands)
-        tensors = frozenset(each for each in values if isinstance(each, Tensor))
         for each in operands:
             interpreter.use(each, "operand", node, frame)
+        held = frozenset(each for each in values if _is_held(each))
+        interpreter.escape(held, node, frame, "operator")
+        tensors = frozenset(each for each in values if isinstance(each, Tensor))
         if not tensors:
             return ANYTHING
-        shape = self._common(tensors)
-        producer = interpreter.external("operator")
         others = frozenset(each for each in values if isinstance(each, Parameter))
-        return frozenset((self._made(producer, tensors | others, node, frame, None, shape),))
+        producer = interpreter.external("operator")
+        return frozenset((self._made(producer, tensors | others, node, frame, None, tensors),))
 
     # --- parts of them -----------------------------------------------------------------------
 
@@ -247,21 +208,25 @@ class Tensors:
         if isinstance(value, Parameter):  # which may be a list as well
             return ANYTHING
         producer = self.interpreter.external("torch.Tensor.__getitem__")
-        return frozenset((self._made(producer, frozenset((value,)), node, frame, None, Shape()),))
+        return frozenset((self._made(producer, frozenset((value,)), node, frame),))
 
     def part(self, node: ast.AST, value: Value, place: object, frame: Frame) -> Values:
-        """What one of several names is bound to by ``a, b = x``."""
+        """What one of several names is bound to by ``a, b = x``, or each item in turn."""
         if not isinstance(value, Tensor):
             return ANYTHING
         producer = self.interpreter.external("torch.Tensor.unbind")
-        made = self._made(producer, frozenset((value,)), node, frame, place, Shape())
+        made = self._made(producer, frozenset((value,)), node, frame, place)
         return frozenset((made,))
 
     def elements(self, value: Value, frame: Frame) -> Values:
         """What going over a tensor, or over what may be one, gives."""
         if isinstance(value, Tensor):
-            return self.part(value.site, value, "each", frame)
+            return self.part(value.site, value, ("each", value.producer, value.step), frame)
         return ANYTHING
 
 
-__all__ = ["External", "Instance", "Shape", "Tensors", "Unknown"]
+def _is_held(value: Value) -> bool:
+    """Whether a value is an object, or leads to one, that code might keep."""
+    if isinstance(value, Bound):
+        return value.function is not None
+    return isinstance(value, (Instance, Object, Function, Partial))

@@ -26,11 +26,6 @@ class Constant:
 
     value: int | float | complex | str | bytes | bool | None
 
-    @property
-    def name(self) -> str | int | None:
-        """The same, where it can be the key or place of an item that is told apart."""
-        return self.value if isinstance(self.value, (str, int)) else None
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class External:
@@ -101,6 +96,7 @@ class Partial:
 
     site: ast.AST
     function: Value
+    context: Context
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -176,6 +172,20 @@ ANYTHING: Values = frozenset((UNKNOWN,))
 NOTHING: Values = frozenset()
 
 
+def only_constant(values: Values) -> Constant | None:
+    """The one constant that something is, if it is one."""
+    if len(values) != 1:
+        return None
+    (value,) = values
+    return value if isinstance(value, Constant) else None
+
+
+def only_text(values: Values) -> str | None:
+    """The one text that something is, if it is one."""
+    known = only_constant(values)
+    return known.value if known is not None and isinstance(known.value, str) else None
+
+
 class Interned:
     """Makes each value once, so that values are compared and hashed by identity."""
 
@@ -184,8 +194,9 @@ class Interned:
 
     def __call__(self, kind: Callable[..., Value], *fields: object) -> Value:
         """The value of a kind with these fields."""
-        types = (type(fields[0]),) if kind is Constant else ()  # for 1 == True
-        key = (kind, *fields, *types)
+        # 1 == True, and 0.0 == -0.0
+        exact = (type(fields[0]), repr(fields[0])) if kind is Constant else ()
+        key = (kind, *fields, *exact)
         found = self._made.get(key)
         if found is None:
             found = self._made[key] = kind(*fields)

@@ -11,7 +11,7 @@ class Unit:
     """What is interpreted as a whole: a function for whoever may call it, or a module's body."""
 
     what: Hashable
-    owner: Hashable
+    owner: Hashable = None
 
 
 class Worklist:
@@ -32,6 +32,12 @@ class Worklist:
         if unit not in self._known:
             self._known[unit] = self._todo[unit] = interpret
 
+    def demand(self, unit: Unit, interpret: Callable[[], None]) -> None:
+        """Have a unit interpreted at once, if it never was."""
+        if unit not in self._known:
+            self._known[unit] = interpret
+            self._interpret(unit)
+
     def read(self, key: Hashable) -> None:
         """Note that the current unit depends on something."""
         if self.current is not None:
@@ -46,7 +52,10 @@ class Worklist:
         """Interpret until nothing grows any more."""
         while self._todo:
             unit = next(iter(self._todo))
-            interpret = self._todo.pop(unit)
-            self.current = unit
-            interpret()
-        self.current = None
+            del self._todo[unit]
+            self._interpret(unit)
+
+    def _interpret(self, unit: Unit) -> None:
+        around, self.current = self.current, unit
+        self._known[unit]()
+        self.current = around

@@ -1,0 +1,239 @@
+"""What attributes are, and what assigning to them does."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final
+
+from .. import torch_api
+from .arguments import Arguments
+from .classes import Class
+from .frames import Frame
+from .heap import Slot, union
+from .lookups import lasting
+from .values import (
+    ANYTHING,
+    NOTHING,
+    STRANGE,
+    Bound,
+    ClassValue,
+    Constant,
+    External,
+    Function,
+    Instance,
+    ModuleValue,
+    Object,
+    Parameter,
+    Partial,
+    Size,
+    Super,
+    Tensor,
+    Unknown,
+    Value,
+    Values,
+)
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+_DEEPEST: Final = 3
+"""How many attributes in a row are told apart, as in ``conv.weight.data``."""
+BY_ANY_NAME: Final = "*"
+"""The attribute that stands for those whose name is not known."""
+
+
+class Attributes:
+    """Interprets attributes."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def read(
+        self, node: ast.Attribute, receivers: Values, frame: Frame, is_called: bool = False
+    ) -> Values:
+        """What an attribute of something may be; ``is_called`` where it is at once called."""
+        if not is_called:
+            self.interpreter.use(receivers, "read", node, frame, name=node.attr)
+        return union([self._of(node, each, frame, is_called) for each in receivers])
+
+    def _of(self, node: ast.Attribute, value: Value, frame: Frame, is_called: bool) -> Values:
+        interpreter, name = self.interpreter, node.attr
+        match value:
+            case External(path=path):
+                return frozenset((interpreter.external(f"{path}.{name}"),))
+            case ModuleValue():
+                return self._of_module(value, name)
+            case Instance():
+                return self.of_instance(value, name, node, frame)
+            case Super(receiver=receiver, after=after):
+                return self._behind(receiver, after, name, node, frame)
+            case ClassValue(cls=cls):
+                return self._of_class(cls, name)
+            case Tensor() | Parameter() | Object() if name == "shape" and not is_called:
+                return frozenset((interpreter.intern(Size, value, None),))
+            case Unknown() | Parameter() | Object(kind="?"):
+                interpreter.noted(node, name)
+            case Tensor() if not is_called:
+                return interpreter.tensors.property(node, value, frame)
+            case Function() | Partial():
+                if name not in torch_api.FUNCTION_ATTRIBUTES:
+                    interpreter.escape((value,), node, frame, name)
+                return ANYTHING
+        return self._taken(value, name, node, frame, is_called)
+
+    def _taken(
+        self, value: Value, name: str, node: ast.AST, frame: Frame, is_called: bool
+    ) -> Values:
+        """An attribute as such, to be called perhaps."""
+        interpreter = self.interpreter
+        bound = frozenset((interpreter.intern(Bound, value, name, None),))
+        if isinstance(value, Object) and value.kind != STRANGE:
+            if name in torch_api.GIVES_CHILDREN:
+                interpreter.escape((value,), node, frame, name)
+                return ANYTHING
+            return interpreter.heap.attribute(value, name) | bound
+        if isinstance(value, Bound) and _depth(value) < _DEEPEST:
+            return bound
+        return bound if is_called else ANYTHING
+
+    def _of_module(self, value: ModuleValue, name: str) -> Values:
+        module, lookups = value.module, self.interpreter.lookups
+        if name in module.bindings or "*" in module.bindings:
+            return lookups.of_module(module, name)
+        inner = self.interpreter.project.module(f"{module.name}.{name}")
+        return lookups.module_at(inner.name) if inner is not None else ANYTHING
+
+    def of_instance(self, value: Instance, name: str, node: ast.AST, frame: Frame) -> Values:
+        """What an attribute of an instance of a class of the project may be."""
+        interpreter = self.interpreter
+        heap = interpreter.heap
+        if name in torch_api.GIVES_CHILDREN:
+            interpreter.escape((value,), node, frame, name)
+            return ANYTHING
+        stored = heap.attribute(value, name) | heap.attribute(value, BY_ANY_NAME)
+        stored = self._kept(stored, node, frame)
+        defined = self.of_class_body(value.cls, name)
+        found = stored | self._bound(value, defined, name, node, frame)
+        if self.of_class_body(value.cls, "__getattr__") and not found:
+            given = Arguments((interpreter.constant(name),))
+            found = interpreter.calls.special(value, "__getattr__", given, node, frame)
+        if found:
+            return found
+        taken = frozenset((interpreter.intern(Bound, value, name, None),))
+        if not value.cls.is_known:
+            return ANYTHING | taken
+        return taken if value.cls.externals else interpreter.nothing_yet()
+
+    def _kept(self, values: Values, node: ast.AST, frame: Frame) -> Values:
+        """What has been stored: a tensor may be that of an earlier call."""
+        tensors = frozenset(each for each in values if isinstance(each, Tensor))
+        if not tensors:
+            return values
+        return values - tensors | self.interpreter.tensors.any_of(tensors, node, frame, "kept")
+
+    def of_class_body(self, cls: Class, name: str, after: Class | None = None) -> Values:
+        """What an attribute is by the bodies of a class and its bases; nothing if it is not."""
+        interpreter = self.interpreter
+        found = NOTHING
+        for each in cls.resolution(after):
+            found |= interpreter.heap.attribute(interpreter.intern(ClassValue, each), name)
+            if each.binds(name):
+                break
+        return found
+
+    def _behind(self, value: Value, after: Class, name: str, node: ast.AST, frame: Frame) -> Values:
+        """What ``super()`` finds."""
+        assert isinstance(value, (Instance, ClassValue))
+        found = self.of_class_body(value.cls, name, after)
+        if found and isinstance(value, Instance):
+            return self._bound(value, found, name, node, frame)
+        if found:
+            return found
+        return frozenset((self.interpreter.intern(Bound, value, f"super.{name}", None),))
+
+    def _bound(
+        self, value: Instance, found: Values, name: str, node: ast.AST, frame: Frame
+    ) -> Values:
+        """What the attributes of a class are for an instance of it."""
+        interpreter = self.interpreter
+        result: set[Value] = set()
+        for each in found:
+            if not isinstance(each, Function):
+                if isinstance(each, Object) and each.kind == STRANGE:  # it may be a descriptor
+                    interpreter.escape((value,), node, frame, name)
+                result.add(each)
+                continue
+            kinds = decorators(each.node)
+            if "staticmethod" in kinds:
+                result.add(each)
+            elif kinds & {"property", "cached_property"}:
+                arguments = Arguments((frozenset((value,)),))
+                result |= interpreter.functions.run(each, arguments, node, frame)
+            elif "classmethod" in kinds:
+                cls = interpreter.intern(ClassValue, value.cls)
+                result.add(interpreter.intern(Bound, cls, name, each))
+            else:
+                result.add(interpreter.intern(Bound, value, name, each))
+        return frozenset(result)
+
+    def _of_class(self, cls: Class, name: str) -> Values:
+        interpreter = self.interpreter
+        value = interpreter.intern(ClassValue, cls)
+        found = self.of_class_body(cls, name)
+        if not found:
+            return frozenset((interpreter.intern(Bound, value, name, None),))
+        return frozenset(
+            interpreter.intern(Bound, value, name, each)
+            if isinstance(each, Function) and "classmethod" in decorators(each.node)
+            else each
+            for each in found
+        )
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def store(self, node: ast.Attribute, receivers: Values, values: Values, frame: Frame) -> None:
+        """Assign to an attribute of something."""
+        self.interpreter.use(receivers, "write", node, frame, name=node.attr)
+        for receiver in receivers:
+            self.store_named(receiver, node.attr, values, node, frame)
+
+    def store_named(
+        self, receiver: Value, name: str, values: Values, node: ast.AST, frame: Frame
+    ) -> None:
+        """Assign to the attribute of a name, or of any name."""
+        interpreter, heap = self.interpreter, self.interpreter.heap
+        is_strange = isinstance(receiver, Object) and receiver.kind == STRANGE
+        if is_strange or not isinstance(receiver, (Instance, Object, ClassValue)):
+            if not isinstance(receiver, (External, ModuleValue, Constant)):
+                interpreter.noted(node, name)
+            interpreter.escape(values, node, frame)
+            return
+        values = lasting(values)
+        if isinstance(receiver, Instance):
+            for special in (f"{name}.setter", "__setattr__"):
+                text = [interpreter.constant(name)] if special == "__setattr__" else []
+                given = Arguments((frozenset((receiver,)), *text, values))
+                for each in self.of_class_body(receiver.cls, special):
+                    if isinstance(each, Function):
+                        interpreter.functions.run(each, given, node, frame)
+            if self.of_class_body(receiver.cls, f"{name}.setter"):
+                return
+            if heap.is_container(receiver) and any(map(interpreter.modules.is_module, values)):
+                key = name if name != BY_ANY_NAME else None
+                slot = Slot(values, key)
+                interpreter.put(receiver, (node, frame.context, frame.turns), slot, frame)
+        heap.store(receiver, name, values)
+
+
+def _depth(value: Value) -> int:
+    """How many attributes in a row something is."""
+    return 1 + _depth(value.receiver) if isinstance(value, Bound) else 0
+
+
+def decorators(node: ast.AST) -> set[str]:
+    """The last names of the decorators of a function."""
+    found = getattr(node, "decorator_list", [])
+    callees = [each.func if isinstance(each, ast.Call) else each for each in found]
+    return {str(getattr(each, "attr", None) or getattr(each, "id", "")) for each in callees}

@@ -1,0 +1,128 @@
+"""What the definitions of functions and classes make."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from .. import torch_api
+from .arguments import AnyFunction, Arguments, defaults
+from .classes import Class, accessor
+from .frames import Frame
+from .heap import union
+from .values import NOTHING, ClassValue, External, Function, Values
+from .worklist import Unit
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+
+class Definitions:
+    """Interprets definitions.
+
+    Attributes:
+        classes: those that are defined, by where and in which frame.
+    """
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.classes: dict[tuple[ast.ClassDef, Frame], Class] = {}
+
+    # --- functions ---------------------------------------------------------------------------
+
+    def made(
+        self, node: AnyFunction, frame: Frame, cls: Class | None = None, around: Frame | None = None
+    ) -> Function:
+        """The function that a definition or a lambda makes, whose defaults are evaluated there.
+
+        Args:
+            node: the definition.
+            frame: where it stands.
+            cls: the class that it is a method of.
+            around: the frame whose names it sees, if that is another.
+        """
+        interpreter = self.interpreter
+        made = interpreter.intern(Function, node, around or frame, cls)
+        assert isinstance(made, Function)
+        for name, default in defaults(node).items():
+            interpreter.heap.store(made, name, interpreter.ev(default, frame))
+        return made
+
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> Values:
+        """What a definition gives its name: the function, or what its decorators make of it.
+
+        Nothing for the setter of a property, which is noted for the class.
+        """
+        cls, around = None, frame
+        if isinstance(frame.holder, ClassValue):
+            cls = frame.holder.cls
+        while isinstance(around.holder, ClassValue) and around.parent is not None:
+            around = around.parent  # a function does not see the names of its class
+        made = self.made(node, frame, cls, around)
+        kind = accessor(node)
+        if kind and frame.holder is not None:
+            accessors = frozenset((made,))
+            self.interpreter.heap.store(frame.holder, f"{node.name}.{kind}", accessors)
+            return NOTHING
+        values: Values = frozenset((made,))
+        for decorator in reversed(node.decorator_list):
+            values = self._decorated(decorator, values, frame)
+        return values
+
+    def _decorated(self, decorator: ast.expr, values: Values, frame: Frame) -> Values:
+        """What a decorator makes of something; an unknown one may also leave it as it is."""
+        interpreter = self.interpreter
+        callee = decorator.func if isinstance(decorator, ast.Call) else decorator
+        found = interpreter.ev(decorator, frame)
+        made_by = interpreter.at.get(callee, NOTHING)
+        is_known = made_by and all(
+            isinstance(each, External) and torch_api.TRANSPARENT_DECORATORS.fullmatch(each.path)
+            for each in made_by
+        )
+        if is_known:
+            return values
+        arguments = Arguments((values,))
+        calls = interpreter.calls
+        made = union([calls.call(each, arguments, decorator, frame) for each in found])
+        is_ours = all(isinstance(each, Function) for each in found)
+        return made if is_ours else made | values
+
+    # --- classes -----------------------------------------------------------------------------
+
+    def class_of(self, node: ast.ClassDef, frame: Frame) -> Values:
+        """The class that a definition makes, or what its decorators make of it."""
+        interpreter = self.interpreter
+        key = node, frame
+        if key not in self.classes:
+
+            def bases() -> list[Values]:
+                return [interpreter.ev(_plain_base(each), frame) for each in node.bases]
+
+            self.classes[key] = Class(node, frame.module, bases)
+        cls = self.classes[key]
+        made = interpreter.intern(ClassValue, cls)
+        assert isinstance(made, ClassValue)
+        interpreter.worklist.demand(Unit(cls), lambda: self._body(made, frame))
+        values: Values = frozenset((made,))
+        for decorator in reversed(node.decorator_list):
+            values |= self._decorated(decorator, values, frame)
+        return values
+
+    def _body(self, made: ClassValue, around: Frame) -> None:
+        """Interpret the body of a class."""
+        interpreter, cls = self.interpreter, made.cls
+        frame = Frame(cls.node, cls.module, around, interpreter.worklist, holder=made)
+        frame.context, frame.owner = around.context, around.owner
+        for keyword in cls.node.keywords:
+            interpreter.escape(interpreter.ev(keyword.value, around), cls.node, around)
+        for base in cls.bases:
+            unknown = frozenset(
+                each for each in base if not isinstance(each, (ClassValue, External))
+            )
+            interpreter.escape(unknown, cls.node, around)
+        interpreter.block(cls.node.body, frame)
+
+
+def _plain_base(node: ast.expr) -> ast.expr:
+    """A base without its parameters: ``Generic`` of ``Generic[T]``."""
+    return node.value if isinstance(node, ast.Subscript) else node

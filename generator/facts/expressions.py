@@ -1,0 +1,298 @@
+"""What expressions give, but for displays, comprehensions and subscripts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from .arguments import Arguments
+from .folding import can_fold, folded
+from .frames import Env, Frame, joined
+from .heap import Around, Slot, union
+from .values import (
+    ANYTHING,
+    NOTHING,
+    Bound,
+    ClassValue,
+    Constant,
+    External,
+    Function,
+    Instance,
+    Object,
+    Parameter,
+    Tensor,
+    Unknown,
+    Value,
+    Values,
+    only_constant,
+)
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+_MOST_CALLEES: Final = 8
+"""How many functions a call may be of for their results to be told apart."""
+_IS_SOMETHING: Final = (Constant, Object, Instance, Function, ClassValue, Tensor, External, Bound)
+
+
+class Expressions:
+    """One function for each kind of expression."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.table: dict[type[ast.expr], Callable[..., Values]] = {
+            ast.Constant: self._constant,
+            ast.JoinedStr: self._joined_text,
+            ast.Name: self._name,
+            ast.Attribute: self._attribute,
+            ast.NamedExpr: self._named,
+            ast.IfExp: self._conditional,
+            ast.BoolOp: self._and_or,
+            ast.UnaryOp: self._unary,
+            ast.BinOp: self._binary,
+            ast.Compare: self._compare,
+            ast.Lambda: self._lambda,
+            ast.Await: self._await,
+            ast.Call: self._call,
+        }
+
+    def _constant(self, node: ast.Constant, frame: Frame) -> Values:
+        return self.interpreter.constant(node.value)
+
+    def _joined_text(self, node: ast.JoinedStr, frame: Frame) -> Values:
+        text: str | None = ""
+        for part in node.values:
+            is_plain = True
+            value: ast.expr = part
+            if isinstance(part, ast.FormattedValue):
+                value, is_plain = part.value, part.conversion == -1 and part.format_spec is None
+                if part.format_spec is not None:
+                    self.interpreter.ev(part.format_spec, frame)
+            known = only_constant(self.interpreter.ev(value, frame))
+            if known is None or text is None or not is_plain:
+                text = None
+            else:
+                text += str(known.value)
+        return ANYTHING if text is None else self.interpreter.constant(text)
+
+    def _name(self, node: ast.Name, frame: Frame) -> Values:
+        return self.interpreter.lookups.name(node.id, frame)
+
+    def _attribute(self, node: ast.Attribute, frame: Frame) -> Values:
+        receivers = self.interpreter.ev(node.value, frame)
+        return self.interpreter.attributes.read(node, receivers, frame)
+
+    def _named(self, node: ast.NamedExpr, frame: Frame) -> Values:
+        values = self.interpreter.ev(node.value, frame)
+        before = frame.env.get(node.target.id, NOTHING)  # it may stand behind ``and``
+        self.interpreter.assignment.assign(node.target, values | before, frame)
+        return values
+
+    def _lambda(self, node: ast.Lambda, frame: Frame) -> Values:
+        return frozenset((self.interpreter.definitions.made(node, frame),))
+
+    def _await(self, node: ast.Await, frame: Frame) -> Values:
+        values = self.interpreter.ev(node.value, frame)
+        self.interpreter.escape(values, node, frame)
+        return values | ANYTHING
+
+    # --- conditions --------------------------------------------------------------------------
+
+    def _conditional(self, node: ast.IfExp, frame: Frame) -> Values:
+        truth = truth_of(self.interpreter, node.test, frame)
+        if truth is not None:
+            return self.interpreter.ev(node.body if truth else node.orelse, frame)
+        before, path = frame.env, frame.path
+        frame.path = (*path, Around(node, False))
+        frame.env = narrowed(self.interpreter, node.test, before, True)
+        body = self.interpreter.ev(node.body, frame)
+        after = frame.env
+        frame.env = narrowed(self.interpreter, node.test, before, False)
+        orelse = self.interpreter.ev(node.orelse, frame)
+        frame.env, frame.path = joined([before, after, frame.env]), path
+        return body | orelse
+
+    def _and_or(self, node: ast.BoolOp, frame: Frame) -> Values:
+        interpreter, path, env = self.interpreter, frame.path, frame.env
+        is_and = isinstance(node.op, ast.And)
+        found: Values = NOTHING
+        for each in node.values:
+            values = interpreter.ev(each, frame)
+            interpreter.use(values, "test", node, frame)
+            found |= values
+            known = only_constant(values)
+            if known is not None and not isinstance(each, ast.Attribute):
+                if bool(known.value) != is_and:
+                    break
+            frame.path = (*path, Around(node, False))
+            frame.env = narrowed(interpreter, each, frame.env, is_and)
+        frame.path, frame.env = path, env if frame.env is env else joined([env, frame.env])
+        return found
+
+    def _unary(self, node: ast.UnaryOp, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        values = interpreter.ev(node.operand, frame)
+        known = only_constant(values)
+        if isinstance(node.op, ast.Not):
+            interpreter.use(values, "test", node, frame)
+            return ANYTHING if known is None else interpreter.constant(not known.value)
+        if known is not None and isinstance(node.op, ast.USub):
+            if isinstance(known.value, (int, float)):
+                return interpreter.constant(-known.value)
+        return interpreter.tensors.operation(node, [values], frame)
+
+    def _binary(self, node: ast.BinOp, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        left, right = interpreter.ev(node.left, frame), interpreter.ev(node.right, frame)
+        a, b = only_constant(left), only_constant(right)
+        if a is not None and b is not None and can_fold(node.op):
+            return interpreter.constant(folded(node.op, a.value, b.value))
+        if isinstance(node.op, (ast.Add, ast.Mult)):
+            if any(interpreter.heap.is_container(each) for each in (*left, *right)):
+                times = isinstance(node.op, ast.Mult)
+                return interpreter.containers.added(node, left, right, times, frame)
+        return interpreter.tensors.operation(node, [left, right], frame)
+
+    def _compare(self, node: ast.Compare, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        values = [interpreter.ev(each, frame) for each in (node.left, *node.comparators)]
+        for each in values:
+            interpreter.use(each, "compare", node, frame)
+        if len(values) != 2:
+            return ANYTHING
+        operation = node.ops[0]
+        a, b = only_constant(values[0]), only_constant(values[1])
+        if a is not None and b is not None and can_fold(operation):
+            return interpreter.constant(folded(operation, a.value, b.value))
+        if isinstance(operation, (ast.Is, ast.IsNot)) and b is not None and b.value is None:
+            is_none = _is_none(values[0])
+            if is_none is not None:
+                return interpreter.constant(is_none is isinstance(operation, ast.Is))
+        tensors = any(isinstance(each, Tensor) for side in values for each in side)
+        is_plain = isinstance(operation, (ast.Is, ast.IsNot, ast.In, ast.NotIn))
+        if tensors and not is_plain:
+            return interpreter.tensors.operation(node, values, frame)
+        return ANYTHING
+
+    # --- calls -------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call, frame: Frame) -> Values:
+        interpreter = self.interpreter
+        if isinstance(node.func, ast.Attribute):
+            receivers = interpreter.ev(node.func.value, frame)
+            callees = interpreter.attributes.read(node.func, receivers, frame, is_called=True)
+            interpreter.note(node.func, callees)
+        else:
+            callees = interpreter.ev(node.func, frame)
+        given = self._arguments(node, frame)
+        if len(callees) == 1:
+            (callee,) = callees
+            return interpreter.calls.call(callee, given, node, frame)
+        path = frame.path
+        frame.path = (*path, Around(node, False))
+        if len(callees) > _MOST_CALLEES:
+            found = interpreter.calls.any_of(callees, given, node, frame)
+        else:
+            found = union([interpreter.calls.call(each, given, node, frame) for each in callees])
+        frame.path = path
+        return found
+
+    def _arguments(self, node: ast.Call, frame: Frame) -> Arguments:
+        interpreter = self.interpreter
+        positional: list[Values] = []
+        items: list[Slot] = []
+        rest, is_open, is_loose = NOTHING, False, False
+        for argument in node.args:
+            if not isinstance(argument, ast.Starred):
+                values = interpreter.ev(argument, frame)
+                items.append(Slot(values, node=argument))
+                if is_open:
+                    rest |= values
+                else:
+                    positional.append(values)
+                continue
+            values = interpreter.ev(argument.value, frame)
+            interpreter.use(values, "iterate", argument, frame)
+            slots = interpreter.items(values, argument, frame)
+            items += slots
+            is_ordered = len(values) == 1 and not any(map(interpreter.heap.is_loose, values))
+            is_loose = is_loose or not is_ordered
+            if is_ordered and not is_open and all(each.is_one for each in slots):
+                positional += [each.values for each in slots]
+            else:
+                rest, is_open = rest | union(each.values for each in slots), True
+        named, more = self._keywords(node, frame)
+        rest, is_open = (rest | more, True) if more is not None else (rest, is_open)
+        return Arguments(tuple(positional), named, rest, is_open, tuple(items), is_loose)
+
+    def _keywords(self, node: ast.Call, frame: Frame) -> tuple[dict[str, Values], Values | None]:
+        """The named arguments, and what else there may be."""
+        named: dict[str, Values] = {}
+        more: Values | None = None
+        for keyword in node.keywords:
+            values = self.interpreter.ev(keyword.value, frame)
+            if keyword.arg is not None:
+                named[keyword.arg] = values
+                continue
+            for slot in self.interpreter.containers.entries(values, keyword.value, frame):
+                if isinstance(slot.name, str) and not slot.is_optional:
+                    named[slot.name] = named.get(slot.name, NOTHING) | slot.values
+                else:
+                    more = (more or NOTHING) | slot.values
+        return named, more
+
+
+# --- conditions ------------------------------------------------------------------------------
+
+
+def truth_of(interpreter: Interpreter, test: ast.expr, frame: Frame) -> bool | None:
+    """Whether a condition surely holds or surely does not; None for either.
+
+    What is stored in an attribute may be changed from anywhere.
+    """
+    values = interpreter.ev(test, frame)
+    interpreter.use(values, "test", test, frame)
+    known = only_constant(values)
+    if known is None or any(isinstance(each, ast.Attribute) for each in ast.walk(test)):
+        return None
+    return bool(known.value)
+
+
+def narrowed(interpreter: Interpreter, test: ast.expr, env: Env, holds: bool) -> Env:
+    """The variables where a condition holds, or does not: one that is None, or is not."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return narrowed(interpreter, test.operand, env, not holds)
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) is holds:
+        for each in test.values:
+            env = narrowed(interpreter, each, env, holds)
+        return dict(env)
+    match test:
+        case ast.Name(id=name) if holds:
+            is_none = False
+        case ast.Compare(
+            left=ast.Name(id=name),
+            ops=[ast.Is() | ast.IsNot() as operation],
+            comparators=[ast.Constant(value=None)],
+        ):
+            is_none = isinstance(operation, ast.Is) is holds
+        case _:
+            return dict(env)
+    values = env.get(name, NOTHING)
+    none = interpreter.constant(None)
+    left = values & none if is_none else values - none
+    if is_none and any(isinstance(each, (Parameter, Unknown)) for each in values):
+        left = none
+    return {**env, name: left} if left else dict(env)
+
+
+def _is_none(values: Values) -> bool | None:
+    """Whether something is None, where it surely is or surely is not."""
+    if not values or not all(isinstance(each, _IS_SOMETHING) for each in values):
+        return None
+    nones = {_is_constant_none(each) for each in values}
+    return nones.pop() if len(nones) == 1 else None
+
+
+def _is_constant_none(value: Value) -> bool:
+    return isinstance(value, Constant) and value.value is None

@@ -1,0 +1,328 @@
+"""Calls of the functions of a project: where they are called, or once for whoever calls them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from .arguments import AnyFunction, Arguments, bound, defaults, parameters
+from .attributes import decorators
+from .frames import Frame
+from .heap import Around, Slot
+from .lookups import lasting
+from .values import (
+    ANYTHING,
+    NOTHING,
+    ClassValue,
+    Constant,
+    Context,
+    Function,
+    Instance,
+    Parameter,
+    Size,
+    Tensor,
+    Value,
+    Values,
+)
+from .worklist import Unit
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+    from .project import Module
+
+_DEEPEST: Final = 4
+"""How many calls of plain functions lead to a place before they are no longer told apart."""
+_MOST_CONTEXTS: Final = 24
+"""In how many contexts a function is interpreted before they are no longer told apart."""
+_LARGEST: Final = 150
+"""How many nodes a function has whose calls are told apart."""
+_LEFT_OUT: Final = (Constant, Tensor, Size, Parameter)
+"""What a function that anybody may call with anything is not interpreted with one by one."""
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_ENTRIES: Final = ("__init__", "forward", "__call__")
+"""The methods that are interpreted once for a class, and not where they are called."""
+
+
+class Functions:
+    """Interprets calls of functions.
+
+    Attributes:
+        asked_about: the modules whose large functions are interpreted where no module calls them.
+    """
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.asked_about: set[Module] = set()
+        self._cells: dict[tuple[Function, Instance | None], dict[str, Values]] = {}
+        self._results: dict[tuple[Function, Instance | None], Values] = {}
+        self._contexts: dict[AnyFunction, set[Context]] = {}
+        self._frames: dict[tuple[Function, Instance | None, Context], Frame] = {}
+        self._running: list[tuple[AnyFunction, Instance | None]] = []
+        self._called: set[tuple[AnyFunction, Instance | None]] = set()
+        self._facts: dict[AnyFunction, _About] = {}
+        self._memo: dict[tuple[object, ...], Values] = {}
+
+    def _about(self, code: AnyFunction) -> _About:
+        if code not in self._facts:
+            self._facts[code] = _About(code)
+        return self._facts[code]
+
+    # --- where it is called ------------------------------------------------------------------
+
+    def run(self, function: Function, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """Interpret a function where it is called."""
+        receiver = next(iter(given.positional), NOTHING) if function.owner is not None else NOTHING
+        if len(receiver) < 2:
+            return self._run(function, receiver, given, node, frame)
+        found = NOTHING
+        for each in receiver:
+            first = frozenset((each,))
+            one = given.without_first().behind(first)
+            found |= self._run(function, first, one, node, frame)
+        return found
+
+    def _run(
+        self, function: Function, receiver: Values, given: Arguments, node: ast.AST, frame: Frame
+    ) -> Values:
+        interpreter, code = self.interpreter, function.node
+        owner = next((each for each in receiver if isinstance(each, Instance)), None)
+        owner = owner if function.owner is not None else frame.owner
+        for values in given.all():
+            interpreter.use(values, "argument", node, frame, by=function)
+        about = self._about(code)
+        is_large = about.size > _LARGEST and not isinstance(code, ast.Lambda)
+        if is_large and owner is None and function.frame.module not in self.asked_about:
+            for values in given.all():
+                interpreter.escape(values, node, frame, getattr(code, "name", ""))
+            return interpreter.strange(node, frame)
+        context = (*frame.context, node)
+        is_merged = is_large or len(context) > _DEEPEST or (code, owner) in self._running
+        if is_merged or self._is_entry(function, owner):
+            return self.merged(function, owner, given)
+        contexts = self._contexts.setdefault(code, set())
+        if context not in contexts:
+            if len(contexts) >= _MOST_CONTEXTS:
+                return self.merged(function, owner, given)
+            contexts.add(context)
+        key = function, context, owner, frame.turns, frame.path, given.key
+        found = self._memo.get(key)
+        if found is None:
+            inner = self._frame(function, owner, context)
+            env = self._bind(function, given, inner)
+            found = self._memo[key] = self._interpret(inner, env, frame, ())
+        return found
+
+    def _is_entry(self, function: Function, owner: Instance | None) -> bool:
+        """Whether a method is interpreted once for a class, and not where it is called."""
+        name = getattr(function.node, "name", "")
+        if owner is None or function.owner is None or name not in _ENTRIES:
+            return False
+        return function in self.interpreter.attributes.of_class_body(owner.cls, name)
+
+    def _bind(self, function: Function, given: Arguments, frame: Frame) -> dict[str, Values]:
+        code = function.node
+        found = bound(code, given)
+        env = dict(found.by_name)
+        default = defaults(code)
+        for name in parameters(code):
+            if name in default and (name not in env or given.is_open):
+                kept = self.interpreter.heap.attribute(function, name)
+                env[name] = env.get(name, NOTHING) | kept
+            env.setdefault(name, ANYTHING)
+        self._stars(code, env, found.extra_named, found.extra, found.rest, frame)
+        return env
+
+    def _stars(
+        self,
+        code: AnyFunction,
+        env: dict[str, Values],
+        named: Mapping[str, Values],
+        extra: tuple[Values, ...],
+        rest: Values,
+        frame: Frame,
+    ) -> None:
+        """Give ``*args`` and ``**kwargs`` what is left for them."""
+        interpreter, heap = self.interpreter, self.interpreter.heap
+        others = Slot(rest, many=True, is_optional=True)
+        if code.args.vararg is not None:
+            made = interpreter.container(code.args.vararg, "builtins.tuple", frame)
+            for place, values in enumerate(extra):
+                heap.put(made, place, Slot(values))
+            if rest:
+                heap.put(made, "rest", others)
+            env[code.args.vararg.arg] = frozenset((made,))
+        if code.args.kwarg is not None:
+            made = interpreter.container(code.args.kwarg, "builtins.dict", frame)
+            for name, values in named.items():
+                heap.put(made, name, Slot(values, name))
+            if rest:
+                heap.put(made, "rest", others)
+            env[code.args.kwarg.arg] = frozenset((made,))
+
+    def _frame(self, function: Function, owner: Instance | None, context: Context) -> Frame:
+        key = function, owner, context
+        if key not in self._frames:
+            parent, worklist = function.frame, self.interpreter.worklist
+            made = Frame(function.node, parent.module, parent, worklist, context, owner)
+            made.cls = function.owner
+            about = self._about(function.node)
+            made.outer, made.of_module = about.outer, about.of_module
+            self._frames[key] = made
+        return self._frames[key]
+
+    def _interpret(
+        self,
+        frame: Frame,
+        given: Mapping[str, Values],
+        caller: Frame | None,
+        path: tuple[Around, ...],
+    ) -> Values:
+        """Interpret the body of a function."""
+        code, owner = frame.node, frame.owner
+        assert isinstance(code, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        frame.start(caller, path)
+        for name, values in given.items():
+            frame.bind(name, values)
+        self._called.add((code, owner))
+        self._running.append((code, owner))
+        if isinstance(code, ast.Lambda):
+            frame.returned = self.interpreter.ev(code.body, frame)
+            if not frame.context:
+                self.interpreter.use(frame.returned, "return", code, frame)
+        elif self.interpreter.block(code.body, frame):
+            frame.returned |= self.interpreter.constant(None)
+        self._running.pop()
+        return ANYTHING if self._about(code).is_generator else frame.returned
+
+    # --- for whoever calls it ----------------------------------------------------------------
+
+    def anybody_may_call(self, function: Function, owner: Instance | None = None) -> None:
+        """Note that what is not known may call a function."""
+        owner = owner if function.owner is not None else None
+        unit = Unit(function, owner)
+        self.interpreter.worklist.add(unit, lambda: self._interpret_openly(function, owner))
+
+    def merged(self, function: Function, owner: Instance | None, given: Arguments) -> Values:
+        """What a function gives whoever calls it; it is interpreted once for all of them."""
+        interpreter = self.interpreter
+        owner = owner if function.owner is not None else None
+        key = function, owner
+        self._called.add((function.node, owner))
+        self.anybody_may_call(function, owner)
+        cell = self._cells.setdefault(key, {})
+        found = bound(function.node, given)
+        for name, given_values in found.by_name.items():
+            values: Values = frozenset(
+                each for each in given_values if not isinstance(each, _LEFT_OUT)
+            )
+            before = cell.get(name, NOTHING)
+            if not values <= before:
+                cell[name] = before | values
+                interpreter.worklist.grew(("cell", key))
+        frame = self._frame(function, owner, ())
+        for values in (*found.extra, *found.extra_named.values(), found.rest):
+            interpreter.escape(values, function.node, frame)
+        interpreter.worklist.read(("result", key))
+        return self._results.get(key, NOTHING) or interpreter.nothing_yet()
+
+    def _interpret_openly(self, function: Function, owner: Instance | None) -> None:
+        """Interpret a function for whoever may call it, with anything."""
+        interpreter = self.interpreter
+        around, self._memo = self._memo, {}
+        key = function, owner
+        interpreter.worklist.read(("cell", key))
+        frame = self._frame(function, owner, ())
+        name = getattr(function.node, "name", "")
+        once = name == "__init__" and owner is not None
+        path = () if once else (Around(function.node, True),)
+        result = self._interpret(frame, self._open_parameters(function, owner, frame), None, path)
+        self._memo = around
+        result = lasting(result)
+        if not result <= self._results.get(key, NOTHING):
+            self._results[key] = self._results.get(key, NOTHING) | result
+            interpreter.worklist.grew(("result", key))
+
+    def _open_parameters(
+        self, function: Function, owner: Instance | None, frame: Frame
+    ) -> dict[str, Values]:
+        """What the parameters of a function may be, whoever calls it."""
+        interpreter = self.interpreter
+        cell = self._cells.get((function, owner), {})
+        kinds = decorators(function.node)
+        given: dict[str, Values] = {}
+        for place, name in enumerate(parameters(function.node)):
+            if place == 0 and owner is not None and "staticmethod" not in kinds:
+                is_class = "classmethod" in kinds
+                first: Value = interpreter.intern(ClassValue, owner.cls) if is_class else owner
+                given[name] = frozenset((first,))
+                continue
+            parameter = interpreter.intern(Parameter, function.node, name)
+            kept = interpreter.heap.attribute(function, name)
+            given[name] = cell.get(name, NOTHING) | kept | {parameter}
+        self._stars(function.node, given, {}, (), ANYTHING, frame)
+        return given
+
+    # --- methods -----------------------------------------------------------------------------
+
+    def wanted(self, value: Instance) -> None:
+        """Have what Python or anybody may call of a class interpreted.
+
+        A method with an underscore counts as called by the class alone; see ``rest``.
+        """
+        for name in value.cls.functions:
+            is_special = name.startswith("__") and name.endswith("__")
+            if is_special or not name.startswith("_"):
+                self.want(value, name)
+
+    def used(self, value: Instance) -> None:
+        """Have interpreted what Python calls of a class by itself."""
+        for name in value.cls.functions:
+            if name == "forward" or (name.startswith("__") and name.endswith("__")):
+                self.want(value, name)
+
+    def rest(self, value: Instance) -> None:
+        """Have the methods of a class interpreted that nothing calls."""
+        for name in value.cls.functions:
+            self.want(value, name, only_new=True)
+
+    def want(self, value: Instance, name: str, only_new: bool = False) -> None:
+        """Have a method of a class interpreted for whoever calls it."""
+        attributes = self.interpreter.attributes
+        found = attributes.of_class_body(value.cls, name)
+        for kind in ("setter", "deleter"):
+            found |= attributes.of_class_body(value.cls, f"{name}.{kind}")
+        for each in found:
+            if isinstance(each, Function):
+                if not only_new or (each.node, value) not in self._called:
+                    self.anybody_may_call(each, value)
+
+
+class _About:
+    """What is seen of a function at a glance.
+
+    Attributes:
+        size: how many nodes it has.
+        outer: the names that it declares ``nonlocal``.
+        of_module: the names that it declares ``global``.
+        is_generator: whether it yields.
+    """
+
+    def __init__(self, code: AnyFunction) -> None:
+        own = [*_own_nodes(code)]
+        self.size = sum(1 for _ in ast.walk(code))
+        self.outer = _declared(own, ast.Nonlocal)
+        self.of_module = _declared(own, ast.Global)
+        self.is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in own)
+
+
+def _declared(nodes: list[ast.AST], kind: type[ast.Global | ast.Nonlocal]) -> frozenset[str]:
+    return frozenset(name for each in nodes if isinstance(each, kind) for name in each.names)
+
+
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function, but for those of the functions and classes in it."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, (*_FUNCTIONS, ast.ClassDef)):
+            yield from _own_nodes(child)

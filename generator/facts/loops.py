@@ -1,0 +1,134 @@
+"""Loops: turn by turn where the items are few and known, else until nothing changes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from .expressions import narrowed, truth_of
+from .frames import Env, Frame, joined
+from .heap import Around, Slot
+from .lookups import lasting
+from .values import ANYTHING, NOTHING, Constant, Tensor, Values
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+_MOST_TURNS: Final = 12
+"""How many turns loops in loops may have for their turns to be told apart."""
+_MOST_ROUNDS: Final = 2
+"""How many turns of a loop give numbers that are told apart."""
+
+
+class Loops:
+    """Interprets loops."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.table: dict[type[ast.stmt], Callable[..., bool]] = {
+            ast.For: self._for,
+            ast.AsyncFor: self._for,
+            ast.While: self._while,
+        }
+
+    def turns(self, node: ast.AST, iterable: ast.expr, frame: Frame) -> Iterator[Slot]:
+        """The turns of a loop: each item by itself where they are few and known."""
+        interpreter, heap = self.interpreter, self.interpreter.heap
+        values = interpreter.ev(iterable, frame)
+        interpreter.use(values, "iterate", iterable, frame)
+        slots = interpreter.items(values, iterable, frame)
+        path, turns, before = frame.path, frame.turns, frame.turn_count
+        is_known = len(values) == 1 and not any(map(heap.is_loose, values))
+        is_told_apart = is_known and all(each.is_one for each in slots)
+        is_told_apart = is_told_apart and before * len(slots) <= _MOST_TURNS
+        for number, slot in enumerate(slots):
+            if is_told_apart:
+                frame.turns, frame.turn_count = (*turns, number), before * len(slots)
+            else:
+                frame.path = (*path, Around(node, True))
+            yield slot
+            frame.path, frame.turns, frame.turn_count = path, turns, before
+
+    def _for(self, node: ast.For | ast.AsyncFor, frame: Frame) -> bool:
+        interpreter = self.interpreter
+        breaks, continues = frame.breaks, frame.continues
+        frame.breaks, is_reached = [], True
+        for slot in self.turns(node, node.iter, frame):
+            repeats = bool(frame.path) and frame.path[-1].node is node
+            if repeats:
+                frame.env = self._settled(node, slot.values, frame)
+            elif is_reached:
+                frame.continues = []
+                interpreter.assignment.assign(node.target, slot.values, frame)
+                ends = [frame.env] if interpreter.block(node.body, frame) else []
+                ends += frame.continues
+                is_reached = bool(ends)
+                frame.env = joined(ends) if ends else frame.env
+        return self._ended(node, is_reached, frame, breaks, continues)
+
+    def _while(self, node: ast.While, frame: Frame) -> bool:
+        breaks, continues, path = frame.breaks, frame.continues, frame.path
+        frame.breaks, frame.path = [], (*path, Around(node, True))
+        if truth_of(self.interpreter, node.test, frame) is not False:
+            frame.env = self._settled(node, None, frame)
+            truth_of(self.interpreter, node.test, frame)
+        frame.path = path
+        frame.env = narrowed(self.interpreter, node.test, frame.env, False)
+        return self._ended(node, True, frame, breaks, continues)
+
+    def _ended(
+        self,
+        node: ast.For | ast.AsyncFor | ast.While,
+        is_reached: bool,
+        frame: Frame,
+        breaks: list[Env],
+        continues: list[Env],
+    ) -> bool:
+        """Go on behind a loop."""
+        own, frame.breaks, frame.continues = frame.breaks, breaks, continues
+        ends = list(own)
+        if is_reached and self.interpreter.block(node.orelse, frame):
+            ends.append(frame.env)
+        if ends:
+            frame.env = joined(ends)
+        return bool(ends)
+
+    def _settled(
+        self, node: ast.For | ast.AsyncFor | ast.While, values: Values | None, frame: Frame
+    ) -> Env:
+        """The variables behind a loop that may have any number of turns."""
+        interpreter = self.interpreter
+        start, rounds = frame.env, 0
+        while True:
+            frame.env, frame.continues = dict(start), []
+            if values is not None and not isinstance(node, ast.While):
+                interpreter.assignment.assign(node.target, values, frame)
+            ends = [frame.env] if interpreter.block(node.body, frame) else []
+            after = joined([start, *ends, *frame.continues])
+            rounds += 1
+            carried = {
+                name: self._carried(name, start.get(name, NOTHING), given, rounds, node, frame)
+                for name, given in after.items()
+            }
+            if carried == start:
+                return after
+            start = carried
+
+    def _carried(
+        self, name: str, before: Values, after: Values, rounds: int, node: ast.AST, frame: Frame
+    ) -> Values:
+        """What a variable may be at the beginning of a turn.
+
+        What a place gave in the turn before is not what it gives in this one, and a number that
+        changes from turn to turn may be any.
+        """
+        new = after - before
+        tensors = frozenset(each for each in new if isinstance(each, Tensor))
+        found = before | lasting(new - tensors)
+        if tensors:
+            found |= self.interpreter.tensors.any_of(tensors, node, frame, ("turn", name))
+        if rounds > _MOST_ROUNDS and any(isinstance(each, Constant) for each in new):
+            numbers = frozenset(each for each in found if isinstance(each, Constant))
+            found = found - numbers | ANYTHING
+        return found

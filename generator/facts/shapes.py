@@ -1,0 +1,100 @@
+"""What is known of the shape of tensors, worked out from what they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .. import torch_api
+from .arguments import Arguments
+from .values import (
+    NOTHING,
+    External,
+    Object,
+    Tensor,
+    Value,
+    Values,
+    only_constant,
+)
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is known of the shape of a tensor.
+
+    Attributes:
+        rank: how many dimensions it has; None if that is not known.
+        channels: its length in dimension 1, likewise.
+    """
+
+    rank: int | None = None
+    channels: int | None = None
+
+
+class Shapes:
+    """Answers when all is interpreted; until then it only notes what a shape depends on."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+        self._first: dict[Value, Values] = {}
+        self._given: dict[Value, Arguments] = {}
+        self._known: dict[Value, Shape] = {}
+
+    def note(self, value: Tensor, first: Values, given: Arguments) -> None:
+        """Note what the shape of a tensor depends on."""
+        self._first[value] = self._first.get(value, NOTHING) | first
+        before = self._given.get(value)
+        self._given[value] = given if before is None else before.or_else(given)
+
+    def of(self, value: Value) -> Shape:
+        """What is known of the shape of something."""
+        if value not in self._known:
+            self._known[value] = Shape()  # for a tensor that is made of itself
+            self._known[value] = self._worked_out(value)
+        return self._known[value]
+
+    def _worked_out(self, value: Value) -> Shape:
+        if not isinstance(value, Tensor):
+            return Shape()
+        shapes = {self.of(each) for each in self._first[value]}
+        known = shapes.pop() if len(shapes) == 1 else Shape()
+        if isinstance(value.producer, Object):
+            return self._of_module(value.producer, known)
+        if isinstance(value.producer, External):
+            return self._of_function(value.producer.path, known, self._given[value])
+        return Shape()
+
+    def _of_module(self, module: Object, known: Shape) -> Shape:
+        kind = module.kind
+        dimensions = torch_api.dimensions(kind)
+        rank = known.rank if dimensions is None else dimensions + 2
+        if kind in torch_api.SAME_CHANNELS:
+            return Shape(rank, known.channels)
+        if kind in torch_api.CONVOLUTIONS:
+            return Shape(rank, self._out_channels(module))
+        if kind == "torch.nn.Flatten":
+            given = self._interpreter.given.get(module)
+            has_none = given is not None and not [*given.all()]
+            return Shape(2 if has_none else None)
+        return Shape(known.rank if kind == "torch.nn.Linear" else None)
+
+    def _out_channels(self, conv: Object) -> int | None:
+        """The number of channels that a convolution gives, where it is a number."""
+        given = self._interpreter.given.get(conv)
+        place = 0 if ".Lazy" in conv.kind else 1
+        known = only_constant(given.get(place, "out_channels")) if given is not None else None
+        return known.value if known is not None and isinstance(known.value, int) else None
+
+    def _of_function(self, path: str, known: Shape, given: Arguments) -> Shape:
+        name = path.rpartition(".")[2]
+        if path == "operator":
+            return known
+        if name == "flatten":
+            start = only_constant(given.get(0, "start_dim"))
+            is_from_1 = start is not None and start.value == 1 and len([*given.all()]) == 1
+            return Shape(2 if is_from_1 else None)
+        channels = known.channels if torch_api.keeps_channels(name) else None
+        return Shape(torch_api.rank_of(name, known.rank), channels)
