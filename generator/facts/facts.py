@@ -133,4 +133,3 @@ class Facts:
     def heap(self) -> Heap:
         """What attributes and items may be."""
         return self._interpreter.heap
-

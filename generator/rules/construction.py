@@ -159,13 +159,17 @@ class Construction:
 
     def _check_early_calls(self, owner: ast.ClassDef, method: Function) -> None:
         """See that no constructor calls the method, before the end of the class's own."""
-        family = list(dict.fromkeys(each for cls in self._facts.classes(owner) for each in cls.order))
+        family = list(
+            dict.fromkeys(each for cls in self._facts.classes(owner) for each in cls.order)
+        )
         reaching = self._reaching(family, method.name)
         for cls in family:
             for constructor in self._constructors(cls.node):
                 for node in ast.walk(constructor):
                     if isinstance(node, ast.Attribute) and node.attr in reaching:
-                        raise Left(f"{node.attr}() may be called by a constructor (line {node.lineno})")
+                        raise Left(
+                            f"{node.attr}() may be called by a constructor (line {node.lineno})"
+                        )
                     if self._is_handed_on(node, constructor) and not self._is_too_early(
                         node, family, method
                     ):
@@ -230,7 +234,9 @@ class Construction:
         for node in self._source.nodes:
             if not isinstance(node, ast.Attribute) or node.attr != method.name:
                 continue
-            taken = [each for each in self._facts.values(node.value) if isinstance(each, ClassValue)]
+            taken = [
+                each for each in self._facts.values(node.value) if isinstance(each, ClassValue)
+            ]
             if not any(owner in (one.node for one in each.cls.order) for each in taken):
                 continue
             call = self._source.parent(node)
@@ -246,7 +252,9 @@ class Construction:
         """See that nobody goes over the modules of the class and so comes across a new one."""
         for use in self._facts.uses_of_instances(owner):
             if use.name.lstrip("*") in _CHILDREN:
-                raise Left(f"the modules in it are gone over (line {getattr(use.node, 'lineno', 0)})")
+                raise Left(
+                    f"the modules in it are gone over (line {getattr(use.node, 'lineno', 0)})"
+                )
         for name in _CHILDREN:
             for node in self._facts.loose(name):
                 raise Left(f"the modules in it may be gone over (line {node.lineno})")

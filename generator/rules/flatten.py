@@ -61,8 +61,11 @@ def sites(source: Source) -> Iterator[ast.Call]:
         match node:
             case ast.Call(func=ast.Attribute(attr=name), keywords=[]) if name in _METHODS:
                 match _dimensions(node):
-                    case [first, ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=1))] if (
-                        not isinstance(first, (ast.Constant, ast.UnaryOp, ast.Starred))
+                    case [
+                        first,
+                        ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(one))),
+                    ] if one == 1 and not isinstance(
+                        first, (ast.Constant, ast.UnaryOp, ast.Starred)
                     ):
                         yield node
 

@@ -59,7 +59,13 @@ class NewModules:
         self._made: list[_Made] = []
 
     def propose(
-        self, asking: Asking, call: ast.Call, given: ast.expr, path: str, arguments: Sequence[str]
+        self,
+        asking: Asking,
+        call: ast.Call,
+        given: ast.expr,
+        function: str,
+        path: str,
+        arguments: Sequence[str],
     ) -> Proposal:
         """A module that is called in place of a function, with its first argument.
 
@@ -67,6 +73,7 @@ class NewModules:
             asking: what the rule asks.
             call: the call of the function.
             given: what it is applied to.
+            function: its name, which the attribute gets.
             path: of the class of the module.
             arguments: what its constructor is given.
 
@@ -81,7 +88,6 @@ class NewModules:
             raise Left(f"nothing is added to the constructor: {skip}")
         name, imports = asking.spelled(path, last)
         asking.keep_comments(call, given)
-        function = str(getattr(call.func, "attr", getattr(call.func, "id", "")))
         constructed = f"{name}({', '.join(arguments)})"
         made = next((each for each in self._made if self._is_same(each, owner, constructed)), None)
         edits = []
@@ -183,6 +189,8 @@ def instance_of(function: Function) -> str:
     """The name of the instance in a method; empty if it has none."""
     given = [*function.args.posonlyargs, *function.args.args]
     unbound = ("staticmethod", "classmethod")
-    names = {str(getattr(each, "attr", getattr(each, "id", ""))) for each in function.decorator_list}
+    names = {
+        str(getattr(each, "attr", getattr(each, "id", ""))) for each in function.decorator_list
+    }
     is_of_class = function.name in ("__new__", "__init_subclass__", "__class_getitem__")
     return given[0].arg if given and not is_of_class and not names & {*unbound} else ""

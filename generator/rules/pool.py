@@ -106,7 +106,8 @@ def propose(asking: Asking, call: ast.Call) -> Proposal:
     given, rest = _input(call)
     arguments = _arguments(asking.source, function, rest)
     cls = "".join(each.capitalize() for each in function[:-2].split("_")) + function[-2:]
-    return asking.new_modules.propose(asking, call, given, f"torch.nn.{cls}", arguments)
+    path = f"torch.nn.{cls}"
+    return asking.new_modules.propose(asking, call, given, function, path, arguments)
 
 
 def _function(value: object) -> str | None:
