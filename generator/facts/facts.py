@@ -23,7 +23,6 @@ _BUDGET: Final = 100_000
 _WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
 _GROUPS: Final = 6
 """Where the groups of a convolution stand among its arguments."""
-_WALKS: Final = ("children", "named_children", "_modules")
 
 
 class Facts:
@@ -151,17 +150,23 @@ class Facts:
         numbers = {each.value for each in groups if isinstance(each, Constant)}
         return numbers == {1} and len(groups) == 1
 
-    def batch_of(self, value: Value) -> Value:
-        """The value whose dimension 0 a tensor has: what it is made of, as far as that is kept."""
-        seen = set()
-        while isinstance(value, Tensor) and value not in seen:
-            seen.add(value)
+    def inputs_of(self, tensor: Tensor) -> Values:
+        """What a tensor is made of."""
+        return self._interpreter.tensors.inputs_of(tensor)
+
+    def batches(self, value: Value) -> list[Value]:
+        """A value, and what it is made of as far as dimension 0 is kept, the first of it last."""
+        found = [value]
+        while isinstance(value, Tensor):
             path = getattr(value.producer, "kind", getattr(value.producer, "path", ""))
-            inputs = self._interpreter.tensors.inputs_of(value)
+            inputs = self.inputs_of(value)
             if not torch_api.keeps_batch(path) or len(inputs) != 1:
-                return value
+                break
             (value,) = inputs
-        return value
+            if value in found:
+                break
+            found.append(value)
+        return found
 
     def classes(self, node: ast.ClassDef) -> Iterator[Class]:
         """A class, and all that inherit from it."""
@@ -169,34 +174,24 @@ class Facts:
             if any(each.node is node for each in cls.order):
                 yield cls
 
+    def class_of(self, node: ast.ClassDef) -> Class | None:
+        """A class; None where its definition is never evaluated."""
+        found = self._interpreter.definitions.classes.values()
+        return next((cls for cls in found if cls.node is node), None)
+
     def is_module(self, node: ast.ClassDef) -> bool:
         """Whether a class is surely a module of torch."""
-        cls = next(self.classes(node), None)
+        cls = self.class_of(node)
         return cls is not None and any(map(torch_api.is_module_class, cls.externals))
 
-    def is_container(self, node: ast.ClassDef) -> bool:
-        """Whether a class, or one that inherits from it, applies or lists the modules in it."""
-        holding = torch_api.CONTAINERS | torch_api.MAPPINGS
-        return any(holding & {*each.externals} for each in self.classes(node))
-
-    def constructed_without(self, node: ast.ClassDef) -> str:
-        """A class that inherits from one and does not call its constructor; empty for none."""
+    def uses_of_instances(self, node: ast.ClassDef) -> Iterator[Use]:
+        """All that is done with instances of a class, and of those that inherit from it."""
         for cls in self.classes(node):
-            around = cls.order[: [each.node for each in cls.order].index(node)]
-            for each in around:
-                if not all(map(_calls_constructor, each.constructors)):
-                    return each.name
-        return ""
+            yield from self.uses(self._interpreter.intern(Instance, cls))
 
-    def line_of_walk(self, node: ast.ClassDef) -> int:
-        """The line where the children of an instance of a class are gone over; 0 for nowhere."""
-        loose = self._interpreter.loose
-        lines = [each.lineno for name in _WALKS for each in loose.get(name, ())]
-        for cls in self.classes(node):
-            for use in self.uses(self._interpreter.intern(Instance, cls)):
-                if use.name.lstrip("*") in _WALKS:
-                    lines.append(getattr(use.node, "lineno", 1))
-        return min(lines, default=0)
+    def loose(self, name: str) -> list[ast.Attribute]:
+        """Where an attribute of what is not known is read, called or set."""
+        return [*self._interpreter.loose.get(name, ())]
 
     @property
     def heap(self) -> Heap:
@@ -210,10 +205,3 @@ def _path(part: Value) -> str:
         return ""
     before = _path(part.receiver)
     return f"{before}.{part.name}" if before else part.name
-
-
-def _calls_constructor(function: ast.stmt) -> bool:
-    """Whether a constructor calls that of a base."""
-    return any(
-        isinstance(each, ast.Attribute) and each.attr == "__init__" for each in ast.walk(function)
-    )

@@ -11,16 +11,18 @@ from ..facts.facts import Facts
 from ..facts.project import Module, Project
 from ..outcome import Finding, Options
 from ..reading.directives import Directives
-from ..reading.source import LINE_END, Source, parse
+from ..reading.source import LINE_END, Source, check, parse
 from ..reading.width import width_of
 from ..rewriting.edits import Insertion, TextEdit
 from ..rewriting.formatting import Formatter
 from ..rewriting.rewrite import rewrite
 from ..rewriting.templating import Templates
 from . import RULES
-from .rule import Asking, Rewrite, Rule
+from .new_module import NewModules
+from .rule import Asking, Rewrite, Rule, finding, outcomes
 
 _MOST_PASSES: Final = 10
+_TOO_LARGE: Final = "the file is too large for what happens in it to be known"
 
 
 def apply_rules(
@@ -39,13 +41,14 @@ def apply_rules(
         TemplateError: a template is faulty.
     """
     rules = [each for each in RULES if each.CODE in options.codes and each.may_apply(text)]
-    found: dict[Finding, None] = {}
+    found: list[Finding] = []
     current = text
-    for _ in range(_MOST_PASSES if rules else 0):
+    for number in range(_MOST_PASSES if rules else 0):
         source, made = _proposed(current, rules, options)
         place = _places(original, current)
-        findings = (replace(each.finding, line=place(each.finding.line)) for each in made)
-        found |= dict.fromkeys(findings)
+        for each in made:
+            if number == 0 or each.edits:  # those that stay are known from the first
+                found.append(replace(each.finding, line=place(each.finding.line)))
         changed = _rewritten(source, made, options) if rewrites else current
         if changed == current:
             break
@@ -58,19 +61,21 @@ def _proposed(text: str, rules: Iterable[Rule], options: Options) -> tuple[Sourc
     """What the rules would do in a source."""
     tree = parse(text)
     source = Source(text, tree)
-    sites = {rule.CODE: [*rule.sites(source)] for rule in rules}
-    if not any(sites.values()):
+    sites = [(rule, [*rule.sites(source)]) for rule in rules]
+    if not any(calls for _, calls in sites):
         return source, []
-    module = Module("", False, tree)
-    facts = Facts([module], Project())
+    facts = Facts([Module("", False, tree)], Project())
     if not facts.is_complete:
-        return source, []
-    templates = Templates(options.templates)
+        return source, [
+            Rewrite(finding(rule, source, call, "left", f": {_TOO_LARGE}"))
+            for rule, calls in sites
+            for call in calls
+        ]
+    templates, new_modules = Templates(options.templates), NewModules(source, facts)
     made: list[Rewrite] = []
-    for rule in rules:
-        calls = sites[rule.CODE]
-        asking = Asking(source, facts, Directives(source, calls, rule.CODE), templates)
-        made += rule.rewrites(asking, calls)
+    for rule, calls in sites:
+        directives = Directives(source, calls, rule.CODE)
+        made += outcomes(rule, Asking(source, facts, directives, templates, new_modules), calls)
     return source, made
 
 
@@ -81,6 +86,7 @@ def _rewritten(source: Source, made: Sequence[Rewrite], options: Options) -> str
     edits = [edit for each in made for edit in each.edits]
     if not edits:
         return source.text
+    check(source.text, source.tree)
     missing = dict.fromkeys(name for each in made for name in each.imports)
     users = [edit.node for edit in edits if isinstance(edit, TextEdit)]
     edits += insert_imports(source, missing, users, Templates(options.templates))
