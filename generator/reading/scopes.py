@@ -146,7 +146,8 @@ class Tree:
             self._later([*node.decorator_list, *node.bases, *node.keywords], node, self._scope)
         elif isinstance(node, COMPREHENSIONS):
             self._visit_comprehension(node)
-        elif isinstance(node, (*FUNCTIONS, ast.Lambda)):
+        else:
+            assert isinstance(node, (*FUNCTIONS, ast.Lambda))
             self._visit_function(node)
 
     def _visit_body(self, scope: Scope, node: Function | ast.ClassDef) -> None:
