@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import Final
 
@@ -34,9 +34,17 @@ class Facts:
     Args:
         modules: those that are asked about.
         project: what they may import.
+        is_asked_for: whether a function or class of them is of interest by itself, be it not used
+            by those that are; by default each is.
     """
 
-    def __init__(self, modules: Sequence[Module], project: Project) -> None:
+    def __init__(
+        self,
+        modules: Sequence[Module],
+        project: Project,
+        is_asked_for: Callable[[ast.stmt], bool] = lambda node: True,
+    ) -> None:
+        self._is_asked_for = is_asked_for
         self._interpreter = Interpreter(project, _BUDGET * len(modules))
         try:
             self._interpret(modules)
@@ -64,15 +72,21 @@ class Facts:
         interpreter.block(module.tree.body, frame)
         for name in module.bindings:
             for value in interpreter.lookups.of_module(module, name):
-                if isinstance(value, Function) and value.frame is frame:
+                is_own = isinstance(value, Function) and value.frame is frame
+                if isinstance(value, Function) and is_own and self._is_of_interest(value.node):
                     interpreter.functions.anybody_may_call(value)
         for instance in self._instances((module,)):
             interpreter.functions.wanted(instance)
 
+    def _is_of_interest(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Lambda) or (
+            isinstance(node, ast.stmt) and self._is_asked_for(node)
+        )
+
     def _instances(self, modules: Sequence[Module]) -> Iterator[Instance]:
         """The instances of the classes of some modules."""
         for cls in [*self._interpreter.definitions.classes.values()]:
-            if cls.module in modules:
+            if cls.module in modules and self._is_asked_for(cls.node):
                 instance = self._interpreter.intern(Instance, cls)
                 assert isinstance(instance, Instance)
                 yield instance

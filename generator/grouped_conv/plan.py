@@ -299,16 +299,17 @@ class _Planning:
         from ..facts.facts import Facts  # which takes its time
         from ..facts.project import Module, Project
         from .norms.behind import warn_of_norms
-        from .walks import warn_of_walks
+        from .walks import speaks_of, warn_of_walks
 
         source, unsaid = self.index.source, self._without_norm(attributes, built)
-        facts = Facts([Module("", False, source.tree)], Project())
+        names = {each.attribute for each in attributes} | built.names()
+        split = [each.site.call for each in built.sites]
+        is_asked_for = speaks_of(source, split, names)
+        facts = Facts([Module("", False, source.tree)], Project(), is_asked_for)
         named = ((each.call, name_of(self.index, each)) for each in unsaid)
         yield from warn_of_norms(source, facts, named)
-        names = {each.attribute for each in attributes} | built.names()
         told = {each.line for each in self.warnings}
         is_done = built.is_done_before if not attributes else _never
-        split = [each.site.call for each in built.sites]
         yield from warn_of_walks(source, facts, split, names, is_done, told)
 
     def _without_norm(self, attributes: list[SplitAttribute], built: BuiltPlan) -> list[Site]:

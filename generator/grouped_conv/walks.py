@@ -18,8 +18,11 @@ from ..facts.heap import Use
 from ..facts.values import External, Object, Value
 from ..outcome import Warning
 from ..reading.convolutions import SETTINGS
+from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 
+_WORDS: Final = frozenset(torch_api.WALKS) | torch_api.GIVES_CHILDREN | {"setattr"}
+"""What code speaks of that may get at modules which it does not name."""
 _SIZES: Final = frozenset(
     ("in_channels", "out_channels", "groups", "num_features", "numel", "shape", "size", "nelement")
 )
@@ -43,6 +46,20 @@ _KNOWN: Final = (
 _REPLACES: Final = re.compile(r"\*|\[\]|in_channels|out_channels|groups|num_features|weight|bias")
 _SPLITS: Final = frozenset(("split", "rsplit", "count", "partition", "rpartition", "replace"))
 _MATCHES: Final = frozenset(("endswith", "startswith", "find", "index", "rfind", "__eq__"))
+
+
+def speaks_of(
+    source: Source, split: Iterable[ast.Call], names: Collection[str]
+) -> Callable[[ast.stmt], bool]:
+    """Whether the text of a function or class speaks of what is split, or goes over modules.
+
+    What it speaks of are the attributes, functions and classes that hold or build that.
+    """
+    around = (each for call in split for each in source.ancestors(call))
+    defined = {each.name for each in around if isinstance(each, (*FUNCTIONS, ast.ClassDef))}
+    words = (defined | {*names}) - {"__init__", "forward"}
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, sorted(words | _WORDS)))})\b")
+    return lambda node: pattern.search(source.text, *source.span(node)) is not None
 
 
 def warn_of_walks(
