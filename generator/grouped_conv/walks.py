@@ -37,7 +37,7 @@ _OF_CHILDREN: Final = frozenset(("children", "named_children", "modules", "named
 _ASKS: Final = frozenset(("_get_name", "extra_repr", "__repr__", "__str__"))
 _ASKING: Final = frozenset(("builtins.str", "builtins.repr", "torch.typename"))
 _KNOWN: Final = (
-    SETTINGS
+    SETTINGS - {"transposed"}
     | torch_api.GIVES_ACCESS
     | torch_api.HARMLESS_METHODS
     | {"weight", "bias", "training", "__class__", "register_forward_hook"}
@@ -58,7 +58,8 @@ def speaks_of(
     around = (each for call in split for each in source.ancestors(call))
     defined = {each.name for each in around if isinstance(each, (*FUNCTIONS, ast.ClassDef))}
     words = (defined | {*names}) - {"__init__", "forward"}
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, sorted(words | _WORDS)))})\b")
+    known = "|".join(map(re.escape, sorted(words | _WORDS)))
+    pattern = re.compile(rf"\b({known}|Conv(Transpose)?[123]d\.\w+)\b")
     return lambda node: pattern.search(source.text, *source.span(node)) is not None
 
 

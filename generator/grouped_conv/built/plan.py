@@ -152,9 +152,10 @@ class BuiltPlan:
         return [each.norm for each in self.ways[call] if each.norm]
 
     def names(self) -> set[str]:
-        """The attributes that hold what is split."""
-        held = [each.held for ways in self.ways.values() for each in ways]
-        return {each[1] for each in held if isinstance(each, tuple)}
+        """The attributes that hold what is split, a convolution or the norm after it."""
+        ways = [*chain.from_iterable(self.ways.values())]
+        held = {each.held[1] for each in ways if isinstance(each.held, tuple)}
+        return held | {each.norm.rpartition(".")[2] for each in ways if each.norm}
 
     def places(self) -> Iterator[tuple[ast.Call, ast.AST]]:
         """The constructions of what is split, each with a node in the function that splits it."""
