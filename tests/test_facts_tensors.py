@@ -34,7 +34,8 @@ IN_ORDER = {
         {"ReLU"},
     ),
     "one that may be missing": (
-        "layers = [CONV]\nif flag:\n    layers.append(nn.BatchNorm2d(8))\nlayers.append(nn.ReLU())\n"
+        "layers = [CONV]\nif flag:\n    layers.append(nn.BatchNorm2d(8))\n"
+        "layers.append(nn.ReLU())\n"
         "seq = nn.Sequential(*layers)",
         {"BatchNorm2d", "ReLU"},
     ),
@@ -107,7 +108,8 @@ IN_ORDER = {
         {"ReLU", "return"},
     ),
     "an early return": (
-        "def make():\n    s = nn.Sequential(CONV)\n    self.kept = s\n    if flag:\n        return s\n"
+        "def make():\n    s = nn.Sequential(CONV)\n    self.kept = s\n"
+        "    if flag:\n        return s\n"
         "    s.append(nn.ReLU())\n    return s\nseq = make()",
         {"ReLU", "return"},
     ),
@@ -188,7 +190,8 @@ IN_ORDER = {
         {"ReLU", "Conv2d", "return"},
     ),
     "a forward that calls the Sequential's own": (
-        "class S(nn.Sequential):\n    def forward(self, x):\n        return super().forward(x) + 1\n"
+        "class S(nn.Sequential):\n    def forward(self, x):\n"
+        "        return super().forward(x) + 1\n"
         "seq = S(CONV, nn.ReLU())",
         {"ReLU"},
     ),

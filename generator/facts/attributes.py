@@ -64,7 +64,7 @@ class Attributes:
             case External(path=path):
                 return frozenset((interpreter.external(f"{path}.{name}"),))
             case ModuleValue():
-                return self._of_module(value, name)
+                return interpreter.lookups.given_by(value.module, name)
             case Instance():
                 return self.of_instance(value, name, node, frame)
             case Super(receiver=receiver, after=after):
@@ -99,13 +99,6 @@ class Attributes:
         if isinstance(value, Bound) and _depth(value) < _DEEPEST:
             return bound
         return bound if is_called else ANYTHING
-
-    def _of_module(self, value: ModuleValue, name: str) -> Values:
-        module, lookups = value.module, self.interpreter.lookups
-        if name in module.bindings or "*" in module.bindings:
-            return lookups.of_module(module, name)
-        inner = self.interpreter.project.module(f"{module.name}.{name}")
-        return lookups.module_at(inner.name) if inner is not None else ANYTHING
 
     def of_instance(self, value: Instance, name: str, node: ast.AST, frame: Frame) -> Values:
         """What an attribute of an instance of a class of the project may be."""

@@ -16,7 +16,7 @@ from .shapes import Shape
 from .values import NOTHING, Bound, Constant, Function, Instance, Object, Tensor, Value, Values
 from .worklist import Unit
 
-_BUDGET: Final = 100_000
+_BUDGET: Final = 300_000
 """How many expressions may be interpreted for one module of a project."""
 
 

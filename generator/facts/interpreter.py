@@ -50,7 +50,6 @@ _MOST_VALUES: Final = 24
 """How many values an expression may have for them to be told apart."""
 _GROWING: Final = ("list", "dict", "set", "deque", "OrderedDict", "defaultdict")
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_NOTHING_YET: Final = "nothing yet"
 
 
 class GaveUp(Exception):
@@ -210,13 +209,13 @@ class Interpreter:
         """What is not there: not yet, or unknown in the end."""
         if self.is_last_pass:
             return ANYTHING
-        self.worklist.read(_NOTHING_YET)
+        self.worklist.wait()
         return NOTHING
 
     def finish(self) -> None:
         """Have what was not there count as unknown."""
         self.is_last_pass = True
-        self.worklist.grew(_NOTHING_YET)
+        self.worklist.stop_waiting()
 
     # --- what is done with them --------------------------------------------------------------
 

@@ -87,6 +87,12 @@ class Modules:
         if path.endswith("Sequential"):
             unit = Unit(made, "applied by anybody")
             interpreter.worklist.add(unit, partial(self._apply_openly, made, node, frame))
+        if given.is_open and not (given.items and path.endswith("Sequential")):
+            interpreter.calls.unknown(given, node, frame, path)
+            rest = Slot(given.rest | ANYTHING, many=True, is_optional=True)
+            heap.put(made, (node, "rest"), rest)
+            heap.loosen(made)
+            return
         first = given.positional[0] if len(given.positional) == 1 and not given.is_open else NOTHING
         dicts = first and all(
             getattr(each, "kind", "").endswith(("dict", "Dict")) for each in first
@@ -96,12 +102,6 @@ class Modules:
             self._extend(made, containers.entries(first or named, node, frame), frame, node)
         elif path.endswith("List"):
             self._extend(made, interpreter.items(first or named, node, frame), frame, node)
-        elif given.is_open and not given.items:
-            for place, values in enumerate((*given.positional, given.rest)):
-                slot = Slot(values, many=True, is_optional=True)
-                heap.put(made, (node, place), slot)
-            heap.loosen(made)
-            return
         else:
             items = given.items or tuple(Slot(each) for each in given.positional)
             self._extend(made, [*items], frame, node)
