@@ -100,17 +100,35 @@ def _heading(text: str) -> str:
 
 def _outcome(text: str, options: Options, rewrites: bool) -> Result:
     try:
-        result = _grouped(text, options, rewrites) if _GROUPED in options.codes else Result(text)
-        if options.codes <= _OF_GROUPED:
-            return result
-        from .rules.passes import apply_rules
+        changed, findings = text, ()
+        if not options.codes <= _OF_GROUPED:
+            from .rules.passes import apply_rules
 
-        changed, findings = apply_rules(result.text, text, options, rewrites)
-        return replace(result, text=changed, findings=findings)
+            changed, findings = apply_rules(text, options, rewrites)
+        result = Result(changed)
+        if _GROUPED in options.codes:
+            result = _grouped(changed, options, rewrites)
+            if changed is not text and (result.records or result.warnings):
+                result = _placed(result, _grouped(text, options, rewrites=False))
+        return replace(result, findings=findings, codes=options.codes)
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error
     except MemoryError as error:  # which is what the parser says of deep nesting, too
         raise SourceError("it is nested too deeply, or too large") from error
+
+
+def _placed(result: Result, listed: Result) -> Result:
+    """A result with the places of the text that was given, of which another one lists the same."""
+    records = result.records
+    if len(records) == len(listed.records):
+        pairs = zip(records, listed.records, strict=True)
+        records = tuple(
+            replace(there, style=here.style, branches=here.branches)
+            if here.status == there.status
+            else replace(here, line=there.line, column=there.column)
+            for here, there in pairs
+        )
+    return replace(result, records=records, warnings=listed.warnings)
 
 
 def _grouped(text: str, options: Options, rewrites: bool) -> Result:

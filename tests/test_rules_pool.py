@@ -48,8 +48,10 @@ def test_arguments(code: str, why: str) -> None:
 
 def test_adaptive_max_pool1d_of_torch_gives_indices_too() -> None:
     assert not stays(module("return torch.adaptive_max_pool1d(x, 2)[0]"))
-    source = HEAD + "from torch._C._nn import adaptive_max_pool2d\n" + module(
-        "return adaptive_max_pool2d(x, 2)[0]"
+    source = (
+        HEAD
+        + "from torch._C._nn import adaptive_max_pool2d\n"
+        + module("return adaptive_max_pool2d(x, 2)[0]")
     )
     assert reason(source) == "it may give indices"
 
@@ -108,9 +110,7 @@ def test_what_is_never_called() -> None:
             "it stands in no method of a module",
         ),
         (
-            module(POOL).replace(
-                "    def forward(self,", "    @classmethod\n    def pool(self,"
-            ),
+            module(POOL).replace("    def forward(self,", "    @classmethod\n    def pool(self,"),
             "it stands in no method of a module",
         ),
         (
@@ -135,9 +135,7 @@ def test_what_is_never_called() -> None:
             "it stands in no method of a module",
         ),
         (
-            module(POOL).replace(
-                "    def forward(self, x)", "    @wrap\n    def forward(net, x)"
-            ),
+            module(POOL).replace("    def forward(self, x)", "    @wrap\n    def forward(net, x)"),
             "net is not known to be the module",
         ),
         (
@@ -215,52 +213,103 @@ def test_constructors(constructor: str, why: str) -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        (HEAD + "class Net:\n    def __init__(self):\n        super().__init__()\n\n"
-         "    def forward(self, x):\n        return F.avg_pool2d(x, 2)\n",
-         "Net is not shown to be a module"),
-        (module(POOL).replace("(nn.Module)", "(nn.Sequential)"),
-         "Net applies or lists the modules in it"),
-        (module(POOL).replace("(nn.Module)", "(Base, nn.Module)").replace(
-            "from torch", "from other import Base\nfrom torch"),
-         "it is not known what other.Base adds to Net"),
-        (module(POOL).replace("(nn.Module)", "(nn.Module, metaclass=M)"),
-         "it is not known what one of the bases adds to Net"),
-        (HEAD + "class Net(nn.Module):\n    def forward(self, x):\n"
-         "        return F.avg_pool2d(x, 2)\n",
-         "Net has no constructor of its own"),
-        (module(POOL).replace("super().__init__()", "self.a = 1"),
-         "Net does not call the constructor of its base"),
-        (module(POOL).replace("super().__init__()", "if self:\n            super().__init__()"),
-         "Net does not call the constructor of its base"),
-        (module(POOL).replace("super().__init__()", "super(nn.Module, self).__init__()"),
-         "Net does not call the constructor of its base"),
-        (module(POOL) + "\n    def __init__(self):\n        super().__init__()\n",
-         "the constructor of Net is not a plain one"),
-        (module(POOL).replace("    def __init__", "    @wrap\n    def __init__").replace(
-            "(self):\n        super", "(net):\n        super"),
-         "the constructor of Net is not a plain one"),
-        (module(POOL) + "\n    def __getattr__(self, name):\n        return 1\n",
-         "Net has a __getattr__ of its own"),
-        (module(POOL, rest="class Sub(Net):\n    def __new__(cls):\n        return 1\n"),
-         "Sub has a __new__ of its own"),
-        (module(POOL, rest="class Sub(Net):\n    def __init__(self):\n"
-                "        nn.Module.__init__(self)\n"),
-         "Sub may not call the constructor of Net"),
-        (module(POOL, rest="class Sub(Net):\n    def __init__(self):\n"
-                "        super(Net, self).__init__()\n"),
-         "Sub may not call the constructor of Net"),
-        (module(POOL, rest="class Sub(Net):\n    def __init__(self):\n        self.a = 1\n"),
-         "Sub may not call the constructor of Net"),
-        (module(POOL, rest="class Mix:\n    def __init__(self):\n        pass\n\n\n"
-                "class Sub(Mix, Net):\n    pass\n"),
-         "Mix may not call the constructor of Net"),
-        (module(POOL, rest="class Sub(Net):\n    def __init__(self, x):\n"
-                "        super().__init__()\n        self.a = self.forward(x)\n"),
-         "forward() may be called by a constructor (line 17)"),
-        (module(POOL, rest="def cut(net):\n    return nn.Sequential(*net.children())\n"),
-         "the modules in it may be gone over (line 15)"),
-        (module(POOL, rest="net = Net()\nparts = [*net.named_children()]\n"),
-         "the modules in it are gone over (line 15)"),
+        (
+            HEAD + "class Net:\n    def __init__(self):\n        super().__init__()\n\n"
+            "    def forward(self, x):\n        return F.avg_pool2d(x, 2)\n",
+            "Net is not shown to be a module",
+        ),
+        (
+            module(POOL).replace("(nn.Module)", "(nn.Sequential)"),
+            "Net applies or lists the modules in it",
+        ),
+        (
+            module(POOL)
+            .replace("(nn.Module)", "(Base, nn.Module)")
+            .replace("from torch", "from other import Base\nfrom torch"),
+            "it is not known what other.Base adds to Net",
+        ),
+        (
+            module(POOL).replace("(nn.Module)", "(nn.Module, metaclass=M)"),
+            "it is not known what one of the bases adds to Net",
+        ),
+        (
+            HEAD + "class Net(nn.Module):\n    def forward(self, x):\n"
+            "        return F.avg_pool2d(x, 2)\n",
+            "Net has no constructor of its own",
+        ),
+        (
+            module(POOL).replace("super().__init__()", "self.a = 1"),
+            "Net does not call the constructor of its base",
+        ),
+        (
+            module(POOL).replace("super().__init__()", "if self:\n            super().__init__()"),
+            "Net does not call the constructor of its base",
+        ),
+        (
+            module(POOL).replace("super().__init__()", "super(nn.Module, self).__init__()"),
+            "Net does not call the constructor of its base",
+        ),
+        (
+            module(POOL) + "\n    def __init__(self):\n        super().__init__()\n",
+            "the constructor of Net is not a plain one",
+        ),
+        (
+            module(POOL)
+            .replace("    def __init__", "    @wrap\n    def __init__")
+            .replace("(self):\n        super", "(net):\n        super"),
+            "the constructor of Net is not a plain one",
+        ),
+        (
+            module(POOL) + "\n    def __getattr__(self, name):\n        return 1\n",
+            "Net has a __getattr__ of its own",
+        ),
+        (
+            module(POOL, rest="class Sub(Net):\n    def __new__(cls):\n        return 1\n"),
+            "Sub has a __new__ of its own",
+        ),
+        (
+            module(
+                POOL,
+                rest="class Sub(Net):\n    def __init__(self):\n        nn.Module.__init__(self)\n",
+            ),
+            "Sub may not call the constructor of Net",
+        ),
+        (
+            module(
+                POOL,
+                rest="class Sub(Net):\n    def __init__(self):\n"
+                "        super(Net, self).__init__()\n",
+            ),
+            "Sub may not call the constructor of Net",
+        ),
+        (
+            module(POOL, rest="class Sub(Net):\n    def __init__(self):\n        self.a = 1\n"),
+            "Sub may not call the constructor of Net",
+        ),
+        (
+            module(
+                POOL,
+                rest="class Mix:\n    def __init__(self):\n        pass\n\n\n"
+                "class Sub(Mix, Net):\n    pass\n",
+            ),
+            "Mix may not call the constructor of Net",
+        ),
+        (
+            module(
+                POOL,
+                rest="class Sub(Net):\n    def __init__(self, x):\n"
+                "        super().__init__()\n        self.a = self.forward(x)\n",
+            ),
+            "forward() may be called by a constructor (line 17)",
+        ),
+        (
+            module(POOL, rest="def cut(net):\n    return nn.Sequential(*net.children())\n"),
+            "the modules in it may be gone over (line 15)",
+        ),
+        (
+            module(POOL, rest="net = Net()\nparts = [*net.named_children()]\n"),
+            "the modules in it are gone over (line 15)",
+        ),
         (module(POOL).replace("class", "# gencode: skip[pool]\nclass"), None),
         (module(POOL, "# gencode: skip\nself.a = 1"), None),
     ],
@@ -313,7 +362,9 @@ def test_skipped() -> None:
 def test_calls(call: str, made: str) -> None:
     name = call.partition("(")[0].rpartition(".")[2]
     source = module(f"return {call}", "self.conv = nn.Conv2d(3, 3, 1)")
-    after = module(f"return self.{name}(x)", f"self.conv = nn.Conv2d(3, 3, 1)\nself.{name} = {made}")
+    after = module(
+        f"return self.{name}(x)", f"self.conv = nn.Conv2d(3, 3, 1)\nself.{name} = {made}"
+    )
     becomes(source, after)
     assert assert_same(source, (2, 3, 6, 6)) == after
 

@@ -7,12 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..codes import CODES, TARGETS
+from ..codes import CODES, TARGETS, unknown
 from ..outcome import STYLE_NAMES, STYLES
 from ..printable import printable
 from .conversion_options import add_conversion_options
@@ -253,10 +252,9 @@ def _positive(text: str) -> int:
 
 def _codes(text: str) -> tuple[str, ...]:
     codes = tuple(each.strip() for each in text.split(","))
-    for each in codes:
-        if each not in CODES:
-            (nearest,) = get_close_matches(each, CODES, n=1, cutoff=0)
-            raise argparse.ArgumentTypeError(f"there is no rule {each}; did you mean {nearest}?")
+    wrong = unknown(codes)
+    if wrong:
+        raise argparse.ArgumentTypeError(wrong)
     return codes
 
 

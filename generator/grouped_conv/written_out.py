@@ -75,7 +75,7 @@ class WritingOut:
             note=note,
             is_always_built=self._is_always_built(candidates),
         )
-        return self._with_norm(attribute) if self.options.norm else attribute
+        return self._with_norm(attribute) if self.options.branches_norms else attribute
 
     def _with_norm(self, attribute: SplitAttribute) -> SplitAttribute:
         pair = self.pairs.find(attribute.owner, attribute.attribute)
