@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from typing import Final
 
 from .. import torch_api
+from ..reading.scopes import FUNCTIONS
 from .classes import Class
 from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
@@ -69,14 +70,24 @@ class Facts:
         interpreter = self._interpreter
         frame = interpreter.lookups.module_frame(module)
         frame.start(None, ())
-        interpreter.block(module.tree.body, frame)
-        for name in module.bindings:
+        body = (each for each in module.tree.body if self._is_run(each))
+        interpreter.block(body, frame)
+        for name, statements in module.bindings.items():
+            if not any(isinstance(each, FUNCTIONS) for each in statements):
+                continue
             for value in interpreter.lookups.of_module(module, name):
                 is_own = isinstance(value, Function) and value.frame is frame
                 if isinstance(value, Function) and is_own and self._is_of_interest(value.node):
                     interpreter.functions.anybody_may_call(value)
         for instance in self._instances((module,)):
             interpreter.functions.wanted(instance)
+
+    def _is_run(self, node: ast.stmt) -> bool:
+        """Whether a statement of a module is interpreted, be the name that it binds used or not."""
+        match node:
+            case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()):
+                return self._is_asked_for(node)
+        return True
 
     def _is_of_interest(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Lambda) or (
