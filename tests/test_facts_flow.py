@@ -675,6 +675,123 @@ functools.partial(lambda c: c.here, c=CONV)()
 f = lambda a, c: c.here
 functools.partial(functools.partial(f, 1), CONV)()
 
+# nonlocal of what is not bound yet
+def f():
+    def g():
+        nonlocal c
+        c = CONV
+    g()
+    def h():
+        nonlocal c
+        c.here
+    h()
+    c = 1
+f()
+
+# a list extended by a set
+d = []
+d.extend({CONV})
+d[0].here
+
+# appendleft
+d = collections.deque()
+d.appendleft(CONV)
+d[0].here
+
+# a list extended by name
+d = nn.ModuleList()
+d.extend(modules=[CONV])
+d[0].here
+
+# the values of a dict that is not known
+d = {}
+d[unknown()] = CONV
+for c in d.values():
+    c.here
+
+# a list that is added in both ways
+d = nn.ModuleList()
+d.append(module=CONV)
+d[0].here
+
+# a copy of a dict
+{'a': CONV}.copy()['a'].here
+
+# the children of a net that are nets
+class A(nn.Module):
+    def __init__(self):
+        self.c = CONV
+n = Net()
+n.a = A()
+for a in n.children():
+    a.c.here
+
+# a Sequential of one of two
+nn.Sequential(CONV if unknown() else nn.ReLU())[0].here
+
+# partial of different numbers of arguments
+def f(*a):
+    return functools.partial(lambda x, y=0, z=0: (y.here, z.here), *a)
+f(1, 2)(3)
+f(1)(CONV)
+
+# two instances of which one is called by its class
+class A:
+    def m(self, c):
+        self.c = c
+class B(A): pass
+a = A() if unknown() else B()
+A.m(a, CONV)
+a.c.here
+
+# nonlocal of a function that is further out
+def f():
+    c = 1
+    def g():
+        def h():
+            nonlocal c
+            c = CONV
+        h()
+    g()
+    c.here
+f()
+
+# super in a class method
+class A:
+    @classmethod
+    def m(cls, c):
+        c.here
+class B(A):
+    @classmethod
+    def m(cls, c):
+        super().m(c)
+B.m(CONV)
+
+# a list that is filled in another branch
+d = unknown() or None
+if unknown():
+    d = []
+if unknown():
+    d.append(CONV)
+d[0].here
+
+# a constructor of torch, by its name
+class S(nn.Sequential): pass
+class T(S):
+    def __init__(self):
+        S.__init__(self, CONV)
+T()[0].here
+
+# what iterates over itself
+class A:
+    def __iter__(self):
+        return iter([CONV])
+    def __next__(self):
+        return CONV
+for c in A():
+    c.here
+CONV.here
+
 # partial of different arguments
 def f(*a):
     return functools.partial(lambda x, y=0: x.here, *a)
@@ -935,6 +1052,96 @@ A()(1)[1].here
 """)
 
 ESCAPES = _cases("""
+# _modules of a net
+n = Net()
+n.c = CONV
+for c in n._modules.values():
+    unknown(CONV)
+
+# a bound method of ours
+class A:
+    def m(self):
+        unknown(CONV)
+unknown(A().m)
+
+# super that is handed out
+class A(nn.Module):
+    def m(self):
+        unknown(super(), CONV)
+
+# a ModuleList of a star
+nn.ModuleList(*unknown(), CONV)
+
+# __iter__ of ours
+class A:
+    def __iter__(self):
+        return CONV
+for c in A():
+    pass
+
+# an attribute that is set by what is not known
+class A:
+    __setattr__ = unknown
+A().m(CONV)
+
+# a method of a size
+def f(x):
+    x.shape.frobnicate(CONV)
+
+# any name of an instance and of a package
+class A:
+    def _m(self):
+        unknown(CONV)
+getattr(A(), unknown())
+getattr(torch, unknown())
+
+# globals beside a star
+from foreign import *
+held = CONV
+globals()
+
+# a constructor of what is not of ours, by its name
+class S(unknown): pass
+class T(S):
+    def __init__(self):
+        S.__init__(self, CONV)
+        S.__init__(unknown(), CONV)
+T()
+
+# a method that torch is given
+class A(nn.Module):
+    def m(self):
+        unknown(CONV)
+nn.TransformerEncoderLayer(1, 1, activation=A().m)
+
+# what is iterated over in a method
+class A:
+    def m(self): pass
+for x in A().m: pass
+unknown(CONV)
+
+# a method of a module
+import elsewhere
+elsewhere.a.b(CONV)
+
+# an item of a size
+def f(x):
+    x.shape['a'].m(CONV)
+
+# a set attribute beside __setattr__
+class A:
+    __setattr__ = unknown
+a = A()
+a.c = unknown(CONV)
+
+# an operand that is a method
+class A:
+    def m(self): pass
+A().m + CONV
+
+# a method of a function
+(lambda: 1).frobnicate(CONV)
+
 # a call
 unknown(CONV)
 

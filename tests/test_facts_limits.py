@@ -146,11 +146,11 @@ def test_a_node_of_a_kind_that_is_not_known() -> None:
     tree = ast.parse("from torch import nn\nconv = nn.Conv2d(1, 1, 1)\nconv")
 
     class Future(ast.stmt):
-        _fields = ("value",)
+        _fields = ("value", "names")
 
     last = tree.body[-1]
     assert isinstance(last, ast.Expr)
-    node = Future(value=last.value, lineno=3, col_offset=0)
+    node = Future(value=last.value, names=[ast.alias("a")], lineno=3, col_offset=0)
     tree.body[-1] = node
     facts = Facts([Module("", False, tree)], Project())
     (conv,) = facts.values(last.value)

@@ -189,6 +189,15 @@ IN_ORDER = {
         "class S(nn.Sequential): pass\nseq = S(CONV)\nother = S(nn.ReLU())",
         {"ReLU", "Conv2d", "return"},
     ),
+    "a method that anybody may call": (
+        "seq = nn.Sequential(CONV, nn.ReLU())\nself.seq = seq\n"
+        "def more():\n    self.seq.append(nn.Tanh())\nunknown(more)",
+        {"ReLU", "Tanh", "Conv2d", "return"},
+    ),
+    "a subclass of a convolution": (
+        "class C(nn.Tanh): pass\nseq = nn.Sequential(CONV, C())",
+        {"C"},
+    ),
     "a forward that calls the Sequential's own": (
         "class S(nn.Sequential):\n    def forward(self, x):\n"
         "        return super().forward(x) + 1\n"
@@ -213,6 +222,7 @@ FLOWS = {
     "a method of a view": ("y.T", {"torch.Tensor.T", "read"}),
     "an operator": ("y + 1", {"operator", "operand"}),
     "two operators": ("-y", {"operator", "operand"}),
+    "a module, by its forward": ("nn.ReLU().forward(y)", {"ReLU"}),
     "a comparison": ("y > 1", {"compare", "operand", "operator"}),
     "is": ("y is None", {"compare"}),
     "cat": ("torch.cat([y, x], 1)", {"torch.cat"}),
@@ -355,6 +365,22 @@ class Net(nn.Module):
 """)
     (value,) = asked.facts.values(asked.node("self.conv(x)"))
     assert asked.facts.shape(value).channels == 8
+
+
+def test_the_shape_of_what_a_module_of_ours_gives() -> None:
+    """Nothing is known of it."""
+    asked = Asked("""
+class Other(nn.Module):
+    def forward(self, x):
+        return F.relu(x)
+def f(x):
+    Other()(x)
+    a, b = x
+    a
+""")
+    (value,) = asked.facts.values(asked.node("Other()(x)"))
+    assert asked.facts.shape(value).rank is None
+    assert asked.values("a") == {"anything"}
 
 
 def test_channels_that_differ_are_not_known() -> None:

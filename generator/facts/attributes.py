@@ -145,7 +145,7 @@ class Attributes:
         if found and isinstance(value, Instance):
             return self._bound(value, found, name, node, frame)
         if found:
-            return found
+            return self._bound_to_class(value, found, name)
         return frozenset((self.interpreter.intern(Bound, value, f"super.{name}", None),))
 
     def _bound(
@@ -179,8 +179,12 @@ class Attributes:
         found = self.of_class_body(cls, name)
         if not found:
             return frozenset((interpreter.intern(Bound, value, name, None),))
+        return self._bound_to_class(value, found, name)
+
+    def _bound_to_class(self, value: Value, found: Values, name: str) -> Values:
+        """What the attributes of a class are where they are taken from the class."""
         return frozenset(
-            interpreter.intern(Bound, value, name, each)
+            self.interpreter.intern(Bound, value, name, each)
             if isinstance(each, Function) and "classmethod" in decorators(each.node)
             else each
             for each in found

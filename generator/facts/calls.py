@@ -22,7 +22,6 @@ from .values import (
     Object,
     Parameter,
     Partial,
-    Super,
     Tensor,
     Value,
     Values,
@@ -162,7 +161,7 @@ class Calls:
                 return found
         if isinstance(receiver, (Tensor, Parameter)):
             return interpreter.tensors.method(receiver, name, given, node, frame)
-        if isinstance(receiver, (Instance, Object, Super, ClassValue)):
+        if isinstance(receiver, (Instance, Object, ClassValue)):
             return interpreter.modules.method(receiver, name, given, node, frame)
         if isinstance(receiver, Bound):
             return self._of_part(receiver, name, given, node, frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from typing import TYPE_CHECKING
 
 from .frames import Frame, everything
@@ -61,25 +62,31 @@ class Lookups:
         if name in frame.of_module:
             self.interpreter.heap.store(self._holder(frame.module), name, lasting(values))
         elif name in frame.outer:
-            around = frame.parent
-            while around is not None and name not in around.every:
-                around = around.parent
-            if around is not None:
-                around.widen(name, lasting(values))
-                around.env[name] = around.every[name]
+            self._bind_outside(name, lasting(values), frame.parent)
         else:
             frame.bind(name, values)
             if frame.holder is not None:
                 self.interpreter.heap.store(frame.holder, name, values)
+
+    def _bind_outside(self, name: str, values: Values, frame: Frame | None) -> None:
+        """Assign to a variable of a function around; to all that it may be of."""
+        while frame is not None and frame.parent is not None:
+            is_there = name in frame.every
+            frame.widen(name, values)
+            if is_there:
+                frame.env[name] = frame.every[name]
+                return
+            frame = frame.parent
 
     # --- modules -----------------------------------------------------------------------------
 
     def of_module(self, module: Module, name: str) -> Values:
         """What a name in a module may be; of none that it binds, the builtin."""
         found = self.bound_in(module, name)
-        if found or name in module.bindings:
+        is_builtin = hasattr(builtins, name) or not found  # a star may bind it or not
+        if name in module.bindings or not is_builtin:
             return found
-        return frozenset((self.interpreter.external(f"builtins.{name}"),))
+        return found | {self.interpreter.external(f"builtins.{name}")}
 
     def bound_in(self, module: Module, name: str) -> Values:
         """What a module binds a name to; nothing if it does not, or not yet."""

@@ -22,7 +22,6 @@ from .values import (
     Object,
     Parameter,
     Partial,
-    Super,
     Tensor,
     Unknown,
     Value,
@@ -229,8 +228,6 @@ class Modules:
         interpreter = self.interpreter
         is_super = name.startswith("super.")
         name = name.removeprefix("super.")
-        if isinstance(value, Super):
-            value = value.receiver
         if name == "__init__" and is_super and isinstance(value, Instance):
             self.construct(value, given, node, frame)
             return interpreter.constant(None)

@@ -15,8 +15,6 @@ from .values import Constant, Value, Values
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
-_MOST_ROUNDS = 4
-
 
 class Sequences:
     """Applies the modules that a Sequential holds."""
@@ -67,7 +65,7 @@ class Sequences:
         if len({_turn(each)[0] for each in group}) > 1:  # loops in a loop
             return self._in_any_order(group, current, node, frame, step)
         before = current
-        for _ in range(_MOST_ROUNDS):
+        while True:
             result = before
             for place, slot in enumerate(group):
                 made = self._step(slot, result, node, frame, (step, place))
@@ -75,7 +73,6 @@ class Sequences:
             if result <= before:
                 return before
             before = self.interpreter.widened(before | result, node, frame, (step, "many"))
-        return self._in_any_order(group, before, node, frame, (step, "any"))
 
     def _any_of(self, values: Values, node: ast.AST, frame: Frame, step: object) -> Values:
         return self.interpreter.tensors.any_of(values, node, frame, step)
