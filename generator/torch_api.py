@@ -215,7 +215,7 @@ _SAME_BATCH: Final = frozenset(
 
 
 def keeps_batch(path: str) -> bool:
-    """Whether a module class or a function keeps dimension 0 of its only input, which is a batch."""
+    """Whether a module class or a function keeps dimension 0 of its only input, a batch."""
     module, _, name = path.rpartition(".")
     if is_nn_class(path):
         return path in SAME_CHANNELS | CONVOLUTIONS or name == "Linear"
