@@ -23,7 +23,7 @@ def chosen(target: str, select: tuple[str, ...] | None, ignore: tuple[str, ...])
 
 
 def unknown(codes: Iterable[object]) -> str:
-    """What is wrong with the first of some codes that no rule has, and which was meant; or nothing."""
+    """What to say of the first of some codes that no rule has; empty where there is none."""
     for each in codes:
         if each not in CODES:
             (nearest,) = get_close_matches(str(each), CODES, n=1, cutoff=0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from . import grouped_conv
-from .outcome import Options, Result, SourceError
+from .outcome import Finding, Options, Result, SourceError
 from .reading.classes import ClassIndex
 from .reading.source import Source, check, parse
 from .reading.width import width_of
@@ -100,7 +100,8 @@ def _heading(text: str) -> str:
 
 def _outcome(text: str, options: Options, rewrites: bool) -> Result:
     try:
-        changed, findings = text, ()
+        changed = text
+        findings: tuple[Finding, ...] = ()
         if not options.codes <= _OF_GROUPED:
             from .rules.passes import apply_rules
 

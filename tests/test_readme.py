@@ -194,8 +194,8 @@ def test_the_configuration_has_every_key(tmp_path: Path, monkeypatch) -> None:
     assert main([]) == 0
     assert Path("models/net_split.py").read_text().startswith(HEADER)
     assert re.findall(r"^[a-z-]+(?= =)", block("configuration"), re.MULTILINE) == [
-        *("style", "max-unroll", "checkpoint", "norm", "exclude", "templates", "helper-module"),
-        *("source", "output"),
+        *("style", "max-unroll", "checkpoint", "norm", "target", "select", "ignore", "exclude"),
+        *("templates", "helper-module", "source", "output"),
     ]
 
 

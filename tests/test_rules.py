@@ -8,13 +8,13 @@ from textwrap import dedent
 
 import pytest
 import torch
-from rules import HEAD, PLINIO, becomes, module, run, stays
 
 from gencode import Options, SourceError, list_source, split_source
 from gencode.codes import CODES, TARGETS
 from gencode.command import main
 from gencode.facts import facts
 from gencode.rules import RULES
+from rules import HEAD, PLINIO, becomes, module, run, stays
 
 SOURCE = module("x = F.avg_pool2d(x, 2)\nreturn x.view(x.size(0), -1)")
 BOTH = module(
@@ -165,6 +165,19 @@ def test_each_place_is_said_once() -> None:
         (13, "rewritten"),
         (40, "left"),
     ]
+
+
+def test_what_only_another_rewrite_makes_known() -> None:
+    source = f"import numpy\nfrom other import net\n{HEAD}" + (
+        "def f(x):\n    y = net(x)\n    y = y.view(y.size(0), -1); z = y.reshape(y.shape[0], -1)\n"
+        "    return z, z.reshape(z.shape[1], -1)\n"
+    )
+    result = split_source(source, PLINIO)
+    assert split_source(result.text, PLINIO).text is result.text
+    assert [(each.line, each.column, each.status) for each in result.findings] == [
+        *((10, 9, "rewritten"), (10, 36, "rewritten"), (11, 15, "left")),
+    ]
+    assert result.findings[1].message == "y.reshape(y.shape[0], -1) -> torch.flatten(y, 1)"
 
 
 def test_findings_are_in_the_order_of_the_source() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from rules import HEAD, PLINIO, assert_same, becomes, module, reason, stays
 
 from gencode import Options, split_source
+from rules import HEAD, PLINIO, assert_same, becomes, module, reason, stays
 
 FLATTEN = Options(target="plinio", select=("flatten",))
 
@@ -206,8 +206,10 @@ def test_skipped() -> None:
         ("x.view((x.size(0), -1))", "torch.flatten(x, 1)"),
         ("x.view([x.size(0), -1])", "torch.flatten(x, 1)"),
         ("x.reshape(x.shape[0], -1)", "torch.flatten(x, 1)"),
+        ("x.reshape(x.size(0), -1)", "torch.flatten(x, 1)"),
         ("x.reshape(x.size()[0], -1)", "torch.flatten(x, 1)"),
         ("x.view(len(x), -1)", "torch.flatten(x, 1)"),
+        ("F.relu(x).reshape(x.shape[0], -1)", "torch.flatten(F.relu(x), 1)"),
         ("self.fc(x.view(x.size(0), -1))", "self.fc(torch.flatten(x, 1))"),
         ("F.relu(x).view(x.size(0), -1)", "torch.flatten(F.relu(x), 1)"),
         ("x.relu().view(x.size(0), -1)", "torch.flatten(x.relu(), 1)"),
@@ -236,6 +238,27 @@ def test_a_length_in_a_variable(before: str) -> None:
     lines = f"{before}\nx = F.relu(x)\nfor i in range(2):\n    y = x.view(n, -1)\nreturn y"
     after = lines.replace("x.view(n, -1)", "torch.flatten(x, 1)")
     becomes(module(lines), module(after))
+
+
+def test_what_torch_gives_is_no_array() -> None:
+    before = f"import numpy\n{HEAD}def f(x):\n    x = F.relu(x)\n"
+    becomes(
+        f"{before}    return x.reshape(x.shape[0], -1)\n",
+        f"{before}    return torch.flatten(x, 1)\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "n = self.saved.size(0)\nreturn F.relu(self.saved).view(n, -1)",
+        "y, z = x\nn = y.size(0)\nreturn y.abs().view(n, -1)",
+        "for y in self.net(x):\n    n = y.size(0)\n    x = y.abs().view(n, -1)\nreturn x",
+        "y = (self.net(x) for _ in x)\ny = next(y)\nn = y.size(0)\nreturn y.abs().view(n, -1)",
+    ],
+)
+def test_what_is_not_of_one_call_is_left(forward: str) -> None:
+    stays(module(forward, "self.net = nn.Conv2d(3, 3, 1)\nself.saved = torch.ones(2, 3)"))
 
 
 def test_a_result_of_something_unknown() -> None:

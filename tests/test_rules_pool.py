@@ -9,9 +9,9 @@ from textwrap import dedent
 
 import pytest
 import torch
-from rules import HEAD, PLINIO, assert_same, becomes, module, reason, run, stays
 
 from gencode import split_source
+from rules import HEAD, PLINIO, assert_same, becomes, module, reason, run, stays
 
 POOL = "return F.avg_pool2d(x, 2)"
 
@@ -200,6 +200,27 @@ def test_a_method_that_something_else_takes(taking: str) -> None:
             "    else:\n        m.a = 2",
             "the modules in it may be gone over (line 9)",
         ),
+        (
+            "for m in self.modules():\n    if isinstance(x, nn.Conv2d):\n        m.a = 1",
+            "the modules in it may be gone over (line 9)",
+        ),
+        (
+            "for m in self.modules():\n    if isinstance(m, nn.Conv2d):\n        m.a = 1\n"
+            "    elif x:\n        m.a = 2",
+            "the modules in it may be gone over (line 9)",
+        ),
+        (
+            "for m in self.modules():\n    if isinstance(m, nn.Conv2d) or x:\n        m.a = 1",
+            "the modules in it may be gone over (line 9)",
+        ),
+        ("self.apply(lambda m: m.a())", "the modules in it may be gone over (line 9)"),
+        ("self.apply(x)", "the modules in it may be gone over (line 9)"),
+        ("self.apply(print)", "the modules in it may be gone over (line 9)"),
+        ("self.apply(*x)", "the modules in it may be gone over (line 9)"),
+        (
+            "def init(m):\n    m.a = 1\nself.apply(init)",
+            "the modules in it may be gone over (line 11)",
+        ),
         ("self.n = len(list(self.modules()))", "the modules in it may be gone over (line 9)"),
         ("self.a = self.__new__", "an instance is made without its constructor (line 9)"),
     ],
@@ -341,6 +362,7 @@ def test_skipped() -> None:
     [
         ("F.avg_pool2d(x, 2)", "nn.AvgPool2d(2)"),
         ("F.avg_pool2d(x, (2, 2), 1, 1)", "nn.AvgPool2d((2, 2), 1, 1)"),
+        ("F.max_pool2d(x, -(-2))", "nn.MaxPool2d(-(-2))"),
         ("F.avg_pool2d(x, 2, None, 0, True)", "nn.AvgPool2d(2, None, 0, ceil_mode=True)"),
         (
             "F.avg_pool2d(x, 2, 1, 0, True, False)",
@@ -494,14 +516,25 @@ def test_another_name_of_the_instance() -> None:
         "for m in self.modules():\n    if isinstance(m, (nn.Conv2d, nn.Linear)):\n        m.a = 1\n"
         "    elif isinstance(m, nn.BatchNorm2d) and m.affine or isinstance(m, nn.GroupNorm):\n"
         "        m.a = 2",
+        "super().__init__()",
         "def helper():\n    return 1\nself.a = helper()",
         "self.conv = nn.Conv2d(\n    3, 3, 1\n)  # one",
-        "self.apply(lambda m: None)",
+        'def init(m):\n    "Set it."\n    if isinstance(m, (nn.Conv2d, nn.Linear)):\n'
+        "        m.a = 1\n"
+        "    else:\n        pass\nself.apply(init)",
+        "import sys\nself.a = len(sys.modules)",
+        "class Other:\n    pass\nother = Other()\nsetattr(other, str(1), 1)",
+        "nn.Identity()(1)",
         "print(self)",
     ],
 )
 def test_constructors_that_get_to_their_end(constructor: str) -> None:
     assert_same(module(POOL, constructor), (1, 3, 4, 4))
+
+
+def test_a_docstring_of_a_constructor() -> None:
+    source = module(POOL).replace("        super()", '        """Make it."""\n        super()')
+    assert_same(source, (1, 3, 4, 4))
 
 
 def test_a_subclass_that_constructs_it() -> None:
@@ -532,6 +565,7 @@ def test_handed_on_before_the_method_can_run() -> None:
         POOL,
         "return F.avg_pool2d(x.conv, 2)",
         "if x is None:\n    return F.avg_pool2d(x, 2)\nreturn F.avg_pool2d(self.conv(x), 2)",
+        "return F.avg_pool2d(self.training, 2)",
     ):
         for each in stays(module(forward, constructor, note)):
             assert each.message.endswith("a constructor hands on the module (line 9)")

@@ -181,17 +181,16 @@ class Facts:
 
     def batches(self, value: Value) -> list[Value]:
         """A value, and what it is made of as far as dimension 0 is kept, the first of it last."""
-        found = [value]
-        while isinstance(value, Tensor):
-            path = getattr(value.producer, "kind", getattr(value.producer, "path", ""))
-            inputs = self.inputs_of(value)
-            if not torch_api.keeps_batch(path) or len(inputs) != 1:
-                break
-            (value,) = inputs
-            if value in found:
-                break
+        found: list[Value] = []
+        while value not in found:
             found.append(value)
+            if isinstance(value, Tensor) and self._keeps_batch(value):
+                (value,) = self.inputs_of(value)
         return found
+
+    def _keeps_batch(self, tensor: Tensor) -> bool:
+        path = getattr(tensor.producer, "kind", getattr(tensor.producer, "path", ""))
+        return torch_api.keeps_batch(path) and len(self.inputs_of(tensor)) == 1
 
     def classes(self, node: ast.ClassDef) -> Iterator[Class]:
         """A class, and all that inherit from it."""

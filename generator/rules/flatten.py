@@ -30,13 +30,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 
-from ..facts.values import Constant, Object, Parameter, Size, Tensor, Unknown, Value
-from ..reading.scopes import COMPREHENSIONS, FUNCTIONS
+from ..facts.values import Constant, Object, Parameter, Tensor, Unknown, Value
 from ..reading.source import Source
 from ..rewriting.edits import TextEdit
+from .lengths import is_own_length
 from .rule import Asking, Left, Proposal
 
 CODE: Final = "flatten"
@@ -46,8 +45,6 @@ _RESHAPING: Final = frozenset(
     for each in ("unsqueeze", "squeeze", "t", "transpose", "swapaxes", "swapdims", "resize", "set")
 ) | {"resize_as_", "as_strided_"}
 """Methods that change the shape of a tensor itself. (torch 2.13)"""
-_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)
-_LATER: Final = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
 
 
 def may_apply(text: str) -> bool:
@@ -82,11 +79,11 @@ def propose(asking: Asking, call: ast.Call) -> Proposal:
     shown = asking.source.shown
     if not _is_tensor(asking, call):
         raise Left(f"{shown(receiver)} is not known to be a tensor")
-    if not (_is_measured(asking, first, receiver) or _is_same_batch(asking, first, receiver)):
+    if not is_own_length(asking, first, receiver):
         raise Left(f"{shown(first)} is not known to be the length of its dimension 0")
     for node in asking.source.nodes:
         if isinstance(node, ast.Attribute) and node.attr in _RESHAPING:
-            raise Left(f"a tensor is reshaped in place (line {node.lineno})")
+            raise Left("a tensor is reshaped in place", node)
     asking.keep_comments(call, receiver)
     function, imports = asking.spelled("torch.flatten", call)
 
@@ -133,81 +130,3 @@ def _is_tensor(asking: Asking, call: ast.Call) -> bool:
     owner = asking.source.class_around(call)
     is_in_module = owner is not None and asking.facts.is_module(owner)
     return is_in_module and "numpy" not in asking.source.text
-
-
-def _is_measured(asking: Asking, first: ast.expr, receiver: ast.expr) -> bool:
-    """Whether a dimension is the length of what is reshaped, taken at the same place."""
-    measured = _measured(asking.source, first)
-    return measured is not None and getattr(receiver, "id", "") == measured.id
-
-
-def _measured(source: Source, node: ast.expr) -> ast.Name | None:
-    """The variable whose dimension 0 an expression takes the length of."""
-    match node:
-        case ast.Call(
-            func=ast.Attribute(value=ast.Name() as of, attr="size"),
-            args=[ast.Constant(value=0)],
-            keywords=[],
-        ):
-            return of
-        case ast.Subscript(
-            value=ast.Attribute(value=ast.Name() as of, attr="shape")
-            | ast.Call(func=ast.Attribute(value=ast.Name() as of, attr="size"), args=[]),
-            slice=ast.Constant(value=0),
-        ):
-            return of
-        case ast.Call(func=ast.Name(id="len"), args=[ast.Name() as of]) if (
-            "len" in source.free_names
-        ):
-            return of
-    return None
-
-
-def _is_same_batch(asking: Asking, first: ast.expr, receiver: ast.expr) -> bool:
-    """Whether a dimension was taken of a tensor with the same batch.
-
-    A place of the source stands for one tensor where it is passed once in a call of its function,
-    and the tensor is kept nowhere from which another call could take it.
-    """
-    source, facts = asking.source, asking.facts
-    function = source.scope(receiver).node
-    if not isinstance(function, FUNCTIONS) or any(
-        isinstance(each, _LATER) and each is not function for each in source.inside(function)
-    ):
-        return False
-    if any(isinstance(each, (ast.Global, ast.Nonlocal)) for each in source.nodes):
-        return False
-    if not isinstance(first, ast.Name) and _measured(source, first) is None:
-        return False
-    sizes, tensors = facts.values(first), facts.values(receiver)
-    lengths = [each for each in sizes if isinstance(each, Size) and each.dimension == 0]
-    if not tensors or len(lengths) != 1 or len(sizes) != 1 or any(facts.heap.holders(lengths[0])):
-        return False
-    chains = [facts.batches(each) for each in (lengths[0].of, *tensors)]
-    return (
-        len({chain[-1] for chain in chains}) == 1
-        and all(_is_local(asking, each, function) for chain in chains for each in chain)
-        and all(_is_given(asking, *pair) for chain in chains for pair in pairwise(chain))
-    )
-
-
-def _is_local(asking: Asking, value: Value, function: ast.AST) -> bool:
-    """Whether a value is another one in each call of a function, and one in each."""
-    if any(asking.facts.heap.holders(value)):
-        return False
-    if isinstance(value, Parameter):
-        return value.function is function
-    source = asking.source
-    if not isinstance(value, Tensor) or value.site not in source.scope_of:
-        return False
-    is_in_loop = any(isinstance(each, _LOOPS) for each in source.ancestors(value.site))
-    return source.scope(value.site).node is function and not is_in_loop
-
-
-def _is_given(asking: Asking, value: Value, before: Value) -> bool:
-    """Whether a tensor is made of another that is named where it is made."""
-    call = getattr(value, "site", None)
-    if not isinstance(call, ast.Call):
-        return False
-    given = [*call.args, *([call.func.value] if isinstance(call.func, ast.Attribute) else [])]
-    return any(asking.facts.values(each) == {before} for each in given)

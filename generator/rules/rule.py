@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
 
 class Left(Exception):
-    """A construct stays as it is, for a stated reason."""
+    """A construct stays as it is.
+
+    Args:
+        reason: why, for the user.
+        node: what makes it so, whose line is said.
+    """
+
+    def __init__(self, reason: str, node: ast.AST | None = None) -> None:
+        line = getattr(node, "lineno", 0)
+        super().__init__(f"{reason} (line {line})" if line else reason)
 
 
 @dataclass(frozen=True)
