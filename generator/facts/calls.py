@@ -152,7 +152,7 @@ class Calls:
         interpreter.use((receiver,), "method", node, frame, name=name)
         if isinstance(receiver, Constant):
             return ANYTHING
-        if name in torch_api.WALKS and not isinstance(receiver, (Instance, Object, Super)):
+        if name in torch_api.WALKS and not isinstance(receiver, (Instance, Object)):
             interpreter.use((receiver,), "read", node, frame, name=f"*{name}")
             return interpreter.modules.walk(receiver, name, node, frame)
         if interpreter.heap.is_container(receiver):
