@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import Final
 
 from .. import torch_api
-from ..reading.scopes import FUNCTIONS
 from .classes import Class
 from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
@@ -73,7 +72,7 @@ class Facts:
         body = (each for each in module.tree.body if self._is_run(each))
         interpreter.block(body, frame)
         for name, statements in module.bindings.items():
-            if not any(isinstance(each, FUNCTIONS) for each in statements):
+            if not any(isinstance(each, ast.stmt) and self._is_run(each) for each in statements):
                 continue
             for value in interpreter.lookups.of_module(module, name):
                 is_own = isinstance(value, Function) and value.frame is frame
