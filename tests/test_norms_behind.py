@@ -216,7 +216,7 @@ SOURCES = {
 }
 
 
-def said(text: str, options: Options = Options()) -> dict[int, str]:  # noqa: B008
+def said(text: str, options: Options = Options()) -> dict[int, str]:
     """What is said of norms that stay, by their lines."""
     warnings = split_source(text, options).warnings
     return {each.line: each.message for each in warnings if "stays behind" in each.message}

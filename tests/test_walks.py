@@ -97,7 +97,7 @@ OTHERS = {
 }
 
 
-def said(body: str, options: Options = Options()) -> dict[int, str]:  # noqa: B008
+def said(body: str, options: Options = Options()) -> dict[int, str]:
     """What is said of the last lines of a source, by their numbers."""
     warnings = split_source(TOP + indent(dedent(body), "    ") + "\n", options).warnings
     return {each.line: each.message for each in warnings}
