@@ -12,16 +12,15 @@ from split_groups import outputs_of, split_conv, split_layers
 
 
 def double_conv(in_channels: int, out_channels: int, groups: int = 1) -> nn.Sequential:
-    return split_layers(
-        nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 3, padding=1, groups=groups, bias=False),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(out_channels, out_channels, 3, padding=1, groups=groups, bias=False),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(inplace=True),
-        )
+    layers = nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, groups=groups, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(out_channels, out_channels, 3, padding=1, groups=groups, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
     )
+    return split_layers(layers)
 
 
 class Up(nn.Module):

@@ -18,17 +18,16 @@ class PyConv2d(nn.Module):
 
         self.pyconv_levels = [None] * len(pyconv_kernels)
         for i in range(len(pyconv_kernels)):
-            self.pyconv_levels[i] = split_conv(
-                nn.Conv2d(
-                    in_channels,
-                    out_channels[i],
-                    kernel_size=pyconv_kernels[i],
-                    stride=stride,
-                    padding=pyconv_kernels[i] // 2,
-                    groups=pyconv_groups[i],
-                    bias=False,
-                )
+            self.pyconv_levels[i] = nn.Conv2d(
+                in_channels,
+                out_channels[i],
+                kernel_size=pyconv_kernels[i],
+                stride=stride,
+                padding=pyconv_kernels[i] // 2,
+                groups=pyconv_groups[i],
+                bias=False,
             )
+            self.pyconv_levels[i] = split_conv(self.pyconv_levels[i])
         self.pyconv_levels = nn.ModuleList(self.pyconv_levels)
 
     def forward(self, x):

@@ -16,17 +16,15 @@ class SKConv(nn.Module):
         d = max(features // r, 8)
         self.branches = nn.ModuleDict(
             {
-                "3x3": split_conv(
-                    nn.Conv2d(features, features, 3, stride, padding=1, groups=G, bias=False)
-                ),
+                "3x3": nn.Conv2d(features, features, 3, stride, padding=1, groups=G, bias=False),
                 # a dilated 3x3 kernel instead of a 5x5 one
-                "5x5": split_conv(
-                    nn.Conv2d(
-                        features, features, 3, stride, padding=2, dilation=2, groups=G, bias=False
-                    )
+                "5x5": nn.Conv2d(
+                    features, features, 3, stride, padding=2, dilation=2, groups=G, bias=False
                 ),
             }
         )
+        self.branches["3x3"] = split_conv(self.branches["3x3"])
+        self.branches["5x5"] = split_conv(self.branches["5x5"])
         self.norms = nn.ModuleDict({name: nn.BatchNorm2d(features) for name in self.branches})
         self.relu = nn.ReLU(inplace=True)
         self.gap = nn.AdaptiveAvgPool2d(1)

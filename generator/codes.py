@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Literal
 
 Target = Literal["grouped", "plinio"]
@@ -19,3 +20,12 @@ CODES: tuple[str, ...] = tuple(dict.fromkeys(code for each in TARGETS.values() f
 def chosen(target: str, select: tuple[str, ...] | None, ignore: tuple[str, ...]) -> frozenset[str]:
     """The rules that apply: those selected, or else those of the target, but for those ignored."""
     return frozenset(TARGETS[target] if select is None else select) - frozenset(ignore)
+
+
+def unknown(codes: Iterable[object]) -> str:
+    """What to say of the first of some codes that no rule has; empty where there is none."""
+    for each in codes:
+        if each not in CODES:
+            (nearest,) = get_close_matches(str(each), CODES, n=1, cutoff=0)
+            return f"there is no rule {each!r}: did you mean {nearest}?"
+    return ""

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from .codes import CODES, TARGETS
+from .codes import CODES, TARGETS, unknown
 from .files import FileError, absolute, read_found
 from .formatters import layout, ruff_file
 from .outcome import STYLES, is_style
@@ -188,14 +188,19 @@ def _target(value: object, directory: Path) -> str:
 
 
 def _codes(value: object, directory: Path) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(each in CODES for each in value):
+    if not isinstance(value, list):
         raise ValueError(f"is a list of rules, of {', '.join(CODES)}, not {value!r}")
+    wrong = unknown(value)
+    if wrong:
+        raise ValueError(f"names what is none: {wrong}")
     return tuple(value)
 
 
 def is_module_name(name: str) -> bool:
-    """Whether a dotted name can be that of a module."""
-    return all(each.isidentifier() and not keyword.iskeyword(each) for each in name.split("."))
+    """Whether a dotted name can be that of a module, and of no package's own."""
+    parts = name.split(".")
+    is_name = all(each.isidentifier() and not keyword.iskeyword(each) for each in parts)
+    return is_name and "__init__" not in parts
 
 
 def _module(value: object, directory: Path) -> str | Literal[False]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .codes import CODES, TARGETS, Target, chosen
+from .codes import TARGETS, Target, chosen, unknown
 
 Style = Literal["auto", "explicit", "loop", "built"]
 STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "built")
@@ -108,14 +108,19 @@ class Options:
             raise ValueError(f"black's line-length is a number of columns, not {length!r}")
         if self.target not in TARGETS:
             raise ValueError(f"target is one of {', '.join(TARGETS)}, not {self.target!r}")
-        for code in (*(self.select or ()), *self.ignore):
-            if code not in CODES:
-                raise ValueError(f"there is no rule {code!r}: one of {', '.join(CODES)}")
+        wrong = unknown((*(self.select or ()), *self.ignore))
+        if wrong:
+            raise ValueError(wrong)
 
     @property
     def codes(self) -> frozenset[str]:
         """The rules that apply."""
         return chosen(self.target, self.select, self.ignore)
+
+    @property
+    def branches_norms(self) -> bool:
+        """Whether a norm is split with the convolution before it."""
+        return self.norm and "branch-norm" in self.codes
 
 
 @dataclass(frozen=True)
@@ -227,6 +232,7 @@ class Result:
         findings: what the other rules found, in the order of the source.
         imports_helper: whether the text imports what ``helper_source`` gives.
         blocks: what of that it needs beside what is always there.
+        codes: of the rules that were applied.
     """
 
     text: str
@@ -235,6 +241,7 @@ class Result:
     findings: tuple[Finding, ...] = ()
     imports_helper: bool = False
     blocks: frozenset[str] = frozenset()
+    codes: frozenset[str] = frozenset()
 
 
 class SourceError(ValueError):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from . import grouped_conv
-from .outcome import Options, Result, SourceError
+from .outcome import Finding, Options, Result, SourceError
 from .reading.classes import ClassIndex
 from .reading.source import Source, check, parse
 from .reading.width import width_of
@@ -50,10 +50,11 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
 def list_source(text: str, options: Options = _DEFAULTS) -> Result:
     """Say what ``split_source`` would do, and leave the text as it is.
 
-    Templates are not looked at.
+    Templates are not looked at, but to tell whether a source has a copy of the helper.
 
     Raises:
         SourceError: the text is not Python of this interpreter's version.
+        TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
     return _outcome(text, options, rewrites=False)
 
@@ -85,23 +86,50 @@ def helper_blocks(text: str) -> frozenset[str] | None:
     return grouped_conv.blocks_in(rest) if heading == _heading(rest) else None
 
 
+def is_earlier_helper(text: str) -> bool:
+    """Whether a text has what sources imported from a module that an earlier version has made."""
+    try:
+        return bool(grouped_conv.helper_of_earlier(parse(text)))
+    except (SourceError, RecursionError, MemoryError):
+        return False
+
+
 def _heading(text: str) -> str:
     return f"# gencode helper 1 {sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _outcome(text: str, options: Options, rewrites: bool) -> Result:
     try:
-        result = _grouped(text, options, rewrites) if _GROUPED in options.codes else Result(text)
-        if options.codes <= _OF_GROUPED:
-            return result
-        from .rules.passes import apply_rules
+        changed = text
+        findings: tuple[Finding, ...] = ()
+        if not options.codes <= _OF_GROUPED:
+            from .rules.passes import apply_rules
 
-        changed, findings = apply_rules(result.text, text, options, rewrites)
-        return replace(result, text=changed, findings=findings)
+            changed, findings = apply_rules(text, options, rewrites)
+        result = Result(changed)
+        if _GROUPED in options.codes:
+            result = _grouped(changed, options, rewrites)
+            if changed is not text and (result.records or result.warnings):
+                result = _placed(result, _grouped(text, options, rewrites=False))
+        return replace(result, findings=findings, codes=options.codes)
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error
     except MemoryError as error:  # which is what the parser says of deep nesting, too
         raise SourceError("it is nested too deeply, or too large") from error
+
+
+def _placed(result: Result, listed: Result) -> Result:
+    """A result with the places of the text that was given, of which another one lists the same."""
+    records = result.records
+    if len(records) == len(listed.records):
+        pairs = zip(records, listed.records, strict=True)
+        records = tuple(
+            replace(there, style=here.style, branches=here.branches)
+            if here.status == there.status
+            else replace(here, line=there.line, column=there.column)
+            for here, there in pairs
+        )
+    return replace(result, records=records, warnings=listed.warnings)
 
 
 def _grouped(text: str, options: Options, rewrites: bool) -> Result:
@@ -113,7 +141,7 @@ def _grouped(text: str, options: Options, rewrites: bool) -> Result:
     emitted = [each for rule in rules for each in rule.emitted(tree)]
     index = ClassIndex(Source(text, tree, emitted))
     plans = [rule.make_plan(index, options) for rule in rules]
-    if any(plan.records for plan in plans):  # or it would cost more than it matters
+    if any(each.records or each.changes for each in plans):  # or it costs more than it matters
         check(text, tree)
     changes = rewrites and any(plan.changes for plan in plans)
     return Result(

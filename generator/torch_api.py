@@ -200,12 +200,26 @@ def keeps_channels(name: str) -> bool:
     return name in _SAME_SHAPE or name in _POOLING_FUNCTIONS
 
 
+_SAME_BATCH: Final = frozenset(
+    (
+        *("relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "celu", "selu"),
+        *("gelu", "silu", "mish", "hardswish", "hardsigmoid", "hardtanh", "sigmoid", "tanh"),
+        *("softplus", "softsign", "logsigmoid", "softshrink", "tanhshrink", "abs", "exp", "log"),
+        *("sqrt", "rsqrt", "neg", "square", "dropout", "dropout1d", "dropout2d", "dropout3d"),
+        *("alpha_dropout", "feature_alpha_dropout", "softmax", "log_softmax", "clone", "detach"),
+        *("contiguous", "float", "half", "double", "bfloat16"),
+        *_POOLING_FUNCTIONS,
+    )
+)
+"""Functions and methods of one tensor, of which none can make another longer by broadcasting."""
+
+
 def keeps_batch(path: str) -> bool:
-    """Whether a module class or a function keeps dimension 0 of its only input of tensors."""
-    name = path.rpartition(".")[2]
+    """Whether a module class or a function keeps dimension 0 of its only input, a batch."""
+    module, _, name = path.rpartition(".")
     if is_nn_class(path):
-        return path in SAME_CHANNELS | CONVOLUTIONS or name in ("Linear", "Flatten")
-    return path in FUNCTIONS and keeps_channels(name)
+        return path in SAME_CHANNELS | CONVOLUTIONS or name == "Linear"
+    return module in ("torch", "torch.nn.functional", "torch.Tensor") and name in _SAME_BATCH
 
 
 # --- methods of modules ----------------------------------------------------------------------
@@ -230,6 +244,17 @@ WALKS: Final[Mapping[str, str]] = {
     "state_dict": "state",
 }
 """Methods of a module that go over what is in it."""
+
+WALKED: Final[Mapping[str, str]] = {
+    "children": "? module",
+    "modules": "? module",
+    "parameters": "? parameter",
+    "buffers": "? parameter",
+    "state": "? parameter",
+}
+"""The kind of the object that stands for all that such a method goes over."""
+WALKED_NAME: Final = "? name"
+"""The kind of the one that stands for their names."""
 
 HARMLESS_METHODS: Final = frozenset(
     ("extra_repr", "zero_grad", "_get_name", "load_state_dict", "compile", "set_extra_state")

@@ -89,6 +89,11 @@ def true_size(net: nn.Module, biases: bool = True) -> int:
     return sum(value.numel() for value in values)
 
 
+def has_index(net: nn.Module) -> bool:
+    """Whether a depthwise convolution has become depthwise ones, put in order by an index."""
+    return any(type(each).__name__.endswith("Multiplier") for each in net.modules())
+
+
 # What a traced model does
 
 

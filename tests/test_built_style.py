@@ -226,8 +226,8 @@ def test_windows_line_ends_and_tabs() -> None:
     text = split(source)
     assert text.count("\n") == text.count("\r\n")
     assert text.endswith(
-        "\t\tself.a = nn.Sequential(\r\n"
-        "\t\t\tsplit_conv(nn.Conv2d(8, 8, 1, groups=g)),  # c\r\n\t\t)\r\n"
+        "\t\tself.a = nn.Sequential(\r\n\t\t\tnn.Conv2d(8, 8, 1,\r\n\t\t\t\tgroups=g),  # c\r\n"
+        "\t\t)\r\n\t\tself.a[0] = split_conv(self.a[0])\r\n"
     )
     assert "\r\n\tdef split(self, x):\r\n\t\twidth = " in text
 
@@ -237,8 +237,12 @@ def test_windows_line_ends_and_tabs() -> None:
     [
         (
             "x = nn.Conv2d(\n    w,  # in\n    w,\n    1,\n    groups=g,\n)  # end",
-            "x = split_conv(\n    nn.Conv2d(\n        w,  # in\n        w,\n        1,\n"
-            "        groups=g,\n    )\n)  # end",
+            "x = nn.Conv2d(\n    w,  # in\n    w,\n    1,\n    groups=g,\n)  # end\n"
+            "x = split_conv(x)",
+        ),
+        (
+            "x = [nn.Conv2d(\n    w,  # in\n    w, 1, groups=g)]  # end",
+            "x = [split_conv(nn.Conv2d(\n    w,  # in\n    w, 1, groups=g))]  # end",
         ),
         (
             "return nn.Conv2d(w, w, 1,\n                 groups=g)",
@@ -332,8 +336,8 @@ def test_a_helper_that_is_imported() -> None:
     assert result.text == dedent("""\
         import torch.nn as nn
         from functools import partial
-        from .a import b
         from ..splitting import build_split, split_conv as split_conv_2
+        from .a import b
 
 
         def f(g, split_conv):
@@ -363,6 +367,31 @@ def test_an_import_where_there_is_no_other() -> None:
     source = "def f(g):\n    import torch.nn as nn\n    return nn.Conv2d(8, 8, 1, groups=g)\n"
     text = split(source, helper_module="splitting")
     assert text.startswith("from splitting import split_conv\ndef f(g):\n")
+
+
+@pytest.mark.parametrize(
+    ("imports", "path", "place"),
+    [
+        ("from ..a import b\nfrom ..t import b\nfrom . import c", "..split_groups", 1),
+        ("from ..a import b\nfrom ..t import b\nfrom . import c", "...split_groups", 0),
+        ("from ..a import b\nfrom .c import d\n# t\nfrom .t import d", ".split_groups", 2),
+        ("from .c import d\nfrom .t import d\nfrom ..a import b", "..split_groups", 3),
+        ("from .c import d\nfrom .t import d\nfrom ..u import b", "..split_groups", 2),
+        ("from .t import d\nfrom .c import d", ".split_groups", 2),
+        ("from .a import d\nfrom .b import d", ".split_groups", 2),
+        ("import a; from .b import d\nfrom .t import d", "..split_groups", 2),
+        ("from .a import d\nfrom .b import d", "split_groups", 2),
+    ],
+)
+def test_where_the_import_of_the_helper_stands(imports: str, path: str, place: int) -> None:
+    conv = "def f(g):\n    return nn.Conv2d(8, 8, 1, groups=g)\n"
+    before = f"import torch.nn as nn\n\n{imports}\n\n\n{conv}"
+    lines = imports.split("\n")
+    lines.insert(place, f"from {path} import split_conv")
+    after = "\n".join(lines)
+    text = split_source(before, Options(helper_module=path)).text
+    wrapped = "split_conv(nn.Conv2d(8, 8, 1, groups=g))"
+    assert text == before.replace(imports, after).replace("nn.Conv2d(8, 8, 1, groups=g)", wrapped)
 
 
 def test_what_is_all_written_out_needs_no_helper() -> None:

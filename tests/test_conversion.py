@@ -227,9 +227,9 @@ def test_what_no_longer_fits_is_warned_of(capsys) -> None:
     save({"model": weights(), "optimizer": OPTIMIZER, "optimizers": [OPTIMIZER], "ema": weights()})
     assert run(key="model") == 0
     assert capsys.readouterr().err == (
-        "old.pt: warning: optimizer: kept as it was, but it is of the parameters of the original\n"
-        "old.pt: warning: optimizers: kept as it was, but it is of the parameters of the original\n"
-        "old.pt: warning: ema: kept as it was, with the keys of the original\n"
+        "old.pt: warning: optimizer: kept as it was, but it is of the old parameters\n"
+        "old.pt: warning: optimizers: kept as it was, but it is of the old parameters\n"
+        "old.pt: warning: ema: kept as it was, with the old keys\n"
         f"{MOVED}new.pt: {SUMMARY}"
     )
     new = load()
@@ -449,8 +449,8 @@ def test_a_model_that_takes_no_weights_of_the_original(capsys) -> None:
         '    Missing key(s) in state_dict: "conv.0.weight", "conv.0.bias", "conv.1.weight",'
         ' "conv.1.bias", "conv.2.weight", "conv.2.bias", "conv.3.weight", "conv.3.bias".\n'
         '    Unexpected key(s) in state_dict: "conv.weight", "conv.bias".\n'
-        "    Is it a checkpoint of this model's original, built as it was then? If the source was"
-        " split with\n    --no-checkpoint, the model takes no weights of the original: split it"
+        "    Is it a checkpoint of this model, split or not, built as it was then? If the source"
+        " was split with\n    --no-checkpoint, the model takes no weights of the original: split it"
         " again without.\n"
     )
 

@@ -24,7 +24,7 @@ def in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (FILES, "--convert-checkpoint needs the split model: --model FILE:EXPRESSION"),
+        (FILES, "--convert-checkpoint needs the model: --model FILE:EXPRESSION"),
         (MODEL, "--model goes with --convert-checkpoint OLD NEW"),
         (["model.py", *MODEL], "--model goes with --convert-checkpoint OLD NEW"),
         (

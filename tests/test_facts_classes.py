@@ -52,31 +52,12 @@ def test_classes() -> None:
 
 
 def test_what_a_class_is() -> None:
-    """A module, a container, or neither."""
+    """A module, or none."""
     asked = Asked(SOURCE)
     modules = {
         each for each in ("Net", "Row", "Plain") if asked.facts.is_module(_class(asked, each))
     }
     assert modules == {"Net", "Row"}
-    containers = {each for each in ("Net", "Row") if asked.facts.is_container(_class(asked, each))}
-    assert containers == {"Row"}
-
-
-def test_a_class_that_does_not_call_the_constructor_of_its_base() -> None:
-    """It is named; one that does is none."""
-    asked = Asked(SOURCE)
-    assert asked.facts.constructed_without(_class(asked, "Net")) == "Child"
-    assert asked.facts.constructed_without(_class(asked, "Good")) == ""
-
-
-def test_where_children_are_gone_over() -> None:
-    """The line is known, in the class itself or where what is not known is gone over."""
-    asked = Asked(SOURCE)
-    assert asked.facts.walked(_class(asked, "Net")) == 0
-    line = asked.tree.body[-3].body[0].body[0].lineno  # type: ignore[attr-defined]
-    assert asked.facts.walked(_class(asked, "Walked")) == line
-    outside = Asked(SOURCE + "unknown().children()")
-    assert outside.facts.walked(_class(outside, "Net")) > 0
 
 
 def test_what_holds_a_value() -> None:

@@ -116,7 +116,7 @@ VALUES = {
     "nn.Sequential(a=1)": {"Sequential"},
     "nn.Sequential.__init__": {"torch.nn.Sequential.__init__"},
     "Net().parameters()": {"list"},
-    "[*Net().parameters()][0]": {"anything"},
+    "[*Net().parameters()][0]": {"? parameter"},
     "Net().zero_grad()": {"anything"},
     "Net().frobnicate()": {"strange"},
     "Net().training": {"Net.training"},

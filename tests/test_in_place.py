@@ -481,7 +481,8 @@ def test_the_list_goes_to_standard_output(capsys, monkeypatch) -> None:
         "a.py:9:21: Net.conv to be split into 2 Conv2d of 8 -> 16 channels (explicit)",
         "a.py:10:22: Net.other not split: F.conv2d is a function: there is no module to split,"
         " and PLiNIO takes none",
-        "sub/c.py:9:21: Net.conv to be split into 16 Conv2d of 1 -> 2 channels (loop)",
+        "sub/c.py:9:21: Net.conv to be split into 16 Conv2d of 1 -> 2 channels (loop);"
+        " one convolution for each channel: what reads it is not known (line 12)",
     ]
     assert err == ".: grouped convolutions: 2 to be split, 1 not split\n"
     assert on_disk() == was

@@ -7,7 +7,7 @@ from textwrap import dedent, indent
 import pytest
 
 from cases import assert_unchanged, assert_wrapped, left
-from gencode import split_source
+from gencode import Options, split_source
 
 IMPORTS = """\
 import functools
@@ -309,3 +309,35 @@ def test_what_arrives_that_the_helper_does_not_split_is_as_it_was() -> None:
     assert type(under_norm).__name__ == "ParametrizedConv2d" and under_norm.groups == 2
     assert type(build(lambda *args, groups: torch.nn.ReLU())) is torch.nn.ReLU
     assert {type(each) for each in build(torch.nn.Conv2d).parts} == {torch.nn.Conv2d}
+
+
+def test_a_class_that_another_parameter_is_given() -> None:
+    before = dedent("""\
+        import torch.nn as nn
+
+
+        class Block(nn.Module):
+            def __init__(self, conv, norm, act, norm_args={}, **more):
+                super().__init__()
+                self.conv = conv(8, 8, 3)
+                self.norm = norm(8, **norm_args)
+                self.act = act(**more)
+
+
+        Block(nn.Conv2d, nn.BatchNorm2d, act=nn.ReLU)
+        """)
+    text = split_source(before, Options(helper_module="split_groups")).text
+    assert text is before
+    for given in ("Block(a, nn.Conv2d, b)", "Block(a, norm=nn.Conv2d)", "Block(*[nn.Conv2d])"):
+        assert (
+            "self.norm = split_conv(self.norm)"
+            in split_source(
+                before.replace("Block(nn.Conv2d, nn.BatchNorm2d", f"{given}\nBlock(a, b"),
+                Options(helper_module="split_groups"),
+            ).text
+        )
+    for unknown in ("@known\n    def __init__", "def start"):  # which may be given others
+        text = split_source(
+            before.replace("def __init__", unknown), Options(helper_module="split_groups")
+        ).text
+        assert "self.norm = split_conv(self.norm)" in text

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import pytest
 
+from equivalence import run_source
+from gencode import helper_source
 from gencode.outcome import Style
 from plinio_models import MODELS, SIDE_BY_SIDE
 
@@ -16,6 +19,7 @@ from plinio_checks import (  # noqa: E402
     convert,
     example,
     exported,
+    has_index,
     norms_after_cat,
     prune,
     split_from,
@@ -100,3 +104,59 @@ def test_receptive_fields_of_causal_branches_may_differ(style: Style) -> None:
     expected = pit(x)
     assert (expected - original(x)).std() > 0.01
     torch.testing.assert_close(exported(pit)(x), expected, rtol=1e-9, atol=1e-9)
+
+
+def assert_exported_as_masked(pit: torch.nn.Module, x: torch.Tensor) -> None:
+    torch.testing.assert_close(exported(pit)(x), pit(x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["multiplier_1d", "multiplier_2d"])
+def test_any_channel_before_depthwise_ones_can_be_pruned(name: str, seed: int) -> None:
+    original, split = split_from(MODELS[name])
+    assert has_index(split)
+    pit = pit_of(name, split)
+    torch.manual_seed(seed)
+    prune(pit)
+    assert pit.seed.stem.features_mask.sum() < 8
+    assert_exported_as_masked(pit, example(original))
+
+    _, plain = split_from(MODELS[name], "loop")
+    pit = pit_of(name, plain)
+    with torch.no_grad():
+        pit.seed.stem.out_features_masker.alpha[2] = 0
+    with pytest.raises(RuntimeError):
+        exported(pit)(example(original))
+
+
+@pytest.mark.parametrize("pool", ["MaxPool", "AvgPool"])
+def test_a_linear_layer_may_read_depthwise_ones(pool: str) -> None:
+    text = MODELS["multiplier_2d"].replace("nn.Conv2d(16, 24, 1)", f"nn.{pool}2d(2)")
+    text = text.replace("nn.Conv2d(24, 5, 1)", "nn.Linear(16 * 3 * 3, 5)")
+    text = text.replace("self.head(F.relu(self.point(x)))", "self.head(self.point(x).flatten(1))")
+    original, split = split_from(text)
+    assert has_index(split)
+    pit = pit_of("", split)
+    x = example(original)
+    assert prune(pit)
+    assert_exported_as_masked(pit, x)
+
+
+@pytest.mark.parametrize("name", ["multiplier_1d", "multiplier_2d"])
+def test_before_a_depthwise_convolution_there_are_plain_ones(name: str) -> None:
+    text = MODELS[name].replace("(16, 24, 1)", "(16, 16, 3, padding=1, groups=16)")
+    original, split = split_from(text.replace("(24, 5, 1)", "(16, 5, 1)"))
+    assert not has_index(split)
+    x = example(original)
+    helper = run_source(helper_source())
+    multiplier = copy.deepcopy(original)
+    multiplier.conv, multiplier.bn = helper.split_conv_norm(
+        multiplier.conv, multiplier.bn, multiplier=True
+    )
+    torch.testing.assert_close(multiplier(x), split(x))
+    pit = pit_of(name, split)
+    assert prune(pit)
+    assert_exported_as_masked(pit, x)
+    pit = pit_of(name, multiplier)  # it would be wrong without a word
+    assert prune(pit)
+    assert (exported(pit)(x) - pit(x)).std() > 0.02 * pit(x).std()

@@ -132,6 +132,7 @@ WRITTEN = {
     "gencode -i models/ train.py": {"models/net.py", "train.py"},
     "gencode": {"model_split.py"},
     "gencode --convert-checkpoint old.pt new.pt --model model_split.py:Net": {"new.pt"},
+    "gencode --convert-checkpoint split.pt joined.pt --model model.py:Net": {"joined.pt"},
 }
 
 
@@ -169,12 +170,13 @@ def test_the_commands_do_what_is_said(
 
 
 def save_a_checkpoint(directory: Path) -> None:
-    """Write a split model, and what its original would hold."""
+    """Write a split model, and what it and its original would hold."""
     torch = pytest.importorskip("torch")
     gencode.split_file(directory / "model.py", directory / "model_split.py")
-    namespace: dict = {}
-    exec((directory / "model.py").read_text(), namespace)
-    torch.save(namespace["GroupedConv1d"]().state_dict(), directory / "old.pt")
+    for source, checkpoint in (("model.py", "old.pt"), ("model_split.py", "split.pt")):
+        namespace: dict = {}
+        exec((directory / source).read_text(), namespace)
+        torch.save(namespace["GroupedConv1d"]().state_dict(), directory / checkpoint)
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -192,8 +194,8 @@ def test_the_configuration_has_every_key(tmp_path: Path, monkeypatch) -> None:
     assert main([]) == 0
     assert Path("models/net_split.py").read_text().startswith(HEADER)
     assert re.findall(r"^[a-z-]+(?= =)", block("configuration"), re.MULTILINE) == [
-        *("style", "max-unroll", "checkpoint", "norm", "exclude", "templates", "helper-module"),
-        *("source", "output"),
+        *("style", "max-unroll", "checkpoint", "norm", "target", "select", "ignore", "exclude"),
+        *("templates", "helper-module", "source", "output"),
     ]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from textwrap import dedent
 
+import black
 import pytest
 
 from cases import BARE, CONV, assert_becomes, assert_wrapped, model
 from gencode import Options, SourceError, split_source
+from gencode.outcome import Style
 
 NET = dedent(
     """\
@@ -317,14 +319,54 @@ def test_a_definition_where_no_line_begins() -> None:
 def test_a_header_that_gets_too_long_is_broken() -> None:
     text = split_source(model(CONV, "if self.conv(F.relu(x)).mean() > 0:\n    return x")).text
     assert (
-        "        if torch.cat(\n"
-        "            (\n"
-        "                self.conv_0((conv_input := F.relu(x))[:, 0:8]),\n"
-        "                self.conv_1(conv_input[:, 8:16]),\n"
-        "            ),\n"
-        "            dim=1,\n"
-        "        ).mean() > 0:\n"
+        "        if (\n"
+        "            torch.cat(\n"
+        "                (\n"
+        "                    self.conv_0((conv_input := F.relu(x))[:, 0:8]),\n"
+        "                    self.conv_1(conv_input[:, 8:16]),\n"
+        "                ),\n"
+        "                dim=1,\n"
+        "            ).mean()\n"
+        "            > 0\n"
+        "        ):\n"
     ) in text
+
+
+@pytest.mark.parametrize("style", ["explicit", "loop"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "if {}.mean() > 0 and {}:\n    x = x + 1",
+        "if x.mean() > 0:\n    x = x + 1\nelif {}.mean() > 0 and {}:\n    x = x + 2",
+        "while ({}).mean() > {}:\n    x = x + 1",
+        "if (y := {}).mean() > {}:\n    x = x + y",
+        "for each in {}.unbind({}):\n    x = x + each",
+        "with {}.context({}):\n    x = x + 1",
+        "match {}.mean({}):\n    case 1:\n        x = x + 2",
+    ],
+)
+def test_a_head_that_black_has_formatted_is_again(style: Style, head: str) -> None:
+    mode = black.Mode()
+    for width in range(1, 75, 6):
+        forward = head.format("self.conv(x)", "a" * width)
+        before = black.format_str(model(CONV, f"{forward}\nreturn x"), mode=mode)
+        options = Options(style=style, max_unroll=4, black={"line-length": 88})
+        text = split_source(before, options).text
+        assert "self.conv(" not in text
+        assert black.format_str(text, mode=mode) == text
+
+
+def test_a_head_that_nobody_has_formatted_changes_no_more_than_it_must() -> None:
+    head = "if self.conv(F.relu(x)).mean()>0 :\n    return x"
+    text = split_source(model(CONV, head)).text
+    assert "        if torch.cat(\n" in text
+    assert "        ).mean()>0 :\n" in text
+    head = "while self.conv(x)>0 : pass"
+    text = split_source(model(CONV, head), Options(black={"line-length": 100})).text
+    assert (
+        "        while torch.cat((self.conv_0(x[:, 0:8]), self.conv_1(x[:, 8:16])), dim=1)>0 : pass"
+        in text
+    )
 
 
 def test_calls_inside_calls_in_a_header() -> None:
@@ -537,9 +579,8 @@ self.net.add_module(
         (
             "conv_2 = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)  # a",
             """\
-conv_2 = split_conv(
-    nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
-)  # a""",
+conv_2 = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)  # a
+conv_2 = split_conv(conv_2)""",
         ),
         (
             """\
@@ -585,12 +626,12 @@ self.nets = [
         ),
         (  # not as black has it: no more moves than must
             """\
-self.nets = nn.ModuleDict({
+self.nets = build_a_model({
     'relu' : nn.ReLU(),
     'conv': nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1),
     **{'a' : nn.Conv2d(width, width, groups=groups)}})""",
             """\
-self.nets = nn.ModuleDict({
+self.nets = build_a_model({
     'relu' : nn.ReLU(),
     'conv': split_conv(
         nn.Conv2d(
@@ -664,29 +705,29 @@ self.nets = [
         ),
         (  # in the middle of a line: on one, if it fits
             """\
-self.net = nn.Sequential(nn.Conv2d(width, 3,
+self.net = build_a_model(nn.Conv2d(width, 3,
                                    groups=groups), 'a',
                          nn.ReLU())""",
             """\
-self.net = nn.Sequential(split_conv(nn.Conv2d(width, 3, groups=groups)), 'a',
+self.net = build_a_model(split_conv(nn.Conv2d(width, 3, groups=groups)), 'a',
                          nn.ReLU())""",
         ),
         (
             """\
-self.net = nn.Sequential(nn.Conv2d(width, 3,  # a
+self.net = build_a_model(nn.Conv2d(width, 3,  # a
                                    groups=groups), 'a',
                          nn.ReLU())""",
             """\
-self.net = nn.Sequential(split_conv(nn.Conv2d(width, 3,  # a
+self.net = build_a_model(split_conv(nn.Conv2d(width, 3,  # a
                                    groups=groups)), 'a',
                          nn.ReLU())""",
         ),
         (  # all of the statement, if nothing less helps, in lines as long as they were
             """\
-self.net = nn.Sequential(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False), 'a',
+self.net = build_a_model(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False), 'a',
                          nn.ReLU())""",
             """\
-self.net = nn.Sequential(
+self.net = build_a_model(
     split_conv(nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)),
     'a',
     nn.ReLU(),

@@ -28,6 +28,8 @@ FOREIGN = (
     " with --helper-module"
 )
 
+UNUSED = "warning: no file beside or below imports this helper any more; it stays"
+
 
 @pytest.fixture(autouse=True)
 def in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +195,21 @@ def test_paths_are_shown_as_they_would_be_typed(typed: str, shown: str, capsys) 
         (["models", "-o", "."], ". holds the directory that is read: name another with -o"),
         (["models/a.py", "--helper-module", "b"], "--helper-module is for a directory"),
         (["-", "--helper-module", "b"], "--helper-module is for a directory"),
+        (["models/a.py", "--helper-module", ""], "--helper-module: '' is not the name of a module"),
+        (["-", "--helper-module", "a b"], "--helper-module: 'a b' is not the name of a module"),
+        (["-i", "--helper-module", ""], "--helper-module: '' is not the name of a module"),
+        (
+            ["models", "-o", "out", "--helper-module", "sub.__init__"],
+            "--helper-module: 'sub.__init__' is not the name of a module",
+        ),
+        (
+            ["models", "-o", "out", "--helper-module", "torch"],
+            "--helper-module: torch would hide the module torch",
+        ),
+        (
+            ["models", "-o", "out", "--helper-module", "copy.splitting"],
+            "--helper-module: copy.splitting would hide the module copy",
+        ),
         (
             ["models", "-o", "out", "--helper-module", ""],
             "--helper-module: '' is not the name of a module",
@@ -675,7 +692,10 @@ def test_a_helper_is_not_split_itself(mirror, helped, monkeypatch) -> None:
     write({"splitting.py": "# helped\n"})
     write({"a.txt": ""})
     messages = mirror("--helper-module", "splitting")
-    assert messages == ["models: files: 1 copied unchanged; no grouped convolutions"]
+    assert messages == [
+        f"out/splitting.py: {UNUSED}",
+        "models: files: 1 copied unchanged; no grouped convolutions",
+    ]
     assert text("out/splitting.py") == "# helped\n"
 
 
@@ -776,11 +796,112 @@ def test_what_a_helper_has_stays_in_it(blocks: list[str], mirror) -> None:
     assert text(HELPER_PATH) == expected
 
 
-def test_a_helper_that_nobody_needs_stays(mirror) -> None:
-    write({"__init__.py": "", "a.py": "", "split_groups.py": WITH_NORM})
-    mirror()
-    rewrite()
+def test_a_helper_that_nobody_needs_stays_and_is_said(mirror, capsys) -> None:
+    write({"__init__.py": "", "a.py": "x = 'split'  # split_groups", "split_groups.py": WITH_NORM})
+    assert f"out/split_groups.py: {UNUSED}" in mirror()
+    for arguments in (["-i"], ["--check"], ["--list"], ["--diff"]):
+        for path in ("models", HELPER_PATH):
+            assert main([*arguments, path]) == 0
+            assert f"{HELPER_PATH}: {UNUSED}\n" in capsys.readouterr().err
+    rewrite(path="models/a.py")  # which says nothing of the others
+    assert UNUSED not in capsys.readouterr().err
     assert text("out/split_groups.py") == text(HELPER_PATH) == WITH_NORM
+
+
+def test_what_a_run_no_longer_needs_in_its_output_is_said(mirror) -> None:
+    write(PACKAGE)
+    assert not any(UNUSED in each for each in mirror())
+    write({"a.py": "", "sub/b.py": ""})
+    assert f"out/split_groups.py: {UNUSED}" in mirror()
+    write({"of_mine.py": "from .split_groups import split_conv\n"}, "out")
+    assert not any(UNUSED in each for each in mirror())
+    Path("out/of_mine.py").unlink()
+    Path("out/split_groups.py").write_text("mine\n")
+    assert not any(UNUSED in each for each in mirror())
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        "from .split_groups import split_conv\n",
+        "from . import (\n    sub,\n    split_groups,\n)\n",
+        "import models.split_groups as split\n",
+        "if x:\n    def f():\n        from models.split_groups import *\n",
+        "import importlib\nx = importlib.import_module('models.split_groups')\n",
+        "from .split_groups import split_conv\n" + BROKEN,
+        b"\xff split_groups",
+    ],
+    ids=range(7),
+)
+@pytest.mark.parametrize("name", ["c.py", "sub/deep/c.py"])
+def test_what_imports_a_helper_or_may_do_so(name: str, user: str | bytes, capsys) -> None:
+    write({**dict.fromkeys(PACKAGE, ""), "split_groups.py": BASIC, "x.py/y": "", name: user})
+    main(["-i", "models", "--exclude", "c.py"])
+    assert UNUSED not in capsys.readouterr().err
+
+
+def test_a_part_of_a_package_has_the_helper_of_the_whole(capsys, monkeypatch) -> None:
+    write(PACKAGE)
+    above = f"{HELPER_PATH}: warning: it is above models/sub, as all of a package has one helper\n"
+    assert main(["--check", "models/sub"]) == 1
+    assert not Path(HELPER_PATH).exists()
+    assert above in capsys.readouterr().err
+    rewrite(path="models/sub")
+    assert capsys.readouterr().err.count(above) == 1
+    assert "\nfrom ..split_groups import split_conv_norm\n" in text("models/sub/b.py")
+    assert text(HELPER_PATH) == WITH_NORM
+    assert text("models/a.py") == PLAIN_BUILT
+    monkeypatch.chdir("models/sub")
+    rewrite(path=".")
+    monkeypatch.chdir("../..")
+    assert above not in capsys.readouterr().err
+    rewrite(path=str(Path("models").absolute()))
+    assert listed("models") == sorted([*PACKAGE, "split_groups.py"])
+    assert text(HELPER_PATH) == WITH_NORM
+
+
+def test_parts_of_a_package_come_out_as_the_whole_does() -> None:
+    write(PACKAGE | {"other/__init__.py": "", "other/c.py": NORM_BUILT, "other/deep/d.py": GROUPED})
+    write(contents("models"), "whole")
+    rewrite(path="whole")
+    assert main(["-i", "models/sub", "models/other/deep", "models/other"]) == 0
+    rewrite(path="models/a.py")
+    assert contents("models") == contents("whole")
+
+
+def test_a_part_of_a_package_is_a_package_by_itself_elsewhere() -> None:
+    write(PACKAGE)
+    assert main(["models/sub", "-o", "out"]) == 0
+    assert listed() == ["__init__.py", "b.py", "split_groups.py"]
+    assert "\nfrom .split_groups import split_conv_norm\n" in text("out/b.py")
+
+
+def test_a_directory_in_a_package_that_is_none_is_no_part_of_it() -> None:
+    write(PACKAGE | {"scripts/c.py": PLAIN_BUILT, "scripts/own/__init__.py": ""})
+    write({"scripts/own/d.py": PLAIN_BUILT})
+    rewrite(path="models/scripts")
+    assert carries("models/scripts/c.py")
+    assert "\nfrom .split_groups import split_conv\n" in text("models/scripts/own/d.py")
+    assert not Path(HELPER_PATH).exists()
+
+
+@pytest.mark.parametrize("way", ["option", "configuration"])
+def test_a_helper_that_is_named_is_one_for_the_package(way: str, capsys) -> None:
+    write(PACKAGE)
+    name = ["--helper-module", "parts.split"]
+    if way == "configuration":
+        write({"pyproject.toml": "[tool.gencode]\nhelper-module = 'parts.split'\n"}, ".")
+        name = []
+    rewrite(*name, path="models/sub")
+    assert "\nfrom ..parts.split import split_conv_norm\n" in text("models/sub/b.py")
+    assert text("models/parts/split.py") == WITH_NORM
+    assert text("models/parts/__init__.py") == ""
+    if way == "configuration":
+        rewrite(path="models/a.py")
+    else:
+        rewrite(*name)
+    assert "\nfrom .parts.split import split_conv\n" in text("models/a.py")
+    assert text("models/parts/split.py") == WITH_NORM
 
 
 def test_a_helper_is_extended_by_what_is_added() -> None:
@@ -858,7 +979,7 @@ def test_what_is_not_gencode_s_is_no_helper(other: str, mirror, capsys) -> None:
     assert contents("models") == {**before, "sub/parts.py": WITH_NORM}
 
 
-@pytest.mark.parametrize("other", ["x = 1\n", BASIC + "# mine\n"])
+@pytest.mark.parametrize("other", ["x = 1\n", BASIC + "# mine\n", BROKEN])
 def test_what_is_not_gencode_s_in_an_output(other: str, mirror) -> None:
     write(PACKAGE)
     write({"split_groups.py": other}, "out")
@@ -973,3 +1094,9 @@ def test_a_helper_with_the_line_ends_of_windows_is_known() -> None:
     rewrite()
     assert carries("models/c.py") is False
     assert b"\r" not in helper.read_bytes()
+
+
+def test_a_file_at_the_place_of_a_helper_may_be_any(capsys) -> None:
+    write({**PACKAGE, "split_groups.py": PLAIN_BUILT})
+    rewrite(path=HELPER_PATH)
+    assert text(HELPER_PATH) == gencode.split_source(PLAIN_BUILT).text

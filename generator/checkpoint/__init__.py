@@ -1,4 +1,4 @@
-"""Lay the weights of an original out as its split model has them, and say which keys moved."""
+"""Lay the weights of an original out as its split model has them, or back, and say what moved."""
 
 from .convert import Converted, convert
 

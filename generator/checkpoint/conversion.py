@@ -1,4 +1,4 @@
-"""Convert a file with a checkpoint of the original to one for the split model."""
+"""Convert a file with a checkpoint of the original to one for the split model, or back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .convert import Converted, convert
 from .files import Checkpoint, is_safetensors, read_checkpoint, write_checkpoint
 
 _HINT = (
-    "Is it a checkpoint of this model's original, built as it was then? If the source was split"
+    "Is it a checkpoint of this model, split or not, built as it was then? If the source was split"
     " with",
     "--no-checkpoint, the model takes no weights of the original: split it again without.",
 )
@@ -93,6 +93,6 @@ def _warnings(contents: Contents, new: str) -> Iterator[str]:
         yield f"{', '.join(others)}: left out, as a file of safetensors holds one state dict alone"
         return
     for key in optimizers_in(others):
-        yield f"{key}: kept as it was, but it is of the parameters of the original"
+        yield f"{key}: kept as it was, but it is of the old parameters"
     for key in state_dicts_in(others):
-        yield f"{key}: kept as it was, with the keys of the original"
+        yield f"{key}: kept as it was, with the old keys"

@@ -1,7 +1,9 @@
-"""Convert a state dict by having the split model load it.
+"""Convert a state dict by having a model load it: the split one, or the original.
 
-The model itself knows how: its classes take a state dict of the original apart when they load it.
-What they made of it is read back, so that nothing here depends on how a convolution was split.
+The split model itself knows how: its classes take a state dict of the original apart when they load
+it. What they made of it is read back, so that nothing here depends on how a convolution was split.
+For the original, and from what another version of gencode has split, the parts are joined before,
+by their names; that it was right is shown by the model, which loads strictly.
 
     from gencode.checkpoint import convert
 
@@ -20,6 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .joining import Joins, check_counts, find_joins, joined
 from .key_origins import Origins, key_origins
 from .state_dicts import StateDict, above, below, with_own_storages
 
@@ -46,29 +49,33 @@ class Converted:
 
 
 def convert(old: Mapping[str, Any], model: nn.Module) -> Converted:
-    """Convert the state dict of an original, which is left as it is, for its split model.
+    """Convert the state dict of an original for its split model, or the other way round.
 
     A prefix of all keys that the model has not, such as ``module.``, stays where it is.
 
     Args:
-        old: of the original; or of the split model, whose keys stay.
-        model: the split model. It has the converted weights afterwards, not copies of them.
+        old: of the original, or of a split model; it is left as it is.
+        model: the split model, or the original. It has the converted weights afterwards, not copies
+            of them.
 
     Raises:
         RuntimeError: it does not fit the model; torch's own message.
     """
-    prefix, given = _loaded(old, model)
+    prefix, given, joins = _loaded(old, model)
     state = with_own_storages(model.state_dict())
-    origins = key_origins(given, model)
+    origins = key_origins(given, model, joins)
     model.load_state_dict(below("", state), assign=True)  # what is handed out does load
     targets: defaultdict[str, list[str]] = defaultdict(list)
     new: list[str] = []
     for key in state:
-        sources = _sources(key, given, state, origins)
+        sources = _sources(key, given, state, origins) or joins.get(key, ())
         for source in sources:
             targets[prefix + source].append(prefix + key)
         if not sources:
             new.append(prefix + key)
+    for first, *others in joins.values():
+        if given[first].dim() == 0:  # the others have the same value
+            targets.update({prefix + each: targets[prefix + first] for each in others})
     moved = {key: tuple(keys) for key, keys in targets.items() if keys != [key]}
     return Converted(
         state_dict=above(prefix, state, old),
@@ -92,17 +99,20 @@ def _is_same(one: Any, other: Any) -> bool:
     return one.dtype == other.dtype and torch.equal(one, other)
 
 
-def _loaded(old: Mapping[str, Any], model: nn.Module) -> tuple[str, StateDict]:
-    """Load a state dict; the prefix without which that worked, and what was loaded."""
+def _loaded(old: Mapping[str, Any], model: nn.Module) -> tuple[str, StateDict, Joins]:
+    """Load a state dict; the prefix without which that worked, what was loaded, and what joined."""
     errors: list[Exception] = []
     for prefix in _prefixes(old):
         given = below(prefix, old)
-        try:
-            model.load_state_dict(given, assign=True)
-        except Exception as error:
-            errors.append(error)
-        else:
-            return prefix, given
+        found = find_joins(given, model.state_dict().keys())
+        for joins in ({}, found) if found else ({},):
+            try:
+                check_counts(given, joins)
+                model.load_state_dict(joined(below("", given), joins), assign=True)
+            except Exception as error:
+                errors.append(error)
+            else:
+                return prefix, given, joins
     raise min(errors, key=lambda error: len(str(error)))  # of what came nearest
 
 

@@ -9,6 +9,7 @@ from itertools import takewhile
 import torch
 from torch import Tensor, nn
 
+from .joining import Joins, joined
 from .state_dicts import StateDict, notes_of, view_of, with_notes
 
 # The numbers that stand for keys: none that a model is likely to have by itself, and exact in
@@ -18,11 +19,16 @@ _FIRST_TAG = 1_000_003
 Origins = Mapping[str, list[str]]
 
 
-def key_origins(given: StateDict, model: nn.Module) -> Origins:
+def key_origins(given: StateDict, model: nn.Module, joins: Joins) -> Origins:
     """The keys of a state dict that each key of a model gets values from.
 
     The model loads tensors of the same shapes, each full of a number of its own, which then tell
     where they went. A key has no entry, or an empty one, where that does not say it.
+
+    Args:
+        given: the state dict.
+        model: the model.
+        joins: what of it is joined before.
     """
     tags: dict[object, float] = {}  # one for all keys of what is one tensor
     tagged: StateDict = OrderedDict()
@@ -34,7 +40,8 @@ def key_origins(given: StateDict, model: nn.Module) -> Origins:
             value = _full(tag, value)
         tagged[key] = value
     try:
-        model.load_state_dict(with_notes(tagged, notes_of(given)), assign=True)
+        state = joined(with_notes(tagged, notes_of(given)), joins)
+        model.load_state_dict(state, assign=True)
         return {
             key: [_nearest(key, owners[tag]) for tag in _numbers(each) if tag in owners]
             for key, each in model.state_dict().items()

@@ -7,12 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..codes import CODES, TARGETS
+from ..codes import CODES, TARGETS, unknown
 from ..outcome import STYLE_NAMES, STYLES
 from ..printable import printable
 from .conversion_options import add_conversion_options
@@ -45,6 +44,8 @@ examples:
   gencode --templates mine/ model.py     with templates of your own
   gencode --convert-checkpoint old.pt new.pt --model model_split.py:Net
                                          write the original's weights for the split model
+  gencode --convert-checkpoint split.pt joined.pt --model model.py:Net
+                                         write the split model's weights for the original
 
 exit status:
   0    done, or nothing to do
@@ -223,7 +224,7 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
         "--helper-module",
         metavar="NAME",
         help="of a directory: write the helper that split sources need to this module, such as"
-        " layers.splitting, and import it (default: split_groups in each package)",
+        " layers.splitting, and import it (default: split_groups in each outermost package)",
     )
     group.add_argument(
         "--no-helper-module",
@@ -251,10 +252,9 @@ def _positive(text: str) -> int:
 
 def _codes(text: str) -> tuple[str, ...]:
     codes = tuple(each.strip() for each in text.split(","))
-    for each in codes:
-        if each not in CODES:
-            (nearest,) = get_close_matches(each, CODES, n=1, cutoff=0)
-            raise argparse.ArgumentTypeError(f"there is no rule {each}; did you mean {nearest}?")
+    wrong = unknown(codes)
+    if wrong:
+        raise argparse.ArgumentTypeError(wrong)
     return codes
 
 

@@ -19,7 +19,7 @@ class Conversion:
     Attributes:
         old: the file to read.
         new: the file to write.
-        model: what builds the split model.
+        model: what builds the model that the new file is for.
         key: what the file has the state dict under; None to look for it.
     """
 
@@ -31,19 +31,20 @@ class Conversion:
 
 def add_conversion_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that make a command line one to convert a checkpoint."""
-    group = parser.add_argument_group("for a checkpoint of the original")
+    group = parser.add_argument_group("for a checkpoint")
     group.add_argument(
         "--convert-checkpoint",
         nargs=2,
         metavar=("OLD", "NEW"),
-        help="write the weights in OLD to NEW as the split model has them, and split nothing; both"
-        " are files of torch or, by their suffix, .safetensors",
+        help="write the weights in OLD to NEW as the model has them, and split nothing; both are"
+        " files of torch or, by their suffix, .safetensors",
     )
     group.add_argument(
         "--model",
         metavar="FILE:EXPRESSION",
-        help="the split model: model_split.py:Net(groups=2), or package.module:Net, which is"
-        " imported and built; this needs torch",
+        help="the model that NEW is for, split or, to have parts joined again, the original:"
+        " model_split.py:Net(groups=2), or package.module:Net, which is imported and built; this"
+        " needs torch",
     )
     group.add_argument(
         "--checkpoint-key",
@@ -75,7 +76,7 @@ def conversion_of(
     if others:
         raise UsageError(f"--convert-checkpoint does not go with {', '.join(others)}")
     if parsed.model is None:
-        raise UsageError("--convert-checkpoint needs the split model: --model FILE:EXPRESSION")
+        raise UsageError("--convert-checkpoint needs the model: --model FILE:EXPRESSION")
     old, new = parsed.convert_checkpoint
     if STDIN in (old, new):
         raise UsageError("--convert-checkpoint takes two files, and no -")

@@ -17,6 +17,7 @@ from .command_line import given, parsed, parser
 from .conversion_options import Conversion, conversion_of
 from .delivery import Comparing, Delivery, Listing, Writing
 from .extras import needing
+from .helper_module import check_name
 from .jobs import JobMaker
 from .report import Report, Status
 from .run import Run
@@ -97,8 +98,10 @@ def _check(asked: argparse.Namespace) -> None:
     if asked.generated and (asked.sources or asked.in_place):
         raise UsageError(f"--generated does not go with {'a SOURCE' if asked.sources else '-i'}")
     is_for_files = asked.sources and not any(map(is_directory, asked.sources))
-    if asked.helper_module and is_for_files:
-        raise UsageError("--helper-module is for a directory")
+    if isinstance(asked.helper_module, str):
+        check_name(asked.helper_module)
+        if is_for_files:
+            raise UsageError("--helper-module is for a directory")
 
 
 def _delivery(asked: argparse.Namespace, is_dry: bool, report: Report) -> Delivery:

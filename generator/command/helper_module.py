@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path, PurePath
@@ -10,9 +11,11 @@ from typing import Final
 
 from ..config import is_module_name
 from ..file_writing import make_directory, write_atomically
-from ..files import UsageError
+from ..files import UsageError, absolute
 
 USUAL_NAME: Final = "split_groups"
+_HIDDEN: Final = frozenset((*sys.stdlib_module_names, "torch"))
+"""What a module must not be called where Python looks for modules: others import these."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,29 @@ class HelperModule:
         return write_atomically(output / self.place, source)
 
 
+def check_name(name: str) -> None:
+    """See that a module can have a name.
+
+    Raises:
+        UsageError: none can.
+    """
+    if not is_module_name(name):
+        raise UsageError(f"--helper-module: {name!r} is not the name of a module")
+
+
 def helper_module(name: str, root: Path) -> HelperModule:
     """The module of that name in a tree, which may be there already.
 
     Raises:
-        UsageError: no module can have that name, or something else in the tree has it.
+        UsageError: something else in the tree has that name, or is imported by it.
     """
-    if not is_module_name(name):
-        raise UsageError(f"--helper-module: {name!r} is not the name of a module")
+    is_package, top = (root / "__init__.py").exists(), name.partition(".")[0]
+    if not is_package and top in _HIDDEN:
+        raise UsageError(f"--helper-module: {name} would hide the module {top}")
     place = HelperModule(name, is_relative=False).place
     packages = place.parents[:-1]
     new = tuple(each for each in packages if not (root / each).exists())
-    module = HelperModule(name, (root / "__init__.py").exists(), new)
+    module = HelperModule(name, is_package, new)
     for other in (
         *((root / each).with_suffix(".py") for each in packages),
         root.joinpath(*name.split(".")),
@@ -79,16 +93,20 @@ def helper_module(name: str, root: Path) -> HelperModule:
     return module
 
 
-def module_of_package(root: Path, place: PurePath) -> HelperModule | None:
-    """The module for the outermost package in a tree that the file at a place belongs to.
-
-    None for a file that is in no package: what it imports by its name is not known.
-    """
-    package = outermost_package(root, place)
-    return None if package is None else HelperModule(USUAL_NAME, is_relative=True, package=package)
-
-
 def outermost_package(root: Path, place: PurePath) -> PurePath | None:
     """The directory of the outermost package in a tree that a file belongs to, if there is one."""
     packages = takewhile(lambda each: (root / each / "__init__.py").is_file(), place.parents)
     return next(iter([*packages][::-1]), None)
+
+
+def package_around(directory: Path) -> tuple[Path, PurePath] | None:
+    """The outermost package that a directory is part of, and where in it the directory is.
+
+    It is named as the directory is: from here, or from the root of all.
+    """
+    place = absolute(directory)
+    package = outermost_package(Path(), place / "any.py")
+    if package is None:
+        return None
+    named = Path(package if directory.is_absolute() else os.path.relpath(package))
+    return named, place.relative_to(package)

@@ -155,14 +155,14 @@ class JobMaker:
 
     def _with_known_helper(self, job: Job) -> Job:
         """A job for a file of a package, which imports its helper if that is there already."""
-        file = absolute(job.path)
-        helper = known_helper(file, self._settings)
+        file = Path(job.path)
+        helper, place = known_helper(file, self._settings), PurePath(file.name)
         if helper is None:
             return job
-        if file == helper.target:
+        if helper.is_at(place):
             return replace(job, kind="helper", helper=helper)
-        name = helper.module.imported_by(PurePath(file.relative_to(helper.root)))
-        return replace(job, options=replace(job.options, helper_module=name), helper=helper)
+        options = replace(job.options, helper_module=helper.imported_by(place))
+        return replace(job, options=options, helper=helper)
 
     def _of_directory(self, path: str, output: str | None, outputs: Sequence[str]) -> Iterator[Job]:
         if output in _STANDARD_OUTPUT or (output is None and not self._in_place):
@@ -181,7 +181,7 @@ class JobMaker:
             detail = f"cannot be read: {reason_of(error)}"
             yield Job("unreadable", str(error.filename or path), "itself", root, detail=detail)
             return
-        helpers = Helpers(self._settings, root, target or root)
+        helpers = Helpers(self._settings, root, target)
         for entry in tree.entries():
             is_there = entry.kind == "directory" and (target or root).is_dir()
             if entry.place.parts or not is_there:
@@ -202,11 +202,11 @@ class JobMaker:
             return Job("excluded", path, destination, target, detail=_CONFIGURED)
         options = self._settings.options(path)
         helper = helpers.of(entry.place)
-        if helper is not None and entry.place == helper.module.place:
+        if helper is not None and helper.is_at(entry.place):
             kind: Kind = "file" if blocks_of(entry.path) is None else "helper"
             return Job(kind, path, destination, target, helper=helper)
         if helper is not None:
-            options = replace(options, helper_module=helper.module.imported_by(entry.place))
+            options = replace(options, helper_module=helper.imported_by(entry.place))
         header = "" if is_own else origin(path)
         return Job("source", path, destination, target, options, header, helper=helper)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -58,6 +58,7 @@ class Report:
         self._checks = checks
         self._lists = lists
         self._counts: Counter[str] = Counter()
+        self._codes: frozenset[str] = frozenset()
 
     @property
     def status(self) -> Status:
@@ -72,15 +73,13 @@ class Report:
     def result(self, path: str, result: Result) -> None:
         """Say what was done in a source, or why not."""
         path = shown(path)
-        lines = [
-            f"{path}:{each.line}:{each.column}: {self._sentence(each)}" for each in result.records
-        ]
-        lines += [
-            f"{path}:{each.line}:{each.column}: {self._of_finding(each)}"
-            for each in result.findings
-        ]
+        self._codes |= result.codes
+        found = [(each.line, each.column, self._sentence(each)) for each in result.records]
+        found += [(each.line, each.column, self._of_finding(each)) for each in result.findings]
+        in_order = sorted(found, key=lambda each: each[:2]) if result.findings else found
+        lines = [f"{path}:{line}:{column}: {said}" for line, column, said in in_order]
         self._counts.update(each.status for each in result.records)
-        self._counts.update(each.status for each in result.findings if each.status == "rewritten")
+        self._counts.update(f"place {each.status}" for each in result.findings)
         if self._lists and lines:
             write_to_stdout("".join(f"{printable(line)}\n" for line in lines).encode())
         else:
@@ -115,13 +114,17 @@ class Report:
 
     def converted(self, path: str, converted: Converted) -> Status:
         """Say which keys of a checkpoint moved, and how many in all."""
+        to_same: dict[tuple[str, ...], list[str]] = {}
         for key, keys in converted.moved.items():
-            self._say(f"{key} -> {compressed(keys)}")
+            to_same.setdefault(keys, []).append(key)
+        for keys, old in to_same.items():
+            self._say(f"{compressed(old)} -> {compressed(keys)}")
         for key in converted.gone:
             self._say(f"{key} is gone")
         for key in converted.new:
             self._say(f"{key} is new, with a value of the model's own")
-        moved = f"{len(converted.moved)} moved to {sum(map(len, converted.moved.values()))}"
+        places = {key for keys in converted.moved.values() for key in keys}
+        moved = f"{len(converted.moved)} moved to {len(places)}"
         counts = {"gone": len(converted.gone), "new": len(converted.new), "kept": converted.kept}
         parts = [f"{count} {what}" for what, count in counts.items() if count]
         self._say(
@@ -134,7 +137,7 @@ class Report:
         if one_file and self._counts["failed"]:
             return self.status  # which has been said
         parts = [] if one_file or self._lists else self._files()
-        self._say(f"{label}: {'; '.join([*parts, self._convolutions()])}")
+        self._say(f"{label}: {'; '.join([*parts, *self._found()])}")
         return self.status
 
     def source_error(self, path: str, error: SourceError) -> Status:
@@ -175,12 +178,21 @@ class Report:
         others = self._counted(failed="failed", ignored="ignored", excluded="excluded")
         return [f"files: {files}" if files else "no files", *([others] if others else [])]
 
-    def _convolutions(self) -> str:
+    def _found(self) -> Iterator[str]:
+        """How many convolutions and other places there were, of those that were looked for."""
         done = "to be split" if self._will_split else "split"
-        counted = self._counted(split=done, unsplit="not split", kept="kept", skipped="skipped")
-        grouped = f"grouped convolutions: {counted}" if counted else "no grouped convolutions"
-        others = self._counted(rewritten="to be rewritten" if self._will_split else "rewritten")
-        return f"{grouped}; other places: {others}" if others else grouped
+        grouped = self._counted(split=done, unsplit="not split", kept="kept", skipped="skipped")
+        will = "to be " if self._will_split else ""
+        words = {"rewritten": f"{will}rewritten", "left": "not rewritten", "skipped": "skipped"}
+        others = self._counted(**{f"place {status}": word for status, word in words.items()})
+        if grouped:
+            yield f"grouped convolutions: {grouped}"
+        elif not self._codes or "grouped-conv" in self._codes:
+            yield "no grouped convolutions"
+        if others:
+            yield f"other places: {others}"
+        elif self._codes and "grouped-conv" not in self._codes:
+            yield "nothing to rewrite"
 
     def _counted(self, **words: str) -> str:
         counts = ((self._counts[what], each) for what, each in words.items())

@@ -13,12 +13,14 @@ from ..outcome import SourceError
 from ..pipeline import ALL_BLOCKS
 from .batch import Outcome, split_all
 from .delivery import Delivered, Delivery
-from .helper_jobs import HelperJob, blocks_of
+from .helper_jobs import HelperJob, blocks_of, is_known
+from .helper_uses import is_imported
 from .jobs import Job
 from .progress import progress
 from .report import Report
 
 _NEVER: Final = frozenset(("not written yet",))
+_UNUSED: Final = "no file beside or below imports this helper any more; it stays"
 
 
 class Run:
@@ -35,6 +37,7 @@ class Run:
         self._helpers: dict[str, HelperJob] = {}
         self._needed: dict[str, frozenset[str]] = {}
         self._written: dict[str, frozenset[str] | None] = {}
+        self._imported: set[Path] = set()
         self._lost: set[Path] = set()
 
     def do(self, jobs: Sequence[Job]) -> None:
@@ -55,6 +58,8 @@ class Run:
         for place in self._helpers:
             if self._written.get(place, _NEVER) not in (self._needed[place], None):
                 self._deliver_helper(place)
+        for helper in _modules(jobs):
+            self._unless_unused(helper)
 
     def _do(self, job: Job, outcome: Outcome | None) -> None:
         if not self._lost.isdisjoint(job.target.parents):
@@ -74,6 +79,7 @@ class Run:
     def _source(self, job: Job, outcome: Outcome) -> None:
         if isinstance(outcome, FileSplit):
             if job.helper is not None and _imports_helper(job, outcome):
+                self._imported.add(job.helper.target)
                 self._helper(job.helper, _needed(job.helper, job, outcome))
             self._deliver(job, outcome.before, outcome.after)
             self._report.result(job.path, outcome.result)
@@ -102,6 +108,9 @@ class Run:
 
     def _deliver_helper(self, place: str) -> None:
         helper, blocks = self._helpers[place], self._needed[place]
+        if helper.inside.parts and not helper.was_there and place not in self._written:
+            where = helper.root / helper.inside
+            self._report.warning(place, f"it is above {where}, as all of a package has one helper")
         self._written[place] = None
         with self._reporting(place):
             self._report.delivered(place, self._delivery.helper(helper, helper.source(blocks)))
@@ -138,6 +147,13 @@ class Run:
         assert blocks is not None, "that is how it was known"
         self._helper(job.helper, blocks)
 
+    def _unless_unused(self, helper: HelperJob) -> None:
+        """Say of a module that it is there for nothing: what else imports it is not known."""
+        if helper.target in self._imported or not is_known(helper.target):
+            return
+        if not is_imported(helper):
+            self._report.warning(str(helper.target), _UNUSED)
+
     def _directory(self, job: Job) -> None:
         try:
             self._delivery.directory(job)
@@ -158,6 +174,12 @@ class Run:
 
     def _said(self, job: Job, delivered: Delivered | None) -> None:
         self._report.delivered(job.place, delivered)
+
+
+def _modules(jobs: Sequence[Job]) -> list[HelperJob]:
+    """The modules of directories, and those that are named; of other files not all are known."""
+    found = (job.helper for job in jobs if job.kind == "helper" or not job.is_typed)
+    return [*{each.target: each for each in found if each is not None}.values()]
 
 
 def _imports_helper(job: Job, outcome: FileSplit) -> bool:

@@ -73,7 +73,9 @@ class Attributes:
                 return self._of_class(cls, name)
             case Tensor() | Parameter() | Object() if name == "shape" and not is_called:
                 return frozenset((interpreter.intern(Size, value, None),))
-            case Unknown() | Parameter() | Object(kind="?"):
+            case Unknown() | Parameter():
+                interpreter.noted(node, name)
+            case Object(kind=kind) if kind.startswith(STRANGE):
                 interpreter.noted(node, name)
             case Tensor() if not is_called:
                 return interpreter.tensors.property(node, value, frame)
@@ -204,9 +206,11 @@ class Attributes:
     ) -> None:
         """Assign to the attribute of a name, or of any name."""
         interpreter, heap = self.interpreter, self.interpreter.heap
-        is_strange = isinstance(receiver, Object) and receiver.kind == STRANGE
+        is_strange = isinstance(receiver, Object) and receiver.kind.startswith(STRANGE)
         if is_strange or not isinstance(receiver, (Instance, Object, ClassValue)):
-            if not isinstance(receiver, (External, ModuleValue, Constant)):
+            if isinstance(receiver, External):
+                heap.patched[node] = f"{receiver.path}.{name}"
+            elif not isinstance(receiver, (ModuleValue, Constant)):
                 interpreter.noted(node, name)
             interpreter.escape(values, node, frame)
             return

@@ -15,6 +15,7 @@ from .values import (
     ANYTHING,
     NOTHING,
     STRANGE,
+    Bound,
     ClassValue,
     External,
     Instance,
@@ -104,6 +105,9 @@ class Builtins:
         if torch_api.is_nn_class(path):
             return interpreter.modules.make(path, given, node, frame)
         if path in torch_api.FUNCTIONS:
+            for values in given.all():
+                parts = [each for each in values if isinstance(each, (Bound, Object))]
+                interpreter.use(parts, "argument", node, frame, by=interpreter.external(path))
             return interpreter.tensors.function(path, given, node, frame)
         is_context = torch_api.CONTEXTS.fullmatch(path)
         if (

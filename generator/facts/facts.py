@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import Final
 
 from .. import torch_api
@@ -13,14 +13,16 @@ from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .shapes import Shape
-from .values import NOTHING, Function, Instance, Tensor, Value, Values
+from .values import NOTHING, Bound, Constant, Function, Instance, Object, Tensor, Value, Values
 from .worklist import Unit
 
 _BUDGET: Final = 300_000
 """How many expressions may be interpreted for one module of a project."""
 
 
-_WALKS: Final = ("children", "named_children", "_modules")
+_WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
+_GROUPS: Final = 6
+"""Where the groups of a convolution stand among its arguments."""
 
 
 class Facts:
@@ -32,9 +34,17 @@ class Facts:
     Args:
         modules: those that are asked about.
         project: what they may import.
+        is_asked_for: whether a function or class of them is of interest by itself, be it not used
+            by those that are; by default each is.
     """
 
-    def __init__(self, modules: Sequence[Module], project: Project) -> None:
+    def __init__(
+        self,
+        modules: Sequence[Module],
+        project: Project,
+        is_asked_for: Callable[[ast.stmt], bool] = lambda node: True,
+    ) -> None:
+        self._is_asked_for = is_asked_for
         self._interpreter = Interpreter(project, _BUDGET * len(modules))
         try:
             self._interpret(modules)
@@ -59,18 +69,34 @@ class Facts:
         interpreter = self._interpreter
         frame = interpreter.lookups.module_frame(module)
         frame.start(None, ())
-        interpreter.block(module.tree.body, frame)
-        for name in module.bindings:
+        body = (each for each in module.tree.body if self._is_run(each))
+        interpreter.block(body, frame)
+        for name, statements in module.bindings.items():
+            if not any(isinstance(each, ast.stmt) and self._is_run(each) for each in statements):
+                continue
             for value in interpreter.lookups.of_module(module, name):
-                if isinstance(value, Function) and value.frame is frame:
+                is_own = isinstance(value, Function) and value.frame is frame
+                if isinstance(value, Function) and is_own and self._is_of_interest(value.node):
                     interpreter.functions.anybody_may_call(value)
         for instance in self._instances((module,)):
             interpreter.functions.wanted(instance)
 
+    def _is_run(self, node: ast.stmt) -> bool:
+        """Whether a statement of a module is interpreted, be the name that it binds used or not."""
+        match node:
+            case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()):
+                return self._is_asked_for(node)
+        return True
+
+    def _is_of_interest(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Lambda) or (
+            isinstance(node, ast.stmt) and self._is_asked_for(node)
+        )
+
     def _instances(self, modules: Sequence[Module]) -> Iterator[Instance]:
         """The instances of the classes of some modules."""
         for cls in [*self._interpreter.definitions.classes.values()]:
-            if cls.module in modules:
+            if cls.module in modules and self._is_asked_for(cls.node):
                 instance = self._interpreter.intern(Instance, cls)
                 assert isinstance(instance, Instance)
                 yield instance
@@ -89,17 +115,81 @@ class Facts:
         """What is known of the shape of a tensor."""
         return self._interpreter.tensors.shape(value)
 
-    def batch_of(self, value: Value) -> Value:
-        """The value whose dimension 0 a tensor has: what it is made of, as far as that is kept."""
-        seen = set()
-        while isinstance(value, Tensor) and value not in seen:
-            seen.add(value)
-            path = getattr(value.producer, "kind", getattr(value.producer, "path", ""))
-            inputs = self._interpreter.tensors.inputs_of(value)
-            if not torch_api.keeps_batch(path) or len(inputs) != 1:
-                return value
-            (value,) = inputs
-        return value
+    @cached_property
+    def _parts(self) -> dict[Value, list[Bound]]:
+        """The attributes that are taken from each object, in any number of steps."""
+        found: dict[Value, list[Bound]] = {}
+        for value in self.heap.used():
+            root = value
+            while isinstance(root, Bound):
+                root = root.receiver
+            if isinstance(value, Bound):
+                found.setdefault(root, []).append(value)
+        return found
+
+    def uses_with_parts(self, value: Value) -> Iterator[tuple[str, Use]]:
+        """All that is done with a value, and with attributes of it, by the path of these."""
+        for use in self.uses(value):
+            yield "", use
+        for part in self._parts.get(value, ()):
+            for use in self.uses(part):
+                yield _path(part), use
+
+    def walked(self) -> Iterator[Object]:
+        """What stands for all modules, weights or names that a walk over a module goes over."""
+        for made in self.heap.walks:
+            for value in self._held(made):
+                if isinstance(value, Object) and value.kind in _WALKED:
+                    yield value
+
+    def walks(self) -> Iterator[Value]:
+        """The lists of what walks go over, and their copies."""
+        found = dict.fromkeys(self.heap.walks)
+        for made in self.heap.walks:
+            for value in self._held(made):
+                for holder, _ in self.heap.holders(value):
+                    if isinstance(holder, Object) and holder.kind.startswith("builtins.list"):
+                        found[holder] = None
+        yield from found
+
+    def patched(self) -> Iterable[tuple[ast.AST, str]]:
+        """Where an attribute of something is set that lies outside, and of what."""
+        return self.heap.patched.items()
+
+    def _held(self, container: Value) -> Iterator[Value]:
+        for slot in self.heap.slots(container):
+            yield from self._within(slot.values)
+
+    def _within(self, values: Values) -> Iterator[Value]:
+        for value in values:
+            yield value
+            if self.heap.is_container(value):
+                for slot in self.heap.slots(value):
+                    yield from slot.values
+
+    def is_plain(self, conv: Object) -> bool:
+        """Whether a convolution that is made at a place surely has one group there."""
+        given = self._interpreter.given.get(conv)
+        groups = given.get(_GROUPS, "groups") if given is not None else NOTHING
+        numbers = {each.value for each in groups if isinstance(each, Constant)}
+        return numbers == {1} and len(groups) == 1
+
+    def inputs_of(self, tensor: Tensor) -> Values:
+        """What a tensor is made of."""
+        return self._interpreter.tensors.inputs_of(tensor)
+
+    def batches(self, value: Value) -> list[Value]:
+        """A value, and what it is made of as far as dimension 0 is kept, the first of it last."""
+        found: list[Value] = []
+        while value not in found:
+            found.append(value)
+            if isinstance(value, Tensor) and self._keeps_batch(value):
+                (value,) = self.inputs_of(value)
+        return found
+
+    def _keeps_batch(self, tensor: Tensor) -> bool:
+        path = getattr(tensor.producer, "kind", getattr(tensor.producer, "path", ""))
+        return torch_api.keeps_batch(path) and len(self.inputs_of(tensor)) == 1
 
     def classes(self, node: ast.ClassDef) -> Iterator[Class]:
         """A class, and all that inherit from it."""
@@ -107,34 +197,24 @@ class Facts:
             if any(each.node is node for each in cls.order):
                 yield cls
 
+    def class_of(self, node: ast.ClassDef) -> Class | None:
+        """A class; None where its definition is never evaluated."""
+        found = self._interpreter.definitions.classes.values()
+        return next((cls for cls in found if cls.node is node), None)
+
     def is_module(self, node: ast.ClassDef) -> bool:
         """Whether a class is surely a module of torch."""
-        cls = next(self.classes(node), None)
+        cls = self.class_of(node)
         return cls is not None and any(map(torch_api.is_module_class, cls.externals))
 
-    def is_container(self, node: ast.ClassDef) -> bool:
-        """Whether a class, or one that inherits from it, applies or lists the modules in it."""
-        holding = torch_api.CONTAINERS | torch_api.MAPPINGS
-        return any(holding & {*each.externals} for each in self.classes(node))
-
-    def constructed_without(self, node: ast.ClassDef) -> str:
-        """A class that inherits from one and does not call its constructor; empty for none."""
+    def uses_of_instances(self, node: ast.ClassDef) -> Iterator[Use]:
+        """All that is done with instances of a class, and of those that inherit from it."""
         for cls in self.classes(node):
-            around = cls.order[: [each.node for each in cls.order].index(node)]
-            for each in around:
-                if not all(map(_calls_constructor, each.constructors)):
-                    return each.name
-        return ""
+            yield from self.uses(self._interpreter.intern(Instance, cls))
 
-    def walked(self, node: ast.ClassDef) -> int:
-        """The line where the children of an instance of a class are gone over; 0 for nowhere."""
-        loose = self._interpreter.loose
-        lines = [each.lineno for name in _WALKS for each in loose.get(name, ())]
-        for cls in self.classes(node):
-            for use in self.uses(self._interpreter.intern(Instance, cls)):
-                if use.name.lstrip("*") in _WALKS:
-                    lines.append(getattr(use.node, "lineno", 1))
-        return min(lines, default=0)
+    def loose(self, name: str) -> list[ast.Attribute]:
+        """Where an attribute of what is not known is read, called or set."""
+        return [*self._interpreter.loose.get(name, ())]
 
     @property
     def heap(self) -> Heap:
@@ -142,8 +222,9 @@ class Facts:
         return self._interpreter.heap
 
 
-def _calls_constructor(function: ast.stmt) -> bool:
-    """Whether a constructor calls that of a base."""
-    return any(
-        isinstance(each, ast.Attribute) and each.attr == "__init__" for each in ast.walk(function)
-    )
+def _path(part: Value) -> str:
+    """The names of some attributes of attributes, with dots between them."""
+    if not isinstance(part, Bound):
+        return ""
+    before = _path(part.receiver)
+    return f"{before}.{part.name}" if before else part.name

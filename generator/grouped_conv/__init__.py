@@ -21,10 +21,19 @@ import ast
 from .built import helper as built_helper
 from .built.helper import ALL_BLOCKS, blocks_in, helper_source
 from .emitted_earlier import emitted as emitted_before
+from .emitted_earlier import helper_of_earlier
 from .gate import may_apply
 from .plan import make_plan
 
-__all__ = ["ALL_BLOCKS", "blocks_in", "emitted", "helper_source", "make_plan", "may_apply"]
+__all__ = [
+    "ALL_BLOCKS",
+    "blocks_in",
+    "emitted",
+    "helper_of_earlier",
+    "helper_source",
+    "make_plan",
+    "may_apply",
+]
 
 
 def emitted(tree: ast.Module) -> list[ast.stmt]:

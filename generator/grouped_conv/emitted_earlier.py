@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from ..outcome import Warning
+from ..reading.directives import Directives
+from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 
@@ -23,6 +26,16 @@ _NAMES: Final = (
 )
 _KNOWN: Final = re.compile(rf"({'|'.join(_NAMES)})(_\d+)?")
 _SPLITTING: Final = re.compile(r"(split_groups|split_by_filter|split_and_apply|build_split)(_\d+)?")
+_STILL: Final = (
+    *("SplitGroups", "is_grouped", "split_by_filter", "build_split"),
+    *("outputs_of", "apply_padded", "copy_padding"),
+)
+_GONE: Final = re.compile(rf"({'|'.join(each for each in _NAMES if each not in _STILL)})(_\d+)?")
+_OF_NOW: Final = re.compile(r"Branches(_\d+)?")
+_LEFT: Final = (
+    "an earlier gencode has emitted this, and it is left as it is: split the original again to have"
+    " it as it would be now"
+)
 
 
 def emitted(tree: ast.Module) -> list[ast.stmt]:
@@ -32,16 +45,34 @@ def emitted(tree: ast.Module) -> list[ast.stmt]:
     return named if is_ours else []
 
 
+def helper_of_earlier(tree: ast.Module) -> list[ast.stmt]:
+    """Those of them that are of an earlier version; the helper of now has some of its names."""
+    found = emitted(tree)
+    if not any(_OF_NOW.fullmatch(getattr(each, "name", "")) for each in tree.body):
+        return found
+    return [each for each in found if _GONE.fullmatch(getattr(each, "name", ""))]
+
+
+def warn_of_earlier(source: Source, directives: Directives) -> Iterator[Warning]:
+    """Say where a source first has what an earlier version has emitted."""
+    found: list[ast.stmt | ast.expr] = [*helper_of_earlier(source.tree)]
+    if not found:
+        calls = (each for each in source.nodes if isinstance(each, ast.Call))
+        found = [each for each in calls if _is_given(source, each, _GONE)]
+    first = min(found, key=source.span, default=None)
+    if first is not None and directives.skip(first) is None:
+        yield Warning(*source.place(first), _LEFT)
+
+
 def is_split_already(source: Source, call: ast.Call) -> bool:
     """Whether a call that builds a convolution is what gencode has written.
 
     It is an argument of a helper's function, or one of a loop's convolutions, which has groups
     only where it turns out depthwise.
     """
-    parent = source.parent(call)
-    around = parent.func if isinstance(parent, ast.Call) and call in parent.args else None
-    if any(is_of_helper(source, each, _SPLITTING, _is_ours) for each in (around, *call.args[:1])):
+    if _is_given(source, call, _SPLITTING):
         return True
+    parent = source.parent(call)
     match parent:
         case ast.GeneratorExp(
             generators=[
@@ -52,6 +83,13 @@ def is_split_already(source: Source, call: ast.Call) -> bool:
         ):
             return _is_count(source, count) and _are_divided_by(count.id, call)
     return False
+
+
+def _is_given(source: Source, call: ast.Call, names: re.Pattern[str]) -> bool:
+    """Whether a call is an argument of a helper's function, or has one as its first."""
+    parent = source.parent(call)
+    around = parent.func if isinstance(parent, ast.Call) and call in parent.args else None
+    return any(is_of_helper(source, each, names, _is_ours) for each in (around, *call.args[:1]))
 
 
 def _is_count(source: Source, count: ast.Name) -> bool:
@@ -99,5 +137,5 @@ def is_of_helper(
 
 def _is_ours(function: ast.AST) -> bool:
     """Whether a function is the helper's, and not one that has its name by chance."""
-    names = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+    names = {each.id for each in walk(function) if isinstance(each, ast.Name)}
     return any(_KNOWN.fullmatch(each) or each == "error_msgs" for each in names)

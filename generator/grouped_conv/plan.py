@@ -11,25 +11,31 @@ from typing import TYPE_CHECKING
 from ..outcome import Options, Record, Warning
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
-from ..reading.source import Source
+from ..reading.source import Source, parse
 from ..reading.values import Values
-from ..rewriting.edits import Edit
+from ..reading.width import line_length
+from ..rewriting.edits import Edit, Removal
 from ..rewriting.guard import guarded
 from .built import helper as built_helper
 from .built.decide import Deciding
 from .built.emit import make_built_edits
+from .built.multiplier import note_of
+from .built.own_copies import OwnCopy, own_copies, why_it_stays
 from .built.plan import BuiltPlan
 from .built.there import is_split_there
+from .built.unsplit import unsplit
 from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
+from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
 from .imports import insert_imports
 from .initialisation import warn_of_initialisation
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
-from .records import left, split_when_built, written_out
+from .norms.pairs import Pair
+from .records import left, name_of, split_when_built, written_out
 from .refusal import Refusal, check_length
 from .tracing import Tracing
 from .writing import Writing
@@ -56,6 +62,7 @@ class Plan:
         helper: what the source needs to split what has been built; None for nothing.
         missing: the modules that the source must import, with ``as`` where under another name.
         directives: the comments that leave something alone.
+        moved: the copies of the helper that give way to an import.
     """
 
     records: tuple[Record, ...]
@@ -68,11 +75,12 @@ class Plan:
     helper: built_helper.Helper | None
     missing: tuple[str, ...]
     directives: Directives
+    moved: tuple[OwnCopy, ...]
 
     @property
     def changes(self) -> bool:
         """Whether there is anything to rewrite."""
-        return bool(self.definitions or self.built.changes)
+        return bool(self.definitions or self.built.changes or self.moved)
 
     @property
     def imports_helper(self) -> bool:
@@ -91,6 +99,8 @@ class Plan:
         yield from insert_imports(source, self.missing, everything, templates)
         if self.helper is not None:
             yield from built_helper.insert_helper(source, self.helper, everything, templates)
+        for copy in self.moved:
+            yield Removal(copy.definitions[0], copy.definitions[-1])
         yield from guarded(source, self.directives, self._changes(source, templates))
 
     def _changes(self, source: Source, templates: Templates) -> Iterator[Edit]:
@@ -125,12 +135,16 @@ class _Planning:
         pairs = self.tracing.pairs
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
-        self.warnings: list[Warning] = [*directives.warnings]
+        self.warnings: list[Warning] = [
+            *directives.warnings,
+            *warn_of_earlier(index.source, directives),
+        ]
         gives_weights = "reads" in built_helper.blocks_there(index.source)
         self.deciding = Deciding(
             self.tracing,
-            options.norm and "branch-norm" in options.codes,
+            options.branches_norms,
             bool(options.helper_module) or gives_weights,
+            line_length(index.source, options.black),
         )
         self.deferred: list[Deferred] = []
         self.stays: list[Site] = []  # a line for others could split them as well
@@ -170,7 +184,7 @@ class _Planning:
         attributes: list[SplitAttribute] = []
         for candidates in self.by_attribute.values():
             try:
-                attributes.append(self.writing_out.split(candidates))
+                attributes.append(self._written(candidates))
             except Refusal as refusal:
                 self._defer_all(candidates, str(refusal))
         while True:
@@ -187,7 +201,10 @@ class _Planning:
                 self._defer_all(refusal.attribute.candidates, str(refusal))
         self._record(attributes, built)
         source, path = self.index.source, self.options.helper_module
-        helper = built_helper.make_helper(source, built, path) if built.changes else None
+        moved = self._move_copies()
+        helper = None
+        if built.changes or moved:
+            helper = built_helper.make_helper(source, built, path, moved)
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
         missing += helper.missing if helper else ()
         return Plan(
@@ -201,7 +218,55 @@ class _Planning:
             helper,
             tuple(dict.fromkeys(missing)),
             self.directives,
+            tuple(moved),
         )
+
+    def _written(self, candidates: list[Candidate]) -> SplitAttribute:
+        """An attribute that is written out.
+
+        Raises:
+            Refusal: it is not; for a depthwise multiplier there may be something better.
+        """
+        attribute, multipliers = self.writing_out.split(candidates), self.deciding.multipliers
+        sites = [each.site for each in candidates]
+        if not all(map(multipliers.is_multiplier, sites)):
+            return attribute
+        place = attribute.owner, attribute.attribute
+        pair = self.tracing.pairs.find(*place) if self.options.branches_norms else None
+        try:
+            if any(style_of(each, self.options) != "auto" for each in sites):
+                raise Refusal(f"{attribute.style} style has no other form")
+            multipliers.check_attribute(*place, pair if isinstance(pair, Pair) else None)
+        except Refusal as refusal:
+            notes = filter(None, (attribute.note, note_of(refusal)))
+            return replace(attribute, note="; ".join(notes))
+        raise Refusal("only built style makes depthwise ones of it")
+
+    def _move_copies(self) -> list[OwnCopy]:
+        """The copies of the helper that give way to its import; and say what becomes of each."""
+        source, path = self.index.source, self.options.helper_module
+        moved: list[OwnCopy] = []
+        for copy in own_copies(source) if path else ():
+            from ..rewriting.templating import Templates  # slow to import
+
+            if any(map(self.directives.forbids, copy.definitions)):
+                continue
+            reason = why_it_stays(copy, Templates(self.options.templates), self._may_fail)
+            moved += [] if reason else [copy]
+            said = reason or f"this copy of the helper gives way to what {path} has"
+            self.warnings.append(Warning(*source.place(copy.definitions[0]), said))
+        return moved
+
+    def _may_fail(self, copy: OwnCopy) -> bool:
+        """Whether something is done to what a copy splits that raises, as far as can be known."""
+        copies = [*own_copies(copy.source)]
+        definitions = {each for one in copies for each in one.definitions}
+        names = {name: usual for one in copies for name, usual in one.names.items()}
+        before = unsplit(copy.source.tree, definitions, names)
+        if before is None:
+            return True
+        index = ClassIndex(Source(before, parse(before)))
+        return bool(make_plan(index, replace(self.options, helper_module="")).built.warnings)
 
     def _record(self, attributes: list[SplitAttribute], built: BuiltPlan) -> None:
         """Say what is done with each convolution, and what else there is to know."""
@@ -225,6 +290,42 @@ class _Planning:
             calls = [each.site.call for one in attributes for each in one.candidates]
             split = [*zip(calls, calls, strict=True), *built.places()]
             self.warnings += warn_of_functions(self.index, self.directives, split)
+            self.warnings += self._warn_by_facts(attributes, built)
+
+    def _warn_by_facts(
+        self, attributes: list[SplitAttribute], built: BuiltPlan
+    ) -> Iterator[Warning]:
+        """Say what the flow of objects and tensors shows of what is split."""
+        from ..facts.facts import Facts  # which takes its time
+        from ..facts.project import Module, Project
+        from .norms.behind import warn_of_norms
+        from .walks import speaks_of, warn_of_walks
+
+        source, unsaid = self.index.source, self._without_norm(attributes, built)
+        names = {each.attribute for each in attributes} | built.names()
+        split = [each.site.call for each in built.sites]
+        is_asked_for = speaks_of(source, split, names)
+        facts = Facts([Module("", False, source.tree)], Project(), is_asked_for)
+        named = ((each.call, name_of(self.index, each)) for each in unsaid)
+        yield from warn_of_norms(source, facts, named)
+        told = {each.line for each in self.warnings}
+        is_done = built.is_done_before if not attributes else _never
+        yield from warn_of_walks(source, facts, split, names, is_done, told)
+
+    def _without_norm(self, attributes: list[SplitAttribute], built: BuiltPlan) -> list[Site]:
+        """The convolutions that are split for themselves, and of no norm is said why."""
+        if not self.options.branches_norms:
+            return []
+        sites = [
+            each.site
+            for each in built.sites
+            if not built.norms(each.site.call)
+            and not _says_that_it_stays(built.notes[each.site.call])
+        ]
+        for attribute in attributes:
+            if attribute.norm is None and not _says_that_it_stays([attribute.note]):
+                sites += [each.site for each in attribute.candidates]
+        return sites
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]
@@ -249,6 +350,15 @@ class _Planning:
         for use in uses:
             if any(statement(each) in changed for each in use.changed()):
                 raise Refusal("it is called where another one is built", use.attribute)
+
+
+def _never(node: ast.AST) -> bool:
+    return False
+
+
+def _says_that_it_stays(notes: Iterable[str]) -> bool:
+    """Whether some notes say of a norm why it is not split."""
+    return any("stays" in each for each in notes)
 
 
 def _place(each: Record | Warning) -> tuple[int, int]:

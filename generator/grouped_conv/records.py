@@ -6,6 +6,7 @@ from ..outcome import Record
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass
 from ..reading.naming import mangled
+from .built.multiplier import has_marked
 from .built.plan import BuiltPlan
 from .classify import Candidate, Deferred, Verdict, self_target, single_target
 from .find import Site
@@ -18,14 +19,14 @@ def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
     """The record of a convolution that stays as it is."""
     line, column = index.source.place(site.call)
     form = form_of(index.source, site)
-    return Record(line, column, _name(index, site), verdict.status, verdict.reason, form)
+    return Record(line, column, name_of(index, site), verdict.status, verdict.reason, form)
 
 
 def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> Record:
     """The record of a convolution that is split once it is built."""
     site = deferred.site
     ways = plan.ways[site.call]
-    norms = dict.fromkeys(each.norm for each in ways if each.norm)
+    norms = dict.fromkeys(plan.norms(site.call))
     norm = f", with {' and '.join(norms)} in each" if norms else ""
     notes = [*_asked(site), *([deferred.reason] if deferred.reason else [])]
     if is_by_filter(site):
@@ -37,9 +38,9 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
     return Record(
         line,
         column,
-        _name(index, site),
+        name_of(index, site),
         "split",
-        f"{_size(site.conv, deferred.numbers)}{norm} (built)",
+        f"{_size(site.conv, deferred.numbers, has_marked(ways))}{norm} (built)",
         form_of(index.source, site),
         style="built",
         note="; ".join([*notes, *plan.notes[site.call]]),
@@ -54,7 +55,7 @@ def written_out(index: ClassIndex, candidate: Candidate, attribute: SplitAttribu
     return Record(
         line,
         column,
-        _name(index, candidate.site),
+        name_of(index, candidate.site),
         "split",
         detail,
         form_of(index.source, candidate.site),
@@ -71,7 +72,7 @@ def _asked(site: Site) -> list[str]:
     return [str(site.asked)] if site.asked is not None else []
 
 
-def _name(index: ClassIndex, site: Site) -> str:
+def name_of(index: ClassIndex, site: Site) -> str:
     """What a person would call a convolution: its attribute, or else the class that is called."""
     statement = index.source.parent(site.call)
     target = self_target(index, statement)
@@ -80,9 +81,13 @@ def _name(index: ClassIndex, site: Site) -> str:
     return index.source.shown(single_target(statement) or site.call.func)
 
 
-def _size(conv: ConvClass | None, numbers: tuple[int, int, int] | None) -> str:
+def _size(
+    conv: ConvClass | None, numbers: tuple[int, int, int] | None, by_multiplier: bool = False
+) -> str:
     """What a convolution is split into, as far as that is known."""
     if conv is None or numbers is None:
-        return "plain ones when it is built"
+        return f"{'depthwise' if by_multiplier else 'plain'} ones when it is built"
     inputs, outputs, groups = numbers
+    if by_multiplier:
+        return f"{outputs // inputs} depthwise {conv.name} of {inputs} channels"
     return f"{groups} {conv.name} of {inputs // groups} -> {outputs // groups} channels"

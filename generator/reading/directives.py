@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from io import StringIO
 from typing import Final
 
-from ..codes import CODES
+from ..codes import CODES, unknown
 from ..outcome import STYLE_NAMES, SourceError, Style, Warning
 from .source import LINE_END, Source, Span
 
@@ -156,7 +156,7 @@ class Directives:
 
 def _codes(word: str) -> frozenset[str]:
     """The rules that ``skip[...]`` names."""
-    if not word.startswith(f"{_SKIP}["):
+    if not (word.startswith(f"{_SKIP}[") and word.endswith("]")):
         return frozenset()
     return frozenset(word[len(_SKIP) + 1 : -1].split(","))
 
@@ -270,9 +270,9 @@ class _Reading:
             column = comment.column + match.start()
             codes = _codes(word)
             is_known = match["name"] == "gencode" and (word in _WORDS or bool(codes))
-            if codes - frozenset(CODES):
-                known = f"one of {', '.join(CODES)}"
-                raise self._error(comment, column, f'"{match.group()}" names no rule: {known}')
+            wrong = unknown(sorted(codes))
+            if wrong:
+                raise self._error(comment, column, f'"{match.group()}": {wrong}')
             if match["hash"] is None:
                 if is_known:
                     message = f'"gencode: {word}" stands behind no # of its own'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterator
 
+from .parts import walk
 from .scopes import FUNCTIONS
 from .source import Source
 
@@ -18,7 +19,7 @@ def outermost_function(source: Source, node: ast.AST) -> ast.AST:
 def names_in(function: ast.AST) -> set[str]:
     """Every name that a function, or what is inside it, speaks of."""
     found: set[str] = set()
-    for each in ast.walk(function):
+    for each in walk(function):
         match each:
             case ast.Name(id=name) | ast.arg(arg=name):
                 found.add(name)
@@ -54,12 +55,16 @@ def fresh(name: str, taken: Collection[str]) -> str:
 
 def fresh_series(stem: str, count: int, is_taken: Callable[[str], bool]) -> tuple[str, ...] | None:
     """``stem_0``, ``stem_1`` and so on, or with another stem where one is taken; None for none."""
-    stems = (stem, f"{stem}_group", f"{stem}_branch", f"grouped_{stem}", f"split_{stem}")
-    for each in stems:
+    for each in series_stems(stem):
         names = tuple(f"{each}_{number}" for number in range(count))
         if not any(map(is_taken, names)):
             return names
     return None
+
+
+def series_stems(stem: str) -> tuple[str, ...]:
+    """The stems that a series may have, the first that is free."""
+    return (stem, f"{stem}_group", f"{stem}_branch", f"grouped_{stem}", f"split_{stem}")
 
 
 def numbered(name: str) -> Iterator[str]:

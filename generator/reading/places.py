@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 from ..rewriting.edits import Insertion
+from .parts import walk
 from .scopes import FUNCTIONS
 from .source import Source
 
@@ -32,13 +33,14 @@ def place_for_import(source: Source, module: str) -> tuple[int, int]:
     return line_of(source, first), _lines_before(first, 0)
 
 
-def place_after_imports(source: Source) -> tuple[int, int, int]:
-    """Where an import of a module beside the source goes, and how many empty lines it needs.
+def place_beside_imports(source: Source, path: str) -> tuple[int, int, int]:
+    """Where an import from a module beside the source goes, and how many empty lines it needs.
 
     These are those above it, and those that are missing below.
 
     On the line after the last import that stands at the top, in a section of its own unless that
-    is relative too. What imports only if something holds stands among them, or else alone.
+    is relative too: then where it belongs among those of its kind, if they are in order. What
+    imports only if something holds stands among them, or else alone.
     """
     first = _first_to_follow(source)
     rest = source.tree.body[source.tree.body.index(first) :]
@@ -47,11 +49,36 @@ def place_after_imports(source: Source) -> tuple[int, int, int]:
     imports = [each for each in made if isinstance(each, Import)] or made
     if not imports:
         return line_of(source, first), 0, 0
-    is_beside = isinstance(imports[-1], ast.ImportFrom) and imports[-1].level > 0
+    is_beside = _is_relative(imports[-1])
+    follower = _follower(list(takewhile(_is_relative, reversed(imports)))[::-1], path)
+    if follower is not None and source.is_first_on_line(follower):
+        return line_above_comments(source, follower), 0, 0
     place = _next_line(source, imports[-1])
     start, end = source.line_of(place)
     is_followed = imports[-1] is made[-1] and source.text[start:end].strip()
     return place, 0 if is_beside else 1, 1 if is_followed else 0
+
+
+def _is_relative(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.level > 0
+
+
+def _follower(imports: list[ast.stmt], path: str) -> ast.stmt | None:
+    """Before which of some relative imports one from a path belongs, if they are in order.
+
+    Formatters put those of the outermost package first, or else those of the innermost.
+    """
+    paths = [
+        ("." * getattr(each, "level", 0)) + (getattr(each, "module", "") or "") for each in imports
+    ]
+    for sign in (-1, 1):
+        keys = [
+            (sign * (len(each) - len(each.lstrip("."))), each.lower()) for each in (*paths, path)
+        ]
+        new = keys.pop()
+        if path.startswith(".") and keys == sorted(keys):
+            return next((each for each, key in zip(imports, keys, strict=True) if key > new), None)
+    return None
 
 
 def place_for_definition(source: Source, users: Iterable[ast.AST]) -> ast.stmt:
@@ -201,7 +228,7 @@ def _is_dunder(statement: ast.stmt) -> bool:
 
 def _calls(statement: ast.stmt) -> bool:
     """Whether something is called in a statement, which may need what is imported before it."""
-    return any(isinstance(each, ast.Call) for each in ast.walk(statement))
+    return any(isinstance(each, ast.Call) for each in walk(statement))
 
 
 def _next_line(source: Source, statement: ast.stmt) -> int:

@@ -10,7 +10,7 @@ from .scopes import Binding, Scope
 from .source import Source
 
 
-def spell(source: Source, path: str, place: ast.expr) -> str | None:
+def spell(source: Source, path: str, place: ast.expr | ast.stmt) -> str | None:
     """A dotted name that means ``path`` where an expression stands; None if the source has none.
 
     Of several, that through the innermost module is taken: ``nn.ModuleList`` before
@@ -27,7 +27,7 @@ def spell(source: Source, path: str, place: ast.expr) -> str | None:
     return None
 
 
-def can_import_torch(source: Source, place: ast.expr) -> bool:
+def can_import_torch(source: Source, place: ast.expr | ast.stmt) -> bool:
     """Whether ``torch`` would be torch where an expression stands, after an ``import torch``."""
     found = source.scope(place).lookup("torch")
     if found is None:
@@ -55,7 +55,7 @@ def spell_in_module(source: Source, path: str, before: int) -> str | None:
         rest = f".{last}{rest}"
 
 
-def _means(source: Source, name: str, path: str, place: ast.expr) -> bool:
+def _means(source: Source, name: str, path: str, place: ast.expr | ast.stmt) -> bool:
     found = source.scope(place).lookup(name)
     assert found is not None, "only names that are seen at the place are asked for"
     scope, bindings = found

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from .source import LINE_END, Source
 
 _WIDTHS: Final = (88, 100, 120)
 """Those that projects have; 88 is black's, which no other is asked for below."""
+
+
+def line_length(source: Source, black: Mapping[str, object]) -> int:
+    """The columns that black is told of, or else those that a source keeps to."""
+    told = black.get("line-length", black.get("line_length"))
+    return told if isinstance(told, int) else width_of(source)
 
 
 def width_of(source: Source) -> int:

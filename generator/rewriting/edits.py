@@ -60,10 +60,25 @@ class TextEdit:
 
 
 @dataclass(frozen=True)
+class Naming:
+    """Give a variable what a statement returns, for another statement to return."""
+
+    statement: ast.Return
+    name: str
+
+
+@dataclass(frozen=True)
 class Removal:
-    """Take a simple statement on lines of its own away, but for its comments."""
+    """Take a statement on lines of its own away, but for a comment behind it.
+
+    Attributes:
+        statement: the statement.
+        last: the last of several statements that go with all between them, and with the empty lines
+            after them; None for the statement alone.
+    """
 
     statement: ast.stmt
+    last: ast.stmt | None = None
 
 
 @dataclass(frozen=True)
@@ -85,4 +100,4 @@ class Insertion:
     indent: str | None = None
 
 
-Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | Removal | Insertion
+Edit: TypeAlias = CallEdit | StatementEdit | TextEdit | Naming | Removal | Insertion

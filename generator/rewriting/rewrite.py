@@ -6,15 +6,17 @@ All other text is not looked at, and so stays as it is to the byte.
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import takewhile
 
 from ..outcome import TemplateError
+from ..reading.parts import walk
 from ..reading.places import line_end
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import LINE_END, Source, Span, compiled
-from .edits import CallEdit, Edit, Insertion, Removal, StatementEdit, TextEdit
+from .edits import CallEdit, Edit, Insertion, Naming, Removal, StatementEdit, TextEdit
 from .formatting import Formatter
 from .fragment import Fragment
 from .splicing import Splice, TextRewrite, longest, spliced
@@ -24,6 +26,7 @@ _COMPOUND = (
     *(ast.With, ast.AsyncWith, ast.Try, ast.Match),
 )
 _COMPOUND += (ast.TryStar,) if hasattr(ast, "TryStar") else ()  # from Python 3.11
+_EMPTY_LINES = re.compile(r"(?:[ \t\f]*(?:\r\n|\r|\n))*")
 _TOO_DEEP = "too many nested parentheses"
 
 
@@ -37,13 +40,16 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
     """
     by_statement: dict[ast.stmt, list[CallEdit | StatementEdit]] = defaultdict(list)
     texts: dict[ast.stmt, list[TextEdit]] = defaultdict(list)
+    names: dict[ast.stmt, Naming] = {}
     insertions: list[Insertion] = []
     splices: list[Splice] = []
     for edit in edits:
         if isinstance(edit, Insertion):
             insertions.append(edit)
         elif isinstance(edit, Removal):
-            splices.append(_remove(source, edit.statement))
+            splices.append(_remove(source, edit))
+        elif isinstance(edit, Naming):
+            names[edit.statement] = edit
         elif isinstance(edit, TextEdit):
             texts[source.statement(edit.node)].append(edit)
         else:
@@ -53,8 +59,9 @@ def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:
         splices.append(_insert(source, each, formatter))
     for statement, group in by_statement.items():
         splices += _StatementRewrite(source, statement, group, formatter).splices()
-    for statement, group_of_texts in texts.items():
-        splices += TextRewrite(source, statement, group_of_texts, formatter).splices()
+    for statement in {**names, **texts}:
+        naming = names.get(statement)
+        splices += TextRewrite(source, statement, texts[statement], formatter, naming).splices()
     text = spliced(source, Span(0, len(source.text)), dict.fromkeys(splices))
     _check(text)
     return text
@@ -70,8 +77,13 @@ def _check(text: str) -> None:
         raise TemplateError(f"the templates emit what is not Python: {error}") from error
 
 
-def _remove(source: Source, statement: ast.stmt) -> Splice:
-    start, end = source.span(statement)
+def _remove(source: Source, edit: Removal) -> Splice:
+    start, end = source.span(edit.statement)
+    if edit.last is not None:
+        below = line_end(source, source.line_of(source.span(edit.last).end).end)
+        empty = _EMPTY_LINES.match(source.text, below)
+        assert empty is not None, "there may be none"
+        return Splice(Span(source.line_of(start).start, empty.end()), "")
     rest = source.text[end : source.line_of(end).end]
     if rest.strip():  # a comment
         return Splice(Span(start, end + len(rest) - len(rest.lstrip())), "")
@@ -168,26 +180,35 @@ class _StatementRewrite:
         return rest if rest.lstrip().startswith("#") else ""
 
     def _header_splices(self) -> list[Splice]:
-        splices = []
+        raw: list[Splice] = []
         comments: list[str] = []
         indent = self.source.indent_of_line(self.source.span(self.statement).start)
         for edit in self.edits:
-            if any(edit.call in ast.walk(other.call) for other in self.edits if other is not edit):
+            if any(edit.call in walk(other.call) for other in self.edits if other is not edit):
                 continue
             span = self.source.span(edit.call)
             fragment = Fragment(self.source, span, self.edits, self.formatter, is_expression=True)
-            code = fragment.run().code
+            raw.append(Splice(span, fragment.run().code))
             comments += fragment.comments()
-            first, last = self.source.line_of(span.start), self.source.line_of(span.end)
-            length = span.start - first.start + len(code) + last.end - span.end
-            if length > max(self.formatter.line_length, first.end - first.start):
-                code = self.formatter.joined(self.formatter.broken_expression(code, indent), indent)
-            splices.append(Splice(span, code))
+        head, whole = TextRewrite(self.source, self.statement, [], self.formatter), None
+        if all(head.span.start <= each.span.start for each in raw):  # in no decorator
+            whole = head.formatted(raw)
+        splices = [whole] if whole is not None else [self._fitted(each, indent) for each in raw]
         start = self.source.line_of(self.source.span(self.statement).start).start
         if comments:
             text = "".join(indent + comment + self.line_end for comment in comments)
             splices.append(Splice(Span(start, start), text))
         return splices
+
+    def _fitted(self, splice: Splice, indent: str) -> Splice:
+        """An expression in a head that nobody has formatted, over several lines if it has to be."""
+        (start, end), code = splice
+        first, last = self.source.line_of(start), self.source.line_of(end)
+        length = start - first.start + len(code) + last.end - end
+        if length <= max(self.formatter.line_length, first.end - first.start):
+            return splice
+        lines = self.formatter.broken_expression(code, indent)
+        return Splice(splice.span, self.formatter.joined(lines, indent))
 
     def _placed(self, span: Span, code: str, indent: str) -> list[Splice]:
         """Code in place of a span that begins with the statement."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..limits import LONGEST_CODE
 from ..outcome import TemplateError
 from ..reading.source import LINE_END, Source, Span
-from .edits import TextEdit
+from .edits import Naming, TextEdit
 from .formatting import Formatter
 
 _LINES_BEHIND = re.compile(r"(?:\s*[\r\n][ \t\f]*#[^\r\n]*)*\s*\Z")
@@ -40,33 +40,59 @@ class TextRewrite:
         statement: ast.stmt,
         edits: Sequence[TextEdit],
         formatter: Formatter,
+        naming: Naming | None = None,
     ) -> None:
         self.source = source
         self.edits = edits
+        self.naming = naming
         self.formatter = formatter
-        self.is_compound = bool(getattr(statement, "body", []))
+        self.body = _shortest_body(statement)
+        self.is_compound = bool(self.body)
         head = source.head(statement)
-        start = min(head.start, *(source.span(each.node).start for each in edits))
+        start = min([head.start, *(source.span(each.node).start for each in edits)])
         self.start = head.start
         self.span = Span(start, head.end)
 
     def splices(self) -> list[Splice]:
         """What to put where in the text."""
         raw = list(_splices(self.source, self.span, self.edits))
+        if self.naming is not None:
+            keyword = Span(self.start, self.start + len("return"))
+            raw.insert(0, Splice(keyword, f"{self.naming.name} ="))
         if not any(map(_is_broken, raw)) and self._fits(raw):
             return raw
         is_of_decorator = self.span.start < self.start
         if is_of_decorator or self.span.end - self.span.start > LONGEST_CODE:
             return self._in_elements(raw)[0]
-        before = self._formatted([])
-        if before.text == self._text(before.span):
-            return [self._formatted(raw)]
+        whole = self.formatted(raw)
+        if whole is not None:
+            return [whole]
+        if all(map(self._is_hanging, raw)) and self._fits(raw):
+            return raw
         splices, is_done = self._in_elements(raw)
         around = "".join(self._outside(raw))
         if self._fits(splices) and (is_done or self.is_compound or LINE_END.search(around)):
             return splices
-        line = self.source.line_of(before.span.start)
-        return [self._formatted(raw, longest(self._text(Span(line.start, before.span.end))))]
+        start, end = self._with_comment()
+        line = self.source.line_of(start)
+        return [self._formatted(raw, longest(self._text(Span(line.start, end))))]
+
+    def formatted(self, splices: Iterable[Splice]) -> Splice | None:
+        """All of the statement, or of its head, formatted, if it was so before."""
+        before = self._formatted([])
+        return self._formatted(splices) if before.text == self._text(before.span) else None
+
+    def _is_hanging(self, splice: Splice) -> bool:
+        """Whether an expression of several lines may be longer at both ends, and no formatter's.
+
+        None of its lines is indented by where the first one ends, and the last one, as those of
+        formatters are, is no bracket alone.
+        """
+        lines = LINE_END.split(splice.text)
+        first = lines[0].partition("#")[0].rstrip()
+        return len(lines) == 1 or (
+            first.endswith(("(", "[", "{")) and lines[-1].strip(" \t)]}") != ""
+        )
 
     def _text(self, span: Span) -> str:
         return self.source.text[span.start : span.end]
@@ -98,10 +124,9 @@ class TextRewrite:
         indent = self.source.indent_of_line(span.start)
         code = LINE_END.sub("\n", spliced(self.source, span, splices))
         before = ["if _:", "    pass"] if code.startswith("elif") else []
-        after = ["    pass"] if self.is_compound else []
-        code = "\n".join([*before, code, *after])
+        code = "\n".join([*before, code, *self.body])
         lines = self.formatter.source_statements(code, indent, length)
-        own = lines[len(before) : len(lines) - len(after)]
+        own = lines[len(before) : len(lines) - len(self.body)]
         return Splice(span, self.formatter.joined(own, indent))
 
     def _with_comment(self) -> Span:
@@ -118,7 +143,7 @@ class TextRewrite:
         found = [
             self._element(nodes[each.span], raw) or self._on_one_line(each)
             for each in raw
-            if _is_broken(each) or not self._fits([each])
+            if each.span in nodes and (_is_broken(each) or not self._fits([each]))
         ]
         elements = list(dict.fromkeys(filter(None, found)))
         splices: list[Splice] = []
@@ -173,6 +198,13 @@ class TextRewrite:
             indent = self.source.indent_of_line(start).removesuffix(self.source.indentation)
             return Splice(splice.span, splice.text + comment + self.source.line_end + indent)
         return None
+
+
+def _shortest_body(statement: ast.stmt) -> list[str]:
+    """What may stand in place of the block of a statement, if it has one."""
+    if isinstance(statement, ast.Match):
+        return ["    case _:", "        pass"]
+    return ["    pass"] if getattr(statement, "body", []) else []
 
 
 def _is_broken(splice: Splice) -> bool:

@@ -2,35 +2,54 @@
 
 Before::
 
-    x = x.view(x.size(0), -1)
-    y = y.reshape(y.shape[0], -1)
+    import torch
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def forward(self, x, y):
+            n = y.size(0)
+            return x.view(x.size(0), -1), torch.relu(y).reshape(n, -1)
 
 After::
 
-    x = torch.flatten(x, 1)
-    y = torch.flatten(y, 1)
+    import torch
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def forward(self, x, y):
+            n = y.size(0)
+            return torch.flatten(x, 1), torch.flatten(torch.relu(y), 1)
 
 PLiNIO (commit 3d6b5e0) refuses ``view`` and ``reshape`` as unsupported nodes. Both are the same for
-every tensor of two or more dimensions; of one, ``view`` gives a matrix and ``flatten`` raises.
+every batch, of two or more dimensions; of one, ``view`` gives a matrix and ``flatten`` raises.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Final
 
-from ..facts.values import Constant, Parameter, Size, Tensor
+from ..facts.values import Constant, Object, Parameter, Tensor, Unknown, Value
 from ..reading.source import Source
 from ..rewriting.edits import TextEdit
-from .rule import Asking, Rewrite
+from .lengths import is_own_length
+from .rule import Asking, Left, Proposal
 
-CODE = "flatten"
-_METHODS = ("view", "reshape")
+CODE: Final = "flatten"
+_METHODS: Final = ("view", "reshape")
+_RESHAPING: Final = frozenset(
+    f"{each}_"
+    for each in ("unsqueeze", "squeeze", "t", "transpose", "swapaxes", "swapdims", "resize", "set")
+) | {"resize_as_", "as_strided_"}
+"""Methods that change the shape of a tensor itself. (torch 2.13)"""
 
 
 def may_apply(text: str) -> bool:
-    """Whether a tensor may be reshaped in a text."""
-    return any(f".{each}(" in text for each in _METHODS)
+    """Whether a tensor may be flattened in a text."""
+    return "torch" in text and any(f".{each}" in text for each in _METHODS)
 
 
 def sites(source: Source) -> Iterator[ast.Call]:
@@ -38,22 +57,47 @@ def sites(source: Source) -> Iterator[ast.Call]:
     for node in source.nodes:
         match node:
             case ast.Call(func=ast.Attribute(attr=name), keywords=[]) if name in _METHODS:
-                if len(_dimensions(node)) == 2:
-                    yield node
+                match _dimensions(node):
+                    case [
+                        first,
+                        ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(one))),
+                    ] if one == 1 and not isinstance(
+                        first, (ast.Constant, ast.UnaryOp, ast.Starred)
+                    ):
+                        yield node
 
 
-def rewrites(asking: Asking, sites: Iterable[ast.Call]) -> Iterator[Rewrite]:
-    """Flatten where the first dimension stays and the second takes the rest."""
-    for call in sites:
-        assert isinstance(call.func, ast.Attribute)
-        first, second = _dimensions(call)
-        receiver = call.func.value
-        rest = asking.facts.values(second)
-        if {each.value for each in rest if isinstance(each, Constant)} != {-1} or len(rest) != 1:
-            continue
-        if not _is_own_batch(asking, first, receiver):
-            continue
-        yield _rewrite(asking, call, receiver, first)
+def is_meant(asking: Asking, call: ast.Call) -> bool:
+    """Whether it may be a tensor that is reshaped."""
+    values = asking.facts.values(_receiver(call))
+    return not values or any(map(_may_be_tensor, values))
+
+
+def propose(asking: Asking, call: ast.Call) -> Proposal:
+    """Flatten where the first dimension stays."""
+    receiver, first = _receiver(call), _dimensions(call)[0]
+    shown = asking.source.shown
+    if not _is_tensor(asking, call):
+        raise Left(f"{shown(receiver)} is not known to be a tensor")
+    if not is_own_length(asking, first, receiver):
+        raise Left(f"{shown(first)} is not known to be the length of its dimension 0")
+    for node in asking.source.nodes:
+        if isinstance(node, ast.Attribute) and node.attr in _RESHAPING:
+            raise Left("a tensor is reshaped in place", node)
+    asking.keep_comments(call, receiver)
+    function, imports = asking.spelled("torch.flatten", call)
+
+    def emit(code: str) -> str:
+        value = {"function": function, "x": code}
+        return asking.templates.render("flatten.py.jinja", "expression", value)
+
+    after = f"{function}({shown(receiver)}, 1)"
+    return Proposal(after, (TextEdit(call, receiver, emit),), imports)
+
+
+def _receiver(call: ast.Call) -> ast.expr:
+    assert isinstance(call.func, ast.Attribute)
+    return call.func.value
 
 
 def _dimensions(call: ast.Call) -> list[ast.expr]:
@@ -63,51 +107,26 @@ def _dimensions(call: ast.Call) -> list[ast.expr]:
     return call.args
 
 
-def _is_own_batch(asking: Asking, first: ast.expr, receiver: ast.expr) -> bool:
-    """Whether a dimension is the first one of what is reshaped, in each case that there is."""
-    sizes, tensors = asking.facts.values(first), asking.facts.values(receiver)
-    if not sizes or not tensors or not all(isinstance(each, Size) for each in sizes):
+def _may_be_tensor(value: Value) -> bool:
+    is_strange = isinstance(value, Object) and value.kind == "?"
+    return is_strange or isinstance(value, (Tensor, Parameter, Unknown))
+
+
+def _is_tensor(asking: Asking, call: ast.Call) -> bool:
+    """Whether nothing but a tensor can be reshaped so, or the facts say that it is one.
+
+    ``view`` of two numbers and ``size`` of one are torch's alone; arrays of numpy have the rest.
+    """
+    values = asking.facts.values(_receiver(call))
+    if not all(_may_be_tensor(each) or isinstance(each, Constant) for each in values):
         return False
-    lengths = {each for each in sizes if isinstance(each, Size)}
-    if any(each.dimension != 0 for each in lengths):
-        return False
-    batches = {asking.facts.batch_of(each.of) for each in lengths}
-    return len(batches) == 1 and batches == {asking.facts.batch_of(each) for each in tensors}
-
-
-def _rewrite(asking: Asking, call: ast.Call, receiver: ast.expr, first: ast.expr) -> Rewrite:
-    source = asking.source
-    skip = asking.directives.skip(call) or asking.directives.forbids(call)
-    if skip is not None:
-        return Rewrite(asking.finding(CODE, call, "skipped", f"{source.shown(call)}: {skip}"))
-    reason = _obstacle(asking, call, receiver, first)
-    spelled = asking.spelled("torch.flatten", call)
-    if reason is None and spelled is None:
-        reason = "torch has no name here"
-    if reason is not None:
-        message = f"{source.shown(call)}: {reason}"
-        return Rewrite(asking.finding(CODE, call, "left", message))
-    assert spelled is not None
-    function, imports = spelled
-
-    def emit(code: str) -> str:
-        value = {"function": function, "x": code}
-        return asking.templates.render("flatten.py.jinja", "expression", value)
-
-    message = f"{source.shown(call)} -> {function}({source.shown(receiver)}, 1)"
-    finding = asking.finding(CODE, call, "rewritten", message)
-    return Rewrite(finding, (TextEdit(call, receiver, emit),), imports)
-
-
-def _obstacle(asking: Asking, call: ast.Call, receiver: ast.expr, first: ast.expr) -> str | None:
-    """Why a call cannot be replaced, if so."""
-    if isinstance(receiver, (ast.NamedExpr, ast.Yield, ast.YieldFrom)):
-        return "what is flattened is an assignment"
-    if any(isinstance(each, (ast.NamedExpr, ast.Await, ast.Yield)) for each in ast.walk(first)):
-        return "its arguments have side effects"
-    if asking.has_comment_outside(call, receiver):
-        return "a comment in it would be lost"
-    values = asking.facts.values(receiver)
-    if not all(isinstance(each, (Tensor, Parameter)) for each in values):
-        return "what is flattened is not known to be a tensor"
-    return None
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "view":
+        return True
+    match _dimensions(call)[0]:
+        case ast.Call(func=ast.Attribute(attr="size")):
+            return True
+    if values and all(isinstance(each, (Tensor, Constant)) for each in values):
+        return True
+    owner = asking.source.class_around(call)
+    is_in_module = owner is not None and asking.facts.is_module(owner)
+    return is_in_module and "numpy" not in asking.source.text

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from difflib import SequenceMatcher
 from typing import Final
 
 from ..facts.facts import Facts
 from ..facts.project import Module, Project
 from ..outcome import Finding, Options
 from ..reading.directives import Directives
-from ..reading.source import LINE_END, Source, parse
+from ..reading.source import Source, check, parse
 from ..reading.width import width_of
 from ..rewriting.edits import Insertion, TextEdit
 from ..rewriting.formatting import Formatter
 from ..rewriting.rewrite import rewrite
 from ..rewriting.templating import Templates
 from . import RULES
-from .rule import Asking, Rewrite, Rule
+from .new_module import NewModules
+from .rule import Asking, Rewrite, Rule, finding, outcomes
 
 _MOST_PASSES: Final = 10
+_TOO_LARGE: Final = "the file is too large for what happens in it to be known"
 
 
-def apply_rules(
-    text: str, original: str, options: Options, rewrites: bool
-) -> tuple[str, tuple[Finding, ...]]:
+def apply_rules(text: str, options: Options, rewrites: bool) -> tuple[str, tuple[Finding, ...]]:
     """The text after all rules that are chosen, and what they found.
 
     Args:
         text: a source.
-        original: what it was before; findings have their places there.
         options: which rules, and how code is written.
         rewrites: whether anything is to change.
 
@@ -39,38 +37,55 @@ def apply_rules(
         TemplateError: a template is faulty.
     """
     rules = [each for each in RULES if each.CODE in options.codes and each.may_apply(text)]
-    found: dict[Finding, None] = {}
+    found: list[Rewrite] = []
     current = text
     for _ in range(_MOST_PASSES if rules else 0):
         source, made = _proposed(current, rules, options)
-        place = _places(original, current)
-        findings = (replace(each.finding, line=place(each.finding.line)) for each in made)
-        found |= dict.fromkeys(findings)
+        found = _updated(found, made) if found else made
         changed = _rewritten(source, made, options) if rewrites else current
         if changed == current:
             break
         current = changed
-    in_order = sorted(found, key=lambda each: (each.line, each.column, each.code))
-    return (text if current == text else current), tuple(in_order)
+    findings = sorted(
+        (each.finding for each in found), key=lambda each: (each.line, each.column, each.code)
+    )
+    return (text if current == text else current), tuple(findings)
+
+
+def _updated(found: Sequence[Rewrite], made: Sequence[Rewrite]) -> list[Rewrite]:
+    """What was found, with what is rewritten only in a later pass; places are those of the first.
+
+    What a later pass finds is what the one before has left, in the same order.
+    """
+    left = [place for place, each in enumerate(found) if not each.edits]
+    result = [*found]
+    for place, now in zip(left, made if len(made) == len(left) else (), strict=False):
+        if now.edits:
+            said = now.finding
+            finding = replace(found[place].finding, status=said.status, message=said.message)
+            result[place] = replace(now, finding=finding)
+    return result
 
 
 def _proposed(text: str, rules: Iterable[Rule], options: Options) -> tuple[Source, list[Rewrite]]:
     """What the rules would do in a source."""
     tree = parse(text)
     source = Source(text, tree)
-    sites = {rule.CODE: [*rule.sites(source)] for rule in rules}
-    if not any(sites.values()):
+    sites = [(rule, [*rule.sites(source)]) for rule in rules]
+    if not any(calls for _, calls in sites):
         return source, []
-    module = Module("", False, tree)
-    facts = Facts([module], Project())
+    facts = Facts([Module("", False, tree)], Project())
     if not facts.is_complete:
-        return source, []
-    templates = Templates(options.templates)
+        return source, [
+            Rewrite(finding(rule, source, call, "left", f": {_TOO_LARGE}"))
+            for rule, calls in sites
+            for call in calls
+        ]
+    templates, new_modules = Templates(options.templates), NewModules(source, facts)
     made: list[Rewrite] = []
-    for rule in rules:
-        calls = sites[rule.CODE]
-        asking = Asking(source, facts, Directives(source, calls, rule.CODE), templates)
-        made += rule.rewrites(asking, calls)
+    for rule, calls in sites:
+        directives = Directives(source, calls, rule.CODE)
+        made += outcomes(rule, Asking(source, facts, directives, templates, new_modules), calls)
     return source, made
 
 
@@ -81,6 +96,7 @@ def _rewritten(source: Source, made: Sequence[Rewrite], options: Options) -> str
     edits = [edit for each in made for edit in each.edits]
     if not edits:
         return source.text
+    check(source.text, source.tree)
     missing = dict.fromkeys(name for each in made for name in each.imports)
     users = [edit.node for edit in edits if isinstance(edit, TextEdit)]
     edits += insert_imports(source, missing, users, Templates(options.templates))
@@ -89,21 +105,3 @@ def _rewritten(source: Source, made: Sequence[Rewrite], options: Options) -> str
     whole = "\n".join([source.text, *inserted])
     formatter = Formatter(black, source.indentation, source.line_end, whole)
     return rewrite(source, edits, formatter)
-
-
-def _places(original: str, text: str) -> Callable[[int], int]:
-    """Where a line of a text stood in what it has been made of."""
-    if original == text:
-        return lambda line: line
-    before, after = LINE_END.split(original), LINE_END.split(text)
-    blocks = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
-
-    def place(line: int) -> int:
-        shift = 0
-        for block in blocks:
-            if block.b >= line:
-                break
-            shift = block.a - block.b
-        return min(max(line + shift, 1), len(before))
-
-    return place

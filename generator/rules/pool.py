@@ -2,246 +2,158 @@
 
 Before::
 
-    def __init__(self):
-        ...
+    import torch.nn.functional as F
+    from torch import nn
 
-    def forward(self, x):
-        x = F.avg_pool2d(x, 4)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3)
+
+        def forward(self, x):
+            return F.avg_pool2d(self.conv(x), 4, padding=1)
 
 After::
 
-    def __init__(self):
-        ...
-        self.avg_pool2d = nn.AvgPool2d(4)
+    import torch.nn.functional as F
+    from torch import nn
 
-    def forward(self, x):
-        x = self.avg_pool2d(x)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3)
+            self.avg_pool2d = nn.AvgPool2d(4, padding=1)
+
+        def forward(self, x):
+            return self.avg_pool2d(self.conv(x))
 
 PLiNIO (commit 3d6b5e0) refuses functional poolings as unsupported nodes. A pooling has no weights,
-and so no key in a state dict. Its arguments must be literals: they are given once.
+and so no key in a state dict. Its arguments must be literals: the module is given them once.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from typing import Final
 
-from ..facts.values import External
-from ..reading.naming import fresh
-from ..reading.places import insert_after
-from ..reading.scopes import FUNCTIONS, Function
+from ..facts.values import External, Unknown
 from ..reading.source import Source
-from ..rewriting.edits import TextEdit
-from .rule import Asking, Rewrite
+from .rule import Asking, Left, Proposal
 
 CODE: Final = "pool"
+_NAME: Final = re.compile(r"(?:adaptive_)?(?:avg|max)_pool[12]d")
 _PARAMETERS: Final = {
-    "avg_pool": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
-    "max_pool": ("kernel_size", "stride", "padding", "dilation", "ceil_mode"),
-    "adaptive_avg_pool": ("output_size",),
-    "adaptive_max_pool": ("output_size",),
+    "avg_pool1d": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
+    "avg_pool2d": (
+        *("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
+        "divisor_override",
+    ),
+    "max_pool1d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode"),
+    "max_pool2d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode"),
 }
-"""The parameters behind the input: the functions and the classes have the same ones, but that in
-the classes of max_pool ``return_indices`` stands before ``ceil_mode`` (torch 2.13)."""
-_CLASSES: Final = {
-    "avg_pool": "AvgPool",
-    "max_pool": "MaxPool",
-    "adaptive_avg_pool": "AdaptiveAvgPool",
-    "adaptive_max_pool": "AdaptiveMaxPool",
-}
+"""The parameters behind the input, in the order of the functions: the classes have them by the same
+names; those of max_pool have ``return_indices`` before ``ceil_mode``. (torch 2.13)"""
+_BY_NAME: Final = ("ceil_mode", "count_include_pad", "divisor_override")
+_INDICES: Final = "return_indices"
+_MODULES: Final = ("torch", "torch.nn.functional")
+_WITH_INDICES: Final = ("torch.adaptive_max_pool1d",)
+"""Those that give indices too."""
 
 
 def may_apply(text: str) -> bool:
-    """Whether a text speaks of a functional pooling."""
-    return "_pool1d(" in text or "_pool2d(" in text
+    """Whether a text speaks of a pooling function."""
+    return _NAME.search(text) is not None
 
 
 def sites(source: Source) -> Iterator[ast.Call]:
-    """The calls of what is named as a pooling in one or two dimensions."""
+    """The calls of what is named as a pooling, or imported as one."""
+    renamed = {
+        each.asname
+        for each in source.nodes
+        if isinstance(each, ast.alias) and _NAME.fullmatch(each.name)
+    }
     for node in source.nodes:
-        if isinstance(node, ast.Call) and node.args:
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if name[:-2] in _PARAMETERS and name[-2:] in ("1d", "2d"):
+        if isinstance(node, ast.Call):
+            name = str(getattr(node.func, "attr", getattr(node.func, "id", "")))
+            is_renamed = isinstance(node.func, ast.Name) and name in renamed
+            if is_renamed or _NAME.fullmatch(name):
                 yield node
 
 
-def rewrites(asking: Asking, sites: Iterable[ast.Call]) -> Iterator[Rewrite]:
-    """A module for each pooling whose arguments are literals; equal ones of a class share one."""
-    named: dict[tuple[ast.ClassDef, str], str] = {}
-    for call in sites:
-        path = _path(asking, call)
-        if path is not None:
-            yield _Pooling(asking, call, path.rpartition(".")[2]).rewrite(named)
-
-
-def _path(asking: Asking, call: ast.Call) -> str | None:
-    """The function of torch that is called, if it surely is one."""
-    callees = asking.facts.values(call.func)
-    paths = {each.path for each in callees if isinstance(each, External)}
-    if len(callees) != 1 or len(paths) != 1:
-        return None
-    path = paths.pop()
-    return path if path.rpartition(".")[0] in ("torch", "torch.nn.functional") else None
-
-
-class _Left(Exception):
-    """A pooling stays, for a stated reason."""
-
-
-class _Pooling:
-    """One functional pooling."""
-
-    def __init__(self, asking: Asking, call: ast.Call, function: str) -> None:
-        self.asking = asking
-        self.source = asking.source
-        self.call = call
-        self.function = function
-
-    def rewrite(self, named: dict[tuple[ast.ClassDef, str], str]) -> Rewrite:
-        """What is to be done with it; ``named`` are the modules that classes are given."""
-        shown = self.source.shown(self.call)
-        skip = self.asking.directives.skip(self.call) or self.asking.directives.forbids(self.call)
-        if skip is not None:
-            return Rewrite(self.asking.finding(CODE, self.call, "skipped", f"{shown}: {skip}"))
-        try:
-            return self._rewritten(named, shown)
-        except _Left as reason:
-            message = f"{shown}: {reason}"
-            return Rewrite(self.asking.finding(CODE, self.call, "left", message))
-
-    def _rewritten(self, named: dict[tuple[ast.ClassDef, str], str], shown: str) -> Rewrite:
-        arguments = self._arguments()
-        owner, method, constructor = self._place()
-        spelled = self.asking.spelled(self._class(), self.call)
-        if spelled is None:
-            raise _Left("torch has no name here")
-        if self.asking.has_comment_outside(self.call, self.call.args[0]):
-            raise _Left("a comment in it would be lost")
-        (name, imports), render = spelled, self.asking.templates.render
-        key = owner, f"{name}({', '.join(arguments)})"
-        is_new = key not in named
-        attribute = named.setdefault(key, fresh(self.function, self._taken(named)))
-        definition = {
-            "attribute": f"{_self(constructor)}.{attribute}",
-            "constructor": name,
-            "arguments": arguments,
-        }
-        applied = f"{_self(method)}.{attribute}"
-
-        def emit(code: str) -> str:
-            return render("pool.py.jinja", "call", {"attribute": applied, "x": code})
-
-        code = render("pool.py.jinja", "definition", definition)
-        replaced = TextEdit(self.call, self.call.args[0], emit)
-        defined = insert_after(self.source, constructor.body[-1], code)
-        finding = self.asking.finding(CODE, self.call, "rewritten", f"{shown} -> {applied}(...)")
-        return Rewrite(finding, (replaced, defined) if is_new else (replaced,), imports)
-
-    def _class(self) -> str:
-        return f"torch.nn.{_CLASSES[self.function[:-2]]}{self.function[-2:]}"
-
-    def _arguments(self) -> list[str]:
-        """What the class is given.
-
-        Raises:
-            _Left: that is not known where it is constructed.
-        """
-        names = _PARAMETERS[self.function[:-2]]
-        given: list[tuple[str, ast.expr]] = []
-        if len(self.call.args) > len(names) + 1:
-            raise _Left("it has an argument that the module has not")
-        for name, value in zip(names, self.call.args[1:], strict=False):
-            given.append((name, value))
-        for keyword in self.call.keywords:
-            if keyword.arg not in names:
-                raise _Left(f"the module has no {keyword.arg or 'unpacked arguments'}")
-            given.append((keyword.arg, keyword.value))
-        found = []
-        for place, (name, value) in enumerate(given):
-            try:
-                ast.literal_eval(value)
-            except ValueError:
-                raise _Left(f"{name} is not a literal") from None
-            is_named = place >= len(self.call.args) - 1 or name == "ceil_mode"
-            found.append(
-                f"{name}={self.source.code(value)}" if is_named else self.source.code(value)
-            )
-        return found
-
-    def _place(self) -> tuple[ast.ClassDef, Function, Function]:
-        """The class and the method that it stands in, and the constructor of the class.
-
-        Raises:
-            _Left: there is no place for the module, or somebody would notice it.
-        """
-        method = self.source.parent(self.source.statement(self.call))
-        while isinstance(method, ast.stmt) and not isinstance(method, (*FUNCTIONS, ast.ClassDef)):
-            method = self.source.parent(method)
-        owner = self.source.parent(method) if isinstance(method, FUNCTIONS) else None
-        if not isinstance(method, FUNCTIONS) or not isinstance(owner, ast.ClassDef):
-            raise _Left("it stands in no method of a module")
-        if not _self(method) or self.source.scope(self.call) is not self.source.scope(
-            method.body[0]
-        ):
-            raise _Left("it stands in no method of a module")
-        constructor = next(
-            (
-                each
-                for each in owner.body
-                if isinstance(each, FUNCTIONS) and each.name == "__init__"
-            ),
-            None,
-        )
-        if constructor is None or constructor is method:
-            raise _Left("the class has no constructor of its own")
-        self._check_constructor(owner, constructor)
-        return owner, method, constructor
-
-    def _check_constructor(self, owner: ast.ClassDef, constructor: Function) -> None:
-        """See that what its end defines is there, and that nothing else notices it.
-
-        Raises:
-            _Left: it may not be, or may be noticed.
-        """
-        facts = self.asking.facts
-        if not facts.is_module(owner):
-            raise _Left(f"{owner.name} is not shown to be a module")
-        if facts.is_container(owner):
-            raise _Left(f"{owner.name} applies each module that it has")
-        if any(isinstance(each, ast.Return) for each in ast.walk(constructor)):
-            raise _Left("the constructor may return before its end")
-        lost = facts.constructed_without(owner)
-        if lost:
-            raise _Left(f"{lost} does not call the constructor of {owner.name}")
-        line = facts.walked(owner)
-        if line:
-            raise _Left(f"the modules in it are gone over (line {line})")
-        if self.asking.directives.forbids_beside(constructor.body[-1]) is not None:
-            raise _Left("a comment leaves the constructor alone")
-
-    def _taken(self, named: dict[tuple[ast.ClassDef, str], str]) -> set[str]:
-        """The names that an attribute may have already."""
-        found = set(named.values())
-        for node in self.source.nodes:
-            if isinstance(node, ast.Attribute) and not self._is_of_package(node):
-                found.add(node.attr)
-            elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-                found.add(node.name)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
-        return found
-
-    def _is_of_package(self, node: ast.Attribute) -> bool:
-        """Whether something is an attribute of a package, and of no object."""
-        values = self.asking.facts.values(node)
-        return bool(values) and all(isinstance(each, External) for each in values)
-
-
-def _self(function: Function) -> str:
-    """The name of the instance in a method; empty if it has none."""
-    given = [*function.args.posonlyargs, *function.args.args]
-    is_bound = not any(
-        getattr(each, "id", "") == "staticmethod" for each in function.decorator_list
+def is_meant(asking: Asking, call: ast.Call) -> bool:
+    """Whether the function of torch may be called."""
+    values = asking.facts.values(call.func)
+    return not values or any(
+        isinstance(each, Unknown) or _function(each) is not None for each in values
     )
-    return given[0].arg if given and is_bound else ""
+
+
+def propose(asking: Asking, call: ast.Call) -> Proposal:
+    """A module, at the end of the constructor, that is called in place of the function."""
+    values = asking.facts.values(call.func)
+    functions = {_function(each) for each in values}
+    (function,) = functions if len(functions) == 1 else (None,)
+    if not values:
+        raise Left("it is not seen to be called")
+    if function is None:
+        raise Left(f"{asking.source.shown(call.func)} is not known to be torch's")
+    if function.startswith("adaptive_max") and "torch._C" in asking.source.text:
+        raise Left("it may give indices")  # as functions of this name in torch._C do
+    given, rest = _input(call)
+    arguments = _arguments(asking.source, function, rest)
+    cls = "".join(each.capitalize() for each in function[:-2].split("_")) + function[-2:]
+    path = f"torch.nn.{cls}"
+    return asking.new_modules.propose(asking, call, given, function, path, arguments)
+
+
+def _function(value: object) -> str | None:
+    """The name of the pooling function of torch that a value is, if it is one."""
+    if not isinstance(value, External) or value.path in _WITH_INDICES:
+        return None
+    module, _, name = value.path.rpartition(".")
+    return name if module in _MODULES and _NAME.fullmatch(name) else None
+
+
+def _input(call: ast.Call) -> tuple[ast.expr, list[tuple[str, ast.expr]]]:
+    """What is pooled, and the other arguments: their names, empty for those by place."""
+    positional: list[tuple[str, ast.expr]] = [("", each) for each in call.args]
+    named = [(each.arg or "**", each.value) for each in call.keywords]
+    given = positional[:1] or [each for each in named if each[0] == "input"]
+    if not given or isinstance(given[0][1], ast.Starred):
+        raise Left("its input is unpacked")
+    return given[0][1], [each for each in (*positional, *named) if each is not given[0]]
+
+
+def _arguments(source: Source, function: str, rest: list[tuple[str, ast.expr]]) -> list[str]:
+    """What the class is given: literals, which are the same at each call."""
+    names = _PARAMETERS.get(function, ("output_size",))
+    found = []
+    for place, (name, value) in enumerate(rest):
+        is_by_place = not name
+        if is_by_place and not isinstance(value, ast.Starred):
+            name = names[place] if place < len(names) else _INDICES
+        if name == _INDICES:
+            raise Left("it gives indices, or may")
+        if name not in names:
+            raise Left("its arguments are unpacked" if name in ("", "**") else f"it has no {name}")
+        if not _is_literal(value):
+            raise Left(f"{name} is not a literal")
+        code = source.code(value)
+        found.append(code if is_by_place and name not in _BY_NAME else f"{name}={code}")
+    return found
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """Whether an expression is a number, truth value or None, or a tuple or list of such."""
+    match node:
+        case ast.Constant(value=value):
+            return value is None or isinstance(value, int)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _is_literal(operand)
+        case ast.Tuple(elts=elements) | ast.List(elts=elements):
+            return all(map(_is_literal, elements))
+    return False

@@ -20,6 +20,35 @@ from ..rewriting.edits import Edit
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
+    from .new_module import NewModules
+
+
+class Left(Exception):
+    """A construct stays as it is.
+
+    Args:
+        reason: why, for the user.
+        node: what makes it so, whose line is said.
+    """
+
+    def __init__(self, reason: str, node: ast.AST | None = None) -> None:
+        line = getattr(node, "lineno", 0)
+        super().__init__(f"{reason} (line {line})" if line else reason)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What is to stand in place of a construct.
+
+    Attributes:
+        shown: the same for a message.
+        edits: what changes.
+        imports: the modules that the edits need and the source does not import.
+    """
+
+    shown: str
+    edits: tuple[Edit, ...]
+    imports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,29 +75,38 @@ class Asking:
         facts: what may happen in it.
         directives: the comments that leave something alone, of those that hold for the rule.
         templates: what code is rendered from.
+        new_modules: the modules that classes are given, by any rule.
     """
 
     source: Source
     facts: Facts
     directives: Directives
     templates: Templates
+    new_modules: NewModules
 
-    def finding(self, code: str, node: ast.expr, status: FindingStatus, message: str) -> Finding:
-        """What is said of a node."""
-        return Finding(code, *self.source.place(node), status, message)
+    def spelled(self, path: str, node: ast.expr | ast.stmt) -> tuple[str, tuple[str, ...]]:
+        """A name for something of torch where a node stands, and what is to be imported for it.
 
-    def spelled(self, path: str, node: ast.expr) -> tuple[str, tuple[str, ...]] | None:
-        """A name for something of torch where a node stands, and what is to be imported for it."""
+        Raises:
+            Left: there is none.
+        """
         found = spell(self.source, path, node)
         if found is not None:
             return found, ()
-        return (path, ("torch",)) if can_import_torch(self.source, node) else None
+        if not can_import_torch(self.source, node):
+            raise Left("the name torch stands for something else")
+        return path, ("torch",)
 
-    def has_comment_outside(self, node: ast.expr, part: ast.expr) -> bool:
-        """Whether a comment stands in a node, but not in a part of it, and so would be lost."""
+    def keep_comments(self, node: ast.expr, part: ast.expr) -> None:
+        """See that no comment is lost where only a part of a node stays.
+
+        Raises:
+            Left: one stands in the node, but not in the part.
+        """
         whole, kept = self.source.span(node), self.source.span(part)
         text = self.source.text
-        return "#" in text[whole.start : kept.start] + text[kept.end : whole.end]
+        if "#" in text[whole.start : kept.start] + text[kept.end : whole.end]:
+            raise Left("a comment in it would be lost")
 
 
 class Rule(Protocol):
@@ -82,5 +120,38 @@ class Rule(Protocol):
     def sites(self, source: Source) -> Iterable[ast.Call]:
         """The expressions that may be the construct, by the way they are written."""
 
-    def rewrites(self, asking: Asking, sites: Iterable[ast.Call]) -> Iterator[Rewrite]:
-        """What is to be done with each, or why nothing is."""
+    def is_meant(self, asking: Asking, call: ast.Call) -> bool:
+        """Whether one of them may be the construct, by the facts."""
+
+    def propose(self, asking: Asking, call: ast.Call) -> Proposal:
+        """What is to stand in its place.
+
+        Raises:
+            Left: nothing can; the reason is for the user.
+        """
+
+
+def outcomes(rule: Rule, asking: Asking, sites: Iterable[ast.Call]) -> Iterator[Rewrite]:
+    """What a rule does with each of some expressions, or why it does nothing."""
+    for call in sites:
+        if rule.is_meant(asking, call):
+            yield _outcome(rule, asking, call)
+
+
+def _outcome(rule: Rule, asking: Asking, call: ast.Call) -> Rewrite:
+    skip = asking.directives.skip(call) or asking.directives.forbids(call)
+    if skip is not None:
+        return Rewrite(finding(rule, asking.source, call, "skipped", f": {skip}"))
+    try:
+        proposal = rule.propose(asking, call)
+    except Left as reason:
+        return Rewrite(finding(rule, asking.source, call, "left", f": {reason}"))
+    found = finding(rule, asking.source, call, "rewritten", f" -> {proposal.shown}")
+    return Rewrite(found, proposal.edits, proposal.imports)
+
+
+def finding(
+    rule: Rule, source: Source, call: ast.Call, status: FindingStatus, rest: str
+) -> Finding:
+    """What is said of an expression: itself, and the rest."""
+    return Finding(rule.CODE, *source.place(call), status, f"{source.shown(call)}{rest}")

@@ -13,6 +13,7 @@ from ..refusal import Refusal, line_of
 from ..subclasses import Subclass
 from ..tracing import Tracing
 from ..weights import Uses
+from .multiplier import Multipliers, has_marked, joined
 from .padding import plan_padding
 from .plan import BuiltPlan, Way
 from .ways import Ways
@@ -23,17 +24,21 @@ class Deciding:
 
     Attributes:
         refused: for the constructions of those that cannot be split, why.
+        multipliers: what tells which depthwise ones become depthwise ones.
 
     Args:
         tracing: of the source.
         norm: whether the norms after them are split as well.
         gives_weights: whether the helper gives the weight of what is split, for others.
+        line_length: the columns that a line may have.
     """
 
-    def __init__(self, tracing: Tracing, norm: bool, gives_weights: bool) -> None:
+    def __init__(self, tracing: Tracing, norm: bool, gives_weights: bool, line_length: int) -> None:
         self.tracing = tracing
+        self.line_length = line_length
         self.norm = norm
         self.gives_weights = gives_weights
+        self.multipliers = Multipliers(tracing.pairs)
         self.refused: dict[ast.Call, str] = {}
         self.in_the_way: dict[ast.Call, list[str]] = {}
 
@@ -47,7 +52,9 @@ class Deciding:
         sites, stays = list(deferred), list(stays)
         while True:
             among = [each.site for each in sites]
-            source = Ways(self.tracing, among, self.norm, self.in_the_way)
+            source = Ways(
+                self.tracing, among, self.multipliers, self.norm, self.in_the_way, self.line_length
+            )
             found: dict[ast.Call, tuple[Way, ...]] = {}
             refused: dict[ast.Call, str] = {}
             for each in sites:
@@ -63,7 +70,7 @@ class Deciding:
                 if any(source.splits(stay, ways) for stay in stays)
             }
             if not refused:
-                return _plan(source, sites, found)
+                return _plan(source, sites, joined(found))
             if self._come_closer(refused, bool(stays)):
                 continue
             self.refused |= {
@@ -129,6 +136,8 @@ def _blocks(
     """The parts of the helper that are needed for what some convolutions are."""
     if source.reads:
         yield "reads"
+    if has_marked(chain.from_iterable(ways.values())):
+        yield "multiplier"
     if "SyncBatchNorm" in source.source.text:
         yield "sync"
     for each in sites:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from ...reading.places import insert_after, insert_before
 from ...reading.source import Source
-from ...rewriting.edits import Edit, TextEdit
+from ...rewriting.edits import Edit, Naming, TextEdit
 from ..emit_outputs import make_output_edits
 from ..emit_padding import make_padding_edits
 from .helper import TEMPLATE, Helper
-from .plan import BuiltPlan, Line
+from .plan import BuiltPlan, Line, Renamed
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
@@ -30,6 +30,7 @@ class LineContext:
         norm: the code of the norm, of the input, or of the convolution that is padded.
         pad: the code of what pads each slice.
         condition: the code of what decides whether the norm is applied; empty if nothing does.
+        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
     """
 
     helper: Helper
@@ -37,6 +38,7 @@ class LineContext:
     norm: str = ""
     pad: str = ""
     condition: str = ""
+    multiplier: bool = False
 
 
 def make_built_edits(
@@ -48,20 +50,29 @@ def make_built_edits(
         TemplateError: a template is faulty; raised when the edit's code is emitted.
     """
 
-    def rendered(macro: str, code: str, norm: str = "") -> str:
-        return templates.render(TEMPLATE, macro, LineContext(helper, code, norm))
+    def rendered(macro: str, code: str, norm: str = "", *, multiplier: bool = False) -> str:
+        context = LineContext(helper, code, norm, multiplier=multiplier)
+        return templates.render(TEMPLATE, macro, context)
 
     by_place: dict[ast.stmt, list[str]] = {}
     by_return: dict[ast.stmt, list[str]] = {}
     for change in plan.changes:
         if isinstance(change, Line):
-            context = LineContext(helper, change.code, change.norm, condition=change.condition)
+            context = LineContext(
+                *(helper, change.code, change.norm, "", change.condition, change.multiplier)
+            )
             code = templates.render(TEMPLATE, change.kind, context)
             by_place.setdefault(change.after, []).append(code)
             for each in change.returns:
                 by_return.setdefault(each, []).append(code)
+        elif isinstance(change, Renamed):
+            yield Naming(change.statement, change.name)
+            split = rendered(change.kind, change.name, multiplier=change.multiplier)
+            code = f"return {split}"
+            yield insert_after(source, change.after, code)
         else:
-            yield TextEdit(change.node, change.node, partial(rendered, change.kind))
+            wrapping = partial(rendered, change.kind, multiplier=change.multiplier)
+            yield TextEdit(change.node, change.node, wrapping)
     for after, codes in by_place.items():
         yield insert_after(source, after, "\n".join(codes))
     for before, codes in by_return.items():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from ...reading.names import is_unknown_star
 from ...reading.naming import fresh, names_in
-from ...reading.places import line_above_comments, place_after_imports, place_for_definition
+from ...reading.parts import walk
+from ...reading.places import line_above_comments, place_beside_imports, place_for_definition
 from ...reading.source import Source
 from ...reading.spelling import spell_in_module
 from ...rewriting.edits import Insertion
@@ -19,12 +20,13 @@ from .plan import BuiltPlan, Line
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
+    from .own_copies import OwnCopy
 
 TEMPLATE: Final = "built.py.jinja"
 ALL_BLOCKS: Final = frozenset(
     (
         *("norm", "layers", "pairs", "by_filter", "build", "outputs", "padded", "copy_pad"),
-        *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync"),
+        *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync", "multiplier"),
     )
 )
 
@@ -53,6 +55,11 @@ class Names:
     outputs: str = "outputs_of"
     padded: str = "apply_padded"
     copy_pad: str = "copy_padding"
+    multiplier: str = "Multiplier"
+    unjoined_multiplier: str = "UnjoinedMultiplier"
+    joined_multiplier: str = "JoinedMultiplier"
+    is_multiplier: str = "is_multiplier"
+    order: str = "order_of"
 
 
 _FUNCTIONS: Final = (
@@ -72,6 +79,8 @@ _BLOCK_OF: Final = {
         **{each: each for each in ("copy_pad", "transposed", "weight_norm")},
         "kind": "subclass",
         "unjoined_transposed": "transposed norm",
+        **dict.fromkeys(("multiplier", "is_multiplier", "order"), "multiplier"),
+        **dict.fromkeys(("unjoined_multiplier", "joined_multiplier"), "multiplier norm"),
     }.items()
 }
 """By the field of ``Names`` the blocks that it takes; none for what always is there."""
@@ -83,6 +92,7 @@ _SIGNS: Final = {
     "sync": "nn.SyncBatchNorm",
     "subclass": "def class_of_torch(",
     "transposed": "class SplitTransposed(",
+    "multiplier": "class Multiplier(",
     **{
         block: f"def {name}("
         for block, name in {
@@ -140,7 +150,7 @@ def emitted(tree: ast.Module) -> list[ast.stmt]:
 
 def _is_ours(definition: ast.stmt) -> bool:
     """Whether a function is the helper's, and none that has its name by chance."""
-    names = {each.id for each in ast.walk(definition) if isinstance(each, ast.Name)}
+    names = {each.id for each in walk(definition) if isinstance(each, ast.Name)}
     is_splitting = _SPLITTING.fullmatch(getattr(definition, "name", "")) is not None
     return is_splitting and any(_KNOWN.fullmatch(each) for each in names)
 
@@ -150,19 +160,22 @@ def is_splitting(source: Source, function: ast.expr) -> bool:
     return is_of_helper(source, function, _SPLITTING, _is_ours)
 
 
-def make_helper(source: Source, plan: BuiltPlan, path: str) -> Helper:
+def make_helper(
+    source: Source, plan: BuiltPlan, path: str, moved: Sequence[OwnCopy] = ()
+) -> Helper:
     """Name the helper so that nothing else in the source has its names.
 
     Args:
         source: the source.
         plan: what it is needed for.
         path: the module to import it from; empty to have it in the source.
+        moved: what the source has of it that gives way to the import.
     """
     needed = frozenset(_functions(plan))
     blocks = plan.blocks.union(*(_BLOCK_OF.get(each, frozenset()) for each in needed))
     blocks |= {"norm"} if blocks & {"layers", "pairs"} else set()
     if path:
-        return _imported(source, needed, blocks, path)
+        return _imported(source, needed, blocks, path, moved)
     if _is_there(source, blocks):
         return Helper(blocks=blocks, is_there=True)
     taken = names_in(source.tree)
@@ -202,20 +215,36 @@ def _functions(plan: BuiltPlan) -> Iterator[str]:
         yield "padded"
 
 
-def _imported(source: Source, needed: frozenset[str], blocks: frozenset[str], path: str) -> Helper:
+def _imported(
+    source: Source,
+    needed: frozenset[str],
+    blocks: frozenset[str],
+    path: str,
+    moved: Sequence[OwnCopy],
+) -> Helper:
     """The helper of another module, of which the source imports what it has not imported yet."""
     bindings = source.scope(source.tree).bindings
     taken = names_in(source.tree)
-    names, imports = {}, []
+    own = {usual: name for each in moved for name, usual in each.names.items()}
+    imports = {name: usual for each in moved for name, usual in each.used.items()}
+    names = {}
     for key in _FUNCTIONS:
-        name = names[key] = str(getattr(Names(), key))
-        found = bindings.get(name, [])
-        is_imported = bool(found) and all(each.path.endswith(f".{name}") for each in found)
+        usual = names[key] = str(getattr(Names(), key))
+        found = bindings.get(usual, [])
+        is_imported = bool(found) and all(each.path.endswith(f".{usual}") for each in found)
         if key in needed and not is_imported:
-            names[key] = fresh(name, taken)
-            imports.append(name if names[key] == name else f"{name} as {names[key]}")
+            names[key] = own[usual] if usual in own else fresh(usual, taken)
+            imports[names[key]] = usual
     return Helper(
-        Names(**names), blocks, path=path, imports=tuple(sorted(imports)), is_there=not imports
+        Names(**names),
+        blocks.union(*(each.blocks for each in moved)),
+        path=path,
+        imports=tuple(
+            sorted(
+                usual if usual == name else f"{usual} as {name}" for name, usual in imports.items()
+            )
+        ),
+        is_there=not imports,
     )
 
 
@@ -257,7 +286,7 @@ def insert_helper(
         return
     if helper.path:
         code = templates.render(TEMPLATE, "imported", helper)
-        place, above, below = place_after_imports(source)
+        place, above, below = place_beside_imports(source, helper.path)
         yield Insertion(place, code, below, above)
         return
     code = templates.render(TEMPLATE, "definitions", helper)

@@ -26,6 +26,7 @@ class Line:
         norm: of the norm, or the norms, after that; or of what pads before.
         condition: that without which the norm is not applied, if there is one.
         returns: the statements that it precedes as well.
+        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
     """
 
     kind: LineKind
@@ -34,6 +35,7 @@ class Line:
     norm: str = ""
     condition: str = ""
     returns: tuple[ast.Return, ...] = ()
+    multiplier: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,37 @@ class Wrap:
     Attributes:
         kind: of its template.
         node: the expression.
+        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
     """
 
     kind: WrapKind
     node: ast.expr
+    multiplier: bool = False
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A statement that returns an expression, which a variable is given first, to be split.
+
+    Attributes:
+        kind: of its template.
+        statement: the statement.
+        name: of the variable.
+        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
+    """
+
+    kind: WrapKind
+    statement: ast.Return
+    name: str
+    multiplier: bool = False
+
+    @property
+    def after(self) -> ast.stmt:
+        """The statement that what splits it follows."""
+        return self.statement
+
+
+Change: TypeAlias = Line | Wrap | Renamed
 
 
 @dataclass(frozen=True)
@@ -62,7 +91,7 @@ class Way:
         held: the class and the attribute that hold what is split, or an expression for it.
     """
 
-    change: Line | Wrap | None
+    change: Change | None
     done: Set[ast.AST] = frozenset()
     seen: Set[ast.AST] = frozenset()
     norm: str = ""
@@ -93,7 +122,7 @@ class BuiltPlan:
     warnings: Mapping[ast.expr, str] = field(default_factory=dict)
 
     @property
-    def changes(self) -> list[Line | Wrap]:
+    def changes(self) -> list[Change]:
         """What is to be written, in the order of the sites; what pads is last."""
         found = (each.change for each in chain.from_iterable(self.ways.values()))
         return [*dict.fromkeys(each for each in found if each is not None), *self.padding]
@@ -111,16 +140,26 @@ class BuiltPlan:
         for each in self.sites:
             yield each.site.call
         for change in self.changes:
-            yield change.after if isinstance(change, Line) else change.node
+            yield change.node if isinstance(change, Wrap) else change.after
 
     def is_done_before(self, node: ast.AST) -> bool:
         """Whether a node of the source is done with before anything is split."""
         ways = list(chain.from_iterable(self.ways.values()))
         return bool(ways) and all(node in each.seen for each in ways)
 
+    def norms(self, call: ast.Call) -> list[str]:
+        """The norms that are split with what a construction builds."""
+        return [each.norm for each in self.ways[call] if each.norm]
+
+    def names(self) -> set[str]:
+        """The attributes that hold what is split, a convolution or the norm after it."""
+        ways = [*chain.from_iterable(self.ways.values())]
+        held = {each.held[1] for each in ways if isinstance(each.held, tuple)}
+        return held | {each.norm.rpartition(".")[2] for each in ways if each.norm}
+
     def places(self) -> Iterator[tuple[ast.Call, ast.AST]]:
         """The constructions of what is split, each with a node in the function that splits it."""
         for call, ways in self.ways.items():
             for change in (each.change for each in ways):
                 if change is not None:
-                    yield call, change.after if isinstance(change, Line) else change.node
+                    yield call, change.node if isinstance(change, Wrap) else change.after

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from itertools import takewhile
 
 from ...reading.classes import ClassIndex
 from ...reading.directives import Directives
 from ...reading.flow import Reached
+from ...reading.kept import kept
 from ..find import Site
 from ..refusal import Refusal
 from ..tracing import Tracing
+from .beside import stored_as
 from .ends import End, InAttribute, InSequence, find_ends
 from .helper import SPLITTING, is_splitting
 
@@ -20,7 +22,7 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
     index = tracing.index
     if not any(each in index.source.text for each in SPLITTING):
         return False
-    calls = list(_splitting(index))
+    calls = _splitting(index)
     if any(site.call in each.args for each in calls):
         return True
     if any(is_splitting(index.source, each) for each in site.call.args):  # in a partial
@@ -46,10 +48,24 @@ def _norms(tracing: Tracing, site: Site) -> list[ast.Call]:
         return []
 
 
-def _splitting(index: ClassIndex) -> Iterator[ast.Call]:
-    for each in index.source.nodes:
-        if isinstance(each, ast.Call) and is_splitting(index.source, each.func):
-            yield each
+@kept
+def _splitting(index: ClassIndex) -> list[ast.Call]:
+    """The calls of the helper."""
+    return [
+        each
+        for each in index.source.nodes
+        if isinstance(each, ast.Call) and is_splitting(index.source, each.func)
+    ]
+
+
+def _is_split_behind(index: ClassIndex, item: ast.expr, arguments: list[ast.expr]) -> bool:
+    """Whether lines right behind a statement split what it has stored."""
+    source = index.source
+    code, statement = stored_as(index, item), source.statement(item)
+    block = source.block(statement)
+    splitting = {source.statement(each): ast.unparse(each) for each in arguments}
+    behind = takewhile(splitting.__contains__, block[block.index(statement) + 1 :])
+    return code is not None and code in map(splitting.get, behind)
 
 
 def _is_split(index: ClassIndex, end: End, calls: list[ast.Call], reached: Reached) -> bool:
@@ -60,14 +76,16 @@ def _is_split(index: ClassIndex, end: End, calls: list[ast.Call], reached: Reach
         for each in arguments
         if isinstance(each, ast.Attribute)
     }
-    if end.item in arguments:
+    if end.item in arguments or _is_split_behind(index, end.item, arguments):
         return True
     match end:
         case InAttribute(owner=owner, target=target):
             return (owner, target.attr) in attributes
         case InSequence(call=around):
             codes, scope = end.codes(source), source.scope(around)
-            return around in arguments or any(
+            if around in arguments or _is_split_behind(index, around, arguments):
+                return True
+            return any(
                 source.code(each) in codes for each in arguments if source.scope(each) is scope
             )
         case _:  # in a list

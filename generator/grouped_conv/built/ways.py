@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Set
+from itertools import zip_longest
+from typing import Final
 
+from ...reading.naming import fresh, names_in
+from ...reading.parts import walk
 from ...reading.scopes import Scope, assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
@@ -14,10 +18,17 @@ from ..norms.sequential import Sequence
 from ..refusal import Refusal, check_free, check_length
 from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Obstacle
+from .beside import stored_as
 from .conditions import is_built_under_it, is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
+from .multiplier import Multipliers
 from .places import Place, find_place
-from .plan import Line, Way, Wrap, WrapKind
+from .plan import Change, Line, LineKind, Renamed, Way, Wrap, WrapKind
+
+_LINES: Final[Mapping[WrapKind, LineKind]] = {"split": "conv", "listed": "layers"}
+"""The lines that do what a call round an expression does."""
+_NAMES: Final[Mapping[WrapKind, str]] = {"split": "conv", "listed": "layers"}
+"""What a variable for such an expression is called."""
 
 
 class Ways:
@@ -27,15 +38,19 @@ class Ways:
         self,
         tracing: Tracing,
         sites: list[Site],
+        multipliers: Multipliers,
         norm: bool,
         in_the_way: Mapping[ast.Call, list[str]],
+        line_length: int,
     ) -> None:
         self.tracing = tracing
+        self.line_length = line_length
         # Once: split where it gets somewhere; twice: where it is built.
         self.in_the_way = in_the_way
         self.index = tracing.index
         self.source = tracing.index.source
         self.directives = tracing.directives
+        self.multipliers = multipliers
         reached = [(each, tracing.reached(each)) for each in sites]
         self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
         self.followed: dict[Pair, None] = {}
@@ -76,10 +91,13 @@ class Ways:
         else:
             ways = [self._way(each, site) for each in ends.found]
         ways = ways or [self._wrapped(site.call, "split")]
+        if self.multipliers.is_multiplier(site):
+            own = [] if in_the_way or listed is not None else ends.found
+            ways = [self._marked(site, *each) for each in zip_longest(ways, own)]
         inside: set[ast.AST] = set()
         if not is_by_filter(site):
-            inside |= {node for each in ends.functions for node in ast.walk(each)}
-            inside |= {node for each in ends.found for node in ast.walk(each.item)}
+            inside |= {node for each in ends.functions for node in walk(each)}
+            inside |= {node for each in ends.found for node in walk(each.item)}
         done = inside.union(*(each.done for each in ways))
         seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
         change = next((each.change for each in ways if each.change is not None), None)
@@ -101,6 +119,16 @@ class Ways:
             self.warnings[each.node] = each.reason
             self.loud.setdefault(site.call, each.reason)
         self.reads |= reads
+
+    def _marked(self, site: Site, way: Way, end: End | None) -> Way:
+        """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""
+        pair, sequence = None, None
+        match end:
+            case InAttribute(owner=owner, target=target) if way.norm:
+                pair = self.norms.pairs[owner, target.attr]
+            case InSequence():
+                sequence = self._sequence(end, site)
+        return self.multipliers.marked(way, end, pair, sequence)
 
     def _is_left_alone(self, end: End) -> bool:
         """Whether a comment leaves alone what a function builds for one of the places."""
@@ -279,8 +307,8 @@ class Ways:
             line = Line("layers", place.after, code, returns=place.returns)
             return Way(line, place.before, place.before, norm=norm, held=(owner, target.attr))
         if sequence.after is None:
-            before = self._before(sequence.node)
-            return Way(Wrap("listed", sequence.node), before, norm=norm, held=sequence.node)
+            change, before = self._change("listed", sequence.node)
+            return Way(change, before, norm=norm, held=sequence.node)
         line = Line("layers", sequence.after, sequence.code)
         return Way(line, self._before(sequence.after), norm=norm, held=sequence.node)
 
@@ -312,7 +340,38 @@ class Ways:
             return Way(None, note=f"{self.source.one_line(item)}: {skip}")
         check_free(self.directives, [(item, "where it is split")])
         check_length(self.source, self.source.statement(item))
-        return Way(Wrap(kind, item), self._before(item), note=note, held=item)
+        change, before = self._change(kind, item)
+        return Way(change, before, note=note, held=item)
+
+    def _change(self, kind: WrapKind, item: ast.expr) -> tuple[Change, frozenset[ast.AST]]:
+        """A call round an expression, and what is done with before.
+
+        Or a line behind the statement, where that would break the lines of the expression.
+        """
+        source, statement = self.source, self.source.statement(item)
+        is_free = self.directives.forbids_beside(statement) is None
+        if kind in _LINES and is_free and source.has_own_lines(statement):
+            code = stored_as(self.index, item) if self._would_break(item) else None
+            if code is not None:
+                return Line(_LINES[kind], statement, code), self._before(statement)
+            if isinstance(statement, ast.Return) and self._is_returned(item):
+                function = source.function_around(item)
+                name = fresh(_NAMES[kind], names_in(function) if function is not None else set())
+                return Renamed(kind, statement, name), self._before(item)
+        return Wrap(kind, item), self._before(item)
+
+    def _is_returned(self, item: ast.expr) -> bool:
+        """Whether an expression is all that is returned, and its last line closes it."""
+        line = self.source.line_of(self.source.span(item).end)
+        closing = self.source.text[line.start : line.end].partition("#")[0].strip()
+        is_all = isinstance(self.source.parent(item), ast.Return)
+        return is_all and item.lineno != item.end_lineno and closing == ")"
+
+    def _would_break(self, item: ast.expr) -> bool:
+        """Whether an expression has several lines, or would with a call round it."""
+        line = self.source.line_of(self.source.span(item).end)
+        length = line.end - line.start + len("split_layers()")
+        return item.lineno != item.end_lineno or length > self.line_length
 
     def _before(self, node: ast.expr | ast.stmt) -> frozenset[ast.AST]:
         """What a function is done with when it comes to the statement of a node."""
@@ -323,7 +382,7 @@ class Ways:
             function = source.function_around(node)
             self._ended[start] = frozenset(
                 each
-                for each in (ast.walk(function) if function is not None else ())
+                for each in (walk(function) if function is not None else ())
                 if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= start
             )
         return self._ended[start]

@@ -13,7 +13,7 @@ from ...reading.flow import Flow
 from ...reading.names import meaning
 from ...reading.scopes import assigned_value
 from ..refusal import Refusal, check_free, line_of
-from ..weights import Uses, Weights
+from ..weights import Obstacle, Uses, Weights
 from .following import Following, find_following
 from .holding import KEEPING, Holding
 from .kinds import Kind, kind_of
@@ -109,7 +109,9 @@ class Pairs:
         norm = followed[0].attribute
         try:
             stores = tuple(self._stores(owner, norm))
-            self._check_conv(owner, conv, {each.attribute for each in followed}, alone)
+            if len({each.attribute for each in followed}) > 1:
+                raise Refusal(f"another norm follows self.{conv} too")
+            self._check_called(owner, conv, alone)
             self._check_held(owner, conv, calls)
             self._check_kinds(norm, stores)
             uses, is_plain = self._uses(norm, stores, followed)
@@ -179,13 +181,20 @@ class Pairs:
         )
         return {kind_of(self.index, each, name).name for each in values}
 
-    def _check_conv(
-        self, owner: ast.ClassDef, conv: str, norms: set[str], alone: list[ast.Call]
-    ) -> None:
+    def all_calls(self, owner: ast.ClassDef, name: str) -> list[ast.Call]:
+        """The calls of a convolution, or of what holds it, which is called in no other way.
+
+        Raises:
+            Refusal: it may be.
+        """
+        calls = list(self.calls(owner, name))
+        self._check_called(owner, name, calls)
+        self._check_held(owner, name, calls)
+        return calls
+
+    def _check_called(self, owner: ast.ClassDef, conv: str, calls: list[ast.Call]) -> None:
         """See that all that is made of what the convolution gives is known."""
-        if len(norms) > 1:
-            raise Refusal(f"another norm follows self.{conv} too")
-        for call in alone:
+        for call in calls:
             parent = self.source.parent(call.func)
             if self.index.self_class(getattr(call.func, "value", call)) is None:
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(parent)})")
@@ -250,12 +259,28 @@ class Pairs:
                 raise Refusal(f"it is called elsewhere too ({where})")
             case ast.Call() | ast.keyword():
                 call = parent if isinstance(parent, ast.Call) else self.source.parent(parent)
-                if not self._is_followed_into(call):
+                if self._asks_for_a_class(call):
+                    if not self._asks_for_a_module(call):
+                        obstacle = Obstacle(node, f"its class is asked for ({where})")
+                        weights.uses.obstacles.append(obstacle)
+                elif not self._is_followed_into(call):
                     raise Refusal(f"it is handed on ({where})")
 
     def _is_followed_into(self, call: ast.AST) -> bool:
         """Whether a call is of a function of the source, in which an argument is looked at too."""
         return isinstance(call, ast.Call) and meaning(self.source, call.func).kind == "function"
+
+    def _asks_for_a_class(self, call: ast.AST) -> bool:
+        """Whether a call asks only for the class of something."""
+        match call:
+            case ast.Call(func=ast.Name(id="isinstance" as name), args=[_, _], keywords=[]):
+                return name in self.source.free_names
+        return False
+
+    def _asks_for_a_module(self, call: ast.AST) -> bool:
+        """Whether it asks whether that is a module, which is so of what is split too."""
+        assert isinstance(call, ast.Call)
+        return meaning(self.source, call.args[1]).path == "torch.nn.Module"
 
 
 def _splitting(stores: tuple[Store, ...]) -> list[Store]:
