@@ -245,6 +245,17 @@ WALKS: Final[Mapping[str, str]] = {
 }
 """Methods of a module that go over what is in it."""
 
+WALKED: Final[Mapping[str, str]] = {
+    "children": "? module",
+    "modules": "? module",
+    "parameters": "? parameter",
+    "buffers": "? parameter",
+    "state": "? parameter",
+}
+"""The kind of the object that stands for all that such a method goes over."""
+WALKED_NAME: Final = "? name"
+"""The kind of the one that stands for their names."""
+
 HARMLESS_METHODS: Final = frozenset(
     ("extra_repr", "zero_grad", "_get_name", "load_state_dict", "compile", "set_extra_state")
 )
@@ -269,6 +280,9 @@ GIVES_ACCESS: Final = frozenset(
     )
 )
 """Attributes of a module through which code that has them can use or change it."""
+
+MODULE_ATTRIBUTES: Final = GIVES_ACCESS | HARMLESS_METHODS | {"training"}
+"""Attributes that every module has from its base class, as far as they are known."""
 
 PLAIN: Final = frozenset(
     (

@@ -264,6 +264,44 @@ def test_a_condition_that_is_settled_where_both_are_built(
     assert "        else:\n            self.conv = split_conv(self.conv)\n" in result.text
 
 
+TAKEN_BACK = """self.use = x is not None
+if self.use:
+    self.bn = nn.BatchNorm2d(32) if x else None
+    if self.bn is None:
+        self.use = False
+    else:
+        assert isinstance(self.bn, nn.BatchNorm2d)
+"""
+
+
+@pytest.mark.parametrize(("x", "expected"), [("None", set()), ("0", set()), ("1", {16})])
+def test_a_flag_that_the_constructor_takes_back(x: str, expected: set[int]) -> None:
+    forward = "x = self.conv(x)\nif self.use:\n    x = self.bn(x)\nreturn x.relu()"
+    source = model(CONV + TAKEN_BACK, forward)
+    source = source.replace("def __init__(self)", f"def __init__(self, x={x})")
+    result = check(source, expected, "built")
+    assert "        if self.use:\n            self.conv, self.bn =" in result.text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "test"),
+    [
+        ("self.use = True", "self.use = True", "self.use"),
+        ("self.use = True", "self.use = None", "self.use"),
+        ("self.use = True", "self.use = False", "not self.use"),
+        ("self.use = True", "self.use = False", "self.use == False"),
+        ("self.use = True", "def f(): self.use = False", "self.use"),
+        ("if x:\n    self.use = True", "self.use = False", "self.use"),
+    ],
+)
+def test_a_flag_that_may_be_given_back(before: str, after: str, test: str) -> None:
+    init = f"{before}\n{BUILT}if x:\n    {after}"
+    forward = f"x = self.conv(x)\nif {test}:\n    x = self.bn(x)\nreturn x.relu()"
+    source = model(init, forward).replace("def __init__(self)", "def __init__(self, x=1)")
+    result = split_source(source, Options(style="built"))
+    assert f"self.bn stays after the concatenation: {NOT_KNOWN}" in notes(result)
+
+
 NOT_KNOWN = "whether it is applied is not known where both are built"
 
 

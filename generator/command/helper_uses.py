@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..files import FileError, read_found
 from ..outcome import SourceError
+from ..reading.parts import walk
 from ..reading.source import parse
 from .helper_jobs import HelperJob
 
@@ -27,7 +28,7 @@ def is_imported(helper: HelperJob) -> bool:
 def _may_import(file: Path, name: str) -> bool:
     try:
         text = read_found(str(file)).decode(errors="replace")
-        return name in text and any(_names(each, name) for each in ast.walk(parse(text)))
+        return name in text and any(_names(each, name) for each in walk(parse(text)))
     except (FileError, SourceError, RecursionError, MemoryError):
         return True
 

@@ -34,7 +34,8 @@ class Assignment:
                 interpreter.use(values, "iterate", target, frame)
                 for place in range(len(elements)):
                     self._unpack(elements, place, values, target, frame)
-            case ast.Subscript():
+            case _:
+                assert isinstance(target, ast.Subscript)
                 index = interpreter.ev(target.slice, frame)
                 receivers = interpreter.ev(target.value, frame)
                 for value in receivers:

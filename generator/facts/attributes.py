@@ -64,7 +64,7 @@ class Attributes:
             case External(path=path):
                 return frozenset((interpreter.external(f"{path}.{name}"),))
             case ModuleValue():
-                return self._of_module(value, name)
+                return interpreter.lookups.given_by(value.module, name)
             case Instance():
                 return self.of_instance(value, name, node, frame)
             case Super(receiver=receiver, after=after):
@@ -73,7 +73,9 @@ class Attributes:
                 return self._of_class(cls, name)
             case Tensor() | Parameter() | Object() if name == "shape" and not is_called:
                 return frozenset((interpreter.intern(Size, value, None),))
-            case Unknown() | Parameter() | Object(kind="?"):
+            case Unknown() | Parameter():
+                interpreter.noted(node, name)
+            case Object(kind=kind) if kind.startswith(STRANGE):
                 interpreter.noted(node, name)
             case Tensor() if not is_called:
                 return interpreter.tensors.property(node, value, frame)
@@ -98,13 +100,6 @@ class Attributes:
             return bound
         return bound if is_called else ANYTHING
 
-    def _of_module(self, value: ModuleValue, name: str) -> Values:
-        module, lookups = value.module, self.interpreter.lookups
-        if name in module.bindings or "*" in module.bindings:
-            return lookups.of_module(module, name)
-        inner = self.interpreter.project.module(f"{module.name}.{name}")
-        return lookups.module_at(inner.name) if inner is not None else ANYTHING
-
     def of_instance(self, value: Instance, name: str, node: ast.AST, frame: Frame) -> Values:
         """What an attribute of an instance of a class of the project may be."""
         interpreter = self.interpreter
@@ -121,10 +116,13 @@ class Attributes:
             found = interpreter.calls.special(value, "__getattr__", given, node, frame)
         if found:
             return found
-        taken = frozenset((interpreter.intern(Bound, value, name, None),))
         if not value.cls.is_known:
-            return ANYTHING | taken
-        return taken if value.cls.externals else interpreter.nothing_yet()
+            return ANYTHING | {interpreter.intern(Bound, value, name, None)}
+        bases = {*value.cls.externals}
+        if bases <= {"torch.nn.Module"} and name not in torch_api.MODULE_ATTRIBUTES:
+            if not bases or not interpreter.is_last_pass:
+                return interpreter.nothing_yet()
+        return frozenset((interpreter.intern(Bound, value, name, None),))
 
     def _kept(self, values: Values, node: ast.AST, frame: Frame) -> Values:
         """What has been stored: a tensor may be that of an earlier call."""
@@ -150,7 +148,7 @@ class Attributes:
         if found and isinstance(value, Instance):
             return self._bound(value, found, name, node, frame)
         if found:
-            return found
+            return self._bound_to_class(value, found, name)
         return frozenset((self.interpreter.intern(Bound, value, f"super.{name}", None),))
 
     def _bound(
@@ -184,8 +182,12 @@ class Attributes:
         found = self.of_class_body(cls, name)
         if not found:
             return frozenset((interpreter.intern(Bound, value, name, None),))
+        return self._bound_to_class(value, found, name)
+
+    def _bound_to_class(self, value: Value, found: Values, name: str) -> Values:
+        """What the attributes of a class are where they are taken from the class."""
         return frozenset(
-            interpreter.intern(Bound, value, name, each)
+            self.interpreter.intern(Bound, value, name, each)
             if isinstance(each, Function) and "classmethod" in decorators(each.node)
             else each
             for each in found
@@ -204,9 +206,11 @@ class Attributes:
     ) -> None:
         """Assign to the attribute of a name, or of any name."""
         interpreter, heap = self.interpreter, self.interpreter.heap
-        is_strange = isinstance(receiver, Object) and receiver.kind == STRANGE
+        is_strange = isinstance(receiver, Object) and receiver.kind.startswith(STRANGE)
         if is_strange or not isinstance(receiver, (Instance, Object, ClassValue)):
-            if not isinstance(receiver, (External, ModuleValue, Constant)):
+            if isinstance(receiver, External):
+                heap.patched[node] = f"{receiver.path}.{name}"
+            elif not isinstance(receiver, (ModuleValue, Constant)):
                 interpreter.noted(node, name)
             interpreter.escape(values, node, frame)
             return

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .. import torch_api
-from .arguments import Arguments
+from .arguments import Arguments, parameters
 from .attributes import BY_ANY_NAME
 from .frames import Frame
 from .heap import Slot, union
@@ -15,6 +15,7 @@ from .values import (
     ANYTHING,
     NOTHING,
     STRANGE,
+    Bound,
     ClassValue,
     External,
     Instance,
@@ -104,6 +105,9 @@ class Builtins:
         if torch_api.is_nn_class(path):
             return interpreter.modules.make(path, given, node, frame)
         if path in torch_api.FUNCTIONS:
+            for values in given.all():
+                parts = [each for each in values if isinstance(each, (Bound, Object))]
+                interpreter.use(parts, "argument", node, frame, by=interpreter.external(path))
             return interpreter.tensors.function(path, given, node, frame)
         is_context = torch_api.CONTEXTS.fullmatch(path)
         if (
@@ -220,10 +224,11 @@ class Builtins:
         around: Frame | None = frame
         while around is not None and around.cls is None:
             around = around.parent
-        if around is None or around.cls is None or around.owner is None:
+        if around is None or around.cls is None:
             interpreter.calls.unknown(given, node, frame, path)
             return ANYTHING
-        receivers = given.get(1, "") or frozenset((around.owner,))
+        first = next(iter(parameters(around.node)), "")  # type: ignore[arg-type]
+        receivers = given.get(1, "") or around.every.get(first, NOTHING)
         found: Values = frozenset(
             interpreter.intern(Super, receiver, each.cls)
             for each in given.get(0, "") or interpreter.of_class(around.cls)

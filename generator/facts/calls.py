@@ -22,7 +22,6 @@ from .values import (
     Object,
     Parameter,
     Partial,
-    Super,
     Tensor,
     Value,
     Values,
@@ -153,13 +152,16 @@ class Calls:
         interpreter.use((receiver,), "method", node, frame, name=name)
         if isinstance(receiver, Constant):
             return ANYTHING
+        if name in torch_api.WALKS and not isinstance(receiver, (Instance, Object)):
+            interpreter.use((receiver,), "read", node, frame, name=f"*{name}")
+            return interpreter.modules.walk(receiver, name, node, frame)
         if interpreter.heap.is_container(receiver):
             found = interpreter.containers.method(receiver, name, given, node, frame)
             if found is not None:
                 return found
         if isinstance(receiver, (Tensor, Parameter)):
             return interpreter.tensors.method(receiver, name, given, node, frame)
-        if isinstance(receiver, (Instance, Object, Super, ClassValue)):
+        if isinstance(receiver, (Instance, Object, ClassValue)):
             return interpreter.modules.method(receiver, name, given, node, frame)
         if isinstance(receiver, Bound):
             return self._of_part(receiver, name, given, node, frame)
@@ -180,7 +182,7 @@ class Calls:
             return self.unknown(given, node, frame, name)
         for values in given.all():
             interpreter.use(values, "argument", node, frame, by=receiver)
-        return ANYTHING
+        return frozenset((receiver,)) if torch_api.keeps_channels(name) else ANYTHING
 
 
 def _partials(value: Value) -> int:

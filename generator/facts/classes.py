@@ -38,14 +38,14 @@ class Class:
     @cached_property
     def bases(self) -> list[Values]:
         """What each base may be."""
-        if self._resolving:  # a class that is its own base
-            return []
-        self._resolving = True
         return self._bases()
 
     @cached_property
     def order(self) -> tuple[Class, ...]:
         """The classes of the project that it inherits from, itself first: the resolution order."""
+        if self._resolving:  # a class that is its own base
+            return (self,)
+        self._resolving = True
         parents = [each.cls for each in self._only(ClassValue)]
         return (self, *_merged([[*each.order] for each in parents] + [parents]))
 

@@ -19,6 +19,7 @@ from .values import (
     Parameter,
     Size,
     Tensor,
+    Unknown,
     Value,
     Values,
     only_constant,
@@ -40,20 +41,29 @@ class Containers:
     # --- what is in them ---------------------------------------------------------------------
 
     def iterated(self, values: Values, node: ast.AST, frame: Frame) -> list[Slot]:
-        """What iterating over something gives: the keys, of a dict."""
-        interpreter, heap = self.interpreter, self.interpreter.heap
-        found: list[Slot] = []
-        for value in values:
-            if heap.is_container(value):
-                slots = heap.slots(value)
-                found += map(self._key_slot, slots) if is_mapping(value) else slots
-            elif isinstance(value, (Tensor, Parameter, Size)):
-                parts = interpreter.tensors.elements(value, frame)
-                found.append(Slot(parts, many=True, is_optional=True))
-            elif not isinstance(value, Constant) or isinstance(value.value, (str, bytes)):
-                parts = self._of_iterator(value, node, frame)
-                found.append(Slot(parts, many=True, is_optional=True))
-        return found
+        """What iterating over something gives: the keys, of a dict.
+
+        One stands for all where it is not known which they are, or in which order.
+        """
+        found = [slot for each in values for slot in self._iterated(each, node, frame)]
+        heap = self.interpreter.heap
+        if len(found) < 2 or (len(values) == 1 and not any(map(heap.is_loose, values))):
+            return found
+        any_of = union(each.values for each in found)
+        return [Slot(any_of, many=True, is_optional=True)]
+
+    def _iterated(self, value: Value, node: ast.AST, frame: Frame) -> list[Slot]:
+        heap = self.interpreter.heap
+        if heap.is_container(value):
+            slots = heap.slots(value)
+            return [*map(self._key_slot, slots)] if is_mapping(value) else slots
+        if isinstance(value, Constant) and not isinstance(value.value, (str, bytes)):
+            return []  # it raises
+        if isinstance(value, (Tensor, Parameter, Size)):
+            parts = self.interpreter.tensors.elements(value, frame)
+        else:
+            parts = self._of_iterator(value, node, frame)
+        return [Slot(parts, many=True, is_optional=True)]
 
     def _of_iterator(self, value: Value, node: ast.AST, frame: Frame) -> Values:
         """What iterating over something gives that is known for no container."""
@@ -301,22 +311,41 @@ class Containers:
     def added(
         self, node: ast.BinOp, left: Values, right: Values, times: bool, frame: Frame
     ) -> Values:
-        """What ``a + b`` gives, or ``a * b``, of which one is a container."""
+        """What ``a + b`` gives, or ``a * b``, where one may be a container."""
         interpreter, heap = self.interpreter, self.interpreter.heap
+        sides = [frozenset(filter(heap.is_container, each)) for each in (left, right)]
+        others = [left - sides[0], right - sides[1]]
+        found = NOTHING
+        if any(others):
+            found = interpreter.tensors.operation(node, others, frame)
+        if times:
+            is_container = any(map(_may_be_number, others))
+        else:
+            is_container = all(map(_may_be_list, (left, right)))
+        if not is_container:
+            return found
         made = interpreter.container(node, "builtins.list", frame)
-        sides = [side for side in (left, right) if any(map(heap.is_container, side))]
-        for number, side in enumerate((left, right)):
-            if times and side not in sides:
-                continue
+        for number, (side, rest) in enumerate(zip(sides, others, strict=True)):
             for place, slot in enumerate(interpreter.items(side, node, frame)):
                 many = slot.many or times
-                optional = slot.is_optional or times or len(side) > 1
-                heap.put(
-                    made, (number, place), replace(slot, name=None, many=many, is_optional=optional)
-                )
-            if len(side) > 1 or any(map(heap.is_loose, side)) or times:
+                optional = slot.is_optional or times or len(side | rest) > 1
+                joined = replace(slot, name=None, many=many, is_optional=optional)
+                heap.put(made, (number, place), joined)
+            if len(side | rest) > 1 or any(map(heap.is_loose, side)) or times:
                 heap.loosen(made)
-        return frozenset((made,))
+            if not side and not times:
+                heap.put(made, (number, "any"), Slot(ANYTHING, many=True, is_optional=True))
+        return found | {made}
+
+
+def _may_be_list(values: Values) -> bool:
+    """Whether something may be a list, or another container that can be added to one."""
+    return any(isinstance(each, (Object, Instance, Parameter, Unknown)) for each in values)
+
+
+def _may_be_number(values: Values) -> bool:
+    """Whether something may be a number, by which a list can be repeated."""
+    return not all(isinstance(each, (Tensor, Instance)) for each in values)
 
 
 def _last(node: ast.AST) -> ast.AST | None:

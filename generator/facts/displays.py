@@ -176,11 +176,12 @@ class Displays:
         bounds = self._bounds(node.slice, frame)
         is_fixed = all(each.is_one for each in slots) and not interpreter.heap.is_loose(value)
         if bounds is not None and is_fixed:
-            slots = slots[bounds]
+            for place, slot in enumerate(slots[bounds]):
+                interpreter.heap.put(made, place, slot)
         else:
+            any_of = union(each.values for each in slots)
+            interpreter.heap.put(made, "any", Slot(any_of, many=True, is_optional=True))
             interpreter.heap.loosen(made)
-        for place, slot in enumerate(slots):
-            interpreter.heap.put(made, place, slot)
         return frozenset((made,))
 
     def _bounds(self, node: ast.expr, frame: Frame) -> slice | None:

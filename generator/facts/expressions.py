@@ -13,6 +13,7 @@ from .heap import Around, Slot, union
 from .values import (
     ANYTHING,
     NOTHING,
+    STRANGE,
     Bound,
     ClassValue,
     Constant,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _MOST_CALLEES: Final = 8
 """How many functions a call may be of for their results to be told apart."""
-_IS_SOMETHING: Final = (Constant, Object, Instance, Function, ClassValue, Tensor, External, Bound)
 
 
 class Expressions:
@@ -288,11 +288,21 @@ def narrowed(interpreter: Interpreter, test: ast.expr, env: Env, holds: bool) ->
 
 def _is_none(values: Values) -> bool | None:
     """Whether something is None, where it surely is or surely is not."""
-    if not values or not all(isinstance(each, _IS_SOMETHING) for each in values):
+    if not values or not all(map(_is_told, values)):
         return None
-    nones = {_is_constant_none(each) for each in values}
+    nones = {isinstance(each, Constant) and each.value is None for each in values}
     return nones.pop() if len(nones) == 1 else None
 
 
-def _is_constant_none(value: Value) -> bool:
-    return isinstance(value, Constant) and value.value is None
+def _is_told(value: Value) -> bool:
+    """Whether it is known of a value whether it is None."""
+    match value:
+        case Constant() | Instance() | Function() | ClassValue():
+            return True
+        case Object(kind=kind):
+            return kind != STRANGE
+        case Tensor(producer=producer):
+            return isinstance(producer, (Object, External))
+        case External(path=path):
+            return path.startswith(("torch.", "builtins."))
+    return isinstance(value, Bound) and value.function is not None

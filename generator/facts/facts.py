@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import Final
 
 from .. import torch_api
@@ -13,11 +13,16 @@ from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .shapes import Shape
-from .values import NOTHING, Function, Instance, Tensor, Value, Values
+from .values import NOTHING, Bound, Constant, Function, Instance, Object, Tensor, Value, Values
 from .worklist import Unit
 
-_BUDGET: Final = 100_000
+_BUDGET: Final = 300_000
 """How many expressions may be interpreted for one module of a project."""
+
+
+_WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
+_GROUPS: Final = 6
+"""Where the groups of a convolution stand among its arguments."""
 
 
 class Facts:
@@ -29,9 +34,17 @@ class Facts:
     Args:
         modules: those that are asked about.
         project: what they may import.
+        is_asked_for: whether a function or class of them is of interest by itself, be it not used
+            by those that are; by default each is.
     """
 
-    def __init__(self, modules: Sequence[Module], project: Project) -> None:
+    def __init__(
+        self,
+        modules: Sequence[Module],
+        project: Project,
+        is_asked_for: Callable[[ast.stmt], bool] = lambda node: True,
+    ) -> None:
+        self._is_asked_for = is_asked_for
         self._interpreter = Interpreter(project, _BUDGET * len(modules))
         try:
             self._interpret(modules)
@@ -56,18 +69,34 @@ class Facts:
         interpreter = self._interpreter
         frame = interpreter.lookups.module_frame(module)
         frame.start(None, ())
-        interpreter.block(module.tree.body, frame)
-        for name in module.bindings:
+        body = (each for each in module.tree.body if self._is_run(each))
+        interpreter.block(body, frame)
+        for name, statements in module.bindings.items():
+            if not any(isinstance(each, ast.stmt) and self._is_run(each) for each in statements):
+                continue
             for value in interpreter.lookups.of_module(module, name):
-                if isinstance(value, Function) and value.frame is frame:
+                is_own = isinstance(value, Function) and value.frame is frame
+                if isinstance(value, Function) and is_own and self._is_of_interest(value.node):
                     interpreter.functions.anybody_may_call(value)
         for instance in self._instances((module,)):
             interpreter.functions.wanted(instance)
 
+    def _is_run(self, node: ast.stmt) -> bool:
+        """Whether a statement of a module is interpreted, be the name that it binds used or not."""
+        match node:
+            case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()):
+                return self._is_asked_for(node)
+        return True
+
+    def _is_of_interest(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Lambda) or (
+            isinstance(node, ast.stmt) and self._is_asked_for(node)
+        )
+
     def _instances(self, modules: Sequence[Module]) -> Iterator[Instance]:
         """The instances of the classes of some modules."""
         for cls in [*self._interpreter.definitions.classes.values()]:
-            if cls.module in modules:
+            if cls.module in modules and self._is_asked_for(cls.node):
                 instance = self._interpreter.intern(Instance, cls)
                 assert isinstance(instance, Instance)
                 yield instance
@@ -85,6 +114,65 @@ class Facts:
     def shape(self, value: Value) -> Shape:
         """What is known of the shape of a tensor."""
         return self._interpreter.tensors.shape(value)
+
+    @cached_property
+    def _parts(self) -> dict[Value, list[Bound]]:
+        """The attributes that are taken from each object, in any number of steps."""
+        found: dict[Value, list[Bound]] = {}
+        for value in self.heap.used():
+            root = value
+            while isinstance(root, Bound):
+                root = root.receiver
+            if isinstance(value, Bound):
+                found.setdefault(root, []).append(value)
+        return found
+
+    def uses_with_parts(self, value: Value) -> Iterator[tuple[str, Use]]:
+        """All that is done with a value, and with attributes of it, by the path of these."""
+        for use in self.uses(value):
+            yield "", use
+        for part in self._parts.get(value, ()):
+            for use in self.uses(part):
+                yield _path(part), use
+
+    def walked(self) -> Iterator[Object]:
+        """What stands for all modules, weights or names that a walk over a module goes over."""
+        for made in self.heap.walks:
+            for value in self._held(made):
+                if isinstance(value, Object) and value.kind in _WALKED:
+                    yield value
+
+    def walks(self) -> Iterator[Value]:
+        """The lists of what walks go over, and their copies."""
+        found = dict.fromkeys(self.heap.walks)
+        for made in self.heap.walks:
+            for value in self._held(made):
+                for holder, _ in self.heap.holders(value):
+                    if isinstance(holder, Object) and holder.kind.startswith("builtins.list"):
+                        found[holder] = None
+        yield from found
+
+    def patched(self) -> Iterable[tuple[ast.AST, str]]:
+        """Where an attribute of something is set that lies outside, and of what."""
+        return self.heap.patched.items()
+
+    def _held(self, container: Value) -> Iterator[Value]:
+        for slot in self.heap.slots(container):
+            yield from self._within(slot.values)
+
+    def _within(self, values: Values) -> Iterator[Value]:
+        for value in values:
+            yield value
+            if self.heap.is_container(value):
+                for slot in self.heap.slots(value):
+                    yield from slot.values
+
+    def is_plain(self, conv: Object) -> bool:
+        """Whether a convolution that is made at a place surely has one group there."""
+        given = self._interpreter.given.get(conv)
+        groups = given.get(_GROUPS, "groups") if given is not None else NOTHING
+        numbers = {each.value for each in groups if isinstance(each, Constant)}
+        return numbers == {1} and len(groups) == 1
 
     def inputs_of(self, tensor: Tensor) -> Values:
         """What a tensor is made of."""
@@ -132,3 +220,11 @@ class Facts:
     def heap(self) -> Heap:
         """What attributes and items may be."""
         return self._interpreter.heap
+
+
+def _path(part: Value) -> str:
+    """The names of some attributes of attributes, with dots between them."""
+    if not isinstance(part, Bound):
+        return ""
+    before = _path(part.receiver)
+    return f"{before}.{part.name}" if before else part.name

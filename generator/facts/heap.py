@@ -111,6 +111,8 @@ class Heap:
         self._places: dict[Value, int] = {}
         self._loose: set[Value] = set()
         self._uses: dict[Value, dict[tuple[Hashable, ...], Use]] = {}
+        self.walks: dict[Value, None] = {}
+        self.patched: dict[ast.AST, str] = {}
         self._holders: dict[Value, dict[tuple[Value, str], None]] = {}
 
     def attribute(self, value: Value, name: str) -> Values:
@@ -138,6 +140,10 @@ class Heap:
             self._worklist.grew(key)
             for each in values - before:
                 self._holders.setdefault(each, {})[key] = None
+
+    def make_walk(self, value: Value) -> None:
+        """Note that a container has what a walk over a module goes over."""
+        self.walks[value] = None
 
     def holders(self, value: Value) -> Iterable[tuple[Value, str]]:
         """The attributes, and the containers (with an empty name), that a value is stored in."""
@@ -235,6 +241,10 @@ class Heap:
         key = use.kind, use.node, use.name, use.by, use.result, context
         uses = self._uses.setdefault(value, {})
         uses.setdefault(key, use)
+
+    def used(self) -> list[Value]:
+        """All values with which anything is done."""
+        return [*self._uses]
 
     def uses(self, value: Value) -> Iterable[Use]:
         """All that is done with a value."""

@@ -50,7 +50,6 @@ _MOST_VALUES: Final = 24
 """How many values an expression may have for them to be told apart."""
 _GROWING: Final = ("list", "dict", "set", "deque", "OrderedDict", "defaultdict")
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_NOTHING_YET: Final = "nothing yet"
 
 
 class GaveUp(Exception):
@@ -111,8 +110,7 @@ class Interpreter:
             raise GaveUp
         visit = self._expressions.get(type(node), self._unknown)
         values = visit(node, frame)
-        if len(values) > _MOST_VALUES:
-            values = self.widened(values, node, frame)
+        values = self.widened(values, node, frame)
         self.note(node, values)
         return values
 
@@ -122,13 +120,15 @@ class Interpreter:
         if before is not values:
             self.at[node] = values if before is None else before | values
 
-    def widened(self, values: Values, node: ast.AST, frame: Frame) -> Values:
-        """Fewer values that stand for many: they have escaped, or are tensors."""
+    def widened(self, values: Values, node: ast.AST, frame: Frame, step: object = None) -> Values:
+        """The same, or if they are too many, what stands for them: they are tensors or escape."""
+        if len(values) <= _MOST_VALUES:
+            return values
         tensors = frozenset(each for each in values if isinstance(each, Tensor))
         self.escape(values - tensors, node, frame, "any of many")
         if not tensors:
             return ANYTHING
-        one = self.tensors.any_of(tensors, node, frame, None)
+        one = self.tensors.any_of(tensors, node, frame, step)
         return one if tensors == values else one | ANYTHING
 
     def _unknown(self, node: ast.AST, frame: Frame) -> Values:
@@ -209,13 +209,13 @@ class Interpreter:
         """What is not there: not yet, or unknown in the end."""
         if self.is_last_pass:
             return ANYTHING
-        self.worklist.read(_NOTHING_YET)
+        self.worklist.wait()
         return NOTHING
 
     def finish(self) -> None:
         """Have what was not there count as unknown."""
         self.is_last_pass = True
-        self.worklist.grew(_NOTHING_YET)
+        self.worklist.stop_waiting()
 
     # --- what is done with them --------------------------------------------------------------
 
@@ -251,8 +251,6 @@ class Interpreter:
                 self.functions.anybody_may_call(value)
             case Bound(receiver=Instance() as receiver, function=Function() as function):
                 self.functions.anybody_may_call(function, receiver)
-            case Instance():
-                self.functions.wanted(value)
             case Object(kind=kind) if kind.startswith(("builtins.", "collections.")):
                 if kind.rpartition(".")[2] in _GROWING:
                     self.heap.put(value, "others", Slot(ANYTHING, many=True, is_optional=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from typing import TYPE_CHECKING
 
 from .frames import Frame, everything
@@ -11,7 +12,6 @@ from .project import Module
 from .values import (
     ANYTHING,
     NOTHING,
-    External,
     ModuleValue,
     Object,
     Size,
@@ -29,6 +29,7 @@ class Lookups:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self._frames: dict[Module, Frame] = {}
+        self._starring: set[tuple[Module, str]] = set()
 
     def module_frame(self, module: Module) -> Frame:
         """The frame of the body of a module."""
@@ -61,35 +62,57 @@ class Lookups:
         if name in frame.of_module:
             self.interpreter.heap.store(self._holder(frame.module), name, lasting(values))
         elif name in frame.outer:
-            around = frame.parent
-            while around is not None and name not in around.every:
-                around = around.parent
-            if around is not None:
-                around.widen(name, lasting(values))
-                around.env[name] = around.every[name]
+            self._bind_outside(name, lasting(values), frame.parent)
         else:
             frame.bind(name, values)
             if frame.holder is not None:
                 self.interpreter.heap.store(frame.holder, name, values)
 
+    def _bind_outside(self, name: str, values: Values, frame: Frame | None) -> None:
+        """Assign to a variable of a function around; to all that it may be of."""
+        while frame is not None and frame.parent is not None:
+            is_there = name in frame.every
+            frame.widen(name, values)
+            if is_there:
+                frame.env[name] = frame.every[name]
+                return
+            frame = frame.parent
+
     # --- modules -----------------------------------------------------------------------------
 
     def of_module(self, module: Module, name: str) -> Values:
-        """What a name of a module, or a builtin, may be."""
-        statements = module.bindings.get(name, [])
+        """What a name in a module may be; of none that it binds, the builtin."""
+        found = self.bound_in(module, name)
+        is_builtin = hasattr(builtins, name) or not found  # a star may bind it or not
+        if name in module.bindings or not is_builtin:
+            return found
+        return found | {self.interpreter.external(f"builtins.{name}")}
+
+    def bound_in(self, module: Module, name: str) -> Values:
+        """What a module binds a name to; nothing if it does not, or not yet."""
         holder = self._holder(module)
-        if statements:
+        if name in module.bindings:
             unit = Unit((holder, name))
             self.interpreter.worklist.demand(unit, lambda: self._resolve(module, name))
-            found = self.interpreter.heap.attribute(holder, name)
-            return found | ANYTHING if name in module.rebound else found
         found = self.interpreter.heap.attribute(holder, name)
         if name in module.rebound:
             found |= ANYTHING
+        if name in module.bindings or (module, name) in self._starring:
+            return found
+        self._starring.add((module, name))  # for modules that import each other's names
         for each in module.bindings.get("*", ()):
             assert isinstance(each, ast.ImportFrom)
             found |= self._starred(each, name, module)
-        return found or frozenset((self.interpreter.external(f"builtins.{name}"),))
+        self._starring.discard((module, name))
+        return found
+
+    def given_by(self, module: Module, name: str) -> Values:
+        """What another module gets for a name of this one."""
+        if name in module.bindings:
+            return self.bound_in(module, name)
+        inner = self.interpreter.project.module(f"{module.name}.{name}")
+        found = self.bound_in(module, name)
+        return found or (ANYTHING if inner is None else frozenset((self._holder(inner),)))
 
     def _resolve(self, module: Module, name: str) -> None:
         """Interpret the statements that bind a name of a module."""
@@ -128,14 +151,7 @@ class Lookups:
         imported = self.interpreter.project.module(path)
         if imported is None:
             return NOTHING if path.startswith("typing") else ANYTHING
-        if imported is module or not (name in imported.bindings or "*" in imported.bindings):
-            return NOTHING
-        found = self.of_module(imported, name)
-        return frozenset(
-            each
-            for each in found
-            if not (isinstance(each, External) and each.path == f"builtins.{name}")
-        )
+        return self.bound_in(imported, name)
 
     # --- imports -----------------------------------------------------------------------------
 
@@ -157,8 +173,7 @@ class Lookups:
             return ANYTHING
         imported = project.module(path)
         if imported is not None and imported is not module:
-            if name in imported.bindings or "*" in imported.bindings:
-                return self.of_module(imported, name)
+            return self.given_by(imported, name)
         inner = project.module(f"{path}.{name}")
         if inner is not None:
             return frozenset((self._holder(inner),))

@@ -10,15 +10,13 @@ from .expressions import narrowed, truth_of
 from .frames import Env, Frame, joined
 from .heap import Around, Slot
 from .lookups import lasting
-from .values import ANYTHING, NOTHING, Constant, Tensor, Values
+from .values import NOTHING, Tensor, Values
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 _MOST_TURNS: Final = 12
 """How many turns loops in loops may have for their turns to be told apart."""
-_MOST_ROUNDS: Final = 2
-"""How many turns of a loop give numbers that are told apart."""
 
 
 class Loops:
@@ -99,16 +97,15 @@ class Loops:
     ) -> Env:
         """The variables behind a loop that may have any number of turns."""
         interpreter = self.interpreter
-        start, rounds = frame.env, 0
+        start = frame.env
         while True:
             frame.env, frame.continues = dict(start), []
             if values is not None and not isinstance(node, ast.While):
                 interpreter.assignment.assign(node.target, values, frame)
             ends = [frame.env] if interpreter.block(node.body, frame) else []
             after = joined([start, *ends, *frame.continues])
-            rounds += 1
             carried = {
-                name: self._carried(name, start.get(name, NOTHING), given, rounds, node, frame)
+                name: self._carried(name, start.get(name, NOTHING), given, node, frame)
                 for name, given in after.items()
             }
             if carried == start:
@@ -116,19 +113,15 @@ class Loops:
             start = carried
 
     def _carried(
-        self, name: str, before: Values, after: Values, rounds: int, node: ast.AST, frame: Frame
+        self, name: str, before: Values, after: Values, node: ast.AST, frame: Frame
     ) -> Values:
         """What a variable may be at the beginning of a turn.
 
-        What a place gave in the turn before is not what it gives in this one, and a number that
-        changes from turn to turn may be any.
+        What a place gave in the turn before is not what it gives in this one.
         """
         new = after - before
         tensors = frozenset(each for each in new if isinstance(each, Tensor))
         found = before | lasting(new - tensors)
         if tensors:
             found |= self.interpreter.tensors.any_of(tensors, node, frame, ("turn", name))
-        if rounds > _MOST_ROUNDS and any(isinstance(each, Constant) for each in new):
-            numbers = frozenset(each for each in found if isinstance(each, Constant))
-            found = found - numbers | ANYTHING
         return found

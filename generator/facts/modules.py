@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
@@ -20,13 +22,13 @@ from .values import (
     Object,
     Parameter,
     Partial,
-    Super,
     Tensor,
     Unknown,
     Value,
     Values,
     only_text,
 )
+from .worklist import Unit
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -81,6 +83,15 @@ class Modules:
         key = node, frame.context
         if self._filled.setdefault(made, key) != key:
             heap.loosen(made)
+        if path.endswith("Sequential"):
+            unit = Unit(made, "applied by anybody")
+            interpreter.worklist.add(unit, partial(self._apply_openly, made, node, frame))
+        if given.is_open and not (given.items and path.endswith("Sequential")):
+            interpreter.calls.unknown(given, node, frame, path)
+            rest = Slot(given.rest | ANYTHING, many=True, is_optional=True)
+            heap.put(made, (node, "rest"), rest)
+            heap.loosen(made)
+            return
         first = given.positional[0] if len(given.positional) == 1 and not given.is_open else NOTHING
         dicts = first and all(
             getattr(each, "kind", "").endswith(("dict", "Dict")) for each in first
@@ -90,12 +101,6 @@ class Modules:
             self._extend(made, containers.entries(first or named, node, frame), frame, node)
         elif path.endswith("List"):
             self._extend(made, interpreter.items(first or named, node, frame), frame, node)
-        elif given.is_open and not given.items:
-            for place, values in enumerate((*given.positional, given.rest)):
-                slot = Slot(values, many=True, is_optional=True)
-                heap.put(made, (node, place), slot)
-            heap.loosen(made)
-            return
         else:
             items = given.items or tuple(Slot(each) for each in given.positional)
             self._extend(made, [*items], frame, node)
@@ -104,6 +109,11 @@ class Modules:
         if any(map(heap.is_loose, first or named)) or len(first or named) > 1:
             if path in torch_api.MAPPINGS or dicts or path.endswith("List"):
                 heap.loosen(made)
+
+    def _apply_openly(self, value: Value, node: ast.AST, frame: Frame) -> None:
+        """Apply a container for whoever may, to anything."""
+        anything = frozenset((self.interpreter.intern(Parameter, node, "input"),))
+        self._sequences.through(value, Arguments((anything,)), node, frame, "anybody")
 
     def _extend(self, made: Value, slots: list[Slot], frame: Frame, node: ast.AST) -> None:
         interpreter = self.interpreter
@@ -155,7 +165,7 @@ class Modules:
         if any(each in _HOLDING for each in bases):
             interpreter.use((value,), "call", node, frame)
             return self._sequences.through(value, given, node, frame, step)
-        if value.cls.is_known and any(torch_api.is_nn_class(each) for each in bases):
+        if value.cls.is_known and bases and all(map(torch_api.is_nn_class, bases)):
             return interpreter.tensors.applied(value, given, node, frame, step)
         interpreter.use((value,), "call", node, frame)
         return interpreter.calls.unknown(given, node, frame, value.cls.name)
@@ -218,8 +228,6 @@ class Modules:
         interpreter = self.interpreter
         is_super = name.startswith("super.")
         name = name.removeprefix("super.")
-        if isinstance(value, Super):
-            value = value.receiver
         if name == "__init__" and is_super and isinstance(value, Instance):
             self.construct(value, given, node, frame)
             return interpreter.constant(None)
@@ -236,7 +244,7 @@ class Modules:
             return frozenset((value,))
         if name in torch_api.WALKS:
             interpreter.use((value,), "read", node, frame, name=f"*{name}")
-            return self._walk(value, name, node, frame)
+            return self.walk(value, name, node, frame)
         if name in torch_api.HARMLESS_METHODS:
             for values in given.all():
                 interpreter.use(values, "argument", node, frame)
@@ -265,29 +273,36 @@ class Modules:
             interpreter.attributes.store_named(value, name or "*", values, node, frame)
         return interpreter.constant(None)
 
-    def _walk(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
+    def walk(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
         """What ``children()`` and the like go over."""
         interpreter, heap = self.interpreter, self.interpreter.heap
         made = interpreter.container(node, "builtins.list", frame)
-        if torch_api.WALKS[name] != "children":
-            heap.put(made, "any", Slot(ANYTHING, many=True, is_optional=True))
+        heap.make_walk(made)
+        known = torch_api.WALKS[name] == "children" and isinstance(value, (Instance, Object))
+        parts = self._children(value) if known else []
+        if not parts or not heap.is_container(value) or heap.is_loose(value):
             heap.loosen(made)
-            return frozenset((made,))
-        parts = heap.slots(value)
-        if not heap.is_container(value):
-            parts = [
-                Slot(values)
-                for _, values in heap.attributes(value)
-                if any(map(self.is_module, values))
-            ]
-        if not heap.is_container(value) or heap.is_loose(value):
-            heap.loosen(made)
+        if not parts:
+            any_of = interpreter.made_at(node, torch_api.WALKED[torch_api.WALKS[name]], frame)
+            parts = [Slot(frozenset((any_of,)), many=True, is_optional=True)]
         for place, slot in enumerate(parts):
-            modules = frozenset(filter(self.is_module, slot.values)) or ANYTHING
-            if name == "named_children":
-                modules = interpreter.containers.tuple_at(made, place, [ANYTHING, modules])
-            heap.put(made, place, Slot(modules, None, slot.many, None, slot.is_optional, slot.path))
+            values = slot.values
+            if name.startswith("named_") or name == "state_dict":
+                names = frozenset((interpreter.made_at(node, torch_api.WALKED_NAME, frame),))
+                values = interpreter.containers.tuple_at(made, place, [names, values])
+            heap.put(made, place, replace(slot, values=values, name=None, node=None))
         return frozenset((made,))
+
+    def _children(self, value: Value) -> list[Slot]:
+        """The modules that something holds, as far as they are known."""
+        heap = self.interpreter.heap
+        slots = heap.slots(value)
+        if not heap.is_container(value):
+            slots = [Slot(values) for _, values in heap.attributes(value)]
+        found = [
+            replace(each, values=frozenset(filter(self.is_module, each.values))) for each in slots
+        ]
+        return [each for each in found if each.values]
 
 
 _RESULTS: Final = " of results"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .arguments import Arguments
@@ -13,8 +14,6 @@ from .values import Constant, Value, Values
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
-
-_MOST_ROUNDS = 4
 
 
 class Sequences:
@@ -29,17 +28,20 @@ class Sequences:
     ) -> Values:
         """What a Sequential gives."""
         current = given.get(0, "input")
-        if value in self._applying:  # it holds itself, as far as that is known
-            return self._any_of(current, node, frame, (value, "itself"))
-        self._applying.add(value)
         heap = self.interpreter.heap
         slots = heap.slots(value)
+        if value in self._applying:  # it holds itself, as far as that is known
+            others = [replace(each, values=each.values - self._applying) for each in slots]
+            return self._in_any_order(others, current, node, frame, (value, "itself"))
+        self._applying.add(value)
         if heap.is_loose(value):
             found = self._in_any_order(slots, current, node, frame, (value, step))
         else:
             found = current
             for number, group in enumerate(_groups(slots)):
-                found = self._group(group, found, node, frame, (value, step, number))
+                place = value, step, number
+                found = self._group(group, found, node, frame, place)
+                found = self.interpreter.widened(found, node, frame, (place, "many"))
         self._applying.discard(value)
         return found
 
@@ -63,15 +65,14 @@ class Sequences:
         if len({_turn(each)[0] for each in group}) > 1:  # loops in a loop
             return self._in_any_order(group, current, node, frame, step)
         before = current
-        for _ in range(_MOST_ROUNDS):
+        while True:
             result = before
             for place, slot in enumerate(group):
                 made = self._step(slot, result, node, frame, (step, place))
                 result = made | result if _turn(slot)[1] else made
             if result <= before:
                 return before
-            before |= result
-        return self._in_any_order(group, before, node, frame, (step, "any"))
+            before = self.interpreter.widened(before | result, node, frame, (step, "many"))
 
     def _any_of(self, values: Values, node: ast.AST, frame: Frame, step: object) -> Values:
         return self.interpreter.tensors.any_of(values, node, frame, step)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -40,6 +39,7 @@ class Statements:
             ast.With: self._with,
             ast.AsyncWith: self._with,
             ast.Try: self._try,
+            getattr(ast, "TryStar", ast.Try): self._try,
             ast.Match: self._match,
             ast.FunctionDef: self._function,
             ast.AsyncFunctionDef: self._function,
@@ -47,8 +47,6 @@ class Statements:
             ast.Import: self._import,
             ast.ImportFrom: self._import,
         }
-        if sys.version_info >= (3, 11):
-            self.table[ast.TryStar] = self._try
 
     def _expression(self, node: ast.Expr, frame: Frame) -> bool:
         self.interpreter.ev(node.value, frame)

@@ -26,6 +26,7 @@ class Worklist:
         self._todo: dict[Unit, Callable[[], None]] = {}
         self._known: dict[Unit, Callable[[], None]] = {}
         self._readers: dict[Hashable, dict[Unit, None]] = {}
+        self._waiting: dict[Unit, None] = {}
 
     def add(self, unit: Unit, interpret: Callable[[], None]) -> None:
         """Have a unit interpreted, once."""
@@ -48,6 +49,16 @@ class Worklist:
         for unit in self._readers.get(key, ()):
             self._todo[unit] = self._known[unit]
 
+    def wait(self) -> None:
+        """Note that the current unit has met what is not there, and may come yet."""
+        if self.current is not None:
+            self._waiting[self.current] = None
+
+    def stop_waiting(self) -> None:
+        """Have those interpreted again that still miss something."""
+        for unit in self._waiting:
+            self._todo[unit] = self._known[unit]
+
     def run(self) -> None:
         """Interpret until nothing grows any more."""
         while self._todo:
@@ -57,5 +68,6 @@ class Worklist:
 
     def _interpret(self, unit: Unit) -> None:
         around, self.current = self.current, unit
+        self._waiting.pop(unit, None)
         self._known[unit]()
         self.current = around

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..reading.convolutions import ConvClass, Kind
+from ..reading.parts import walk
 from ..reading.symbols import Symbols
 from ..reading.values import Values
 from .find import Site
@@ -20,7 +21,7 @@ def kinds_by_text(values: Values, site: Site, conv: ConvClass) -> set[Kind]:
     symbols = Symbols(values)
     inputs, outputs, groups = (site.arguments.by_name.get(name) for name in SIZES)
     # An argument between them, as in (n, n, (n := 3)), may bind a name anew.
-    if groups is None or any(isinstance(node, ast.NamedExpr) for node in ast.walk(site.call)):
+    if groups is None or any(isinstance(node, ast.NamedExpr) for node in walk(site.call)):
         return set()
 
     def kind(case: ast.expr) -> Kind:

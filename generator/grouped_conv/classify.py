@@ -9,6 +9,7 @@ from typing import Literal
 from ..outcome import Style
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass, kind_of
+from ..reading.parts import walk
 from ..reading.values import Unknown, Values
 from .by_text import SIZES, kinds_by_text
 from .find import Site
@@ -218,7 +219,7 @@ def _candidate(
         reason = "it is not assigned to an attribute of self in a statement of its own"
     elif site.arguments.starred:
         reason = "what *args passes to it is known only at run time"
-    elif any(isinstance(node, ast.NamedExpr) for node in ast.walk(site.call)):
+    elif any(isinstance(node, ast.NamedExpr) for node in walk(site.call)):
         reason = "one of its arguments binds a name"
     else:
         owner, attribute = target

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..reading.directives import Directives
+from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .joining import is_cat_of_channels
@@ -91,7 +92,7 @@ def _cat_of_variable(source: Source, name: ast.Name) -> ast.Call | None:
     if name.id in scope.module.nonlocals:
         return None
     cats = []
-    for each in ast.walk(scope.node):
+    for each in walk(scope.node):
         if isinstance(each, ast.Name) and each.id == name.id and isinstance(each.ctx, ast.Load):
             if source.scope(each).lookup(name.id) != found:
                 return None

@@ -22,8 +22,9 @@ def make_output_edits(source: Source, plan: CallPlan, outputs: Outputs) -> Itera
     taken: dict[ast.AST, set[str]] = {}
     for feed in plan.feeds:
         function = outermost_function(source, feed.value)
-        names = taken.setdefault(function, names_in(function))
-        yield from _feed_edits(source, feed, names, outputs)
+        if function not in taken:
+            taken[function] = names_in(function)
+        yield from _feed_edits(source, feed, taken[function], outputs)
     for collected in plan.collected:
         yield from _collected_edits(source, collected, outputs)
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from ..outcome import Warning
 from ..reading.directives import Directives
+from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 
@@ -136,5 +137,5 @@ def is_of_helper(
 
 def _is_ours(function: ast.AST) -> bool:
     """Whether a function is the helper's, and not one that has its name by chance."""
-    names = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+    names = {each.id for each in walk(function) if isinstance(each, ast.Name)}
     return any(_KNOWN.fullmatch(each) or each == "error_msgs" for each in names)

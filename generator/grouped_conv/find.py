@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import GROUPS_POSITION, Arguments, ConvClass, bind_arguments, conv_class
 from ..reading.directives import Directive
+from ..reading.kept import kept
 from ..reading.names import meaning
 from ..reading.scopes import Scope
 from ..reading.source import Source
@@ -157,13 +157,13 @@ def lacks_groups(source: Source, mapping: ast.expr) -> bool:
     return is_only_read(source, found[0], mapping.id)
 
 
-@lru_cache(maxsize=8)
+@kept
 def is_only_read(source: Source, scope: Scope, name: str) -> bool:
     """Whether no key is ever given to a dict that a name stands for."""
     return all(
         _only_reads(source, node)
-        for node in ast.walk(scope.node)
-        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        for node in source.names(scope.node, name)
+        if isinstance(node.ctx, ast.Load)
     )
 
 

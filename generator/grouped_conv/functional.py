@@ -14,6 +14,7 @@ from ..reading.alternatives import given_to
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import is_functional_convolution
 from ..reading.names import meaning
+from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Binding, Function
 from ..reading.source import Source
 
@@ -103,5 +104,5 @@ def _is_of_shape(source: Source, target: ast.AST) -> bool:
 def _reads_modules(function: Function) -> bool:
     """Whether a function takes something of a module."""
     return any(
-        isinstance(each, ast.Attribute) and each.attr in _OF_MODULES for each in ast.walk(function)
+        isinstance(each, ast.Attribute) and each.attr in _OF_MODULES for each in walk(function)
     )

@@ -17,7 +17,9 @@ from ..reading.convolutions import (
     conv_class,
     is_functional_convolution,
 )
+from ..reading.kept import kept
 from ..reading.names import meaning
+from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Binding
 from ..reading.source import Source
 from .subclasses import Subclass, find_subclass
@@ -154,6 +156,7 @@ def _is_conv_name(name: str) -> bool:
     return _CONV_NAME.fullmatch(name) is not None and _BLOCK_NAME.search(name) is None
 
 
+@kept
 def holds_class(
     index: ClassIndex, expression: ast.expr, depth: int = 3, with_keys: bool = True
 ) -> bool:
@@ -168,7 +171,7 @@ def holds_class(
         return False
     return any(
         holds_class(index, given, depth - 1, with_keys and not _is_looked_up_in(source, node))
-        for node in ast.walk(expression)
+        for node in walk(expression)
         for given in _given(index, node)
     )
 
@@ -184,8 +187,8 @@ def _is_looked_up_in(source: Source, node: ast.AST) -> bool:
 
 def values_of(index: ClassIndex, expression: ast.expr) -> list[ast.expr]:
     """An expression, and what the names in it may get their values from."""
-    given = [each for node in ast.walk(expression) for each in _given(index, node)]
-    more = [each for value in given for node in ast.walk(value) for each in _given(index, node)]
+    given = [each for node in walk(expression) for each in _given(index, node)]
+    more = [each for value in given for node in walk(value) for each in _given(index, node)]
     return [expression, *given, *more]
 
 
@@ -211,7 +214,7 @@ def _given_by(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
             yield binding.value
         yield from _passed_to(index, binding)
     elif isinstance(binding.node, FUNCTIONS):
-        for node in ast.walk(binding.node):
+        for node in walk(binding.node):
             if isinstance(node, ast.Return) and node.value is not None:
                 yield node.value
     elif binding.kind in ("assign", "other"):
@@ -246,9 +249,9 @@ def _assigned_in(statement: ast.stmt) -> Iterator[ast.expr]:
 
 def _mentioned(source: Source, value: ast.expr, with_keys: bool) -> Iterator[str]:
     """The convolution classes that an expression mentions without calling them."""
-    dicts = [each for each in ast.walk(value) if isinstance(each, ast.Dict) and not with_keys]
+    dicts = [each for each in walk(value) if isinstance(each, ast.Dict) and not with_keys]
     keys = [key for each in dicts for key in each.keys]
-    for node in ast.walk(value):
+    for node in walk(value):
         if node in keys:
             continue
         if isinstance(node, (ast.Name, ast.Attribute)):

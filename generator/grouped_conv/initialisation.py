@@ -15,6 +15,7 @@ from ..outcome import Warning
 from ..reading.calls import is_repeatable
 from ..reading.convolutions import conv_class
 from ..reading.names import meaning
+from ..reading.parts import walk
 from ..reading.source import Source
 
 # By element, or by fan_in.
@@ -113,15 +114,13 @@ def warn_of_initialisation(
     ``is_done`` tells what is done with before they are split.
     """
     for node in source.nodes:
-        if is_done is not None and is_done(node):
-            continue
         if isinstance(node, ast.Call):
             what = _differing(source, node)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             what = _reading(source, node)
         else:
             continue
-        if what and _is_about_convolutions(source, node):
+        if what and not (is_done and is_done(node)) and _is_about_convolutions(source, node):
             yield Warning(
                 *source.place(node),
                 f"{what}: each part is a convolution of its own",
@@ -151,7 +150,7 @@ def _reading(source: Source, attribute: ast.Attribute) -> str:
     if not is_channels and not is_of_weight:
         return ""
     function = source.function_around(attribute) or source.tree
-    names = {each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute)}
+    names = {each.attr for each in walk(function) if isinstance(each, ast.Attribute)}
     gives_values = attribute.attr in _OVER_ALL or not names.isdisjoint(_BY_ELEMENT)
     if is_channels:
         gives_values = gives_values or _assigns_values(function)
@@ -168,7 +167,7 @@ def _assigns_values(function: ast.AST) -> bool:
     return any(
         isinstance(each, ast.Attribute)
         and (each.attr == "copy_" or (each.attr in _VALUES and isinstance(each.ctx, ast.Store)))
-        for each in ast.walk(function)
+        for each in walk(function)
     )
 
 
@@ -178,7 +177,7 @@ def _takes_root(function: ast.AST) -> bool:
         (isinstance(each, ast.Attribute) and each.attr == "sqrt")
         or (isinstance(each, ast.Name) and each.id == "sqrt")
         or (isinstance(each, ast.Constant) and each.value == 0.5)
-        for each in ast.walk(function)
+        for each in walk(function)
     )
 
 
@@ -187,7 +186,7 @@ def _reads_groups_too(function: ast.AST, channels: ast.Attribute) -> bool:
     groups = ast.Attribute(channels.value, "groups", ast.Load())
     return any(
         isinstance(each, ast.Attribute) and ast.dump(each) == ast.dump(groups)
-        for each in ast.walk(function)
+        for each in walk(function)
     )
 
 
@@ -211,17 +210,17 @@ def _is_about_convolutions(
         for each in source.ancestors(node)
         if isinstance(each, (ast.If, ast.IfExp)) and not _is_in_else(source, node, each)
     ]
-    asked = [each for test in tests for each in ast.walk(test) if _asks_class(source, each)]
+    asked = [each for test in tests for each in walk(test) if _asks_class(source, each)]
     if asked:
-        return any(_names_convolution(source, each) for test in tests for each in ast.walk(test))
+        return any(_names_convolution(source, each) for test in tests for each in walk(test))
     function = source.function_around(node) or source.tree
     if _goes_over_modules(function) or _is_applied(source, node):
         return True
     if function not in known and _is_for_modules(source, function, known | {function}):
         return True
     # if not isinstance(m, nn.Conv2d): return
-    left = [each.test for each in ast.walk(function) if isinstance(each, ast.If) and _leaves(each)]
-    return any(_names_convolution(source, each) for test in left for each in ast.walk(test))
+    left = [each.test for each in walk(function) if isinstance(each, ast.If) and _leaves(each)]
+    return any(_names_convolution(source, each) for test in left for each in walk(test))
 
 
 def _is_applied(source: Source, node: ast.AST) -> bool:
@@ -293,6 +292,4 @@ def _is_in_else(source: Source, node: ast.AST, test: ast.If | ast.IfExp) -> bool
 
 
 def _goes_over_modules(function: ast.AST) -> bool:
-    return any(
-        isinstance(each, ast.Attribute) and each.attr in _WALKS for each in ast.walk(function)
-    )
+    return any(isinstance(each, ast.Attribute) and each.attr in _WALKS for each in walk(function))

@@ -6,6 +6,7 @@ import ast
 from typing import Final
 
 from ..reading.convolutions import SETTINGS
+from ..reading.parts import walk
 from ..reading.scopes import Function
 from ..reading.source import Source
 
@@ -47,7 +48,7 @@ def is_apart(source: Source, method: Function) -> bool:
     this = [each.arg for each in (*method.args.posonlyargs, *method.args.args)][:1]
     return all(
         _is_read(source, node, kind)
-        for node in ast.walk(method)
+        for node in walk(method)
         if isinstance(node, ast.Name) and node.id in this
     )
 

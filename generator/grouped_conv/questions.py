@@ -9,6 +9,7 @@ from typing import Final
 from ..reading.alternatives import alternatives
 from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.names import meaning
+from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Function
 from ..reading.source import Source
 from .indirect import holds_class, values_of
@@ -25,7 +26,7 @@ def may_be_conv(index: ClassIndex, classes: ast.expr) -> bool:
     """Whether what isinstance is given may be, or hold, the class of a convolution."""
     if holds_class(index, classes):
         return True
-    for node in ast.walk(classes):
+    for node in walk(classes):
         if isinstance(node, (ast.Name, ast.Attribute)):
             found = meaning(index.source, node)
             is_own = isinstance(found.node, ast.ClassDef) and find_subclass(index, found.node)
@@ -41,7 +42,7 @@ def reparametrising(index: ClassIndex, function: ast.expr) -> ast.AST | None:
     """
     given = alternatives(index, function).paths
     for value in values_of(index, function):
-        for each in ast.walk(value):
+        for each in walk(value):
             if isinstance(each, (ast.Name, ast.Attribute)):
                 given.setdefault(each, meaning(index.source, each).path)
     found = {each: path for each, path in given.items() if REPARAMETRISING.fullmatch(path)}
@@ -63,7 +64,7 @@ def may_look_at_module(source: Source, register: ast.Attribute) -> bool:
 
 def _reads_first_parameter(function: Function | ast.Lambda) -> bool:
     names = [each.arg for each in function.args.args[:1]]
-    return any(isinstance(each, ast.Name) and each.id in names for each in ast.walk(function))
+    return any(isinstance(each, ast.Name) and each.id in names for each in walk(function))
 
 
 def are_treated_alike(source: Source, attribute: ast.Attribute) -> bool:

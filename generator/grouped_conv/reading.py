@@ -6,6 +6,7 @@ import ast
 from typing import Final
 
 from ..reading.names import meaning
+from ..reading.parts import walk
 from ..reading.source import Source
 
 _REFUSED: Final = frozenset(("grad", "grad_fn", "register_hook", "data_ptr", "untyped_storage"))
@@ -101,9 +102,7 @@ def _is_name_only_read(source: Source, target: ast.expr, seen: frozenset[str]) -
     if found is None or target.id in found[0].module.nonlocals:
         return False
     uses = [
-        each
-        for each in ast.walk(found[0].node)
-        if isinstance(each, ast.Name) and each.id == target.id
+        each for each in walk(found[0].node) if isinstance(each, ast.Name) and each.id == target.id
     ]
     if any(isinstance(source.parent(each), ast.AugAssign) for each in uses if _is_stored(each)):
         return False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import lru_cache
 
+from ..reading.kept import kept
+from ..reading.parts import walk
 from ..reading.scopes import COMPREHENSIONS, FUNCTIONS, Scope
 from ..reading.source import Source
 
@@ -23,7 +24,7 @@ def binds(statement: ast.stmt, name: str) -> bool:
 
 def reads_in(node: ast.AST, name: str) -> list[ast.Name]:
     """The places in a node where a variable is read."""
-    nodes = list(ast.walk(node))
+    nodes = list(walk(node))
     updated = [each.target for each in nodes if isinstance(each, ast.AugAssign)]
     return [
         each
@@ -66,7 +67,7 @@ def is_kept(source: Source, given: ast.Name, read: ast.Name) -> bool:
     start, end = source.span(given).end, source.span(read).start
     own = source.statement(read)
     targets = own.targets if isinstance(own, ast.Assign) else []
-    assigned = [each for target in targets for each in ast.walk(target)]
+    assigned = [each for target in targets for each in walk(target)]
     function = source.scope(given).node
     if _is_deleted(source, function, given.id):
         return False
@@ -80,12 +81,12 @@ def _first_from(source: Source, uses: Sequence[ast.Name], offset: int) -> int:
     return bisect_left(uses, offset, key=lambda each: source.span(each).start)
 
 
-@lru_cache(maxsize=64)
+@kept
 def _is_deleted(source: Source, function: ast.AST, name: str) -> bool:
     return any(isinstance(each.ctx, ast.Del) for each in source.names(function, name))
 
 
-@lru_cache(maxsize=64)
+@kept
 def _uses_in_closures(source: Source, scope: Scope, name: str) -> list[ast.Name]:
     """Where functions and classes inside of another use its variable, in the order of the text."""
     uses = source.names(scope.node, name)

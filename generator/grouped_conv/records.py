@@ -19,14 +19,14 @@ def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
     """The record of a convolution that stays as it is."""
     line, column = index.source.place(site.call)
     form = form_of(index.source, site)
-    return Record(line, column, _name(index, site), verdict.status, verdict.reason, form)
+    return Record(line, column, name_of(index, site), verdict.status, verdict.reason, form)
 
 
 def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> Record:
     """The record of a convolution that is split once it is built."""
     site = deferred.site
     ways = plan.ways[site.call]
-    norms = dict.fromkeys(each.norm for each in ways if each.norm)
+    norms = dict.fromkeys(plan.norms(site.call))
     norm = f", with {' and '.join(norms)} in each" if norms else ""
     notes = [*_asked(site), *([deferred.reason] if deferred.reason else [])]
     if is_by_filter(site):
@@ -38,7 +38,7 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
     return Record(
         line,
         column,
-        _name(index, site),
+        name_of(index, site),
         "split",
         f"{_size(site.conv, deferred.numbers, has_marked(ways))}{norm} (built)",
         form_of(index.source, site),
@@ -55,7 +55,7 @@ def written_out(index: ClassIndex, candidate: Candidate, attribute: SplitAttribu
     return Record(
         line,
         column,
-        _name(index, candidate.site),
+        name_of(index, candidate.site),
         "split",
         detail,
         form_of(index.source, candidate.site),
@@ -72,7 +72,7 @@ def _asked(site: Site) -> list[str]:
     return [str(site.asked)] if site.asked is not None else []
 
 
-def _name(index: ClassIndex, site: Site) -> str:
+def name_of(index: ClassIndex, site: Site) -> str:
     """What a person would call a convolution: its attribute, or else the class that is called."""
     statement = index.source.parent(site.call)
     target = self_target(index, statement)

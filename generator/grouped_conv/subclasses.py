@@ -18,6 +18,7 @@ from ..reading.class_uses import uses_of_class
 from ..reading.classes import Class, ClassIndex
 from ..reading.convolutions import GROUPS_POSITION, conv_class
 from ..reading.names import meaning
+from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Function
 from .by_filter import is_by_filter
 from .own_methods import is_apart, kind_of_method
@@ -77,7 +78,7 @@ def may_be_grouped(index: ClassIndex, node: ast.ClassDef, call: ast.Call) -> boo
 def _groups_given(each: Class) -> Iterator[ast.expr]:
     """What the initialiser of a class passes as ``groups`` to that of its base."""
     for function in _methods(each):
-        for node in ast.walk(function) if function.name == "__init__" else ():
+        for node in walk(function) if function.name == "__init__" else ():
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "__init__":
                 yield from (one.value for one in node.keywords if one.arg == "groups")
                 yield from node.args[GROUPS_POSITION : GROUPS_POSITION + 1]
@@ -116,10 +117,10 @@ def _is_told_apart(index: ClassIndex, own_class: Class) -> str:
     names = {each.node.name for each in lineage}
     own = {name for each in lineage for name in each.names} - _INHERITED
     for each in lineage:
-        for node in ast.walk(each.node):
+        for node in walk(each.node):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
                 own.add(node.attr)
-    inside = {id(node) for each in lineage for node in ast.walk(each.node)}
+    inside = {id(node) for each in lineage for node in walk(each.node)}
     for node in index.source.nodes:
         if isinstance(node, ast.Attribute) and node.attr in own and id(node) not in inside:
             if _is_asked_of_class(index, own_class, node):
@@ -146,7 +147,7 @@ def _questions(index: ClassIndex) -> Iterator[ast.Call | ast.Attribute]:
 
 def _names_around(index: ClassIndex, question: ast.expr) -> set[str]:
     """The names in a question, or in what it is compared with."""
-    return {each.id for each in ast.walk(_around(index, question)) if isinstance(each, ast.Name)}
+    return {each.id for each in walk(_around(index, question)) if isinstance(each, ast.Name)}
 
 
 def _around(index: ClassIndex, question: ast.expr) -> ast.AST:
@@ -160,8 +161,8 @@ def _around(index: ClassIndex, question: ast.expr) -> ast.AST:
 def _asks_for_held(index: ClassIndex, own_class: Class, question: ast.Call | ast.Attribute) -> bool:
     """Whether the class of an object is compared with a variable that may hold a class."""
     objects = question.args[:1] if isinstance(question, ast.Call) else [question]
-    asked = {each for one in objects for each in ast.walk(one)}
-    held = {each for each in ast.walk(_around(index, question)) if each not in asked}
+    asked = {each for one in objects for each in walk(one)}
+    held = {each for each in walk(_around(index, question)) if each not in asked}
     return any(
         not held.isdisjoint(uses_of_class(index, each.node).expressions)
         for each in own_class.relatives()
@@ -216,9 +217,7 @@ def _is_conv_path(path: str) -> bool:
 
 def _refusal_of_method(index: ClassIndex, method: Function) -> str:
     if method.name in ("forward", "_conv_forward"):
-        if any(
-            isinstance(each, ast.Attribute) and each.attr == "groups" for each in ast.walk(method)
-        ):
+        if any(isinstance(each, ast.Attribute) and each.attr == "groups" for each in walk(method)):
             return f"its {method.name} uses self.groups (line {method.lineno})"
         if method.name == "forward" and is_by_filter(index, method):
             return ""
@@ -233,7 +232,7 @@ def _refusal_of_method(index: ClassIndex, method: Function) -> str:
 def _refusal_of_initialiser(index: ClassIndex, method: Function) -> str:
     """Why an initialiser makes more than the convolution and plain attributes."""
     this = method.args.args[0].arg if method.args.args else ""
-    for node in ast.walk(method):
+    for node in walk(method):
         if isinstance(node, ast.Attribute) and node.attr in ("forward", "_conv_forward"):
             return f"its __init__ uses {node.attr} (line {node.lineno})"
         if not isinstance(node, ast.Call):

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from functools import lru_cache
 
 from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
+from ..reading.kept import kept
 from ..reading.names import meaning
 from ..reading.scopes import FUNCTIONS, Function
 from .find import Site, is_only_read, lacks_groups
@@ -57,7 +57,7 @@ def _may_give_groups(index: ClassIndex, call: ast.Call, inside: tuple[ast.AST, .
     return False
 
 
-@lru_cache(maxsize=8)
+@kept
 def _gives_groups_unseen(index: ClassIndex) -> bool:
     """Whether groups may be given to what a call gives, as in ``type(net)(8, groups=2)``."""
     return any(

@@ -13,6 +13,7 @@ from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
 from ..reading.evaluation import can_be_hoisted
 from ..reading.naming import fresh, names_in, numbered, outermost_function
+from ..reading.parts import walk
 from ..reading.spelling import can_import_torch, spell
 from .classify import Candidate
 from .joining import Feed, find_feed
@@ -121,7 +122,7 @@ class Writing:
         """Whether the function of a statement sees its own local names as data."""
         function = self.source.scope(statement).node
         if function not in self._reads_frame:
-            self._reads_frame[function] = any(map(_is_frame_reader, ast.walk(function)))
+            self._reads_frame[function] = any(map(_is_frame_reader, walk(function)))
         return self._reads_frame[function]
 
     def spell(self, path: str, place: ast.expr, attribute: SplitAttribute) -> str:
@@ -280,7 +281,7 @@ class _StatementWriting:
                 )
         forbidden = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
         for each in arguments:
-            for node in ast.walk(each.argument.value):
+            for node in walk(each.argument.value):
                 if isinstance(node, forbidden) or _is_super(node):
                     raise Refusal(
                         f"{line_of(call)} calls it on an expression that binds, waits or calls"
@@ -316,7 +317,7 @@ def _is_frame_reader(node: ast.AST) -> bool:
 
 
 def _names_read(call: ast.Call) -> set[str]:
-    return {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
+    return {node.id for node in walk(call) if isinstance(node, ast.Name)}
 
 
 def _is_super(node: ast.AST) -> bool:

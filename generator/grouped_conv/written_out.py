@@ -10,7 +10,10 @@ from ..limits import LONGEST_CODE, MOST_GROUPS
 from ..outcome import Options, Style, WrittenStyle
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
+from ..reading.kept import kept
 from ..reading.naming import fresh_series
+from ..reading.parts import walk
+from ..reading.source import Source
 from ..reading.values import Values
 from .classify import Candidate
 from .find import Site
@@ -93,7 +96,7 @@ class WritingOut:
         return not owner.derived and any(
             isinstance(each, ast.FunctionDef)
             and each.name == "__init__"
-            and not any(isinstance(node, ast.Return) for node in ast.walk(each))
+            and not _returns(self.index.source, each)
             for each in around
         )
 
@@ -162,3 +165,9 @@ def _check_alike(candidates: list[Candidate]) -> None:
             f"self.{candidates[0].attribute} is assigned convolutions that differ in class,"
             " in_channels or groups"
         )
+
+
+@kept
+def _returns(source: Source, function: ast.FunctionDef) -> bool:
+    """Whether a return stands in a function."""
+    return any(isinstance(each, ast.Return) for each in walk(function))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from .names import meaning
+from .parts import walk
 from .source import Source
 
 _PURE_BUILTINS: Final = frozenset(
@@ -50,7 +51,7 @@ def is_plain(value: ast.expr) -> bool:
 
 def is_repeatable(source: Source, value: ast.expr) -> bool:
     """Whether to evaluate an expression several times is the same as to do it once."""
-    return all(_is_repeatable_node(source, node) for node in ast.walk(value))
+    return all(_is_repeatable_node(source, node) for node in walk(value))
 
 
 def _is_repeatable_node(source: Source, node: ast.AST) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final
 
 from .callees import functions_run
 from .classes import Access, ClassIndex
 from .convolutions import is_module_of_torch
 from .flow import KEEPING_METHODS, TRANSPARENT, Flow, Search, calls_among
+from .kept import kept
 from .names import meaning
 from .scopes import FUNCTIONS, Function
 
@@ -53,7 +53,7 @@ class ClassUses:
         return is_forward and isinstance(call.func, ast.Attribute)
 
 
-@lru_cache(maxsize=64)
+@kept
 def uses_of_class(index: ClassIndex, node: ast.ClassDef) -> ClassUses:
     """What a source does with one of its classes."""
     return ClassUses(index, node)
@@ -101,7 +101,7 @@ class _ClassSearch(Search):
         return is_module_of_torch(self._path(call.func))
 
 
-@lru_cache(maxsize=1)
+@kept
 def _held(index: ClassIndex) -> dict[ast.expr, list[Function]]:
     """What a variable may run that holds a class or a function of the source."""
     found: dict[ast.expr, list[Function]] = {}
@@ -113,7 +113,7 @@ def _held(index: ClassIndex) -> dict[ast.expr, list[Function]]:
     return found
 
 
-@lru_cache(maxsize=1)
+@kept
 def _mentions(index: ClassIndex) -> dict[ast.ClassDef | Function, list[ast.expr]]:
     """Where each class and function is named."""
     found: dict[ast.ClassDef | Function, list[ast.expr]] = {}

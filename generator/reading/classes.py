@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Hashable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
+from typing import Any
 
 from .listings import is_listing_taken_apart
 from .mentions import Mentions, is_anything
 from .names import meaning
+from .parts import walk
 from .scopes import FUNCTIONS, Scope, assigned_value, statements_of_scope
 from .source import Source
 
@@ -106,6 +108,7 @@ class ClassIndex:
         foreign_walks: what goes through the modules or attributes of any object.
         code_runners: calls of eval and exec.
         makes_classes: whether ``type`` makes classes, whose bodies are not seen.
+        kept: answers; see ``kept.kept``.
     """
 
     def __init__(self, source: Source) -> None:
@@ -117,6 +120,7 @@ class ClassIndex:
         self.foreign_walks: list[ast.AST] = []
         self.code_runners: list[ast.AST] = []
         self.makes_classes = False
+        self.kept: dict[Hashable, Any] = {}
         self._stores: dict[str, list[ast.Attribute]] = {}
         self._storing: dict[str, Set[ast.ClassDef]] = {}
         for node in source.nodes:
@@ -211,7 +215,7 @@ class ClassIndex:
             if function in found:
                 continue
             found.add(function)
-            for node in ast.walk(function):
+            for node in walk(function):
                 if isinstance(node, (ast.Name, ast.Attribute)):
                     waiting += by_name.get(_name_of(node), [])
         return found
@@ -251,8 +255,8 @@ class ClassIndex:
 
     def _link_mentioned(self, each: Class, expression: ast.expr) -> None:
         """Take every class whose name stands in an expression for a base."""
-        names = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
-        names |= {node.attr for node in ast.walk(expression) if isinstance(node, ast.Attribute)}
+        names = {node.id for node in walk(expression) if isinstance(node, ast.Name)}
+        names |= {node.attr for node in walk(expression) if isinstance(node, ast.Attribute)}
         for other in self.classes.values():
             if other.node.name in names and other not in each.descendants():
                 self._link(each, other)

@@ -7,6 +7,7 @@ from collections.abc import Set
 from typing import Literal
 
 from .names import meaning
+from .parts import walk
 from .source import Source
 
 _Step = Literal["found", "harmless", "blocked"]
@@ -21,7 +22,7 @@ def can_be_hoisted(
     else binds anew, constants, the functions to be called, and calls that are themselves moved to
     before the statement; and where the call binds no name itself.
     """
-    if any(isinstance(node, ast.NamedExpr) for node in ast.walk(call)):
+    if any(isinstance(node, ast.NamedExpr) for node in walk(call)):
         return False
     match statement:
         case ast.Assign(value=value) | ast.Expr(value=value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from .parts import walk
 from .source import Source
 
 _MODULES = frozenset(("modules", "named_modules"))
@@ -30,7 +31,7 @@ def is_listing_taken_apart(source: Source, node: ast.Attribute, by_model: bool) 
     return isinstance(parent, ast.For) and any(
         _keeps_or_calls(inner, _names(parent.target), by_model)
         for statement in parent.body
-        for inner in ast.walk(statement)
+        for inner in walk(statement)
     )
 
 
@@ -47,4 +48,4 @@ def _keeps_or_calls(node: ast.AST, names: set[str], by_model: bool) -> bool:
 
 
 def _names(expression: ast.expr) -> set[str]:
-    return {each.id for each in ast.walk(expression) if isinstance(each, ast.Name)}
+    return {each.id for each in walk(expression) if isinstance(each, ast.Name)}

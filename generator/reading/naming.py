@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterator
 
+from .parts import walk
 from .scopes import FUNCTIONS
 from .source import Source
 
@@ -18,7 +19,7 @@ def outermost_function(source: Source, node: ast.AST) -> ast.AST:
 def names_in(function: ast.AST) -> set[str]:
     """Every name that a function, or what is inside it, speaks of."""
     found: set[str] = set()
-    for each in ast.walk(function):
+    for each in walk(function):
         match each:
             case ast.Name(id=name) | ast.arg(arg=name):
                 found.add(name)

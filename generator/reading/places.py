@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 from ..rewriting.edits import Insertion
+from .parts import walk
 from .scopes import FUNCTIONS
 from .source import Source
 
@@ -227,7 +228,7 @@ def _is_dunder(statement: ast.stmt) -> bool:
 
 def _calls(statement: ast.stmt) -> bool:
     """Whether something is called in a statement, which may need what is imported before it."""
-    return any(isinstance(each, ast.Call) for each in ast.walk(statement))
+    return any(isinstance(each, ast.Call) for each in walk(statement))
 
 
 def _next_line(source: Source, statement: ast.stmt) -> int:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+from .parts import parts
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_WITH_SCOPE: Final = frozenset((*FUNCTIONS, ast.Lambda, ast.ClassDef, *COMPREHENSIONS))
+_BINDING: Final = frozenset(
+    (
+        *(ast.Name, ast.Import, ast.ImportFrom, ast.ClassDef, *FUNCTIONS, ast.ExceptHandler),
+        *(ast.MatchAs, ast.MatchStar, ast.MatchMapping),
+    )
+)
 
 BindingKind = Literal["import", "assign", "parameter", "class", "function", "other"]
 
@@ -96,60 +104,68 @@ class Scope:
         return scope
 
 
-def build_scopes(tree: ast.Module) -> tuple[Mapping[ast.AST, Scope], Mapping[ast.AST, ast.AST]]:
-    """Map each node to the scope it is evaluated in, and to its parent."""
-    builder = _Builder(tree)
-    return builder.scope_of, builder.parent_of
+class Tree:
+    """Where each node of a tree stands, and the scope that it is evaluated in.
 
+    It is gone through without recursion: sources are nested more deeply than calls may be.
 
-class _Builder:
-    """Goes through a tree without recursion: sources are nested more deeply than calls may be."""
+    Attributes:
+        nodes: all statements and expressions, and most else, in the order of the text or nearly so.
+        scope_of: the scope that each of them is evaluated in.
+        parent_of: what each of them, and all else, stands in.
+    """
 
     def __init__(self, tree: ast.Module) -> None:
-        self.scope = Scope(tree)
-        self.scope_of: dict[ast.AST, Scope] = {tree: self.scope}
+        self._scope = Scope(tree)
+        self._pending: list[ast.AST] = []
+        self.nodes: list[ast.AST] = [tree]
+        self.scope_of: dict[ast.AST, Scope] = {tree: self._scope}
         self.parent_of: dict[ast.AST, ast.AST] = {}
-        self.pending: list[tuple[ast.AST, ast.AST, Scope]] = []
-        self.later(tree.body, tree, self.scope)
-        while self.pending:
-            node, parent, self.scope = self.pending.pop()
-            self.parent_of[node] = parent
-            self.scope_of[node] = self.scope
-            self._bind(node)
-            self._visit_children(node)
+        self._later(tree.body, tree, self._scope)
+        while self._pending:
+            node = self._pending.pop()
+            self.nodes.append(node)
+            self._scope = self.scope_of[node]
+            if type(node) in _BINDING:
+                self._bind(node)
+            if type(node) in _WITH_SCOPE:
+                self._visit_scope(node)
+            else:
+                self._later(parts(node), node, self._scope)
 
-    def later(self, nodes: Iterable[ast.AST], parent: ast.AST, scope: Scope) -> None:
+    def _later(self, nodes: Sequence[ast.AST], parent: ast.AST, scope: Scope) -> None:
         """Have some nodes visited next, in their order, in a scope."""
-        pending = [(node, parent, scope) for node in nodes if not isinstance(node, _MARKS)]
-        self.pending += reversed(pending)
+        for node in nodes:
+            self.parent_of[node] = parent
+            self.scope_of[node] = scope
+        self._pending += reversed(nodes)
 
-    def _visit_children(self, node: ast.AST) -> None:
-        if isinstance(node, (*FUNCTIONS, ast.Lambda)):
-            self._visit_function(node)
-        elif isinstance(node, ast.ClassDef):
-            self._visit_body(Scope(node, self.scope), node)
-            self.later([*node.decorator_list, *node.bases, *node.keywords], node, self.scope)
+    def _visit_scope(self, node: ast.AST) -> None:
+        if isinstance(node, ast.ClassDef):
+            self._visit_body(Scope(node, self._scope), node)
+            self._later([*node.decorator_list, *node.bases, *node.keywords], node, self._scope)
         elif isinstance(node, COMPREHENSIONS):
             self._visit_comprehension(node)
         else:
-            self.later(ast.iter_child_nodes(node), node, self.scope)
+            assert isinstance(node, (*FUNCTIONS, ast.Lambda))
+            self._visit_function(node)
 
     def _visit_body(self, scope: Scope, node: Function | ast.ClassDef) -> None:
         type_parameters: list[ast.AST] = getattr(node, "type_params", [])  # from Python 3.12
         scope.bindings |= {
             str(getattr(each, "name", "")): [Binding("other", each)] for each in type_parameters
         }
-        self.later(type_parameters, node, self.scope)
+        self._later(type_parameters, node, self._scope)
         for statement in statements_of_scope(node.body):
             if isinstance(statement, ast.Global):
                 scope.globals.update(statement.names)
             elif isinstance(statement, ast.Nonlocal):
                 scope.module.nonlocals.update(statement.names)
-        self.later(node.body, node, scope)
+        self._later(node.body, node, scope)
 
     def _visit_function(self, node: Function | ast.Lambda) -> None:
         arguments = node.args
-        scope = Scope(node, self.scope)
+        scope = Scope(node, self._scope)
         parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         parameters += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
         defaults = _defaults(arguments)
@@ -162,26 +178,26 @@ class _Builder:
         outside += [default for default in arguments.kw_defaults if default is not None]
         outside += [each.annotation for each in parameters if each.annotation is not None]
         if isinstance(node, ast.Lambda):
-            self.later([node.body], node, scope)
+            self._later([node.body], node, scope)
         else:
             outside += node.decorator_list
             outside += [node.returns] if node.returns is not None else []
             self._visit_body(scope, node)
-        self.later(outside, arguments, self.scope)
+        self._later(outside, arguments, self._scope)
 
     def _visit_comprehension(self, node: _Comprehension) -> None:
-        scope = Scope(node, self.scope)
-        self.later(
+        scope = Scope(node, self._scope)
+        self._later(
             [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt], node, scope
         )
         for generator in reversed(node.generators):
             self.parent_of[generator] = node
             first = generator is node.generators[0]
-            self.later([generator.target, *generator.ifs], generator, scope)
-            self.later([generator.iter], generator, self.scope if first else scope)
+            self._later([generator.target, *generator.ifs], generator, scope)
+            self._later([generator.iter], generator, self._scope if first else scope)
 
     def _bind(self, node: ast.AST) -> None:
-        bind = self.scope.bind
+        bind = self._scope.bind
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             if not _is_bare_annotation(self.parent_of[node]):
                 self._bind_target(node)
@@ -193,7 +209,7 @@ class _Builder:
             module = "." * node.level + (node.module or "")
             for alias in node.names:
                 if alias.name == "*":
-                    self.scope.star_imports.append(Binding("import", node, module))
+                    self._scope.star_imports.append(Binding("import", node, module))
                 else:
                     path = f"{module}.{alias.name}" if node.module else f"{module}{alias.name}"
                     bind(alias.asname or alias.name, Binding("import", node, path))
@@ -207,7 +223,7 @@ class _Builder:
             bind(node.rest, Binding("other", node))
 
     def _bind_target(self, target: ast.Name) -> None:
-        scope = self.scope
+        scope = self._scope
         if isinstance(self.parent_of[target], ast.NamedExpr):
             while isinstance(scope.node, COMPREHENSIONS) and scope.parent is not None:
                 scope = scope.parent

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..outcome import SourceError
+from .kept import kept
 from .meaning import Meaning
-from .scopes import FUNCTIONS, Function, Scope, build_scopes
+from .parts import walk
+from .scopes import FUNCTIONS, Function, Scope, Tree
 
 _LONGEST_SHOWN = 100
 
@@ -35,6 +37,7 @@ class Source:
         text: as given.
         tree: what ``ast`` makes of it.
         meanings: what names are known to refer to; kept by ``names.meaning``.
+        kept: other answers; see ``kept.kept``.
 
     Args:
         text: as given.
@@ -45,13 +48,13 @@ class Source:
     def __init__(self, text: str, tree: ast.Module, emitted: Iterable[ast.stmt] = ()) -> None:
         self.text = text
         self.tree = tree
-        self._emitted = {node for each in emitted for node in ast.walk(each)}
-        self.scope_of, self.parent_of = build_scopes(tree)
+        self._emitted = {node for each in emitted for node in walk(each)}
+        self._tree = Tree(tree)
+        self.parent_of = self._tree.parent_of
         self.meanings: dict[tuple[Scope, str], Meaning] = {}
-        self._inside: dict[ast.AST, Sequence[ast.AST]] = {}
+        self.kept: dict[Hashable, Any] = {}
         self._line_starts = [0, *(match.end() for match in LINE_END.finditer(text))]
         self._spans: dict[ast.AST, Span] = {}
-        self._names: dict[ast.AST, dict[str, list[ast.Name]]] = {}
 
     @cached_property
     def nodes(self) -> Sequence[ast.AST]:
@@ -59,17 +62,18 @@ class Source:
 
         But for those in what a rule has written.
         """
-        return [each for each in self.scope_of if each not in self._emitted]
+        if not self._emitted:
+            return self._tree.nodes
+        return [each for each in self._tree.nodes if each not in self._emitted]
 
+    @kept
     def inside(self, node: ast.AST) -> Sequence[ast.AST]:
-        """All that ``ast.walk`` finds in a node that is asked for again and again."""
-        if node not in self._inside:
-            self._inside[node] = [*ast.walk(node)]
-        return self._inside[node]
+        """All that ``walk`` finds in a node that is asked for again and again."""
+        return [*walk(node)]
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope that a node is evaluated in."""
-        return self.scope_of[node]
+        return self._tree.scope_of[node]
 
     def parent(self, node: ast.AST) -> ast.AST:
         """The node that a node stands in."""
@@ -81,15 +85,18 @@ class Source:
             node = self.parent_of[node]
             yield node
 
+    @kept
     def names(self, function: ast.AST, name: str) -> Sequence[ast.Name]:
-        """Where a function, or another node, speaks of a name, in the order of the text; kept."""
-        if function not in self._names:
-            found: dict[str, list[ast.Name]] = {}
-            names = [each for each in self.inside(function) if isinstance(each, ast.Name)]
-            for each in sorted(names, key=self.span):
+        """Where a function, or another node, speaks of a name, in the order of the text."""
+        return sorted(self._names(function).get(name, ()), key=self.span)
+
+    @kept
+    def _names(self, function: ast.AST) -> Mapping[str, list[ast.Name]]:
+        found: dict[str, list[ast.Name]] = {}
+        for each in walk(function):
+            if isinstance(each, ast.Name):
                 found.setdefault(each.id, []).append(each)
-            self._names[function] = found
-        return self._names[function].get(name, ())
+        return found
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """The statement that an expression belongs to."""

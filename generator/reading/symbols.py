@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterator
 from typing import TypeAlias
 
 from .calls import is_repeatable
+from .parts import walk
 from .scopes import FUNCTIONS, Binding, Scope
 from .values import Unknown, Values
 
@@ -106,9 +107,9 @@ class Symbols:
         It is made of numbers, of parameters that nothing gives another value, and of names that
         are given such an expression once.
         """
-        names = [each for each in ast.walk(expression) if isinstance(each, ast.Name)]
+        names = [each for each in walk(expression) if isinstance(each, ast.Name)]
         parts = (ast.Constant, ast.Name, ast.BinOp, ast.operator, ast.expr_context)
-        return all(isinstance(each, parts) for each in ast.walk(expression)) and all(
+        return all(isinstance(each, parts) for each in walk(expression)) and all(
             self._is_settled_name(each, depth) for each in names
         )
 

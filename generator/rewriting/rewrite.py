@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 from ..outcome import TemplateError
+from ..reading.parts import walk
 from ..reading.places import line_end
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import LINE_END, Source, Span, compiled
@@ -183,7 +184,7 @@ class _StatementRewrite:
         comments: list[str] = []
         indent = self.source.indent_of_line(self.source.span(self.statement).start)
         for edit in self.edits:
-            if any(edit.call in ast.walk(other.call) for other in self.edits if other is not edit):
+            if any(edit.call in walk(other.call) for other in self.edits if other is not edit):
                 continue
             span = self.source.span(edit.call)
             fragment = Fragment(self.source, span, self.edits, self.formatter, is_expression=True)

@@ -84,7 +84,7 @@ def _is_local(asking: Asking, value: Value, function: ast.AST) -> bool:
     source = asking.source
     site = getattr(value, "site", source.tree)
     is_in_loop = any(isinstance(each, _LOOPS) for each in source.ancestors(site))
-    return site in source.scope_of and source.scope(site).node is function and not is_in_loop
+    return site in source.parent_of and source.scope(site).node is function and not is_in_loop
 
 
 def _is_given(asking: Asking, value: Value, before: Value) -> bool:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
+from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, assigned_value
 from ..norms.naming import strings_naming
 from ..norms.pairs import Pair, Pairs
@@ -19,13 +20,23 @@ def is_settled(pairs: Pairs, pair: Pair, place: Place) -> bool:
     """Whether the condition for a norm is the same in a place of the constructor, and ever after.
 
     It is if it is made of flags that the constructor itself sets before, whatever happens, and
-    that nothing else sets, names or changes.
+    that nothing else sets, names or changes. One that it is made of as it is may be taken back.
     """
     test = pair.conditions[0]
     if test is None or not _is_of_flags(test, pair):
         return test is None
     given = [_given(pairs, pair, each) for each in _flags(test)]
-    return all(each is not None and _is_there(pairs, each, place) for each in given)
+    if any(len(each) > 1 for each in given) and not _is_positive(test):
+        return False
+    values = [value for each in given for value in each]
+    return all(given) and all(_is_there(pairs, each, place) for each in values)
+
+
+def _is_positive(test: ast.expr) -> bool:
+    """Whether a condition no longer holds, or as before, where a flag of it is taken back."""
+    if isinstance(test, ast.BoolOp):
+        return all(map(_is_positive, test.values))
+    return isinstance(test, ast.Attribute)
 
 
 def _is_there(pairs: Pairs, value: ast.expr, place: Place) -> bool:
@@ -46,7 +57,7 @@ def is_built_under_it(pairs: Pairs, pair: Pair) -> bool:
         return False
     if not isinstance(source.parent(guard), FUNCTIONS):
         return False
-    names = [each for each in ast.walk(guard.test) if isinstance(each, ast.Name)]
+    names = [each for each in walk(guard.test) if isinstance(each, ast.Name)]
     found = [source.scope(each).lookup(each.id) for each in names]
     is_same = _as_given(pairs, pair, test) == _as_given(pairs, pair, guard.test)
     return is_same and all(each is not None and len(each[1]) == 1 for each in found)
@@ -69,25 +80,34 @@ def _is_of_flags(test: ast.expr, pair: Pair) -> bool:
 
 
 def _flags(test: ast.expr) -> Iterator[ast.Attribute]:
-    return (each for each in ast.walk(test) if isinstance(each, ast.Attribute))
+    return (each for each in walk(test) if isinstance(each, ast.Attribute))
 
 
-def _given(pairs: Pairs, pair: Pair, flag: ast.Attribute) -> ast.expr | None:
-    """What a constructor sets a flag to, if nothing else does, may do, or changes what it is."""
+def _given(pairs: Pairs, pair: Pair, flag: ast.Attribute) -> list[ast.expr]:
+    """What a constructor sets a flag to; nothing if anything else sets it, or changes what it is.
+
+    The first is what it is set to whatever happens, and others are False.
+    """
     index, source, name = pairs.index, pairs.source, flag.attr
     accesses = [each.node for each in pairs.accesses(pair.owner, name)]
     given = [each for each in accesses if not isinstance(each.ctx, ast.Load)]
     relatives = index.classes[pair.owner].relatives()
     is_named = any(strings_naming(index, name)) or any(index.mentions.computed(name))
-    if len(given) != 1 or is_named or any(name in each.scope.bindings for each in relatives):
-        return None
+    if not given or is_named or any(name in each.scope.bindings for each in relatives):
+        return []
     if any(isinstance(source.parent(each), (ast.Attribute, ast.Subscript)) for each in accesses):
-        return None
-    (store,) = given
-    function = source.scope(pair.convs[0]).node
-    value = assigned_value(source.parent_of, store)
-    is_there = source.parent(source.statement(store)) is function
-    return value if is_there and value is not None and _is_plain(value) else None
+        return []
+    given.sort(key=lambda each: each.lineno)
+    scope = source.scope(pair.convs[0])
+    values = [assigned_value(source.parent_of, each) for each in given]
+    known = [each for each in values if each is not None]
+    is_there = source.parent(source.statement(given[0])) is scope.node
+    is_own = all(source.scope(each) is scope for each in given)
+    are_taken_back = all(
+        isinstance(each, ast.Constant) and each.value is False for each in known[1:]
+    )
+    is_all = is_there and is_own and are_taken_back and len(known) == len(values)
+    return known if is_all and _is_plain(known[0]) else []
 
 
 def _is_plain(value: ast.expr) -> bool:
@@ -103,7 +123,6 @@ def _as_given(pairs: Pairs, pair: Pair, test: ast.expr) -> str:
     """A condition with what its flags are given in place of them."""
     shown = ast.dump(test)
     for each in _flags(test):
-        value = _given(pairs, pair, each)
-        if value is not None:
+        for value in _given(pairs, pair, each)[:1]:
             shown = shown.replace(ast.dump(each), ast.dump(value))
     return shown

@@ -13,6 +13,7 @@ from ...reading.classes import ClassIndex
 from ...reading.containers import container
 from ...reading.flow import Flow, Reached, calls_among
 from ...reading.names import meaning
+from ...reading.parts import walk
 from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function
 from ...reading.source import Source
 from ..find import Site
@@ -264,7 +265,7 @@ class _Search:
         function = self.source.function_around(statement)
         assert function is not None
         names = {getattr(each, "id", "") for each in function.decorator_list}
-        yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(function))
+        yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in walk(function))
         calls = list(self._calls(function))
         is_known = names <= {"staticmethod", "classmethod"} and not yields and bool(calls)
         if not is_known or function in self.ends.functions:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...reading.names import is_unknown_star
 from ...reading.naming import fresh, names_in
+from ...reading.parts import walk
 from ...reading.places import line_above_comments, place_beside_imports, place_for_definition
 from ...reading.source import Source
 from ...reading.spelling import spell_in_module
@@ -149,7 +150,7 @@ def emitted(tree: ast.Module) -> list[ast.stmt]:
 
 def _is_ours(definition: ast.stmt) -> bool:
     """Whether a function is the helper's, and none that has its name by chance."""
-    names = {each.id for each in ast.walk(definition) if isinstance(each, ast.Name)}
+    names = {each.id for each in walk(definition) if isinstance(each, ast.Name)}
     is_splitting = _SPLITTING.fullmatch(getattr(definition, "name", "")) is not None
     return is_splitting and any(_KNOWN.fullmatch(each) for each in names)
 

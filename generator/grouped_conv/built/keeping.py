@@ -14,6 +14,7 @@ from ...reading.callees import parameters_given
 from ...reading.classes import Class, ClassIndex
 from ...reading.convolutions import SETTINGS
 from ...reading.names import meaning
+from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, Function
 from ..initialisation import is_exact_by_branch, whole_initialiser
 from ..reading import is_only_read
@@ -196,7 +197,7 @@ class Keeping:
         loads = [
             each
             for statement in body
-            for each in ast.walk(statement)
+            for each in walk(statement)
             if isinstance(each, ast.Name) and each.id in names and each not in self._known
         ]
         self._known.update(loads)  # a function may call itself
@@ -292,7 +293,7 @@ def _targets(target: ast.expr) -> list[str]:
     """The variables of a loop over modules, but for one that holds their names or numbers."""
     if isinstance(target, ast.Tuple):
         target = target.elts[-1]
-    return [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
+    return [each.id for each in walk(target) if isinstance(each, ast.Name)]
 
 
 def _all_run(statement: ast.AST) -> Iterator[ast.AST]:

@@ -20,7 +20,7 @@ from ...reading.names import meaning
 from ...reading.symbols import Symbols
 from ...reading.values import Values
 from ..find import Site
-from ..norms.items import ItemsOf, items_of
+from ..norms.items import items_of
 from ..norms.kinds import kind_of
 from ..norms.pairs import Pair, Pairs
 from ..norms.sequential import Sequence
@@ -118,7 +118,9 @@ class Multipliers:
             raise Refusal("its nn.Sequential may hold others")
         return conv_class(path) is not None and not is_plain(item, path)
 
-    def _check_from(self, call: ast.Call, items: ItemsOf, sequence: Sequence | None) -> None:
+    def _check_from(
+        self, call: ast.Call, items: tuple[ast.expr | None, ...], sequence: Sequence | None
+    ) -> None:
         """See who reads what goes into some layers of an nn.Sequential, or comes out of it."""
         if sequence is not None and sequence.has_norm and items:
             kind = kind_of(self.pairs.index, items[0], "")

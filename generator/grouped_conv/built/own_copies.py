@@ -11,6 +11,7 @@ from functools import cached_property
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
+from ...reading.parts import walk
 from ...reading.source import LINE_END, Source
 from ...reading.spelling import spell_in_module
 from .helper import TEMPLATE, Helper, Names, blocks_in, emitted
@@ -55,9 +56,9 @@ class OwnCopy:
     @cached_property
     def uses(self) -> Mapping[ast.expr, str]:
         """Where the rest of the source has one of its names, in code or as a string."""
-        own = {each for one in self.definitions for each in ast.walk(one)}
+        own = {each for one in self.definitions for each in walk(one)}
         found: dict[ast.expr, str] = {}
-        for each in ast.walk(self.source.tree):
+        for each in walk(self.source.tree):
             match each:
                 case ast.Name(id=str(name)) | ast.Constant(value=str(name)):
                     if name in self.names and each not in own:

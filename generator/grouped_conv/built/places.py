@@ -9,6 +9,7 @@ from itertools import chain, takewhile
 from typing import Final
 
 from ...reading.classes import ClassIndex
+from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, Function
 from ...reading.source import Source
 from ..norms.order import is_set_before, sets
@@ -103,7 +104,7 @@ def _common_function(
         return None
     if any(index.self_class(each.value) is not owner for each in targets):
         return None
-    yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(function))
+    yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in walk(function))
     return None if yields else function
 
 
@@ -113,7 +114,7 @@ def _common_block(source: Source, targets: Sequence[ast.Attribute]) -> list[ast.
     return next(
         block
         for block in map(source.block, around)
-        if {each for one in block for each in ast.walk(one)}.issuperset(targets)
+        if {each for one in block for each in walk(one)}.issuperset(targets)
     )
 
 
@@ -135,7 +136,7 @@ def _returns(
     around = takewhile(lambda each: each is not function, source.ancestors(first))
     loops = [each for each in around if isinstance(each, _LOOPS)]
     start = source.span(loops[-1] if loops else first).start
-    for each in ast.walk(function):
+    for each in walk(function):
         if isinstance(each, ast.Return) and source.scope(each) is scope:
             if start < source.span(each).start < source.span(last).end:
                 yield each
@@ -158,7 +159,7 @@ def _can_precede(
 
 
 def _holds(source: Source, statement: ast.stmt, targets: Collection[ast.Attribute]) -> bool:
-    return any(each in targets for each in ast.walk(statement))
+    return any(each in targets for each in walk(statement))
 
 
 def _before(
@@ -169,11 +170,11 @@ def _before(
     end = source.span(last).end
     found = {
         each
-        for each in ast.walk(function)
+        for each in walk(function)
         if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= end
     }
     yield from found
-    methods = {each: set(ast.walk(each)) for each in keeping.methods}
+    methods = {each: set(walk(each)) for each in keeping.methods}
     known = found.union(*methods.values())
     for method, nodes in methods.items():
         accesses = index.accesses(method.name) + index.other_calls.get(method.name, [])

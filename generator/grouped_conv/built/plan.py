@@ -147,6 +147,16 @@ class BuiltPlan:
         ways = list(chain.from_iterable(self.ways.values()))
         return bool(ways) and all(node in each.seen for each in ways)
 
+    def norms(self, call: ast.Call) -> list[str]:
+        """The norms that are split with what a construction builds."""
+        return [each.norm for each in self.ways[call] if each.norm]
+
+    def names(self) -> set[str]:
+        """The attributes that hold what is split, a convolution or the norm after it."""
+        ways = [*chain.from_iterable(self.ways.values())]
+        held = {each.held[1] for each in ways if isinstance(each.held, tuple)}
+        return held | {each.norm.rpartition(".")[2] for each in ways if each.norm}
+
     def places(self) -> Iterator[tuple[ast.Call, ast.AST]]:
         """The constructions of what is split, each with a node in the function that splits it."""
         for call, ways in self.ways.items():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from itertools import takewhile
 
 from ...reading.classes import ClassIndex
 from ...reading.directives import Directives
 from ...reading.flow import Reached
+from ...reading.kept import kept
 from ..find import Site
 from ..refusal import Refusal
 from ..tracing import Tracing
@@ -22,7 +22,7 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
     index = tracing.index
     if not any(each in index.source.text for each in SPLITTING):
         return False
-    calls = list(_splitting(index))
+    calls = _splitting(index)
     if any(site.call in each.args for each in calls):
         return True
     if any(is_splitting(index.source, each) for each in site.call.args):  # in a partial
@@ -48,10 +48,14 @@ def _norms(tracing: Tracing, site: Site) -> list[ast.Call]:
         return []
 
 
-def _splitting(index: ClassIndex) -> Iterator[ast.Call]:
-    for each in index.source.nodes:
-        if isinstance(each, ast.Call) and is_splitting(index.source, each.func):
-            yield each
+@kept
+def _splitting(index: ClassIndex) -> list[ast.Call]:
+    """The calls of the helper."""
+    return [
+        each
+        for each in index.source.nodes
+        if isinstance(each, ast.Call) and is_splitting(index.source, each.func)
+    ]
 
 
 def _is_split_behind(index: ClassIndex, item: ast.expr, arguments: list[ast.expr]) -> bool:

@@ -6,6 +6,7 @@ import ast
 from typing import Final
 
 from ...reading.names import meaning
+from ...reading.parts import walk
 from ...reading.scopes import COMPREHENSIONS, FUNCTIONS
 from ...reading.source import Source
 
@@ -65,7 +66,7 @@ def _is_fresh_name(source: Source, name: ast.Name) -> bool:
     values = [
         each.value if each.value is not None else _unpacked(source, each.node) for each in found[1]
     ]
-    own = {each for value in values if value is not None for each in ast.walk(value)}
+    own = {each for value in values if value is not None for each in walk(value)}
     others = [each for each in source.names(scope.node, name.id) if each not in own]
     loads = [each for each in others if isinstance(each.ctx, ast.Load)]
     return loads == [name] and all(
@@ -82,4 +83,4 @@ def _unpacked(source: Source, target: ast.AST) -> ast.expr | None:
 
 
 def _names(expression: ast.expr) -> set[str]:
-    return {each.id for each in ast.walk(expression) if isinstance(each, ast.Name)}
+    return {each.id for each in walk(expression) if isinstance(each, ast.Name)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Mapping
 
+from ...reading.parts import walk
+
 
 def unsplit(tree: ast.Module, copies: Collection[ast.stmt], names: Mapping[str, str]) -> str | None:
     """The code before, without comments; None if it calls the helper in another way.
@@ -17,7 +19,7 @@ def unsplit(tree: ast.Module, copies: Collection[ast.stmt], names: Mapping[str, 
     kept = [each for each in tree.body if each not in copies]
     code = ast.parse(ast.unparse(ast.Module(kept, [])))  # the tree of others stays as it is
     before = ast.unparse(ast.fix_missing_locations(_Unsplit(names).visit(code)))
-    left = (each.id for each in ast.walk(ast.parse(before)) if isinstance(each, ast.Name))
+    left = (each.id for each in walk(ast.parse(before)) if isinstance(each, ast.Name))
     return None if any(names.get(each, "").islower() for each in left) else before
 
 

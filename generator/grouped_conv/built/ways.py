@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Final
 
 from ...reading.naming import fresh, names_in
+from ...reading.parts import walk
 from ...reading.scopes import Scope, assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
@@ -95,8 +96,8 @@ class Ways:
             ways = [self._marked(site, *each) for each in zip_longest(ways, own)]
         inside: set[ast.AST] = set()
         if not is_by_filter(site):
-            inside |= {node for each in ends.functions for node in ast.walk(each)}
-            inside |= {node for each in ends.found for node in ast.walk(each.item)}
+            inside |= {node for each in ends.functions for node in walk(each)}
+            inside |= {node for each in ends.found for node in walk(each.item)}
         done = inside.union(*(each.done for each in ways))
         seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
         change = next((each.change for each in ways if each.change is not None), None)
@@ -381,7 +382,7 @@ class Ways:
             function = source.function_around(node)
             self._ended[start] = frozenset(
                 each
-                for each in (ast.walk(function) if function is not None else ())
+                for each in (walk(function) if function is not None else ())
                 if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= start
             )
         return self._ended[start]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 from ...reading.directives import Directives
+from ...reading.kept import kept
+from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
 
@@ -49,7 +50,7 @@ class Additions:
         block = self.source.block(statement)
         last = statement
         for each in block[block.index(statement) + 1 :]:
-            nodes = list(ast.walk(each))
+            nodes = list(walk(each))
             functions = [call.func for call in added if call in nodes]
             is_left = any(isinstance(node, ast.Return) for node in nodes)
             if is_left or self._directives.skip(each) or self._is_used(receiver, nodes, functions):
@@ -59,7 +60,7 @@ class Additions:
 
     def _is_used(self, receiver: ast.expr, nodes: list[ast.AST], functions: list[ast.expr]) -> bool:
         """Whether some nodes may use an object, but for some functions that add to it."""
-        roots = {node.id for node in ast.walk(receiver) if isinstance(node, ast.Name)}
+        roots = {node.id for node in walk(receiver) if isinstance(node, ast.Name)}
         for node in nodes:
             if isinstance(node, ast.Name) and node.id in roots:
                 path: ast.AST = node
@@ -73,7 +74,7 @@ class Additions:
         return False
 
 
-@lru_cache(maxsize=8)
+@kept
 def _added_in(source: Source, function: ast.AST) -> Mapping[str, list[ast.Call]]:
     """The calls in a function that add to objects, by the code of the object, in their order."""
     found: dict[str, list[ast.Call]] = defaultdict(list)
@@ -85,7 +86,7 @@ def _added_in(source: Source, function: ast.AST) -> Mapping[str, list[ast.Call]]
     return {code: sorted(calls, key=source.span) for code, calls in found.items()}
 
 
-@lru_cache(maxsize=8)
+@kept
 def _assignments_in(source: Source, function: ast.AST) -> Mapping[str, list[ast.stmt]]:
     """The assignments in a function, by the code of what they assign to."""
     found: dict[str, list[ast.stmt]] = defaultdict(list)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ...reading.classes import ClassIndex
 from ...reading.flow import Flow
+from ...reading.parts import walk
 from ..refusal import line_of
 from .following import Following, find_following
 
@@ -130,7 +131,7 @@ class Entries:
     def _reads(self, loop: ast.AST, variable: ast.Name) -> list[ast.Name]:
         """Where a variable of a loop is read; nothing if it may be another one there."""
         name = variable.id
-        inside = set(ast.walk(loop))
+        inside = set(walk(loop))
         scope = self.source.scope(variable)
         bound = scope.bindings.get(name, [])
         is_own = sum(each.node in inside for each in bound) == 1
@@ -145,8 +146,8 @@ class Entries:
         """Whether a variable is read in a loop that gives it its value."""
         return any(
             isinstance(each, ast.For)
-            and any(_stores(node, read.id) for node in ast.walk(each.target))
-            and any(read in ast.walk(statement) for statement in each.body)
+            and any(_stores(node, read.id) for node in walk(each.target))
+            and any(read in walk(statement) for statement in each.body)
             for each in self.source.ancestors(read)
         )
 

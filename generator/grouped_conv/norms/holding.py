@@ -13,6 +13,7 @@ from typing import Final
 
 from ...reading.classes import Class, ClassIndex
 from ...reading.flow import Flow, Reached, Search
+from ...reading.parts import walk
 from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, assigned_value
 
 _DEEPEST: Final = 4
@@ -161,7 +162,7 @@ class Holding:
             isinstance(each, type(node))
             and getattr(each, "attr", getattr(each, "id", "")) == name
             and isinstance(each.ctx, ast.Store)
-            for each in ast.walk(loop)
+            for each in walk(loop)
         )
 
 
@@ -282,13 +283,13 @@ class _Levels(Search):
         self._is_of_self = False
 
     def _children_of(self, each: Class) -> Iterator[ast.expr]:
-        for walk in super()._children_of(each):
-            function = getattr(walk, "func", None)
+        for listing in super()._children_of(each):
+            function = getattr(listing, "func", None)
             name = getattr(function, "attr", getattr(function, "id", ""))
             change = {"named_children": 2, "getattr": 0, "get_submodule": 0}.get(name, 1)
             with self._at(change - self._is_of_self):
                 self.is_taken = True
-                self._reach([walk])
+                self._reach([listing])
         yield from ()
 
     def _give_to_callers(self, function: ast.AST, values: list[ast.expr]) -> None:
@@ -335,4 +336,4 @@ def _is_first_iterated(loop: ast.AST, node: ast.AST) -> bool:
     iterated = getattr(loop, "iter", None)
     if isinstance(loop, COMPREHENSIONS):
         iterated = loop.generators[0].iter
-    return iterated is not None and any(each is node for each in ast.walk(iterated))
+    return iterated is not None and any(each is node for each in walk(iterated))

@@ -5,30 +5,32 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import TypeAlias, TypeGuard
+from functools import cached_property
+from typing import TypeGuard
 
+from ...reading.kept import kept
+from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
 
-ItemsOf: TypeAlias = tuple[ast.expr | None, ...]
-"""What goes into an nn.Sequential; None for what is not seen."""
+
+class ItemsOf(tuple[ast.expr | None, ...]):
+    """What goes into an nn.Sequential; None for what is not seen."""
+
+    @cached_property
+    def places(self) -> Mapping[ast.expr | None, list[int]]:
+        """At which places each of them stands."""
+        found = defaultdict(list)
+        for place, each in enumerate(self):
+            found[each].append(place)
+        return found
 
 
-@lru_cache(maxsize=8)
+@kept
 def items_of(source: Source, call: ast.Call) -> ItemsOf:
     """What the arguments of a call add to an nn.Sequential."""
     items = _Items(source)
-    return tuple(each for one in call.args for each in items.of(one))
-
-
-@lru_cache(maxsize=8)
-def places_of(items: ItemsOf) -> Mapping[ast.expr | None, list[int]]:
-    """At which places each of some items stands."""
-    found = defaultdict(list)
-    for place, each in enumerate(items):
-        found[each].append(place)
-    return found
+    return ItemsOf(each for one in call.args for each in items.of(one))
 
 
 class _Items:
@@ -94,7 +96,7 @@ class _Items:
     def _built_in(self, function: ast.AST, name: ast.Name) -> Iterator[ast.expr | None]:
         nodes = [
             each
-            for each in ast.walk(function)
+            for each in walk(function)
             if isinstance(each, (ast.Assign, ast.AugAssign, ast.Call))
         ]
         for each in sorted(nodes, key=self.source.span):

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from ...reading.classes import ClassIndex
 from ...reading.names import meaning
+from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
 
@@ -98,7 +99,7 @@ def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
         reason = f"{callee.node.name} is a subclass of {base}"
         return Kind("unclear", reason) if base else _OTHER
     if isinstance(callee.node, FUNCTIONS):
-        names = [each for each in ast.walk(callee.node) if isinstance(each, ast.Attribute)]
+        names = [each for each in walk(callee.node) if isinstance(each, ast.Attribute)]
         paths = [meaning(index.source, each).path for each in names]
         if any(_MORE.fullmatch(each) for each in paths):
             return _OTHER

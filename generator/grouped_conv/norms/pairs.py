@@ -13,7 +13,7 @@ from ...reading.flow import Flow
 from ...reading.names import meaning
 from ...reading.scopes import assigned_value
 from ..refusal import Refusal, check_free, line_of
-from ..weights import Uses, Weights
+from ..weights import Obstacle, Uses, Weights
 from .following import Following, find_following
 from .holding import KEEPING, Holding
 from .kinds import Kind, kind_of
@@ -259,12 +259,28 @@ class Pairs:
                 raise Refusal(f"it is called elsewhere too ({where})")
             case ast.Call() | ast.keyword():
                 call = parent if isinstance(parent, ast.Call) else self.source.parent(parent)
-                if not self._is_followed_into(call):
+                if self._asks_for_a_class(call):
+                    if not self._asks_for_a_module(call):
+                        obstacle = Obstacle(node, f"its class is asked for ({where})")
+                        weights.uses.obstacles.append(obstacle)
+                elif not self._is_followed_into(call):
                     raise Refusal(f"it is handed on ({where})")
 
     def _is_followed_into(self, call: ast.AST) -> bool:
         """Whether a call is of a function of the source, in which an argument is looked at too."""
         return isinstance(call, ast.Call) and meaning(self.source, call.func).kind == "function"
+
+    def _asks_for_a_class(self, call: ast.AST) -> bool:
+        """Whether a call asks only for the class of something."""
+        match call:
+            case ast.Call(func=ast.Name(id="isinstance" as name), args=[_, _], keywords=[]):
+                return name in self.source.free_names
+        return False
+
+    def _asks_for_a_module(self, call: ast.AST) -> bool:
+        """Whether it asks whether that is a module, which is so of what is split too."""
+        assert isinstance(call, ast.Call)
+        return meaning(self.source, call.args[1]).path == "torch.nn.Module"
 
 
 def _splitting(stores: tuple[Store, ...]) -> list[Store]:

@@ -14,7 +14,7 @@ from ..padding import builds_padding
 from ..refusal import line_of
 from .additions import ADDING, Additions
 from .holding import Holding
-from .items import ItemsOf, items_of, places_of
+from .items import ItemsOf, items_of
 from .kinds import TRYING, Kind, kind_of
 
 
@@ -99,7 +99,8 @@ class _Search:
             return self._checked(call, items, self.source.statement(call), self._self(call))
         if function.attr in ADDING and self._receives(function.value):
             added = self._additions.calls(function.value)
-            return self._added_to(function.value, added, tuple(each.args[-1] for each in added))
+            items = ItemsOf(each.args[-1] for each in added)
+            return self._added_to(function.value, added, items)
         return None
 
     def _added_to(
@@ -125,7 +126,7 @@ class _Search:
                 added = self._additions.calls(target)
                 if added:
                     more = [each.args[-1] for each in added]
-                    return self._added_to(target, added, (*items, *more))
+                    return self._added_to(target, added, ItemsOf((*items, *more)))
                 is_long = call.lineno != call.end_lineno
                 if is_long and self.source.has_own_lines(statement):
                     return self._checked(call, items, statement, self.source.code(target))
@@ -188,9 +189,8 @@ class _Search:
         self, items: ItemsOf, first: int
     ) -> Iterator[tuple[ast.expr | None, ast.expr | None]]:
         """The convolution among some items, or what may be it, with the one before or after it."""
-        places = places_of(items)
-        convs = (each for each in (None, *self.reached.expressions) if each in places)
-        for place in sorted(place for each in convs for place in places[each]):
+        convs = (each for each in (None, *self.reached.expressions) if each in items.places)
+        for place in sorted(place for each in convs for place in items.places[each]):
             start = place + first
             if start >= 0 and start + 1 < len(items):
                 yield items[start], items[start + 1]
