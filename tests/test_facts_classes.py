@@ -161,6 +161,8 @@ def test_a_class_of_another_file() -> None:
         "        self.conv = nn.Conv2d(1, 1, 1)\n",
     )
     assert asked.values("Net().conv") == {"Conv2d"}
+    names = [each.name for each in asked.facts.classes(_class(asked, "Net"))]
+    assert names == ["Net", "Sub", "Bare"]
 
 
 def test_a_weight_that_is_copied() -> None:

@@ -149,6 +149,15 @@ def test_methods(source: str, why: str) -> None:
     assert reason(source) == why
 
 
+@pytest.mark.parametrize("name", ["forward", "pool"])
+def test_a_method_that_is_bound_anew(name: str) -> None:
+    source = module(POOL) + f"    {name} = staticmethod(forward)\n"
+    if name == "forward":
+        assert reason(source) == "self is not known to be the module"
+    else:
+        assert split_source(source, PLINIO).text != source
+
+
 @pytest.mark.parametrize(
     "taking",
     [
@@ -324,6 +333,14 @@ def test_constructors(constructor: str, why: str) -> None:
             "forward() may be called by a constructor (line 17)",
         ),
         (
+            module(POOL, rest="def turn(net):\n    net.__class__ = Net\n"),
+            "an instance is made without its constructor (line 15)",
+        ),
+        (
+            module(POOL, rest="Net.__init__ = nn.Module.__init__\n"),
+            "an instance is made without its constructor (line 14)",
+        ),
+        (
             module(POOL, rest="def cut(net):\n    return nn.Sequential(*net.children())\n"),
             "the modules in it may be gone over (line 15)",
         ),
@@ -362,6 +379,9 @@ def test_skipped() -> None:
     [
         ("F.avg_pool2d(x, 2)", "nn.AvgPool2d(2)"),
         ("F.avg_pool2d(x, (2, 2), 1, 1)", "nn.AvgPool2d((2, 2), 1, 1)"),
+        ("F.max_pool2d(x, 2, return_indices=False)", "nn.MaxPool2d(2)"),
+        ("F.max_pool2d(x, 2, 1, 0, 1, True, False)", "nn.MaxPool2d(2, 1, 0, 1, ceil_mode=True)"),
+        ("F.adaptive_max_pool2d(x, 1, False)", "nn.AdaptiveMaxPool2d(1)"),
         ("F.max_pool2d(x, -(-2))", "nn.MaxPool2d(-(-2))"),
         ("F.avg_pool2d(x, 2, None, 0, True)", "nn.AvgPool2d(2, None, 0, ceil_mode=True)"),
         (
@@ -502,6 +522,19 @@ def test_where_a_pooling_may_stand() -> None:
     after = assert_same(module(forward), (1, 2, 8, 8))
     assert after.count("self.avg_pool2d(") == 3
     assert after.count("nn.AvgPool2d") == 1
+
+
+def test_a_formatted_string() -> None:
+    forward = 'return f"{F.avg_pool2d(x, 2)} {x.view(x.size(0), -1)}"'
+    for each in stays(module(forward)):
+        assert each.message.endswith("it stands in a formatted string")
+
+
+def test_what_is_pooled_may_need_parentheses() -> None:
+    text = split_source(module("y = F.avg_pool2d((yield x), 2)"), PLINIO).text
+    assert "self.avg_pool2d((yield x))" in text
+    assert_same(module("return F.avg_pool2d(y := x, 2) + F.avg_pool2d(y, 2)"), (1, 1, 4, 4))
+    assert_same(module("return F.avg_pool2d(kernel_size=2, input=(y := x))"), (1, 1, 4, 4))
 
 
 def test_another_name_of_the_instance() -> None:

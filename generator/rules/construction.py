@@ -81,7 +81,7 @@ class Construction:
             if is_anything(text) and self._may_be(instance, owner):
                 raise Left("an attribute of any name is set or read", call)
         for node in self._source.nodes:
-            if isinstance(node, ast.Attribute) and node.attr == "__new__":
+            if isinstance(node, ast.Attribute) and _makes_instances(node):
                 raise Left("an instance is made without its constructor", node)
 
     def _may_be(self, node: ast.expr, owner: ast.ClassDef) -> bool:
@@ -160,6 +160,12 @@ class Construction:
                 for each in values
             ):
                 raise Left(f"{method.name} is taken from the class", node)
+
+
+def _makes_instances(node: ast.Attribute) -> bool:
+    """Whether an attribute makes something an instance in another way than by its constructor."""
+    is_set = isinstance(node.ctx, ast.Store)
+    return node.attr == "__new__" or (is_set and node.attr in ("__init__", "__class__"))
 
 
 def _own_nodes(function: Function) -> Iterator[ast.AST]:

@@ -104,6 +104,7 @@ class NewModules:
         applied = f"{instance_of(method)}.{made.name}"
 
         def emit(code: str) -> str:
+            code = f"({code})" if isinstance(given, (ast.Yield, ast.YieldFrom)) else code
             return asking.templates.render(_TEMPLATE, "call", {"attribute": applied, "x": code})
 
         shown = f"{applied}({self._source.shown(given)})"
@@ -129,7 +130,9 @@ class NewModules:
             raise Left("it stands in no method of a module")
         if method.name == "__init__":
             raise Left("it stands in the constructor")
-        if not self._is_plain(method):
+        bindings = source.scope(owner.body[0]).bindings[method.name]
+        is_function = all(isinstance(each.node, FUNCTIONS) for each in bindings)
+        if not is_function or not self._is_plain(method):
             raise Left(f"{instance_of(method)} is not known to be the module")
         constructors = source.scope(owner.body[0]).bindings.get("__init__", [])
         if not constructors:

@@ -137,7 +137,9 @@ def _arguments(source: Source, function: str, rest: list[tuple[str, ast.expr]]) 
         if is_by_place and not isinstance(value, ast.Starred):
             name = names[place] if place < len(names) else _INDICES
         if name == _INDICES:
-            raise Left("it gives indices, or may")
+            if not isinstance(value, ast.Constant) or value.value is not False:
+                raise Left("it gives indices, or may")
+            continue
         if name not in names:
             raise Left("its arguments are unpacked" if name in ("", "**") else f"it has no {name}")
         if not _is_literal(value):

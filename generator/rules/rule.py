@@ -143,6 +143,8 @@ def _outcome(rule: Rule, asking: Asking, call: ast.Call) -> Rewrite:
     if skip is not None:
         return Rewrite(finding(rule, asking.source, call, "skipped", f": {skip}"))
     try:
+        if any(isinstance(each, ast.JoinedStr) for each in asking.source.ancestors(call)):
+            raise Left("it stands in a formatted string")  # before Python 3.12 nobody knows where
         proposal = rule.propose(asking, call)
     except Left as reason:
         return Rewrite(finding(rule, asking.source, call, "left", f": {reason}"))
