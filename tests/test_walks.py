@@ -138,3 +138,10 @@ def test_other_functions_that_nothing_calls_are_looked_at_too() -> None:
     more = "    return net\n\ndef prune(net):\n    return [m.out_channels for m in net.modules()]\n"
     found = split_source(TOP + more).warnings
     assert [each.line for each in found] == [FIRST + 3]
+
+
+def test_what_is_too_much_to_follow_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gencode.facts.facts._BUDGET", 9)
+    (warning,) = split_source(f"{TOP}    return net\n").warnings
+    assert warning.line == 8
+    assert warning.message.startswith("there is too much in this file to follow")

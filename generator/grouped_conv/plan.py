@@ -44,6 +44,10 @@ from .written_out import WritingOut, style_of
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
+_TOO_MUCH = (
+    "there is too much in this file to follow: norms that stay behind a concatenation, and what"
+    " goes over modules, are not all said"
+)
 _TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
 
 
@@ -304,8 +308,12 @@ class _Planning:
         source, unsaid = self.index.source, self._without_norm(attributes, built)
         names = {each.attribute for each in attributes} | built.names()
         split = [each.site.call for each in built.sites]
-        is_asked_for = speaks_of(source, split, names)
+        written = [each.site.call for one in attributes for each in one.candidates]
+        is_asked_for = speaks_of(source, [*split, *written], names)
         facts = Facts([Module("", False, source.tree)], Project(), is_asked_for)
+        if not facts.is_complete:
+            yield Warning(*source.place(min([*split, *written], key=source.span)), _TOO_MUCH)
+            return
         named = ((each.call, name_of(self.index, each)) for each in unsaid)
         yield from warn_of_norms(source, facts, named)
         told = {each.line for each in self.warnings}
