@@ -213,3 +213,9 @@ def test_paths_of_torch() -> None:
     assert torch_api.keeps_batch("torch.relu")
     assert torch_api.keeps_batch("torch.nn.Linear")
     assert not torch_api.keeps_batch("torch.cat")
+
+
+def test_a_change_of_what_lies_outside() -> None:
+    """It is known where, and of what; of a module or constant it is nothing."""
+    asked = Asked("nn.Conv2d.forward = 1\nimport math\nx = 3\nx.y = 1")
+    assert [path for _, path in asked.facts.patched()] == ["torch.nn.Conv2d.forward"]

@@ -98,7 +98,10 @@ SOURCES = {
                 self.pool = nn.AvgPool2d(2)
 
             def forward(self, x):
-                return self.pool(self.conv(x))
+                x = self.pool(self.conv(x))
+                while x.shape[2] > 4:
+                    x = self.pool(x)
+                return x
 
         class Net(nn.Module):
             def __init__(self, g):
@@ -109,7 +112,7 @@ SOURCES = {
             def forward(self, x):
                 return self.bn(self.conv(x))
         """,
-        [18],
+        [21],
     ),
     "an activation between": (
         """
@@ -214,6 +217,34 @@ SOURCES = {
         [12],
     ),
 }
+
+
+SOURCES["two convolutions before one norm"] = (
+    """
+    class Same(nn.Module):
+        def __init__(self, g):
+            super().__init__()
+            self.one = nn.Conv2d(8, 16, 3, groups=g)
+            self.two = nn.Conv2d(8, 16, 3, groups=g)
+
+        def forward(self, x, y):
+            while y:
+                y = self.one(x)
+            if x.sum() > 0:
+                return self.one(x)
+            return self.two(x)
+
+    class Net(nn.Module):
+        def __init__(self, g):
+            super().__init__()
+            self.conv = Same(g)
+            self.bn = nn.BatchNorm2d(16)
+
+        def forward(self, x):
+            return self.bn(self.conv(x))
+    """,
+    [22],
+)
 
 
 def said(text: str, options: Options = Options()) -> dict[int, str]:

@@ -75,6 +75,7 @@ def test_deep_nesting_never_crashes(depth: int) -> None:
     assert "Traceback" not in done.stderr
     for name, source in files.items():
         said = [each for each in done.stderr.splitlines() if each.startswith(f"{name}:")]
+        said = [each for each in said if "too much in this file to follow" not in each]
         assert len(said) == 1, said
         assert (text(name) == source) is (" split into " not in said[0])
         compile(text(name), name, "exec") if " split into " in said[0] else None

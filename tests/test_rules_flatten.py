@@ -325,3 +325,9 @@ def test_what_is_not_selected_stays() -> None:
 def test_equal(forward: str) -> None:
     source = module(forward, "self.conv = nn.Conv2d(4, 4, 1)")
     assert "torch.flatten" in assert_same(source, (2, 4, 3, 5), (1, 4, 1, 1))
+
+
+def test_what_may_be_no_tensor() -> None:
+    """A dict has no ``view``, but what may be one is no tensor for sure."""
+    forward = "x = {} if self.training else x\nreturn x.view(x.size(0), -1)"
+    assert reason(module(forward)).endswith("known to be a tensor")

@@ -89,11 +89,6 @@ class Class:
             and not isinstance(statement, (ast.For, ast.AsyncFor, ast.While, ast.AugAssign))
         )
 
-    @property
-    def constructors(self) -> list[ast.stmt]:
-        """The statements of its body that bind ``__init__``."""
-        return [each for each in own_statements(self.node.body) if "__init__" in bound_names(each)]
-
     @cached_property
     def functions(self) -> dict[str, None]:
         """The names of all functions that its body and those that it inherits define."""
