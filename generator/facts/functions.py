@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from ..reading.parts import parts, walk
 from .arguments import AnyFunction, Arguments, bound, defaults, parameters
 from .attributes import decorators
 from .frames import Frame
@@ -35,7 +36,7 @@ _DEEPEST: Final = 4
 """How many calls of plain functions lead to a place before they are no longer told apart."""
 _MOST_CONTEXTS: Final = 24
 """In how many contexts a function is interpreted before they are no longer told apart."""
-_LARGEST: Final = 150
+_LARGEST: Final = 100
 """How many nodes a function has whose calls are told apart."""
 _LEFT_OUT: Final = (Constant, Tensor, Size, Parameter)
 """What a function that anybody may call with anything is not interpreted with one by one."""
@@ -310,7 +311,7 @@ class _About:
 
     def __init__(self, code: AnyFunction) -> None:
         own = [*_own_nodes(code)]
-        self.size = sum(1 for _ in ast.walk(code))
+        self.size = sum(1 for _ in walk(code))
         self.outer = _declared(own, ast.Nonlocal)
         self.of_module = _declared(own, ast.Global)
         self.is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in own)
@@ -322,7 +323,8 @@ def _declared(nodes: list[ast.AST], kind: type[ast.Global | ast.Nonlocal]) -> fr
 
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function, but for those of the functions and classes in it."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, (*_FUNCTIONS, ast.ClassDef)):
-            yield from _own_nodes(child)
+    todo = parts(node)
+    for each in todo:
+        yield each
+        if not isinstance(each, (*_FUNCTIONS, ast.ClassDef)):
+            todo += parts(each)

@@ -45,8 +45,7 @@ _MOST_SLOTS: Final = 64
 """How many items of a container are told apart."""
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """What is done with a value at one place.
 
     Attributes:
@@ -110,7 +109,7 @@ class Heap:
         self._slots: dict[Value, dict[Hashable, Slot]] = {}
         self._places: dict[Value, int] = {}
         self._loose: set[Value] = set()
-        self._uses: dict[Value, dict[tuple[Hashable, ...], Use]] = {}
+        self._uses: dict[Value, dict[tuple[Use, Context], Use]] = {}
         self.walks: dict[Value, None] = {}
         self.patched: dict[ast.AST, str] = {}
         self._holders: dict[Value, dict[tuple[Value, str], None]] = {}
@@ -238,9 +237,7 @@ class Heap:
         """Note that something is done with a value."""
         if isinstance(value, (Constant, Unknown)):
             return
-        key = use.kind, use.node, use.name, use.by, use.result, context
-        uses = self._uses.setdefault(value, {})
-        uses.setdefault(key, use)
+        self._uses.setdefault(value, {}).setdefault((use, context), use)
 
     def used(self) -> list[Value]:
         """All values with which anything is done."""

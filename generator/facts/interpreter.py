@@ -39,6 +39,7 @@ from .values import (
     Instance,
     Interned,
     Object,
+    Parameter,
     Tensor,
     Unknown,
     Value,
@@ -77,6 +78,7 @@ class Interpreter:
         self.loose: dict[str, dict[ast.Attribute, None]] = {}
         self.given: dict[Value, Arguments] = {}
         self.is_last_pass = False
+        self._constants: dict[tuple[type, str], Values] = {}
         self.evaluations = 0
         self._budget = budget
         self._born: dict[Value, tuple[tuple[Around, ...], tuple[ast.AST, ...]]] = {}
@@ -155,7 +157,11 @@ class Interpreter:
     def constant(self, value: object) -> Values:
         """A constant, or anything where it is not one of the kinds that are told apart."""
         if value is None or isinstance(value, (int, float, complex, str, bytes, bool)):
-            return frozenset((self.intern(Constant, value),))
+            key = type(value), value if isinstance(value, str) else repr(value)
+            found = self._constants.get(key)
+            if found is None:
+                found = self._constants[key] = frozenset((self.intern(Constant, value),))
+            return found
         return ANYTHING
 
     def external(self, path: str) -> Value:
@@ -239,6 +245,9 @@ class Interpreter:
         """Note that values are handed to what is not known, with all that they hold."""
         for value in values:
             if isinstance(value, (Constant, Unknown)):
+                continue
+            if isinstance(value, (Tensor, Parameter)):  # which hold nothing, and are many
+                self.use((value,), "escape", node, frame, name=name)
                 continue
             for each in [*self.heap.reachable(value)]:
                 self.use((each,), "escape", node, frame, name=name)
