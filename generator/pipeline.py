@@ -120,15 +120,12 @@ def _outcome(text: str, options: Options, rewrites: bool) -> Result:
 
 def _placed(result: Result, listed: Result) -> Result:
     """A result with the places of the text that was given, of which another one lists the same."""
-    records = result.records
-    if len(records) == len(listed.records):
-        pairs = zip(records, listed.records, strict=True)
-        records = tuple(
-            replace(there, style=here.style, branches=here.branches)
-            if here.status == there.status
-            else replace(here, line=there.line, column=there.column)
-            for here, there in pairs
-        )
+    records = tuple(
+        replace(there, style=here.style, branches=here.branches)
+        if here.status == there.status
+        else replace(here, line=there.line, column=there.column)
+        for here, there in zip(result.records, listed.records, strict=True)
+    )
     return replace(result, records=records, warnings=listed.warnings)
 
 

@@ -140,7 +140,6 @@ def test_what_differs(loop: str, statement: str, message: str) -> None:
         "def other(self):\n    self.init(self.fc)",
         "def init(self, fc):\n    nn.init.xavier_uniform_(fc.weight)\n"
         "def other(self, fc):\n    self.init(fc)",
-        "def count(self):\n    return sum(m.out_channels for m in self.modules())",
         "def size(self, m):\n    return m.out_channels",
         "def init(self):\n    nn.init.xavier_uniform_(self.fc.weight)",
         "def init(m):\n    nn.init.xavier_uniform_(m)",

@@ -283,6 +283,13 @@ def test_a_flag_that_the_constructor_takes_back(x: str, expected: set[int]) -> N
     assert "        if self.use:\n            self.conv, self.bn =" in result.text
 
 
+def test_one_of_two_flags_that_is_taken_back() -> None:
+    init = f"self.use = True\nself.more = True\n{BUILT}if x:\n    self.use = False"
+    forward = "x = self.conv(x)\nif self.use and self.more:\n    x = self.bn(x)\nreturn x.relu()"
+    source = model(init, forward).replace("def __init__(self)", "def __init__(self, x=0)")
+    check(source, {16}, "built")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "test"),
     [

@@ -338,6 +338,7 @@ def test_the_object_is_followed(code: str) -> None:
         "for m in self.children():\n    if isinstance(m, nn.Module): m.to(1)",
         "d = next(self.conv.parameters()).device",
         "isinstance(self.conv, nn.Module)",
+        "isinstance(self.conv, (nn.Linear, nn.ReLU))",
         "x = self.conv.stride[0] + self.conv.groups",
         "getattr(self.conv, 'stride')",
         "setattr(self.conv, 'tag', 1)",

@@ -49,6 +49,8 @@ SAME = {
     "another name": MODULES + "if name == 'head': m.eval()",
     "the end of a name": WEIGHTS + "if name.endswith('.weight'): p.requires_grad = False",
     "elementwise": WEIGHTS + "p.data.mul_(0.5).abs_()",
+    "of one group": MODULES + "print(9 * m.out_channels // m.groups)",
+    "another walk": MODULES + "for each in m.children():\n        each.eval()",
     "the keys": "return [key for key, value in net.state_dict().items()]",
     "its walk": MODULES + "for p in m.parameters():\n        p.requires_grad = False",
     "another layer": "other.last.padding = 1\nreturn str(other.last)",
@@ -91,6 +93,10 @@ OTHERS = {
     ),
     "its text": (
         "net = Net(2)\nreturn str(net.block.conv)",
+        "the class is asked for of a split convolution",
+    ),
+    "the name of its class": (
+        "net = Net(2)\nreturn net.block.conv._get_name()",
         "the class is asked for of a split convolution",
     ),
     "torch itself": ("nn.Conv2d.forward = other", "torch.nn.Conv2d.forward is changed"),

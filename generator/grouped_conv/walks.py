@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import takewhile
 from typing import Final
 
 from .. import torch_api
@@ -87,9 +88,21 @@ def warn_of_walks(
         node = use.node
         if not isinstance(node, (ast.expr, ast.stmt)) or node.lineno in lines or is_done(node):
             continue
+        if _is_of_one_group(source, node):
+            continue
         lines.add(node.lineno)
         message = f"{what}: the parts of what is split may give another result"
         yield Warning(*source.place(node), message)
+
+
+def _is_of_one_group(source: Source, node: ast.AST) -> bool:
+    """Whether a number of channels is divided by the groups: a part has as many by itself."""
+    around = takewhile(lambda each: isinstance(each, ast.BinOp), source.ancestors(node))
+    divided = (each for each in around if isinstance(each, ast.BinOp))
+    return any(
+        isinstance(each.op, (ast.FloorDiv, ast.Div)) and getattr(each.right, "attr", "") == "groups"
+        for each in divided
+    )
 
 
 def _place(use: Use) -> tuple[int, int]:
@@ -116,12 +129,10 @@ def _differing(facts: Facts, names: Collection[str]) -> Iterator[tuple[Use, str]
 def _of_objects(facts: Facts, split: Iterable[ast.Call]) -> Iterator[tuple[Use, str]]:
     """What is done with what is split itself that a split one does not know."""
     for call in split:
-        for value in facts.values(call):
-            if not isinstance(value, Object) or value.kind not in torch_api.CONVOLUTIONS:
-                continue
-            if facts.is_plain(value):
-                continue
-            for use in facts.uses(value):
+        made = (each for each in facts.values(call) if isinstance(each, Object))
+        convs = (each for each in made if each.kind in torch_api.CONVOLUTIONS)
+        for conv in convs:
+            for use in () if facts.is_plain(conv) else facts.uses(conv):
                 what = _of_object(use)
                 if what:
                     yield use, f"{what} of a split convolution"
