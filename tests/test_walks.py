@@ -51,7 +51,7 @@ SAME = {
     "elementwise": WEIGHTS + "p.data.mul_(0.5).abs_()",
     "of one group": MODULES + "print(9 * m.out_channels // m.groups)",
     "another walk": MODULES + "for each in m.children():\n        each.eval()",
-    "another package": "functools.level = other",
+    "another package": MODULES + "m.eval()\nfunctools.level = other",
     "the keys": "return [key for key, value in net.state_dict().items()]",
     "its walk": MODULES + "for p in m.parameters():\n        p.requires_grad = False",
     "another layer": "other.last.padding = 1\nreturn str(other.last)",
