@@ -55,7 +55,7 @@ def find_place(
     """
     source = index.source
     targets = list(chain.from_iterable(stores))
-    function = _common_function(index.source, targets)
+    function = _common_function(index, owner, targets)
     if function is None:
         return None
     block = _common_block(source, targets)
@@ -93,11 +93,15 @@ def has_own_line_after(source: Source, statement: ast.stmt) -> bool:
     return is_last and source.is_first_on_line(block[0])
 
 
-def _common_function(source: Source, targets: Collection[ast.Attribute]) -> Function | None:
-    """The method that all targets are in, which runs straight to its end."""
+def _common_function(
+    index: ClassIndex, owner: ast.ClassDef, targets: Collection[ast.Attribute]
+) -> Function | None:
+    """The method of a class that all targets are in, which runs straight to its end."""
+    source = index.source
     scopes = {source.scope(each) for each in targets}
     function = next(iter(scopes)).node
-    if len(scopes) != 1 or not isinstance(function, ast.FunctionDef):
+    are_of_class = all(index.self_class(each.value) is owner for each in targets)
+    if len(scopes) != 1 or not isinstance(function, ast.FunctionDef) or not are_of_class:
         return None
     yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in walk(function))
     return None if yields else function
