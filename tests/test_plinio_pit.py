@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from equivalence import run_source
 from gencode import helper_source
 from gencode.outcome import Style
 from plinio_models import MODELS, SIDE_BY_SIDE
@@ -15,6 +14,7 @@ from plinio_models import MODELS, SIDE_BY_SIDE
 torch = pytest.importorskip("torch")
 pytest.importorskip("plinio.methods")
 
+from equivalence import run_source  # noqa: E402
 from plinio_checks import (  # noqa: E402
     convert,
     example,

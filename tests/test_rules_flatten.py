@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gencode import Options, split_source
-from rules import HEAD, PLINIO, assert_same, becomes, module, reason, stays
+
+torch = pytest.importorskip("torch")
+
+from rules import HEAD, PLINIO, assert_same, becomes, module, reason, stays  # noqa: E402
 
 FLATTEN = Options(target="plinio", select=("flatten",))
 
