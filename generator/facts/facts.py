@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Final
 
@@ -47,7 +49,8 @@ class Facts:
         self._is_asked_for = is_asked_for
         self._interpreter = Interpreter(project, _BUDGET * len(modules))
         try:
-            self._interpret(modules)
+            with _without_collector():
+                self._interpret(modules)
             self.is_complete = True
         except (GaveUp, RecursionError):
             self.is_complete = False
@@ -220,6 +223,17 @@ class Facts:
     def heap(self) -> Heap:
         """What attributes and items may be."""
         return self._interpreter.heap
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the garbage collector from going through all that is made and stays."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable() if was_enabled else None
 
 
 def _path(part: Value) -> str:
