@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .. import torch_api
-from .arguments import Arguments, parameters
+from .arguments import AnyFunction, Arguments, parameters
 from .attributes import BY_ANY_NAME
 from .frames import Frame
 from .heap import Slot, union
@@ -227,7 +227,8 @@ class Builtins:
         if around is None or around.cls is None:
             interpreter.calls.unknown(given, node, frame, path)
             return ANYTHING
-        first = next(iter(parameters(around.node)), "")  # type: ignore[arg-type]
+        assert isinstance(around.node, AnyFunction)
+        first = next(iter(parameters(around.node)), "")
         receivers = given.get(1, "") or around.every.get(first, NOTHING)
         found: Values = frozenset(
             interpreter.intern(Super, receiver, each.cls)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
+from ..reading.scopes import FUNCTIONS
 from .project import Module, bound_names, own_statements
 from .values import ClassValue, External, Values
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Base = TypeVar("_Base", ClassValue, External)
 
 
@@ -96,7 +96,7 @@ class Class:
             statement.name: None
             for cls in self.order
             for statement in own_statements(cls.node.body)
-            if isinstance(statement, _FUNCTIONS)
+            if isinstance(statement, FUNCTIONS)
         }
 
 

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import Final
 
 from .. import torch_api
+from ..reading.convolutions import GROUPS_POSITION
 from .classes import Class
 from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
@@ -20,11 +21,7 @@ from .worklist import Unit
 
 _BUDGET: Final = 300_000
 """How many expressions may be interpreted for one module of a project."""
-
-
 _WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
-_GROUPS: Final = 6
-"""Where the groups of a convolution stand among its arguments."""
 
 
 class Facts:
@@ -173,7 +170,7 @@ class Facts:
     def is_plain(self, conv: Object) -> bool:
         """Whether a convolution that is made at a place surely has one group there."""
         given = self._interpreter.given.get(conv)
-        groups = given.get(_GROUPS, "groups") if given is not None else NOTHING
+        groups = given.get(GROUPS_POSITION, "groups") if given is not None else NOTHING
         numbers = {each.value for each in groups if isinstance(each, Constant)}
         return numbers == {1} and len(groups) == 1
 
@@ -233,7 +230,15 @@ def _without_collector() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.enable() if was_enabled else None
+        if was_enabled:
+            gc.enable()
+
+
+def facts_of(
+    tree: ast.Module, is_asked_for: Callable[[ast.stmt], bool] = lambda node: True
+) -> Facts:
+    """The facts of a source by itself, all of which it imports is not known."""
+    return Facts([Module("", False, tree)], Project(), is_asked_for)
 
 
 def _path(part: Value) -> str:

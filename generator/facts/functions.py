@@ -40,7 +40,6 @@ _LARGEST: Final = 100
 """How many nodes a function has whose calls are told apart."""
 _LEFT_OUT: Final = (Constant, Tensor, Size, Parameter)
 """What a function that anybody may call with anything is not interpreted with one by one."""
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _ENTRIES: Final = ("__init__", "forward", "__call__")
 """The methods that are interpreted once for a class, and not where they are called."""
 
@@ -326,5 +325,5 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     todo = parts(node)
     for each in todo:
         yield each
-        if not isinstance(each, (*_FUNCTIONS, ast.ClassDef)):
+        if not isinstance(each, (AnyFunction, ast.ClassDef)):
             todo += parts(each)

@@ -247,10 +247,6 @@ class Heap:
         """All that is done with a value."""
         return self._uses.get(value, {}).values()
 
-    def escaped(self, value: Value) -> list[Use]:
-        """Where a value is handed to what is not known."""
-        return [each for each in self.uses(value) if each.kind == "escape"]
-
     def reachable(self, value: Value) -> Iterator[Value]:
         """What code can reach that is given a value: itself first, and not what modules hold."""
         seen: dict[Value, None] = {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from .. import torch_api
-from .arguments import Arguments
+from .arguments import AnyFunction, Arguments
 from .assignment import Assignment
 from .attributes import Attributes
 from .builtins import Builtins
@@ -50,7 +50,6 @@ from .worklist import Worklist
 _MOST_VALUES: Final = 24
 """How many values an expression may have for them to be told apart."""
 _GROWING: Final = ("list", "dict", "set", "deque", "OrderedDict", "defaultdict")
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 class GaveUp(Exception):
@@ -157,10 +156,10 @@ class Interpreter:
     def constant(self, value: object) -> Values:
         """A constant, or anything where it is not one of the kinds that are told apart."""
         if value is None or isinstance(value, (int, float, complex, str, bytes, bool)):
-            key = type(value), value if isinstance(value, str) else repr(value)
+            key = type(value), value if isinstance(value, str) else repr(value)  # 1 == True
             found = self._constants.get(key)
             if found is None:
-                found = self._constants[key] = frozenset((self.intern(Constant, value),))
+                found = self._constants[key] = frozenset((Constant(value),))
             return found
         return ANYTHING
 
@@ -206,7 +205,7 @@ class Interpreter:
         many = slot.many or any(each.repeats for each in inside)
         is_optional = slot.is_optional or bool(inside)
         is_optional = is_optional or any(each.repeats for each in path[common:])
-        if inside and isinstance(inside[0].node, _FUNCTIONS):  # in which order to others?
+        if inside and isinstance(inside[0].node, AnyFunction):  # in which order to others?
             self.heap.loosen(value)
         path = (*inside, *slot.path)
         self.heap.put(value, key, replace(slot, many=many, is_optional=is_optional, path=path))

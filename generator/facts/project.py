@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..outcome import SourceError
+from ..reading.scopes import FUNCTIONS
 from ..reading.source import parse
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements of a block and of the blocks in it, but for those of functions and classes."""
     for statement in body:
         yield statement
-        if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+        if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
             continue
         for field in ("body", "orelse", "finalbody"):
             yield from own_statements(getattr(statement, field, []))
@@ -114,7 +113,7 @@ def own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 def bound_names(statement: ast.stmt) -> Iterator[str]:
     """The names that a statement binds, by itself."""
-    if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+    if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
         yield statement.name
     elif isinstance(statement, (ast.Import, ast.ImportFrom)):
         for alias in statement.names:

@@ -10,7 +10,7 @@ from .arguments import Arguments
 from .expressions import narrowed, truth_of
 from .frames import Env, Frame, joined
 from .heap import Around, union
-from .values import ANYTHING, NOTHING, External, Instance, Object, Values
+from .values import ANYTHING, NOTHING, External, Instance, Object, Value, Values
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -159,14 +159,14 @@ class Statements:
             frame.env = joined([frame.env, self._thrown(before, node.body, frame)])
         return is_reached or swallows
 
-    def _entered(self, value: object, node: ast.expr, frame: Frame) -> Values:
+    def _entered(self, value: Value, node: ast.expr, frame: Frame) -> Values:
         """What ``with`` gives for its name."""
         interpreter = self.interpreter
         if isinstance(value, Instance):
             calls, given = interpreter.calls, Arguments((ANYTHING, ANYTHING, ANYTHING))
             calls.special(value, "__exit__", given, node, frame)
             return calls.special(value, "__enter__", Arguments(), node, frame)
-        interpreter.escape((value,), node, frame, "with")  # type: ignore[arg-type]
+        interpreter.escape((value,), node, frame, "with")
         return ANYTHING
 
     def _try(self, node: ast.Try, frame: Frame) -> bool:

@@ -187,16 +187,14 @@ def only_text(values: Values) -> str | None:
 
 
 class Interned:
-    """Makes each value once, so that values are compared and hashed by identity."""
+    """Makes each value but constants once, so that values are compared and hashed by identity."""
 
     def __init__(self) -> None:
         self._made: dict[tuple[object, ...], Value] = {}
 
     def __call__(self, kind: Callable[..., Value], *fields: object) -> Value:
         """The value of a kind with these fields."""
-        # 1 == True, and 0.0 == -0.0
-        exact = (type(fields[0]), repr(fields[0])) if kind is Constant else ()
-        key = (kind, *fields, *exact)
+        key = (kind, *fields)
         found = self._made.get(key)
         if found is None:
             found = self._made[key] = kind(*fields)

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from ..facts.facts import Facts
-from ..facts.project import Module, Project
+from ..facts.facts import facts_of
 from ..outcome import Finding, Options
 from ..reading.directives import Directives
 from ..reading.source import Source, check, parse
@@ -74,7 +73,7 @@ def _proposed(text: str, rules: Iterable[Rule], options: Options) -> tuple[Sourc
     sites = [(rule, [*rule.sites(source)]) for rule in rules]
     if not any(calls for _, calls in sites):
         return source, []
-    facts = Facts([Module("", False, tree)], Project())
+    facts = facts_of(tree)
     if not facts.is_complete:
         return source, [
             Rewrite(finding(rule, source, call, "left", f": {_TOO_LARGE}"))
