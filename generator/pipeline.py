@@ -10,7 +10,6 @@ from . import grouped_conv
 from .outcome import Finding, Options, Result, SourceError
 from .reading.classes import ClassIndex
 from .reading.source import Source, check, parse
-from .reading.width import width_of
 from .rule import Plan, Rule
 
 ALL_BLOCKS = grouped_conv.ALL_BLOCKS
@@ -152,15 +151,9 @@ def _grouped(text: str, options: Options, rewrites: bool) -> Result:
 
 def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:
     # Slow to import, and so only for a source that changes.
-    from .rewriting.edits import Insertion
-    from .rewriting.formatting import Formatter
-    from .rewriting.rewrite import rewrite
+    from .rewriting.rewrite import rewritten
     from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
-    black = {"line-length": width_of(source), **options.black}
     edits = [edit for plan in plans for edit in plan.edits(source, templates)]
-    inserted = (each.code for each in edits if isinstance(each, Insertion))
-    whole = "\n".join([source.text, *inserted])
-    formatter = Formatter(black, source.indentation, source.line_end, whole)
-    return rewrite(source, edits, formatter)
+    return rewritten(source, edits, options)

@@ -16,6 +16,7 @@ from ..reading.values import Values
 from ..reading.width import line_length
 from ..rewriting.edits import Edit, Removal
 from ..rewriting.guard import guarded
+from ..rewriting.imports import insert_imports
 from .built import helper as built_helper
 from .built.decide import Deciding
 from .built.emit import make_built_edits
@@ -30,12 +31,11 @@ from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
 from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
-from .imports import insert_imports
 from .initialisation import warn_of_initialisation
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
 from .norms.pairs import Pair
-from .records import left, name_of, split_when_built, written_out
+from .records import left, split_when_built, written_out
 from .refusal import Refusal, check_length
 from .tracing import Tracing
 from .writing import Writing
@@ -44,10 +44,6 @@ from .written_out import WritingOut, style_of
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
-_TOO_MUCH = (
-    "there is too much in this file to follow: norms that stay behind a concatenation, and what"
-    " goes over modules, are not all said"
-)
 _TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
 
 
@@ -294,46 +290,10 @@ class _Planning:
             calls = [each.site.call for one in attributes for each in one.candidates]
             split = [*zip(calls, calls, strict=True), *built.places()]
             self.warnings += warn_of_functions(self.index, self.directives, split)
-            self.warnings += self._warn_by_facts(attributes, built)
+            from .by_facts import warn_by_facts  # slow to import
 
-    def _warn_by_facts(
-        self, attributes: list[SplitAttribute], built: BuiltPlan
-    ) -> Iterator[Warning]:
-        """Say what the flow of objects and tensors shows of what is split."""
-        from ..facts.facts import Facts  # which takes its time
-        from ..facts.project import Module, Project
-        from .norms.behind import warn_of_norms
-        from .walks import speaks_of, warn_of_walks
-
-        source, unsaid = self.index.source, self._without_norm(attributes, built)
-        names = {each.attribute for each in attributes} | built.names()
-        split = [each.site.call for each in built.sites]
-        written = [each.site.call for one in attributes for each in one.candidates]
-        is_asked_for = speaks_of(source, [*split, *written], names)
-        facts = Facts([Module("", False, source.tree)], Project(), is_asked_for)
-        if not facts.is_complete:
-            yield Warning(*source.place(min([*split, *written], key=source.span)), _TOO_MUCH)
-            return
-        named = ((each.call, name_of(self.index, each)) for each in unsaid)
-        yield from warn_of_norms(source, facts, named)
-        told = {each.line for each in self.warnings}
-        is_done = built.is_done_before if not attributes else _never
-        yield from warn_of_walks(source, facts, split, names, is_done, told)
-
-    def _without_norm(self, attributes: list[SplitAttribute], built: BuiltPlan) -> list[Site]:
-        """The convolutions that are split for themselves, and of no norm is said why."""
-        if not self.options.branches_norms:
-            return []
-        sites = [
-            each.site
-            for each in built.sites
-            if not built.norms(each.site.call)
-            and not _says_that_it_stays(built.notes[each.site.call])
-        ]
-        for attribute in attributes:
-            if attribute.norm is None and not _says_that_it_stays([attribute.note]):
-                sites += [each.site for each in attribute.candidates]
-        return sites
+            told, norms = {each.line for each in self.warnings}, self.options.branches_norms
+            self.warnings += warn_by_facts(self.index, attributes, built, norms, told)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]
@@ -358,15 +318,6 @@ class _Planning:
         for use in uses:
             if any(statement(each) in changed for each in use.changed()):
                 raise Refusal("it is called where another one is built", use.attribute)
-
-
-def _never(node: ast.AST) -> bool:
-    return False
-
-
-def _says_that_it_stays(notes: Iterable[str]) -> bool:
-    """Whether some notes say of a norm why it is not split."""
-    return any("stays" in each for each in notes)
 
 
 def _place(each: Record | Warning) -> tuple[int, int]:

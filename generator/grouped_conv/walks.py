@@ -19,11 +19,8 @@ from ..facts.heap import Use
 from ..facts.values import External, Object, Value
 from ..outcome import Warning
 from ..reading.convolutions import SETTINGS
-from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 
-_WORDS: Final = frozenset(torch_api.WALKS) | torch_api.GIVES_CHILDREN | {"setattr"}
-"""What code speaks of that may get at modules which it does not name."""
 _SIZES: Final = frozenset(
     ("in_channels", "out_channels", "groups", "num_features", "numel", "shape", "size", "nelement")
 )
@@ -47,21 +44,6 @@ _KNOWN: Final = (
 _REPLACES: Final = re.compile(r"\*|\[\]|in_channels|out_channels|groups|num_features|weight|bias")
 _SPLITS: Final = frozenset(("split", "rsplit", "count", "partition", "rpartition", "replace"))
 _MATCHES: Final = frozenset(("endswith", "startswith", "find", "index", "rfind", "__eq__"))
-
-
-def speaks_of(
-    source: Source, split: Iterable[ast.Call], names: Collection[str]
-) -> Callable[[ast.stmt], bool]:
-    """Whether the text of a function or class speaks of what is split, or goes over modules.
-
-    What it speaks of are the attributes, functions and classes that hold or build that.
-    """
-    around = (each for call in split for each in source.ancestors(call))
-    defined = {each.name for each in around if isinstance(each, (*FUNCTIONS, ast.ClassDef))}
-    words = (defined | {*names}) - {"__init__", "forward"}
-    known = "|".join(map(re.escape, sorted(words | _WORDS)))
-    pattern = re.compile(rf"\b({known}|Conv(Transpose)?[123]d\.\w+)\b")
-    return lambda node: pattern.search(source.text, *source.span(node)) is not None
 
 
 def warn_of_walks(
@@ -116,7 +98,8 @@ def _differing(facts: Facts, names: Collection[str]) -> Iterator[tuple[Use, str]
             yield from _of_names(facts.uses(walked), names)
             continue
         for path, use in facts.uses_with_parts(walked):
-            what = _of_module(path, use) if walked.kind == "? module" else _of_tensor(path, use)
+            is_module = walked.kind == torch_api.WALKED["modules"]
+            what = _of_module(path, use) if is_module else _of_tensor(use)
             if what:
                 yield use, what
     for container in facts.walks():
@@ -148,7 +131,7 @@ def _of_object(use: Use) -> str:
         return f"{use.name} is set"
     if use.kind == "method" and use.name in _ASKS:
         return "the class is asked for"
-    if use.kind == "argument" and getattr(use.by, "path", "") in _ASKING:
+    if use.kind == "argument" and _path(use) in _ASKING:
         return "the class is asked for"
     return ""
 
@@ -159,7 +142,7 @@ def _of_module(path: str, use: Use) -> str:
     if use.kind == "read" and use.name in _SIZES:
         return f"{use.name} is read of each module"
     if use.kind in ("method", "argument") and path.partition(".")[0] in ("weight", "bias"):
-        return _of_tensor(path, use)
+        return _of_tensor(use)
     if use.kind == "method" and use.name.startswith(("weight.", "bias.")):
         return f"{name}() of a weight is taken" if name in _OVER_ALL | _SIZES else ""
     if use.kind == "read" and use.name.lstrip("*") in _OF_CHILDREN:
@@ -180,18 +163,19 @@ def _is_of_tree(use: Use) -> bool:
     return use.name in ("_modules", "__dict__", "any of many") or not isinstance(use.node, ast.Call)
 
 
-def _of_tensor(path: str, use: Use) -> str:
+def _of_tensor(use: Use) -> str:
     """What is done with each weight that takes it as a whole; empty for what does not."""
     name = use.name.rpartition(".")[2] if use.kind == "method" else ""
-    if isinstance(use.by, External):
-        name = use.by.path.rpartition(".")[2] if use.kind in ("argument", "input") else name
-    if name in _OVER_ALL and not _is_added_up(use):
+    if use.kind in ("argument", "input") and _path(use):
+        name = _path(use).rpartition(".")[2]
+    if name in _OVER_ALL and _path(use) != "builtins.sum":
         return f"{name}() of each weight is taken"
     return ""
 
 
-def _is_added_up(use: Use) -> bool:
-    return isinstance(use.by, External) and use.by.path == "builtins.sum"
+def _path(use: Use) -> str:
+    """What lies outside and is given a value; empty where that is something else."""
+    return use.by.path if isinstance(use.by, External) else ""
 
 
 def _of_names(uses: Iterable[Use], names: Collection[str]) -> Iterator[tuple[Use, str]]:
@@ -218,5 +202,5 @@ def _of_container(facts: Facts, container: Value) -> Iterator[tuple[Use, str]]:
     for use in facts.uses(container):
         if use.kind == "item":
             yield use, "one is chosen by its place"
-        elif use.kind == "argument" and getattr(use.by, "path", "") == "builtins.len":
+        elif use.kind == "argument" and _path(use) == "builtins.len":
             yield use, "they are counted"

@@ -8,14 +8,15 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from ..outcome import TemplateError
+from ..outcome import Options, TemplateError
 from ..reading.parts import walk
 from ..reading.places import line_end
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import LINE_END, Source, Span, compiled
+from ..reading.width import width_of
 from .edits import CallEdit, Edit, Insertion, Naming, Removal, StatementEdit, TextEdit
 from .formatting import Formatter
 from .fragment import Fragment
@@ -28,6 +29,20 @@ _COMPOUND = (
 _COMPOUND += (ast.TryStar,) if hasattr(ast, "TryStar") else ()  # from Python 3.11
 _EMPTY_LINES = re.compile(r"(?:[ \t\f]*(?:\r\n|\r|\n))*")
 _TOO_DEEP = "too many nested parentheses"
+
+
+def rewritten(source: Source, edits: Sequence[Edit], options: Options) -> str:
+    """The text of a source after some edits, laid out as its project, or else it itself, is.
+
+    Raises:
+        TemplateError: the code of an edit, or the source after it, is not Python.
+        SourceError: libcst does not see in a statement what ``ast`` does.
+        RecursionError: it is nested too deeply.
+    """
+    inserted = (each.code for each in edits if isinstance(each, Insertion))
+    black = {"line-length": width_of(source), **options.black}
+    whole = "\n".join([source.text, *inserted])
+    return rewrite(source, edits, Formatter(black, source.indentation, source.line_end, whole))
 
 
 def rewrite(source: Source, edits: Iterable[Edit], formatter: Formatter) -> str:

@@ -10,10 +10,9 @@ from ..facts.facts import facts_of
 from ..outcome import Finding, Options
 from ..reading.directives import Directives
 from ..reading.source import Source, check, parse
-from ..reading.width import width_of
-from ..rewriting.edits import Insertion, TextEdit
-from ..rewriting.formatting import Formatter
-from ..rewriting.rewrite import rewrite
+from ..rewriting.edits import TextEdit
+from ..rewriting.imports import insert_imports
+from ..rewriting.rewrite import rewritten
 from ..rewriting.templating import Templates
 from . import RULES
 from .new_module import NewModules
@@ -90,8 +89,6 @@ def _proposed(text: str, rules: Iterable[Rule], options: Options) -> tuple[Sourc
 
 def _rewritten(source: Source, made: Sequence[Rewrite], options: Options) -> str:
     """The text after some rewrites."""
-    from ..grouped_conv.imports import insert_imports
-
     edits = [edit for each in made for edit in each.edits]
     if not edits:
         return source.text
@@ -99,8 +96,4 @@ def _rewritten(source: Source, made: Sequence[Rewrite], options: Options) -> str
     missing = dict.fromkeys(name for each in made for name in each.imports)
     users = [edit.node for edit in edits if isinstance(edit, TextEdit)]
     edits += insert_imports(source, missing, users, Templates(options.templates))
-    inserted = (each.code for each in edits if isinstance(each, Insertion))
-    black = {"line-length": width_of(source), **options.black}
-    whole = "\n".join([source.text, *inserted])
-    formatter = Formatter(black, source.indentation, source.line_end, whole)
-    return rewrite(source, edits, formatter)
+    return rewritten(source, edits, options)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from ..reading.places import line_of, place_for_definition, place_for_import
 from ..reading.source import Source
-from ..rewriting.edits import Insertion
+from .edits import Insertion
 
 if TYPE_CHECKING:
-    from ..rewriting.templating import Templates
+    from .templating import Templates
 
 
 def insert_imports(

@@ -1,0 +1,99 @@
+"""What is said of a source by the facts of it, once it is known what is split."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Final
+
+from .. import torch_api
+from ..facts.facts import facts_of
+from ..outcome import Warning
+from ..reading.classes import ClassIndex
+from ..reading.scopes import FUNCTIONS
+from ..reading.source import Source
+from .built.plan import BuiltPlan
+from .find import Site
+from .model import SplitAttribute
+from .norms.behind import warn_of_norms
+from .records import name_of
+from .walks import warn_of_walks
+
+_WORDS: Final = frozenset(torch_api.WALKS) | torch_api.GIVES_CHILDREN | {"setattr"}
+"""What code speaks of that may get at modules which it does not name."""
+_TOO_MUCH: Final = (
+    "there is too much in this file to follow: norms that stay behind a concatenation, and what"
+    " goes over modules, are not all said"
+)
+
+
+def warn_by_facts(
+    index: ClassIndex,
+    attributes: Collection[SplitAttribute],
+    built: BuiltPlan,
+    branches_norms: bool,
+    told: Collection[int],
+) -> Iterator[Warning]:
+    """Say what the flow of objects and tensors shows of what is split.
+
+    Args:
+        index: of the source.
+        attributes: what is split by writing it out.
+        built: what is split once it is built.
+        branches_norms: whether norms are to be split as well.
+        told: the lines of which something has been said already.
+    """
+    source = index.source
+    names = {each.attribute for each in attributes} | built.names()
+    split = [each.site.call for each in built.sites]
+    written = [each.site.call for one in attributes for each in one.candidates]
+    facts = facts_of(source.tree, _speaks_of(source, [*split, *written], names))
+    if not facts.is_complete:
+        yield Warning(*source.place(min([*split, *written], key=source.span)), _TOO_MUCH)
+        return
+    unsaid = _without_norm(attributes, built) if branches_norms else []
+    named = ((each.call, name_of(index, each)) for each in unsaid)
+    of_norms = [*warn_of_norms(source, facts, named)]
+    yield from of_norms
+    is_done = built.is_done_before if not attributes else _never
+    yield from warn_of_walks(
+        source, facts, split, names, is_done, {*told, *(each.line for each in of_norms)}
+    )
+
+
+def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> list[Site]:
+    """The convolutions that are split for themselves, and of no norm is said why."""
+    sites = [
+        each.site
+        for each in built.sites
+        if not built.norms(each.site.call) and not _says_that_it_stays(built.notes[each.site.call])
+    ]
+    for attribute in attributes:
+        if attribute.norm is None and not _says_that_it_stays([attribute.note]):
+            sites += [each.site for each in attribute.candidates]
+    return sites
+
+
+def _says_that_it_stays(notes: Iterable[str]) -> bool:
+    """Whether some notes say of a norm why it is not split."""
+    return any("stays" in each for each in notes)
+
+
+def _never(node: ast.AST) -> bool:
+    return False
+
+
+def _speaks_of(
+    source: Source, split: Iterable[ast.Call], names: Collection[str]
+) -> Callable[[ast.stmt], bool]:
+    """Whether the text of a function or class speaks of what is split, or goes over modules.
+
+    What it speaks of are the attributes, functions and classes that hold or build that.
+    """
+    around = (each for call in split for each in source.ancestors(call))
+    defined = {each.name for each in around if isinstance(each, (*FUNCTIONS, ast.ClassDef))}
+    words = (defined | {*names}) - {"__init__", "forward"}
+    known = "|".join(map(re.escape, sorted(words | _WORDS)))
+    pattern = re.compile(rf"\b({known}|Conv(Transpose)?[123]d\.\w+)\b")
+    return lambda node: pattern.search(source.text, *source.span(node)) is not None
