@@ -395,7 +395,7 @@ def test_one_that_stands_nowhere(source: str) -> None:
 
 
 def test_nothing_is_tokenised_without_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gencode.reading.directives._Reading", None)
+    monkeypatch.setattr("gencode.reading.directives.Comments", None)
     assert held("a = NEW  # gencode says: skip") == ""
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
+from ..reading.comments import Directive
 from ..reading.convolutions import GROUPS_POSITION, Arguments, ConvClass, bind_arguments, conv_class
-from ..reading.directives import Directive
 from ..reading.kept import kept
 from ..reading.names import meaning
 from ..reading.scopes import Scope

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..outcome import SourceError
-from ..reading.directives import Directive, Directives
+from ..reading.comments import Directive
+from ..reading.directives import Directives
 from ..reading.source import Source
 from .edits import CallEdit, Edit, Insertion, TextEdit
 
