@@ -124,3 +124,8 @@ def bound(function: AnyFunction, given: Arguments) -> Bindings:
         for name in names:
             by_name[name] = by_name.get(name, NOTHING) | given.rest
     return Bindings(by_name, given.positional[len(places) :], extra_named, given.rest)
+
+
+def last_argument(node: ast.AST) -> ast.AST | None:
+    """The last that a call is given by its place."""
+    return node.args[-1] if isinstance(node, ast.Call) and node.args else None

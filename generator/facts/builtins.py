@@ -128,12 +128,12 @@ class Builtins:
     # --- containers --------------------------------------------------------------------------
 
     def _copy(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        return self.interpreter.containers.copied(given.get(0, ""), _COPIES[path], node, frame)
+        return self.interpreter.new_containers.copied(given.get(0, ""), _COPIES[path], node, frame)
 
     def _loose_copy(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         interpreter = self.interpreter
         kind = _LOOSE_COPIES[path]
-        made = interpreter.containers.copied(given.get(0, ""), kind, node, frame)
+        made = interpreter.new_containers.copied(given.get(0, ""), kind, node, frame)
         for each in made:
             interpreter.heap.loosen(each)
             for key in given.named.get("key", NOTHING):
@@ -151,16 +151,16 @@ class Builtins:
         return frozenset((made,))
 
     def _zip(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        return self.interpreter.containers.rows([*given.positional], node, frame)
+        return self.interpreter.new_containers.rows([*given.positional], node, frame)
 
     def _enumerate(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        containers, first = self.interpreter.containers, given.positional[0]
+        containers, first = self.interpreter.new_containers, given.positional[0]
         is_from_0 = len(given.positional) == 1 and not given.named
         numbers = containers.numbered(first, node, frame, is_from_0)
         return containers.rows([numbers, first], node, frame)
 
     def _reversed(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        copied = self.interpreter.containers.copied
+        copied = self.interpreter.new_containers.copied
         return copied(given.positional[0], "builtins.list", node, frame, backwards=True)
 
     def _range(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
@@ -321,7 +321,7 @@ class Builtins:
                 made.add(value)
             elif interpreter.heap.is_container(value):
                 one = frozenset((value,))
-                made |= interpreter.containers.copied(one, value.kind, node, frame)
+                made |= interpreter.new_containers.copied(one, value.kind, node, frame)
             else:
                 copy = interpreter.made_at(node, value.kind, frame)
                 if value in interpreter.given:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from .arguments import Arguments
+from .arguments import Arguments, last_argument
 from .frames import Frame
 from .heap import Slot, is_mapping, union
 from .lookups import lasting
@@ -19,7 +19,6 @@ from .values import (
     Parameter,
     Size,
     Tensor,
-    Unknown,
     Value,
     Values,
     only_constant,
@@ -179,7 +178,7 @@ class Containers:
             heap.put(value, (node, "rest"), Slot(ANYTHING, many=True, is_optional=True))
             heap.loosen(value)
         elif name in ("append", "add", "appendleft"):
-            self.put(value, first, node, frame, made_by=_last(node))
+            self.put(value, first, node, frame, made_by=last_argument(node))
             if name != "append":
                 heap.loosen(value)
         elif name in ("extend", "update"):
@@ -189,7 +188,7 @@ class Containers:
                     self.put(value, values, node, frame, name=key, place=key)
             return frozenset((value,)) | interpreter.constant(None)
         elif name == "insert":
-            self.put(value, given.get(1, "module"), node, frame, made_by=_last(node))
+            self.put(value, given.get(1, "module"), node, frame, made_by=last_argument(node))
             heap.loosen(value)
         else:
             return self._read(value, name, given, node, frame)
@@ -218,7 +217,7 @@ class Containers:
             return frozenset((made,))
         if name == "copy":
             kind = value.kind if isinstance(value, Object) else "builtins.list"
-            return self.copied(frozenset((value,)), kind, node, frame)
+            return interpreter.new_containers.copied(frozenset((value,)), kind, node, frame)
         return ANYTHING if name in _READS else None
 
     def _get(
@@ -227,127 +226,21 @@ class Containers:
         index = only_constant(given.get(0, "key"))
         default = given.get(1, "default")
         if is_put:
-            self.key(given.get(0, "key"), node, frame)
-            name = index.value if index is not None else None
-            slot = Slot(lasting(default), name if isinstance(name, (str, int)) else None)
+            name = self.key(given.get(0, "key"), node, frame)
+            slot = Slot(lasting(default), name)
             self.interpreter.heap.put(value, (node, "default"), slot)
         found = self.interpreter.heap.item(value, index)
         return found | (default or self.interpreter.constant(None))
 
     def _view(self, value: Value, with_keys: bool, node: ast.AST, frame: Frame) -> Values:
         """The values of a dict, or its pairs."""
+        heap, tuple_at = self.interpreter.heap, self.interpreter.new_containers.tuple_at
         made = self.interpreter.container(node, "builtins.list", frame)
-        heap = self.interpreter.heap
         for place, slot in enumerate(heap.slots(value)):
             values = slot.values
             if with_keys:
-                values = self.tuple_at(made, place, [self._key_slot(slot).values, values])
+                values = tuple_at(made, place, [self._key_slot(slot).values, values])
             heap.put(made, place, replace(slot, values=values, name=None))
         if heap.is_loose(value):
             heap.loosen(made)
         return frozenset((made,))
-
-    # --- new ones ----------------------------------------------------------------------------
-
-    def tuple_at(self, around: Object, place: int, parts: list[Values]) -> Values:
-        """A tuple that stands at a place of a container."""
-        heap, intern = self.interpreter.heap, self.interpreter.intern
-        kind = f"builtins.tuple {place}"
-        made = intern(Object, around.site, kind, around.context, around.owner)
-        heap.make_container(made)
-        for number, values in enumerate(parts):
-            heap.put(made, number, Slot(values))
-        return frozenset((made,))
-
-    def rows(self, columns: list[Values], node: ast.AST, frame: Frame) -> Values:
-        """What ``zip`` gives; ``enumerate`` is one with numbers in the first column."""
-        heap, interpreter = self.interpreter.heap, self.interpreter
-        made = interpreter.container(node, "builtins.list", frame)
-        slots = [interpreter.items(each, node, frame) for each in columns]
-        is_sure = all(len(each) == 1 for each in columns) and not any(
-            heap.is_loose(each) for column in columns for each in column
-        )
-        forms = {tuple((slot.many, slot.is_optional) for slot in each) for each in slots}
-        if is_sure and len(forms) == 1:
-            for place, row in enumerate(zip(*slots, strict=True)):
-                pair = self.tuple_at(made, place, [slot.values for slot in row])
-                one = row[0]
-                heap.put(made, place, replace(one, values=pair, name=None, node=None))
-        else:
-            whole = [union(slot.values for slot in each) for each in slots]
-            pair = self.tuple_at(made, 0, whole)
-            heap.put(made, 0, Slot(pair, many=True, is_optional=True))
-            heap.loosen(made)
-        return frozenset((made,))
-
-    def numbered(self, values: Values, node: ast.AST, frame: Frame, is_from_0: bool) -> Values:
-        """The numbers of the items of something, as a container of as many."""
-        heap, interpreter = self.interpreter.heap, self.interpreter
-        intern = interpreter.intern
-        made = intern(Object, node, "builtins.list of numbers", frame.context, frame.owner)
-        heap.make_container(made)
-        slots = interpreter.items(values, node, frame)
-        is_fixed = is_from_0 and all(each.is_one for each in slots)
-        for place, slot in enumerate(slots):
-            number = interpreter.constant(place) if is_fixed else ANYTHING
-            heap.put(made, place, replace(slot, values=number, name=None, node=None))
-        return frozenset((made,))
-
-    def copied(
-        self, values: Values, kind: str, node: ast.AST, frame: Frame, backwards: bool = False
-    ) -> Values:
-        """A new container with the items of others."""
-        heap, interpreter = self.interpreter.heap, self.interpreter
-        made = interpreter.container(node, kind, frame)
-        slots = interpreter.items(values, node, frame)
-        if is_mapping(made):
-            slots = self.entries(values, node, frame)
-        for place, slot in enumerate(reversed(slots) if backwards else slots):
-            heap.put(made, place, slot)
-        if any(map(heap.is_loose, values)) or len(values) > 1:
-            heap.loosen(made)
-        return frozenset((made,))
-
-    def added(
-        self, node: ast.BinOp, left: Values, right: Values, times: bool, frame: Frame
-    ) -> Values:
-        """What ``a + b`` gives, or ``a * b``, where one may be a container."""
-        interpreter, heap = self.interpreter, self.interpreter.heap
-        sides = [frozenset(filter(heap.is_container, each)) for each in (left, right)]
-        others = [left - sides[0], right - sides[1]]
-        found = NOTHING
-        if any(others):
-            found = interpreter.tensors.operation(node, others, frame)
-        if times:
-            is_container = any(map(_may_be_number, others))
-        else:
-            is_container = all(map(_may_be_list, (left, right)))
-        if not is_container:
-            return found
-        made = interpreter.container(node, "builtins.list", frame)
-        for number, (side, rest) in enumerate(zip(sides, others, strict=True)):
-            for place, slot in enumerate(interpreter.items(side, node, frame)):
-                many = slot.many or times
-                optional = slot.is_optional or times or len(side | rest) > 1
-                joined = replace(slot, name=None, many=many, is_optional=optional)
-                heap.put(made, (number, place), joined)
-            if len(side | rest) > 1 or any(map(heap.is_loose, side)) or times:
-                heap.loosen(made)
-            if not side and not times:
-                heap.put(made, (number, "any"), Slot(ANYTHING, many=True, is_optional=True))
-        return found | {made}
-
-
-def _may_be_list(values: Values) -> bool:
-    """Whether something may be a list, or another container that can be added to one."""
-    return any(isinstance(each, (Object, Instance, Parameter, Unknown)) for each in values)
-
-
-def _may_be_number(values: Values) -> bool:
-    """Whether something may be a number, by which a list can be repeated."""
-    return not all(isinstance(each, (Tensor, Instance)) for each in values)
-
-
-def _last(node: ast.AST) -> ast.AST | None:
-    """The last argument of a call."""
-    return node.args[-1] if isinstance(node, ast.Call) and node.args else None

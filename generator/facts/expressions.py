@@ -151,7 +151,7 @@ class Expressions:
         if isinstance(node.op, (ast.Add, ast.Mult)):
             if any(interpreter.heap.is_container(each) for each in (*left, *right)):
                 times = isinstance(node.op, ast.Mult)
-                return interpreter.containers.added(node, left, right, times, frame)
+                return interpreter.new_containers.added(node, left, right, times, frame)
         return interpreter.tensors.operation(node, [left, right], frame)
 
     def _compare(self, node: ast.Compare, frame: Frame) -> Values:

@@ -24,6 +24,7 @@ from .heap import Around, Heap, Slot, Use, UseKind
 from .lookups import Lookups
 from .loops import Loops
 from .modules import Modules
+from .new_containers import NewContainers
 from .project import Project
 from .statements import Statements
 from .tensors import Tensors
@@ -90,6 +91,7 @@ class Interpreter:
         self.functions = Functions(self)
         self.builtins = Builtins(self)
         self.containers = Containers(self)
+        self.new_containers = NewContainers(self)
         self.modules = Modules(self)
         self.tensors = Tensors(self)
         self.loops = Loops(self)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
-from .arguments import Arguments
+from .arguments import Arguments, last_argument
 from .frames import Frame
 from .heap import Slot
 from .sequences import Sequences
@@ -266,9 +266,8 @@ class Modules:
         name = only_text(given.get(0, "name"))
         interpreter.use((value,), "write", node, frame, name=name or "*")
         if interpreter.heap.is_container(value):
-            made_by = node.args[-1] if isinstance(node, ast.Call) and node.args else None
-            containers = interpreter.containers
-            containers.put(value, values, node, frame, name=name, made_by=made_by)
+            made_by = last_argument(node)
+            interpreter.containers.put(value, values, node, frame, name=name, made_by=made_by)
         else:
             interpreter.attributes.store_named(value, name or "*", values, node, frame)
         return interpreter.constant(None)
@@ -289,7 +288,7 @@ class Modules:
             values = slot.values
             if name.startswith("named_") or name == "state_dict":
                 names = frozenset((interpreter.made_at(node, torch_api.WALKED_NAME, frame),))
-                values = interpreter.containers.tuple_at(made, place, [names, values])
+                values = interpreter.new_containers.tuple_at(made, place, [names, values])
             heap.put(made, place, replace(slot, values=values, name=None, node=None))
         return frozenset((made,))
 

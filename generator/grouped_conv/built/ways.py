@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Set
 from itertools import zip_longest
-from typing import Final
 
-from ...reading.naming import fresh, names_in
 from ...reading.parts import walk
 from ...reading.scopes import Scope, assigned_value
 from ..find import Site
@@ -15,20 +13,15 @@ from ..norms.lists import ListPair
 from ..norms.pairs import Pair
 from ..norms.plan import NormPlan, plan_norms
 from ..norms.sequential import Sequence
-from ..refusal import Refusal, check_free, check_length
+from ..refusal import Refusal
 from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Obstacle
-from .beside import stored_as
 from .conditions import is_built_under_it, is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
 from .multiplier import Multipliers
 from .places import Place, find_place
-from .plan import Change, Line, LineKind, Renamed, Way, Wrap, WrapKind
-
-_LINES: Final[Mapping[WrapKind, LineKind]] = {"split": "conv", "listed": "layers"}
-"""The lines that do what a call round an expression does."""
-_NAMES: Final[Mapping[WrapKind, str]] = {"split": "conv", "listed": "layers"}
-"""What a variable for such an expression is called."""
+from .plan import Line, Way, Wrap
+from .wraps import Wraps
 
 
 class Ways:
@@ -44,7 +37,7 @@ class Ways:
         line_length: int,
     ) -> None:
         self.tracing = tracing
-        self.line_length = line_length
+        self.wraps = Wraps(tracing.index, tracing.directives, line_length)
         # Once: split where it gets somewhere; twice: where it is built.
         self.in_the_way = in_the_way
         self.index = tracing.index
@@ -59,7 +52,6 @@ class Ways:
         self.warnings: dict[ast.expr, str] = {}
         self.loud: dict[ast.Call, str] = {}
         self.taken: list[Sequence] = []
-        self._ended: dict[int, frozenset[ast.AST]] = {}
         self._places: dict[tuple[ast.ClassDef, ast.Attribute], Place | None] = {}
 
     def of(self, site: Site) -> tuple[Way, ...]:
@@ -77,20 +69,20 @@ class Ways:
         if len(in_the_way) > 1 and any(map(self._is_left_alone, ends.found)):
             raise Refusal(in_the_way[0])  # where it is built is where that is built too
         if is_by_filter(site):
-            ways = [self._wrapped(site.call, "by_filter")]
+            ways = [self.wraps.wrapped(site.call, "by_filter")]
         elif is_partial(site) and (not ends.found or len(in_the_way) > 1):
-            ways = [self._in_partial(site.call)]
+            ways = [self.wraps.in_partial(site.call)]
         elif in_the_way:
             found = ends.found if len(in_the_way) == 1 else []
             notes = self._left_after(site, ends, in_the_way[0])
-            ways = [self._wrapped(each.item, "split", notes) for each in found]
-            ways = ways or [self._wrapped(site.call, "split", notes)]
+            ways = [self.wraps.wrapped(each.item, "split", notes) for each in found]
+            ways = ways or [self.wraps.wrapped(site.call, "split", notes)]
         elif listed is not None:
             self.lists[listed] = None
             ways = [self._in_lists(listed)]
         else:
             ways = [self._way(each, site) for each in ends.found]
-        ways = ways or [self._wrapped(site.call, "split")]
+        ways = ways or [self.wraps.wrapped(site.call, "split")]
         if self.multipliers.is_multiplier(site):
             own = [] if in_the_way or listed is not None else ends.found
             ways = [self._marked(site, *each) for each in zip_longest(ways, own)]
@@ -175,7 +167,7 @@ class Ways:
                 if found is not None:
                     self.taken.append(found)
                     return self._in_sequence(end, found)
-        return self._wrapped(end.item, "split")
+        return self.wraps.wrapped(end.item, "split")
 
     def _in_attribute(self, end: InAttribute) -> Way:
         """A line for an attribute, with the norm that follows if there is a place for both."""
@@ -202,7 +194,7 @@ class Ways:
         if place is None:
             value = assigned_value(self.source.parent_of, end.target)
             item = end.item if value is None else value
-            return self._wrapped(item, "split", note)
+            return self.wraps.wrapped(item, "split", note)
         line = Line("conv", place.after, self._code(end.target, name), returns=place.returns)
         done = place.before | self._of_others(owner, end.target)
         return Way(line, done, done, note=note, held=(owner, name))
@@ -307,10 +299,10 @@ class Ways:
             line = Line("layers", place.after, code, returns=place.returns)
             return Way(line, place.before, place.before, norm=norm, held=(owner, target.attr))
         if sequence.after is None:
-            change, before = self._change("listed", sequence.node)
+            change, before = self.wraps.change("listed", sequence.node)
             return Way(change, before, norm=norm, held=sequence.node)
         line = Line("layers", sequence.after, sequence.code)
-        return Way(line, self._before(sequence.after), norm=norm, held=sequence.node)
+        return Way(line, self.wraps.before(sequence.after), norm=norm, held=sequence.node)
 
     def _held(self, call: ast.Call) -> ast.Attribute | None:
         """The attribute that an nn.Sequential is given to which a call builds, or adds to."""
@@ -324,68 +316,6 @@ class Ways:
     def _is_complete(self, sequence: Sequence, place: Place) -> bool:
         """Whether all that an nn.Sequential is to hold is in it at a place."""
         return sequence.after is None or sequence.after in (place.after, *place.before)
-
-    def _in_partial(self, call: ast.Call) -> Way:
-        """A function before the class that a partial is given."""
-        source = self.source
-        before = source.text[source.span(call.func).end : source.span(call.args[0]).start]
-        if before.count("(") > 1:
-            raise Refusal("its class stands in parentheses")
-        return self._wrapped(call.args[0], "build")
-
-    def _wrapped(self, item: ast.expr, kind: WrapKind, note: str = "") -> Way:
-        """A call round an expression for the convolution."""
-        skip = self.directives.skip(item)
-        if skip is not None and isinstance(item, ast.Call):
-            return Way(None, note=f"{self.source.one_line(item)}: {skip}")
-        check_free(self.directives, [(item, "where it is split")])
-        check_length(self.source, self.source.statement(item))
-        change, before = self._change(kind, item)
-        return Way(change, before, note=note, held=item)
-
-    def _change(self, kind: WrapKind, item: ast.expr) -> tuple[Change, frozenset[ast.AST]]:
-        """A call round an expression, and what is done with before.
-
-        Or a line behind the statement, where that would break the lines of the expression.
-        """
-        source, statement = self.source, self.source.statement(item)
-        is_free = self.directives.forbids_beside(statement) is None
-        if kind in _LINES and is_free and source.has_own_lines(statement):
-            code = stored_as(self.index, item) if self._would_break(item) else None
-            if code is not None:
-                return Line(_LINES[kind], statement, code), self._before(statement)
-            if isinstance(statement, ast.Return) and self._is_returned(item):
-                function = source.function_around(item)
-                name = fresh(_NAMES[kind], names_in(function) if function is not None else set())
-                return Renamed(kind, statement, name), self._before(item)
-        return Wrap(kind, item), self._before(item)
-
-    def _is_returned(self, item: ast.expr) -> bool:
-        """Whether an expression is all that is returned, and its last line closes it."""
-        line = self.source.line_of(self.source.span(item).end)
-        closing = self.source.text[line.start : line.end].partition("#")[0].strip()
-        is_all = isinstance(self.source.parent(item), ast.Return)
-        return is_all and item.lineno != item.end_lineno and closing == ")"
-
-    def _would_break(self, item: ast.expr) -> bool:
-        """Whether an expression has several lines, or would with a call round it."""
-        line = self.source.line_of(self.source.span(item).end)
-        length = line.end - line.start + len("split_layers()")
-        return item.lineno != item.end_lineno or length > self.line_length
-
-    def _before(self, node: ast.expr | ast.stmt) -> frozenset[ast.AST]:
-        """What a function is done with when it comes to the statement of a node."""
-        source = self.source
-        statement = node if isinstance(node, ast.stmt) else source.statement(node)
-        start = source.span(statement).end if node is statement else source.span(statement).start
-        if start not in self._ended:
-            function = source.function_around(node)
-            self._ended[start] = frozenset(
-                each
-                for each in (walk(function) if function is not None else ())
-                if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= start
-            )
-        return self._ended[start]
 
     def splits(self, site: Site, ways: Iterable[Way]) -> bool:
         """Whether a way splits what another site builds as well."""
