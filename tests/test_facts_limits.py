@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import gc
 
 import pytest
 from facts_asked import Asked
 
 from gencode.facts import facts as module_of_facts
-from gencode.facts.facts import Facts
+from gencode.facts.facts import Facts, facts_of
 from gencode.facts.project import Module, Project
 from gencode.facts.worklist import Unit, Worklist
 
@@ -177,3 +178,15 @@ def test_the_worklist_runs_again_what_read_something_that_grew() -> None:
     worklist.demand(Unit("b"), second)
     worklist.run()
     assert runs == ["first", "second", "first"]
+
+
+def test_a_collector_that_rests_goes_on_to_rest() -> None:
+    """What the caller turned off is not turned on behind its back."""
+    gc.disable()
+    try:
+        facts_of(ast.parse("x = 1"))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    facts_of(ast.parse("x = 1"))
+    assert gc.isenabled()
