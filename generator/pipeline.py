@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from . import grouped_conv
 from .outcome import Finding, Options, Result, SourceError
 from .reading.classes import ClassIndex
 from .reading.source import Source, check, parse
 from .rule import Plan, Rule
+
+if TYPE_CHECKING:
+    from .project_files import Location
 
 ALL_BLOCKS = grouped_conv.ALL_BLOCKS
 RULES: tuple[Rule, ...] = (grouped_conv,)
@@ -19,7 +23,9 @@ _GROUPED = "grouped-conv"
 _OF_GROUPED = frozenset((_GROUPED, "branch-norm"))
 
 
-def split_source(text: str, options: Options = _DEFAULTS) -> Result:
+def split_source(
+    text: str, options: Options = _DEFAULTS, location: Location | None = None
+) -> Result:
     """Split the grouped convolutions of a model's source.
 
     The model is neither imported nor run; nothing is written or printed, and nothing but templates
@@ -32,6 +38,8 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
     Args:
         text: Python source with any line ends, without a byte order mark.
         options: how to split.
+        location: where it lies in a project, as ``project_files.Projects`` finds it: what other
+            files do with what is split counts as if it stood here. None for a text by itself.
 
     Returns:
         The new text, what was done with each grouped convolution or why not, and warnings.
@@ -43,10 +51,12 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
             compiles is looked for where there is a grouped convolution.
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
-    return _outcome(text, options, rewrites=True)
+    return _outcome(text, options, location, rewrites=True)
 
 
-def list_source(text: str, options: Options = _DEFAULTS) -> Result:
+def list_source(
+    text: str, options: Options = _DEFAULTS, location: Location | None = None
+) -> Result:
     """Say what ``split_source`` would do, and leave the text as it is.
 
     Templates are not looked at, but to tell whether a source has a copy of the helper.
@@ -55,7 +65,7 @@ def list_source(text: str, options: Options = _DEFAULTS) -> Result:
         SourceError: the text is not Python of this interpreter's version.
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
-    return _outcome(text, options, rewrites=False)
+    return _outcome(text, options, location, rewrites=False)
 
 
 def helper_source(options: Options = _DEFAULTS, blocks: frozenset[str] = ALL_BLOCKS) -> str:
@@ -97,7 +107,7 @@ def _heading(text: str) -> str:
     return f"# gencode helper 1 {sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _outcome(text: str, options: Options, rewrites: bool) -> Result:
+def _outcome(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
     try:
         changed = text
         findings: tuple[Finding, ...] = ()
@@ -107,9 +117,9 @@ def _outcome(text: str, options: Options, rewrites: bool) -> Result:
             changed, findings = apply_rules(text, options, rewrites)
         result = Result(changed)
         if _GROUPED in options.codes:
-            result = _grouped(changed, options, rewrites)
+            result = _grouped(changed, options, location, rewrites)
             if changed is not text and (result.records or result.warnings):
-                result = _placed(result, _grouped(text, options, rewrites=False))
+                result = _placed(result, _grouped(text, options, location, rewrites=False))
         return replace(result, findings=findings, codes=options.codes)
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error
@@ -128,14 +138,14 @@ def _placed(result: Result, listed: Result) -> Result:
     return replace(result, records=records, warnings=listed.warnings)
 
 
-def _grouped(text: str, options: Options, rewrites: bool) -> Result:
+def _grouped(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
     """The outcome of what splits grouped convolutions."""
     tree = parse(text)
     rules = [rule for rule in RULES if rule.may_apply(text, tree)]
     if not rules:
         return Result(text)
     emitted = [each for rule in rules for each in rule.emitted(tree)]
-    index = ClassIndex(Source(text, tree, emitted))
+    index = ClassIndex(Source(text, tree, emitted, location))
     plans = [rule.make_plan(index, options) for rule in rules]
     if any(each.records or each.changes for each in plans):  # or it costs more than it matters
         check(text, tree)

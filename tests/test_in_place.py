@@ -148,7 +148,7 @@ def test_a_file_that_changes_meanwhile_is_not_overwritten(monkeypatch, capsys) -
     write({"a.py": GROUPED, "b.py": GROUPED, "c.py": GROUPED})
     original = gencode.split_source
 
-    def slow(source: str, options: gencode.Options) -> gencode.Result:
+    def slow(source: str, options: gencode.Options, location: object) -> gencode.Result:
         calls.append(source)
         if len(calls) == 1:
             write({"a.py": "saved by an editor"})

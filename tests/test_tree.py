@@ -595,7 +595,7 @@ HELPER = "HELPED = 1\n"
 def helped(monkeypatch) -> None:
     """A source with a mark imports what a module of this text has."""
 
-    def split(source: str, options: Options) -> Result:
+    def split(source: str, options: Options, location: object) -> Result:
         if "# helped" not in source or not options.helper_module:
             return Result(source)
         return Result(f"from {options.helper_module} import HELPED\n", imports_helper=True)

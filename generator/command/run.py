@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -48,13 +48,15 @@ class Run:
         """
         sources = [job for job in jobs if job.kind == "source"]
         splitting = split_all(sources, only_list=self._delivery.only_lists)
-        with closing(splitting) as outcomes, progress(len(sources)) as advance:
+        with closing(splitting), progress(len(sources)) as advance:
+            outcomes = _counted(splitting, advance)
+            if any(job.destination == "itself" for job in sources):
+                # All at once: what others are split with is not to be written over meanwhile.
+                outcomes = iter([*outcomes])
             for job in jobs:
                 outcome = next(outcomes) if job.kind == "source" else None
                 with self._reporting(job.place):
                     self._do(job, outcome)
-                if outcome is not None:
-                    advance()
         for place in self._helpers:
             if self._written.get(place, _NEVER) not in (self._needed[place], None):
                 self._deliver_helper(place)
@@ -174,6 +176,12 @@ class Run:
 
     def _said(self, job: Job, delivered: Delivered | None) -> None:
         self._report.delivered(job.place, delivered)
+
+
+def _counted(outcomes: Iterable[Outcome], advance: Callable[[], object]) -> Iterator[Outcome]:
+    for each in outcomes:
+        advance()
+        yield each
 
 
 def _modules(jobs: Sequence[Job]) -> list[HelperJob]:

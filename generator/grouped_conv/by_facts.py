@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from .. import torch_api
-from ..facts.facts import facts_of
 from ..outcome import Warning
 from ..reading.classes import ClassIndex
-from ..reading.scopes import FUNCTIONS
-from ..reading.source import Source
 from .built.plan import BuiltPlan
 from .find import Site
 from .model import SplitAttribute
 from .norms.behind import warn_of_norms
 from .records import name_of
+from .surroundings import Surroundings
 from .walks import warn_of_walks
 
-_WORDS: Final = frozenset(torch_api.WALKS) | torch_api.GIVES_CHILDREN | {"setattr"}
-"""What code speaks of that may get at modules which it does not name."""
+_UNKNOWN: Final = "what they do with the convolution itself is not known"
 _TOO_MUCH: Final = (
     "there is too much in this file to follow: norms that stay behind a concatenation, and what"
     " goes over modules, are not all said"
@@ -30,6 +25,7 @@ _TOO_MUCH: Final = (
 
 def warn_by_facts(
     index: ClassIndex,
+    around: Surroundings,
     attributes: Collection[SplitAttribute],
     built: BuiltPlan,
     branches_norms: bool,
@@ -39,6 +35,7 @@ def warn_by_facts(
 
     Args:
         index: of the source.
+        around: its facts, and those of the files that speak of it.
         attributes: what is split by writing it out.
         built: what is split once it is built.
         branches_norms: whether norms are to be split as well.
@@ -48,18 +45,20 @@ def warn_by_facts(
     names = {each.attribute for each in attributes} | built.names()
     split = [each.site.call for each in built.sites]
     written = [each.site.call for one in attributes for each in one.candidates]
-    facts = facts_of(source.tree, _speaks_of(source, [*split, *written], names))
+    facts, first = around.facts, min([*split, *written], key=source.span)
+    if around.not_followed:
+        said = f"{around.not_followed} other files use this, too many to follow: {_UNKNOWN}"
+        yield Warning(*source.place(first), said)
     if not facts.is_complete:
-        yield Warning(*source.place(min([*split, *written], key=source.span)), _TOO_MUCH)
+        yield Warning(*source.place(first), _TOO_MUCH)
         return
     unsaid = _without_norm(attributes, built) if branches_norms else []
     named = ((each.call, name_of(index, each)) for each in unsaid)
-    of_norms = [*warn_of_norms(source, facts, named)]
+    of_norms = [*warn_of_norms(around, named)]
     yield from of_norms
     is_done = built.is_done_before if not attributes else _never
-    yield from warn_of_walks(
-        source, facts, split, names, is_done, {*told, *(each.line for each in of_norms)}
-    )
+    lines = {*told, *(each.line for each in of_norms)}
+    yield from warn_of_walks(around, first, split, names, is_done, lines)
 
 
 def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> list[Site]:
@@ -82,18 +81,3 @@ def _says_that_it_stays(notes: Iterable[str]) -> bool:
 
 def _never(node: ast.AST) -> bool:
     return False
-
-
-def _speaks_of(
-    source: Source, split: Iterable[ast.Call], names: Collection[str]
-) -> Callable[[ast.stmt], bool]:
-    """Whether the text of a function or class speaks of what is split, or goes over modules.
-
-    What it speaks of are the attributes, functions and classes that hold or build that.
-    """
-    around = (each for call in split for each in source.ancestors(call))
-    defined = {each.name for each in around if isinstance(each, (*FUNCTIONS, ast.ClassDef))}
-    words = (defined | {*names}) - {"__init__", "forward"}
-    known = "|".join(map(re.escape, sorted(words | _WORDS)))
-    pattern = re.compile(rf"\b({known}|Conv(Transpose)?[123]d\.\w+)\b")
-    return lambda node: pattern.search(source.text, *source.span(node)) is not None

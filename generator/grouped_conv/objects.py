@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.convolutions import SETTINGS
-from ..reading.flow import Reached
 from ..reading.names import meaning
 from .indirect import holds_class
 from .questions import are_treated_alike, may_be_conv, may_look_at_module, reparametrising
-from .refusal import line_of
 from .weight_norm import WEIGHT_NORMS, is_weight_norm, possible_norms
 from .weights import Application, Obstacle, Uses, Weights
 
@@ -37,10 +36,10 @@ _NEEDING: Final = re.compile(
 )
 
 
-def find_uses(index: ClassIndex, reached: Reached) -> Uses:
-    """What is done with an object that is to be split, from where it may get to."""
+def find_uses(index: ClassIndex, expressions: Iterable[ast.expr]) -> Uses:
+    """What is done with an object that is to be split, from the expressions that may be it."""
     search = _Search(index)
-    for each in sorted(reached.expressions, key=index.source.span):
+    for each in sorted(expressions, key=index.source.span):
         search.look_at(each)
     return search.uses
 
@@ -146,11 +145,12 @@ class _Search:
 
     def _bar(self, node: ast.expr, what: str, place: ast.AST) -> None:
         """Note what no split one can take, be it done to the whole."""
-        self.uses.bars.append(Obstacle(node, f"{what} ({line_of(place)})"))
+        self.uses.bars.append(Obstacle(node, f"{what} ({self.source.line(place)})"))
 
     def _refuse(self, node: ast.expr, what: str, place: ast.AST, is_loud: bool = False) -> None:
         """Note what only the whole can take."""
-        self.uses.obstacles.append(Obstacle(node, f"{what} ({line_of(place)})", is_loud))
+        where = self.source.line(place)
+        self.uses.obstacles.append(Obstacle(node, f"{what} ({where})", is_loud))
 
 
 def _is_base(path: str) -> bool:

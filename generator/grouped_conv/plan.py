@@ -37,6 +37,7 @@ from .model import Definition, SplitAttribute, Use
 from .norms.pairs import Pair
 from .records import left, split_when_built, written_out
 from .refusal import Refusal, check_length
+from .surroundings import Surroundings
 from .tracing import Tracing
 from .writing import Writing
 from .written_out import WritingOut, style_of
@@ -117,7 +118,7 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
     """Plan all sites of a source. An attribute is split in all its places, or in none."""
     sites = find_sites(index)
     directives = Directives(index.source, [each.call for each in sites])
-    planning = _Planning(index, directives, options)
+    planning = _Planning(index, directives, options, sites)
     for site in sites:
         planning.add(replace(site, asked=directives.style(site.call)))
     return planning.finish()
@@ -126,12 +127,14 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
 class _Planning:
     """Sorts the sites of one source by what becomes of them."""
 
-    def __init__(self, index: ClassIndex, directives: Directives, options: Options) -> None:
+    def __init__(
+        self, index: ClassIndex, directives: Directives, options: Options, sites: list[Site]
+    ) -> None:
         self.index = index
         self.directives = directives
         self.options = options
         self.values = Values(index)
-        self.tracing = Tracing(index, directives)
+        self.tracing = Tracing(index, directives, Surroundings(index, sites))
         pairs = self.tracing.pairs
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
@@ -279,7 +282,7 @@ class _Planning:
             self.records += [
                 written_out(self.index, each, attribute) for each in attribute.candidates
             ]
-        for node, reason in built.warnings.items():
+        for node, reason in built.warnings:
             place = self.index.source.place(node)
             self.warnings.append(
                 Warning(*place, f"this will raise for a split convolution: {reason}")
@@ -293,7 +296,8 @@ class _Planning:
             from .by_facts import warn_by_facts  # slow to import
 
             told, norms = {each.line for each in self.warnings}, self.options.branches_norms
-            self.warnings += warn_by_facts(self.index, attributes, built, norms, told)
+            around = self.tracing.surroundings
+            self.warnings += warn_by_facts(self.index, around, attributes, built, norms, told)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]

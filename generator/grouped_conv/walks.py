@@ -20,6 +20,7 @@ from ..facts.values import External, Object, Value
 from ..outcome import Warning
 from ..reading.convolutions import SETTINGS
 from ..reading.source import Source
+from .surroundings import Surroundings
 
 _SIZES: Final = frozenset(
     ("in_channels", "out_channels", "groups", "num_features", "numel", "shape", "size", "nelement")
@@ -47,8 +48,8 @@ _MATCHES: Final = frozenset(("endswith", "startswith", "find", "index", "rfind",
 
 
 def warn_of_walks(
-    source: Source,
-    facts: Facts,
+    around: Surroundings,
+    first: ast.Call,
     split: Iterable[ast.Call],
     names: Collection[str],
     is_done: Callable[[ast.AST], bool],
@@ -57,24 +58,27 @@ def warn_of_walks(
     """Say where something is done with all modules, or parameters, that is another for parts.
 
     Args:
-        source: that of the facts.
-        facts: what may happen in it.
-        split: the constructions of what is split.
+        around: the facts of its source, and those of the files that speak of it.
+        first: the first construction of what is split.
+        split: those of what is split when it is built.
         names: the attributes that hold what is split.
         is_done: whether a node is done with before anything is split.
         told: the lines of which something has been said already.
     """
-    lines = set(told)
+    facts, lines = around.facts, {("", each) for each in told}
     found = [*_differing(facts, names), *_of_objects(facts, split)]
     for use, what in sorted(found, key=lambda each: _place(each[0])):
         node = use.node
-        if not isinstance(node, (ast.expr, ast.stmt)) or node.lineno in lines or is_done(node):
+        if not isinstance(node, (ast.expr, ast.stmt)) or is_done(node):
             continue
-        if _is_of_one_group(source, node):
+        if not around.may_matter(node):
             continue
-        lines.add(node.lineno)
+        its = around.source_of(node)
+        if (its.name, node.lineno) in lines or _is_of_one_group(its, node):
+            continue
+        lines.add((its.name, node.lineno))
         message = f"{what}: the parts of what is split may give another result"
-        yield Warning(*source.place(node), message)
+        yield around.warning(node, message, first)
 
 
 def _is_of_one_group(source: Source, node: ast.AST) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ..reading.source import Source
 from .initialisation import is_exact_by_branch, whole_initialiser
 from .reading import is_only_read
-from .refusal import line_of
 
 ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
 """What is the same of all branches."""
@@ -39,11 +38,13 @@ class Obstacle:
         node: where.
         reason: what is done there, with its line.
         is_loud: whether it would raise for what is split.
+        is_apart: whether a test or a script does it, which no model runs.
     """
 
     node: ast.expr
     reason: str
     is_loud: bool = False
+    is_apart: bool = False
 
 
 @dataclass
@@ -64,8 +65,27 @@ class Uses:
     obstacles: list[Obstacle] = field(default_factory=list)
     bars: list[Obstacle] = field(default_factory=list)
 
+    def add(self, others: Uses) -> None:
+        """Add what another file does."""
+        self.writes |= others.writes
+        self.reads |= others.reads
+        self.applications |= others.applications
+        self.obstacles += others.obstacles
+        self.bars += others.bars
+
+    def add_apart(self, others: Uses, line: Callable[[ast.AST], str]) -> None:
+        """Add what a test or a script does, to be said."""
+        found = [*others.obstacles, *others.bars]
+        for node in (*others.writes, *others.reads, *others.applications):
+            found.append(Obstacle(node, f"its weight is used ({line(node)})"))
+        self.obstacles += (replace(each, is_apart=True) for each in found)
+
     def obstacles_after(
-        self, done: Set[ast.AST], seen: Set[ast.AST], place: ast.AST
+        self,
+        done: Set[ast.AST],
+        seen: Set[ast.AST],
+        place: ast.AST,
+        line: Callable[[ast.AST], str],
     ) -> Iterator[Obstacle]:
         """What is in the way of an object that is split.
 
@@ -73,17 +93,18 @@ class Uses:
             done: the nodes that are done with when it is.
             seen: those of them for which it is known that nothing is kept of it.
             place: where it is split.
+            line: how a reason names the line of a node.
         """
-        when = f"once it is split ({line_of(place)})"
+        when = f"once it is split ({line(place)})"
         yield from self.bars
         yield from (each for each in self.obstacles if each.node not in seen)
         for node, name in self.writes.items():
             if node not in done:
-                reason = f"its {name} is set ({line_of(node)}) {when}"
+                reason = f"its {name} is set ({line(node)}) {when}"
                 yield Obstacle(node, reason, is_loud=True)
         for call in self.applications:
             if call not in done:
-                reason = f"{_name(call.func)} is applied to it ({line_of(call)}) {when}"
+                reason = f"{_name(call.func)} is applied to it ({line(call)}) {when}"
                 yield Obstacle(call, reason, is_loud=True)
 
 
@@ -107,7 +128,7 @@ class Weights:
         elif is_only_read(self.source, weight):
             self.note_read(weight)
         else:
-            reason = f"its {weight.attr} is used by itself ({line_of(weight)})"
+            reason = f"its {weight.attr} is used by itself ({self.source.line(weight)})"
             self.uses.obstacles.append(Obstacle(weight, reason, is_loud=True))
 
     def note_write(self, node: ast.Attribute) -> None:

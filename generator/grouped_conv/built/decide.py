@@ -113,7 +113,7 @@ def _plan(
         calls,
         padding,
         frozenset(_blocks(source, sites, ways)),
-        source.warnings,
+        tuple(source.warnings.values()),
     )
 
 

@@ -110,7 +110,7 @@ class BuiltPlan:
         calls: what is done where one is called.
         padding: the lines that have a padding done for each slice.
         blocks: the parts of the helper that they need for what they are.
-        warnings: what will raise, once it is run, each with what is done there.
+        warnings: what will raise, once it is run: a place in the source, and what is done.
     """
 
     sites: tuple[Deferred, ...] = ()
@@ -119,7 +119,7 @@ class BuiltPlan:
     calls: CallPlan = field(default_factory=CallPlan)
     padding: tuple[Line, ...] = ()
     blocks: frozenset[str] = frozenset()
-    warnings: Mapping[ast.expr, str] = field(default_factory=dict)
+    warnings: tuple[tuple[ast.expr, str], ...] = ()
 
     @property
     def changes(self) -> list[Change]:

@@ -49,7 +49,7 @@ class Ways:
         self.followed: dict[Pair, None] = {}
         self.lists: dict[ListPair, None] = {}
         self.reads: set[ast.AST] = set()
-        self.warnings: dict[ast.expr, str] = {}
+        self.warnings: dict[ast.expr, tuple[ast.expr, str]] = {}
         self.loud: dict[ast.Call, str] = {}
         self.taken: list[Sequence] = []
         self._places: dict[tuple[ast.ClassDef, ast.Attribute], Place | None] = {}
@@ -94,7 +94,8 @@ class Ways:
         seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
         change = next((each.change for each in ways if each.change is not None), None)
         at = change.node if isinstance(change, Wrap) else change.after if change else site.call
-        self._check(site, uses.obstacles_after(done, seen, at), uses.reads.keys() - done)
+        obstacles = uses.obstacles_after(done, seen, at, self.tracing.line)
+        self._check(site, obstacles, uses.reads.keys() - done)
         return tuple(ways)
 
     def _check(self, site: Site, obstacles: Iterable[Obstacle], reads: Set[ast.expr]) -> None:
@@ -106,9 +107,11 @@ class Ways:
             Refusal: it cannot.
         """
         for each in obstacles:
-            if reads or not each.is_loud or self.index.runs_with_model(each.node):
+            is_said = each.is_loud and not reads and not self.tracing.runs_with_model(each.node)
+            if not is_said and not each.is_apart:
                 raise Refusal(each.reason)
-            self.warnings[each.node] = each.reason
+            is_own = self.tracing.surroundings.other(each.node) is None
+            self.warnings[each.node] = each.node if is_own else site.call, each.reason
             self.loud.setdefault(site.call, each.reason)
         self.reads |= reads
 
@@ -217,7 +220,8 @@ class Ways:
         elif pair.conditions[0] is not None and "torch.jit" in self.source.text:
             reason = "torch.jit takes no variable for one tensor or several"
         else:
-            late = pair.uses.obstacles_after(place.before, place.before, place.after)
+            before, line = place.before, self.tracing.line
+            late = pair.uses.obstacles_after(before, before, place.after, line)
             reason = next((each.reason for each in late), None)
         if reason is None:
             self.reads |= pair.uses.reads.keys() - (place.before if place is not None else set())

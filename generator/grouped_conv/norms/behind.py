@@ -15,7 +15,7 @@ from ...facts.facts import Facts
 from ...facts.heap import Use
 from ...facts.values import Instance, Object, Tensor, Value
 from ...outcome import Warning
-from ...reading.source import Source
+from ..surroundings import Surroundings
 from .kinds import is_like_a_norm
 
 _NORMS: Final = torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
@@ -26,17 +26,17 @@ _BETWEEN: Final = torch_api.POOLINGS | frozenset(
 
 
 def warn_of_norms(
-    source: Source, facts: Facts, convolutions: Iterable[tuple[ast.Call, str]]
+    around: Surroundings, convolutions: Iterable[tuple[ast.Call, str]]
 ) -> Iterator[Warning]:
     """Say which norms stay behind the concatenations of some convolutions.
 
     Args:
-        source: that of the facts.
-        facts: what may happen in it.
+        around: the facts of their source, and of the files that speak of it.
         convolutions: the constructions of those whose norm is not split with them, as far as that
             is known, each with what a person calls it.
     """
     told: set[object] = set()
+    facts = around.facts
     for call, name in convolutions:
         made = [each for each in facts.values(call) if isinstance(each, Object)]
         for conv in sorted(made, key=lambda each: len(each.context)):
@@ -48,21 +48,21 @@ def warn_of_norms(
                         place = norm.by if isinstance(norm.by, Object) else norm.node
                         if place not in told:
                             told.add(place)
-                            yield _warning(source, norm, name)
+                            yield _warning(around, norm, name, call)
 
 
-def _warning(source: Source, norm: Use, name: str) -> Warning:
+def _warning(around: Surroundings, norm: Use, name: str, call: ast.Call) -> Warning:
     node = norm.node
     if isinstance(norm.by, Object) and isinstance(norm.by.site, ast.Call):
         node = norm.by.site
     assert isinstance(node, ast.Call)
-    shown = source.shown(node if node is not norm.node else node.func)
+    shown = around.source_of(node).shown(node if node is not norm.node else node.func)
     what = "" if norm.by is not None else ", which may be a norm,"
     message = (
         f"{shown}{what} stays behind the concatenation of {name}: PIT's export after pruning is"
         " wrong then, and MPS does not fold it"
     )
-    return Warning(*source.place(node), message)
+    return around.warning(node, message, call)
 
 
 def _norms_after(facts: Facts, tensor: Value) -> Iterator[Use]:

@@ -120,6 +120,7 @@ class Lists:
         statements = [self.source.statement(each) for each in (built.target, *built.items)]
         statements += [self.source.statement(each.following.norm) for each in steps]
         check_free(self.pairs.directives, ((each, "at it") for each in (*statements, last)))
+        self.pairs.check_elsewhere(owner, convs, norms)
         applied = tuple(each.following.norm for each in steps)
         return ListPair(owner, built_convs.target, built.target, last, applied)
 

@@ -13,6 +13,7 @@ from ...reading.flow import Flow
 from ...reading.names import meaning
 from ...reading.scopes import assigned_value
 from ..refusal import Refusal, check_free, line_of
+from ..surroundings import Surroundings
 from ..weights import Obstacle, Uses, Weights
 from .following import Following, find_following
 from .holding import KEEPING, Holding
@@ -80,8 +81,11 @@ class Pair:
 class Pairs:
     """Finds pairs in one source."""
 
-    def __init__(self, index: ClassIndex, flow: Flow, directives: Directives) -> None:
+    def __init__(
+        self, index: ClassIndex, flow: Flow, directives: Directives, surroundings: Surroundings
+    ) -> None:
         self.index = index
+        self.surroundings = surroundings
         self.source = index.source
         self.flow = flow
         self.directives = directives
@@ -121,9 +125,21 @@ class Pairs:
                 *(tuple(followed), tuple(alone), uses, is_plain),
             )
             self._check_free(pair)
+            self.check_elsewhere(owner, conv, norm)
         except Refusal as refusal:
             return Refusal(f"self.{norm} stays after the concatenation: {refusal}")
         return pair
+
+    def check_elsewhere(self, owner: ast.ClassDef, *names: str) -> None:
+        """See that no other file uses, or sets, attributes of a class.
+
+        Raises:
+            Refusal: one does.
+        """
+        for name in names:
+            place = self.surroundings.uses_attribute(owner, name)
+            if place:
+                raise Refusal(f"self.{name} is used in another file ({place})")
 
     def _check_free(self, pair: Pair) -> None:
         """See that nothing is to be left alone that would change."""
