@@ -258,6 +258,12 @@ def test_the_files_that_are_named_are_there() -> None:
         assert any("/generator/" in each and f"/{name}" in each for each in files), name
 
 
+def test_all_rooms_are_drawn() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    for each in (ROOT / "generator").rglob("__init__.py"):
+        assert each.parent.name == "generator" or f"`{each.parent.name}/`" in text
+
+
 def test_it_stays_short() -> None:
     assert README.count("\n") <= 250  # the rest is reference, which --help and docstrings have
 
