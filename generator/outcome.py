@@ -74,9 +74,12 @@ class Options:
             length, that of the source itself counts.
         helper_module: the module to import the helper of the built style from, as it stands after
             ``from``, such as ``..splitting``; empty to emit the helper in the source itself.
-        checkpoint: whether the new source loads the state dict of the original.
+        checkpoint: whether the new source loads the state dict of the original, as well as its own;
+            in built style it always does. What is missing, unexpected or of another shape is
+            an error, as in the original; in explicit and loop style it may be named as of the
+            branches, and a norm in these may lack its ``num_batches_tracked``.
         norm: whether a BatchNorm or InstanceNorm that follows a grouped convolution becomes one
-            for each branch, where that is the same.
+            for each branch, where that is the same: see ``grouped_conv.norms``.
         target: which rules apply, as ``codes.TARGETS`` has them.
         select: the codes of those that apply instead; None for those of the target.
         ignore: the codes of those that do not.
