@@ -15,7 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +26,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
-from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -32,7 +33,8 @@ from typing import Any
 from gencode import Options, Record, SourceError, split_source
 from gencode.files import decoded, read_bytes
 from gencode.outcome import STYLES
-from real_models_worker import PACKAGES, Json, Site, serve
+from packages import PACKAGES, installed_directory
+from real_models_worker import Json, Site, serve
 
 TOO_LARGE = 1_500_000_000  # parameters: 6 GB in float32
 TIMEOUT = 600  # seconds for one step of one model
@@ -49,20 +51,23 @@ class Tree:
         records: of its first run.
         again: of a run over what was written.
         faults: the files that could not be split, or changed in the second run, and how.
+        said: by the command, of what it had written, where that has split it.
     """
 
     root: Path
     records: Records = field(default_factory=dict)
     again: Records = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    said: dict[Site, str] = field(default_factory=dict)
 
     def reasons(self) -> dict[Site, str]:
         """Why the sites of what was written are left."""
-        return {
+        found = {
             (name, each.line): each.detail
             for name, records in self.again.items()
             for each in records
         }
+        return found | self.said
 
 
 @dataclass
@@ -77,6 +82,8 @@ class Outcome:
         note: how the proof is a lesser one.
         grouped: how many grouped convolutions the original has.
         left: those that the split model still has: path, class and place with a reason.
+        behind: the norms of the split model that take a concatenation of convolutions: likewise.
+        behind_before: how many the original has.
         norms: how many norms the split model has in the branches of a module.
         difference: the largest relative one.
         faintest: the least that a group matters to the outputs, and its convolution.
@@ -92,6 +99,8 @@ class Outcome:
     grouped: int = 0
     parameters: int = 0
     left: list[list[str]] = field(default_factory=list)
+    behind: list[list[str]] = field(default_factory=list)
+    behind_before: int = 0
     norms: int = 0
     difference: float = 0.0
     faintest: list[Any] = field(default_factory=list)
@@ -138,11 +147,32 @@ def split_again(tree: Tree, package: str, options: Options) -> None:
             tree.faults.append(f"{name}: a second run changes it")
 
 
-def installed_directory(package: str) -> Path:
-    found = find_spec(package)
-    if found is None or found.origin is None:
-        raise SystemExit(f"{package} is not installed")
-    return Path(found.origin).parent
+def split_by_command(package_dir: Path, out: Path, *options: str) -> Tree:
+    """Copy a package into ``out``, split it there with the command, and ask for what is left.
+
+    Raises:
+        SystemExit: the command has failed.
+    """
+    target = out / package_dir.name
+    shutil.copytree(package_dir, target, ignore=shutil.ignore_patterns("__pycache__"))
+    run_command("-i", str(target), *options)
+    changes, said = run_command("--diff", str(target), *options)
+    tree = Tree(out, faults=[f"a second run changes it:\n{changes}"] if changes else [])
+    for line in said.splitlines():
+        found = re.match(r"(.+?\.py):(\d+):\d+: (.*)", line)
+        if found:
+            path, number, message = found.groups()
+            tree.said[Path(path).relative_to(target).as_posix(), int(number)] = message
+    return tree
+
+
+def run_command(*arguments: str) -> tuple[str, str]:
+    """What the command says to standard output and error; it may leave something (status 3)."""
+    command = [sys.executable, "-m", "gencode", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 3):
+        raise SystemExit(done.stderr)
+    return done.stdout, done.stderr
 
 
 # The processes
@@ -208,11 +238,11 @@ def tried(name: str, original: Process, split: Process, scratch: Path) -> Outcom
         outcome.status, outcome.reason = "left out", f"cannot be run: {made['error']}"
         return outcome
     outcome.dtype, outcome.input, outcome.note = made["dtype"], made["input"], made["note"]
-    outcome.faintest = made["faintest"]
+    outcome.faintest, outcome.behind_before = made["faintest"], len(made["behind"])
     found = split.ask("compare", name, str(path))
     path.unlink()
     outcome.left, outcome.difference = found.get("left", []), found.get("difference", 0.0)
-    outcome.norms = found.get("norms", 0)
+    outcome.behind, outcome.norms = found.get("behind", []), found.get("norms", 0)
     outcome.reason = found.get("error") or found.get("reason", "")
     outcome.status = "failed" if outcome.reason else "passed"
     outcome.note = "; ".join(filter(None, (outcome.note, found.get("note", ""))))
@@ -299,6 +329,8 @@ def print_outcomes(outcomes: list[Outcome], seconds: float) -> None:
     total = sum(each.grouped for each in ran)
     print(f"  of {total} grouped convolutions {len(left)} are left")
     print(f"  {sum(each.norms for each in ran)} norms are in branches")
+    print(f"  {sum(len(each.behind) for each in ran)} take a concatenation of convolutions")
+    print_groups((place, each.name) for each in ran for _, _, place in each.behind)
     print_groups((kind, name) for kind, _, name in left)
     print_groups((place, name) for _, place, name in left)
     print(f"  {seconds:.0f} s")
