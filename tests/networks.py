@@ -18,7 +18,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from packages import installed_directory
-from real_models import Outcome, Tree, all_tried, split_by_command
+from real_models import Outcome, all_tried
+from split_trees import Tree, split_by_command
 
 # 27 that have grouped convolutions, built in all the ways that are found.
 NETWORKS: dict[str, tuple[str, ...]] = {

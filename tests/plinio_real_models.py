@@ -21,8 +21,8 @@ from typing import Any
 import torch
 
 from packages import PACKAGES, installed_directory
-from real_models import split_by_command
 from real_models_worker import grouped_convs, relative_difference
+from split_trees import split_by_command
 
 MODELS = ("torchvision/resnext50_32x4d", "timm/dla46x_c")
 HELPER = {"torchvision": "models.splitting", "timm": "layers.splitting"}

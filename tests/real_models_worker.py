@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from norms_behind_cats import norms_behind_cats
 from packages import PACKAGES, Package
+from split_trees import Site
 
 NORM = "JoinedGroups"  # the class of the module that stands for a norm in the branches
 BATCH = 2
@@ -32,7 +33,6 @@ TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
 NOISE = 1e-6  # what a result is taken to be at least, relative to the largest beside it
 
 Json = dict[str, Any]
-Site = tuple[str, int]  # a path below the package's directory, and a line
 Shapes = dict[str, tuple[int, ...]]  # of an original's tensors, by their keys
 ConvNd = nn.modules.conv._ConvNd
 NormBase = nn.modules.batchnorm._NormBase
