@@ -38,7 +38,7 @@ def split_source(
     Args:
         text: Python source with any line ends, without a byte order mark.
         options: how to split.
-        location: where it lies in a project, as ``project_files.Projects`` finds it: what other
+        location: where it lies in a project, as ``project_files.Locator`` finds it: what other
             files do with what is split counts as if it stood here. None for a text by itself.
 
     Returns:

@@ -25,7 +25,7 @@ from .norms.kinds import is_like_a_norm
 
 _MOST_READERS: Final = 12
 """How many other files are followed."""
-_BUDGET: Final = 150_000
+_BUDGET: Final = 100_000
 """How many expressions may be interpreted for them."""
 _CHANGES: Final = r"\b(setattr|delattr|_modules|prune\w*|quant\w*|register\w*hook)\b"
 """What code of other files may do to modules that it does not name."""
@@ -83,6 +83,12 @@ class Surroundings:
             return self._modules[one](node)
 
         return Facts([module, *modules], project, is_asked_for, budget)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all files of the project were looked at for who uses what is built."""
+        location = self._source.location
+        return location is None or location.files.is_whole
 
     def _give_up(self) -> None:
         self.not_followed = len(self._modules)
