@@ -96,12 +96,14 @@ USES = {
     "what it gives is taken by itself": (
         "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         "        self.unit = Unit()\n"
-        "    def forward(self, x):\n        return self.unit.conv(x)\n\ndef make():\n    return Net()\n"
+        "    def forward(self, x):\n        return self.unit.conv(x)\n"
+        "\ndef make():\n    return Net()\n"
     ),
     "an alias is made": (
         "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         "        unit = Unit()\n        self.first = [unit.conv]\n        self.unit = unit\n"
-        "    def forward(self, x):\n        return self.first[0](x)\n\ndef make():\n    return Net()\n"
+        "    def forward(self, x):\n        return self.first[0](x)\n"
+        "\ndef make():\n    return Net()\n"
     ),
     "a function that is handed it": (
         "def strip(unit):\n    unit.bn = nn.Identity()\n    return unit\n\n"

@@ -63,7 +63,6 @@ from .built import helper as built_helper
 from .built.helper import ALL_BLOCKS, blocks_in, helper_source
 from .emitted_earlier import emitted as emitted_before
 from .emitted_earlier import helper_of_earlier
-from .gate import may_apply
 from .plan import make_plan
 
 __all__ = [
@@ -73,7 +72,6 @@ __all__ = [
     "helper_of_earlier",
     "helper_source",
     "make_plan",
-    "may_apply",
 ]
 
 
