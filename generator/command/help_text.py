@@ -87,6 +87,14 @@ a directory:
   a megabyte or so is split by as many processes as there are processors, with a progress
   bar on a terminal.
 
+the project of a file:
+  What its other files do with a convolution counts as if it stood in the same: a subclass, a
+  caller, an assignment, a hook. They are read where their text speaks of it, in the state before
+  anything is written, and never imported or run; what tests and scripts do is only said. The
+  project is what lies below the nearest pyproject.toml, setup.py or .git, else the topmost
+  package, else the files beside; never a home directory or an environment. Imports are found from
+  its root, from src/, and from where the package or script lies.
+
 the helper that the built style needs:
   Files of a package import it from one module of the outermost package, which a run over a
   directory writes: split_groups.py, or what --helper-module names; with -i also where only
