@@ -277,3 +277,22 @@ def test_too_much_to_follow(monkeypatch) -> None:
     monkeypatch.setattr(surroundings, "_BUDGET", 5)
     found = result(USES["the norm is taken away"])
     assert "1 other files use this" in said(found)[0]
+
+
+def test_an_initialisation_of_what_another_file_builds() -> None:
+    """It sees the parts: a fresh model starts from another scale, which is said."""
+    net = (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.unit = Unit()\n        for m in self.modules():\n"
+        "            if isinstance(m, nn.Conv2d):\n"
+        "                nn.init.kaiming_normal_(m.weight, mode='fan_out')\n"
+        "class Other(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        for m in self.modules():\n            if isinstance(m, nn.Conv2d):\n"
+        "                nn.init.kaiming_normal_(m.weight, mode='fan_out')\n"
+    )
+    message = (
+        "net.py, line 13: kaiming_normal_ by fan_out makes weights sqrt(groups) times as large"
+    )
+    assert said(result(net)) == [f"{message}: each part is a convolution of its own"]
+    Path("src/net.py").unlink()
+    assert said(result(net, "tests/net.py")) == []

@@ -31,7 +31,7 @@ from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
 from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
-from .initialisation import warn_of_initialisation
+from .initialisation import warn_of_initialisation, warn_of_initialisation_elsewhere
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
 from .norms.pairs import Pair
@@ -291,12 +291,14 @@ class _Planning:
             is_done = built.is_done_before if not attributes else None
             self.warnings += warn_of_initialisation(self.index.source, is_done)
             calls = [each.site.call for one in attributes for each in one.candidates]
+            first = min([*calls, *built.ways], key=self.index.source.span)
+            around = self.tracing.surroundings
+            self.warnings += warn_of_initialisation_elsewhere(around, first)
             split = [*zip(calls, calls, strict=True), *built.places()]
             self.warnings += warn_of_functions(self.index, self.directives, split)
             from .by_facts import warn_by_facts  # slow to import
 
             told, norms = {each.line for each in self.warnings}, self.options.branches_norms
-            around = self.tracing.surroundings
             self.warnings += warn_by_facts(self.index, around, attributes, built, norms, told)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:

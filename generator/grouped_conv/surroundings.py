@@ -109,16 +109,19 @@ class Surroundings:
     @cached_property
     def _modules(self) -> Mapping[Module, Callable[[ast.stmt], bool]]:
         """The files that speak of what the source builds, and which of their statements do."""
-        location = self._source.location
-        if location is None or not self.sites:
-            return {}
         names = "|".join(map(re.escape, sorted(self._attributes))) or "weight"
-        does = re.compile(rf"\.({names})\b|{_CHANGES}")
-        found = location.files.readers(location.path, self._defined, does)
+        found = self.readers(re.compile(rf"\.({names})\b|{_CHANGES}"))
         if len(found) <= _MOST_READERS:
             return found
         self.not_followed = len(found)
         return {}
+
+    def readers(self, does: re.Pattern[str]) -> dict[Module, Callable[[ast.stmt], bool]]:
+        """The files that use what is built and have something in their text, as a project tells."""
+        location = self._source.location
+        if location is None or not self.sites:
+            return {}
+        return location.files.readers(location.path, self._defined, does)
 
     @cached_property
     def _attributes(self) -> set[str]:
