@@ -1,4 +1,4 @@
-# gencode helper 1 e6715baa
+# gencode helper 1 278c3a31
 """Grouped convolutions as plain ones over slices of the channels."""
 
 import warnings
@@ -24,7 +24,7 @@ class Branches(nn.Module):
             super().__setattr__(name, getattr(whole, name))
 
     def __setattr__(self, name, value):
-        if name in self.settings:
+        if name in ("weight", "bias", *self.settings):
             raise AttributeError(f"{name} cannot be set: the parts have it")
         super().__setattr__(name, value)
 
@@ -185,7 +185,7 @@ def is_grouped(layer):
     if has_more and weight_norm_of(layer) is None:
         return False  # it is more than a convolution of torch
     is_depthwise = layer.groups == layer.in_channels == layer.out_channels
-    return len(layer.kernel_size) == 3 or not is_depthwise
+    return len(layer.kernel_size) == 3 or layer.transposed or not is_depthwise
 
 
 def split_conv(conv):

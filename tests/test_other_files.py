@@ -174,14 +174,14 @@ def test_a_weight_that_a_constructor_of_another_file_sets() -> None:
         "        self.unit = Unit()\n        nn.init.zeros_(self.unit.conv.weight)\n"
     )
     (record,) = result(net).records
-    assert record.status == "unsplit"
+    assert record.status == "left"
     assert "its weight is set (net.py, line 11)" in record.detail
 
 
 def test_a_weight_that_another_file_sets_outside_is_said() -> None:
     net = "def reset():\n    unit = Unit()\n    nn.init.zeros_(unit.conv.weight)\n"
     found = result(net)
-    assert found.records[0].status == "split"
+    assert found.records[0].is_split
     assert "this will raise for a split convolution: its weight is set (net.py, line 9)" in (
         found.warnings[0].message
     )

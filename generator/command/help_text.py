@@ -53,7 +53,7 @@ exit status:
   1    only with --check: something would change
   2    wrong usage: an unknown option, a faulty template or configuration file, a missing package
   3    a grouped convolution was left unsplit, for the stated reason; all else is written
-  123  a file could not be read, parsed, converted or written; all others are
+  123  a file could not be read, parsed, converted or written; the other files were processed
 
   Where several apply, it is the first of 123, 3 and 1. A run that a signal ends has 128 and the
   number of the signal, as in a shell; each file is then as it was, or written whole. -i and --check

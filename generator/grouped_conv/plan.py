@@ -45,6 +45,7 @@ from .written_out import WritingOut, style_of
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
+_SETTLED = ("kept", "function")
 _TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
 
 
@@ -177,7 +178,7 @@ class _Planning:
         self, site: Site, found: Candidate | Deferred | Verdict | None
     ) -> Candidate | Deferred | Verdict | None:
         """What a site is, or that it is left alone where it would be split, or could not be."""
-        if found is None or (isinstance(found, Verdict) and found.status == "kept"):
+        if found is None or (isinstance(found, Verdict) and found.status in _SETTLED):
             return found
         skip = self.directives.skip(site.call)
         return Verdict("skipped", str(skip)) if skip is not None else found
@@ -276,7 +277,7 @@ class _Planning:
         for each in self.deferred:
             reason = self.deciding.refused.get(each.site.call)
             if reason is not None:
-                self.records.append(left(self.index, each.site, Verdict("unsplit", reason)))
+                self.records.append(left(self.index, each.site, Verdict("left", reason)))
         self.records += [split_when_built(self.index, each, built) for each in built.sites]
         for attribute in attributes:
             self.records += [
@@ -285,7 +286,7 @@ class _Planning:
         for node, reason in built.warnings:
             place = self.index.source.place(node)
             self.warnings.append(
-                Warning(*place, f"this will raise for a split convolution: {reason}")
+                Warning(*place, f"this will raise once the convolution is split: {reason}")
             )
         if attributes or built.changes:
             is_done = built.is_done_before if not attributes else None
@@ -323,7 +324,9 @@ class _Planning:
         changed = {statement(each) for each in built.changed()}
         for use in uses:
             if any(statement(each) in changed for each in use.changed()):
-                raise Refusal("it is called where another one is built", use.attribute)
+                raise Refusal(
+                    "its call stands in a statement that builds another one", use.attribute
+                )
 
 
 def _place(each: Record | Warning) -> tuple[int, int]:
