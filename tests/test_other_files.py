@@ -182,7 +182,7 @@ def test_a_weight_that_another_file_sets_outside_is_said() -> None:
     net = "def reset():\n    unit = Unit()\n    nn.init.zeros_(unit.conv.weight)\n"
     found = result(net)
     assert found.records[0].is_split
-    assert "this will raise for a split convolution: its weight is set (net.py, line 9)" in (
+    assert "this will raise once the convolution is split: its weight is set (net.py, line 9)" in (
         found.warnings[0].message
     )
 
@@ -296,3 +296,48 @@ def test_an_initialisation_of_what_another_file_builds() -> None:
     assert said(result(net)) == [f"{message}: each part is a convolution of its own"]
     Path("src/net.py").unlink()
     assert said(result(net, "tests/net.py")) == []
+
+
+# What another file builds
+
+FACTORY = """
+import torch.nn as nn
+
+
+def conv3x3(channels, groups=1, **kwargs):
+    return nn.Conv2d(channels, channels, 3, padding=1, groups=groups, **kwargs)
+
+
+def block(channels, groups=1):
+    return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, groups=groups))
+"""
+OWNER = """
+import torch
+import torch.nn as nn
+
+from factory import block, conv3x3
+
+
+class Net(nn.Module):
+    def __init__(self, groups=4):
+        super().__init__()
+        self.conv = conv3x3(8, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(8)
+        self.plain = conv3x3(8, groups=1)
+        self.block = block(8, groups=groups)
+
+    def forward(self, x):
+        return self.block(self.plain(self.bn(self.conv(x))))
+"""
+
+
+def test_a_convolution_that_another_file_builds_has_its_norm_beside_it() -> None:
+    """The owner's file says so, though it names no convolution; what is no convolution stays."""
+    write({"src/factory.py": FACTORY, "src/net.py": OWNER, "src/pyproject.toml": ""})
+    found = split_path("src/net.py", Options()).result
+    assert [each.line for each in found.records] == [11]
+    assert "with Net.bn in each" in notes(found)
+    assert "another file builds it" in notes(found)
+    original, split = both("Net")
+    assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
+    assert "SplitGroups" in repr(split()) or "UnjoinedGroups" in repr(split())

@@ -194,7 +194,7 @@ def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
         return Deferred(site, f"{shown} is a subclass of {subclass.base}")
     if indirect.kind == "partial":
         return Deferred(site, "a partial builds it only when it is called")
-    return Deferred(site, f"only if {shown} is a class of torch")
+    return Deferred(site, indirect.reason or f"only if {shown} is a class of torch")
 
 
 def _invalid(conv: ConvClass, in_channels: int, out_channels: int, groups: int) -> str:

@@ -43,7 +43,7 @@ class Indirect:
         kind: ``"held"`` where the class is known only at run time, if it is one; ``"subclass"``
             where it is defined in the source; ``"partial"`` for a ``functools.partial`` of a
             convolution class; ``"refused"`` where there is nothing that could be split.
-        reason: why it cannot be split; empty unless refused.
+        reason: why it cannot be split, if refused; else what is known of it.
         subclass: what is known of it, or of one that a variable may hold.
     """
 
@@ -148,8 +148,9 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     if root in _OTHER_FRAMEWORKS or (root and not passes_groups(call)):
         return None  # of a library that has another class of the name; or that knows no groups
     if not _is_conv_name(name):
-        is_conv = is_made_elsewhere(index, call) or is_used_as_module(index, call)
-        return Indirect("held") if is_conv else None
+        if is_made_elsewhere(index, call):
+            return Indirect("held", "another file builds it")
+        return Indirect("held") if is_used_as_module(index, call) else None
     return Indirect("held") if role(index, call) != "other" else None
 
 
