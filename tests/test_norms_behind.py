@@ -46,7 +46,6 @@ SOURCES = {
         ),
         [8],
     ),
-    "its children": (module(CONV + BN, LOOP.replace("self.body", "self.children()")), [9]),
     "in the caller": (called(), [17]),
     "behind a pooling, in the caller": (
         called(
@@ -56,11 +55,6 @@ SOURCES = {
         [21],
     ),
     "an activation between": (called(forward="return torch.relu(self.conv(x))"), []),
-    "attributes of an nn.Sequential": (
-        "\nclass ConvBN(nn.Sequential):\n    def __init__(self, g):\n        super().__init__()\n"
-        + indent(CONV.replace("conv", "c") + BN, " " * 8),
-        [9],
-    ),
     "a subclass of a norm": (
         "\nclass Norm(nn.BatchNorm2d):\n    pass\n"
         + module("self.body = nn.ModuleList([nn.Conv2d(8, 16, 3, groups=g), Norm(16)])", LOOP),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
 from .arguments import Arguments
+from .children import is_module
 from .classes import Class
 from .frames import Frame
 from .heap import Slot, union
@@ -224,7 +225,7 @@ class Attributes:
                         interpreter.functions.run(each, given, node, frame)
             if self.of_class_body(receiver.cls, f"{name}.setter"):
                 return
-            if heap.is_container(receiver) and any(map(interpreter.modules.is_module, values)):
+            if heap.is_container(receiver) and any(map(is_module, values)):
                 key = name if name != BY_ANY_NAME else None
                 slot = Slot(values, key)
                 interpreter.put(receiver, (node, frame.context, frame.turns), slot, frame)

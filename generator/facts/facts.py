@@ -207,10 +207,17 @@ class Facts:
         cls = self.class_of(node)
         return cls is not None and any(map(torch_api.is_module_class, cls.externals))
 
+    def instances(self, node: ast.ClassDef) -> Iterator[Instance]:
+        """What stands for the instances of a class, and of each that inherits from it."""
+        for cls in self.classes(node):
+            instance = self._interpreter.intern(Instance, cls)
+            assert isinstance(instance, Instance)
+            yield instance
+
     def uses_of_instances(self, node: ast.ClassDef) -> Iterator[Use]:
         """All that is done with instances of a class, and of those that inherit from it."""
-        for cls in self.classes(node):
-            yield from self.uses(self._interpreter.intern(Instance, cls))
+        for instance in self.instances(node):
+            yield from self.uses(instance)
 
     def loose(self, name: str) -> list[ast.Attribute]:
         """Where an attribute of what is not known is read, called or set."""

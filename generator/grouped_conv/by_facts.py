@@ -8,15 +8,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from .. import torch_api
-from ..facts.facts import facts_of
+from ..facts.facts import Facts, facts_of
 from ..outcome import Warning
 from ..reading.classes import ClassIndex
-from ..reading.scopes import FUNCTIONS
+from ..reading.flow import Reached
+from ..reading.scopes import FUNCTIONS, assigned_value
 from ..reading.source import Source
 from .built.plan import BuiltPlan
 from .find import Site
 from .model import SplitAttribute
 from .norms.behind import warn_of_norms
+from .norms.kinds import TRYING, kind_of
 from .records import name_of
 from .walks import warn_of_walks
 
@@ -30,6 +32,7 @@ _TOO_MUCH: Final = (
 
 def warn_by_facts(
     index: ClassIndex,
+    facts: Facts,
     attributes: Collection[SplitAttribute],
     built: BuiltPlan,
     branches_norms: bool,
@@ -39,6 +42,7 @@ def warn_by_facts(
 
     Args:
         index: of the source.
+        facts: of it.
         attributes: what is split by writing it out.
         built: what is split once it is built.
         branches_norms: whether norms are to be split as well.
@@ -48,7 +52,6 @@ def warn_by_facts(
     names = {each.attribute for each in attributes} | built.names()
     split = [each.site.call for each in built.sites]
     written = [each.site.call for one in attributes for each in one.candidates]
-    facts = facts_of(source.tree, _speaks_of(source, [*split, *written], names))
     if not facts.is_complete:
         yield Warning(*source.place(min([*split, *written], key=source.span)), _TOO_MUCH)
         return
@@ -60,6 +63,35 @@ def warn_by_facts(
     yield from warn_of_walks(
         source, facts, split, names, is_done, {*told, *(each.line for each in of_norms)}
     )
+
+
+def facts_about(
+    index: ClassIndex, convolutions: Collection[ast.Call], reached: Iterable[Reached]
+) -> Facts:
+    """What may happen in a source, as far as that speaks of some convolutions.
+
+    Args:
+        index: of the source.
+        convolutions: their constructions.
+        reached: where they may get to.
+    """
+    held = {place for each in reached for place in each.attributes}
+    owners = {owner for owner, _ in held}
+    norms = {
+        name
+        for name, accesses in index.by_attribute.items()
+        if any(each.owner in owners and _gives_norm(index, each.node) for each in accesses)
+    }
+    names = norms | {name for _, name in held}
+    return facts_of(index.source.tree, _speaks_of(index.source, convolutions, names))
+
+
+def _gives_norm(index: ClassIndex, target: ast.Attribute) -> bool:
+    """Whether a target is given what may be a norm."""
+    if isinstance(target.ctx, ast.Load):
+        return False
+    value = assigned_value(index.source.parent_of, target)
+    return kind_of(index, value, target.attr).name in TRYING
 
 
 def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> list[Site]:

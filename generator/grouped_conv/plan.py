@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..outcome import Options, Record, Warning
@@ -42,6 +43,7 @@ from .writing import Writing
 from .written_out import WritingOut, style_of
 
 if TYPE_CHECKING:
+    from ..facts.facts import Facts
     from ..rewriting.templating import Templates
 
 _TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
@@ -117,7 +119,7 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
     """Plan all sites of a source. An attribute is split in all its places, or in none."""
     sites = find_sites(index)
     directives = Directives(index.source, [each.call for each in sites])
-    planning = _Planning(index, directives, options)
+    planning = _Planning(index, sites, directives, options)
     for site in sites:
         planning.add(replace(site, asked=directives.style(site.call)))
     return planning.finish()
@@ -126,12 +128,15 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
 class _Planning:
     """Sorts the sites of one source by what becomes of them."""
 
-    def __init__(self, index: ClassIndex, directives: Directives, options: Options) -> None:
+    def __init__(
+        self, index: ClassIndex, sites: list[Site], directives: Directives, options: Options
+    ) -> None:
         self.index = index
+        self._sites = sites
         self.directives = directives
         self.options = options
         self.values = Values(index)
-        self.tracing = Tracing(index, directives)
+        self.tracing = Tracing(index, directives, lambda: self.facts)
         pairs = self.tracing.pairs
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
@@ -149,6 +154,14 @@ class _Planning:
         self.deferred: list[Deferred] = []
         self.stays: list[Site] = []  # a line for others could split them as well
         self.by_attribute: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What may happen in what speaks of the convolutions, or of what holds them."""
+        from .by_facts import facts_about  # slow to import
+
+        reached = [self.tracing.reached(each) for each in self._sites]
+        return facts_about(self.index, [each.call for each in self._sites], reached)
 
     def add(self, site: Site) -> None:
         """Take a site in."""
@@ -293,7 +306,7 @@ class _Planning:
             from .by_facts import warn_by_facts  # slow to import
 
             told, norms = {each.line for each in self.warnings}, self.options.branches_norms
-            self.warnings += warn_by_facts(self.index, attributes, built, norms, told)
+            self.warnings += warn_by_facts(self.index, self.facts, attributes, built, norms, told)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]

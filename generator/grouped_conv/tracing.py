@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass, conv_class
@@ -20,15 +22,20 @@ from .subclasses import Subclass
 from .weight_norm import is_weight_norm
 from .weights import Uses
 
+if TYPE_CHECKING:
+    from ..facts.facts import Facts
+
 
 class Tracing:
     """Follows the objects of one source; what it has found is kept."""
 
-    def __init__(self, index: ClassIndex, directives: Directives) -> None:
+    def __init__(
+        self, index: ClassIndex, directives: Directives, facts: Callable[[], Facts]
+    ) -> None:
         self.index = index
         self.directives = directives
         self.flow = Flow(index)
-        self.pairs = Pairs(index, self.flow, directives)
+        self.pairs = Pairs(index, self.flow, directives, facts)
         self._reached: dict[ast.Call, Reached] = {}
         self._uses: dict[ast.Call, Uses] = {}
 

@@ -12,6 +12,7 @@ from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
+from ..reading import is_only_read
 
 _BY_CHANNEL: Final = re.compile(r"torch\.nn\.(\w+\.)*(SyncBatchNorm|(Batch|Instance)Norm[123]d)")
 _OVER_CHANNELS: Final = re.compile(
@@ -138,6 +139,12 @@ def tensors_of(source: Source, call: ast.Call) -> set[str]:
 
     found = {*NORM_TENSORS[:2]} if may_be("affine") else set()
     return found | ({*NORM_TENSORS[2:]} if may_be("track_running_stats") else set())
+
+
+def is_statistic_read(source: Source, attribute: ast.Attribute) -> bool:
+    """Whether an attribute gives the statistics of a norm, and they are only read."""
+    is_statistic = attribute.attr in ("running_mean", "running_var")
+    return is_statistic and is_only_read(source, attribute)
 
 
 def is_like_a_norm(name: str) -> bool:

@@ -1,0 +1,138 @@
+"""Norms behind a convolution that no text beside its call shows, but the flow of tensors does."""
+
+from __future__ import annotations
+
+import pytest
+
+from cases import model
+
+torch = pytest.importorskip("torch")
+
+from norms import check, notes  # noqa: E402
+
+from equivalence import assert_same_models, run_source  # noqa: E402
+from gencode import Options, split_source  # noqa: E402
+
+CONV = "self.conv = nn.Conv2d(16, 32, 3, groups=2)\n"
+BUILT = CONV + "self.bn = nn.BatchNorm2d(32)\n"
+NESTED = "return self.bn(self.conv(x)).relu()"
+CHILDREN = "for layer in self.children():\n    x = layer(x)\nreturn x"
+SEQUENTIAL = """
+class Unit(nn.Sequential):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(16, 32, 3, groups=2)
+        self.bn = nn.BatchNorm2d(32)
+        self.act = nn.ReLU()
+"""
+FUSE = """
+def fuse(unit):
+    conv, bn = unit.conv, unit.bn
+    scale = bn.weight / (bn.running_var + bn.eps) ** 0.5
+    weight = conv.weight * scale[:, None, None, None]
+    bias = bn.bias + (conv.bias - bn.running_mean) * scale
+    return weight, bias
+"""
+
+# What the constructor and forward do, and what stands before the class; the norm moves.
+MOVES = {
+    "children": (BUILT + "self.act = nn.ReLU()", CHILDREN, ""),
+    "children with their names": (
+        BUILT,
+        "for name, layer in self.named_children():\n    x = layer(x)\nreturn x",
+        "",
+    ),
+    "a list of both": (
+        BUILT + "self.layers = [self.conv, self.bn]",
+        "for layer in self.layers:\n    x = layer(x)\nreturn x",
+        "",
+    ),
+    "attributes of an nn.Sequential": ("self.unit = Unit()", "return self.unit(x)", SEQUENTIAL),
+    "one of two calls": (
+        BUILT,
+        "x = self.conv(x) if self.training else self.conv(x + 1)\nx = self.bn(x)\nreturn x",
+        "",
+    ),
+    "forward is called": (BUILT, "return self.bn.forward(self.conv.forward(x))", ""),
+    "a name in between": (
+        BUILT,
+        "y = self.conv(x)\nprint('')\nz = self.bn(y)\nreturn z.relu()",
+        "",
+    ),
+    "a string that is no name of it": (
+        BUILT,
+        NESTED,
+        "NAMES = ('stem.conv', 'stem.linear')\n",
+    ),
+    "statistics that are read": (BUILT, NESTED, FUSE),
+    "an attribute of the same name": (
+        BUILT + "self.other = Other()",
+        NESTED,
+        "class Other(nn.Module):\n    bn = None\n\n"
+        "def drop(net: 'Net'):\n    other = Other()\n    other.bn = nn.Identity()\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", MOVES)
+def test_moves(form: str) -> None:
+    init, forward, top = MOVES[form]
+    result = check(model(init, forward, top), {16})
+    assert "in each" in result.records[0].detail
+    assert "stays" not in notes(result)
+
+
+# The same, but the norm stays; and the reason, as far as one is given.
+STAYS = {
+    "children in an order that is not known": (
+        "self.act = None\n" + BUILT + "self.act = nn.ReLU()",
+        CHILDREN,
+    ),
+    "children, one of them not always there": (
+        BUILT + "if self.training:\n    self.more = nn.ReLU()",
+        CHILDREN,
+    ),
+    "a constructor that returns": (
+        "self.act = nn.ReLU()\n" + BUILT + "if self.training:\n    return",
+        CHILDREN,
+    ),
+    "another use": (BUILT, "y = self.conv(x)\nz = self.bn(y)\nreturn z + y.mean()"),
+    "kept": (BUILT, "self.last = self.conv(x)\nreturn self.bn(self.last)"),
+    "something else": (BUILT, "y = self.conv(x)\nprint()\nreturn self.bn(y) + self.bn(y * 2)"),
+}
+
+
+@pytest.mark.parametrize("form", STAYS)
+def test_stays(form: str) -> None:
+    check(model(*STAYS[form]), {32})
+
+
+OTHERS = """
+class Unit(nn.Module):
+    def __init__(self, other=None):
+        super().__init__()
+        self.conv = nn.Conv2d(16, 32, 3, groups=2)
+        self.bn = nn.BatchNorm2d(32)
+        self.other = other
+
+    def forward(self, x):
+        y = self.conv(x)
+        print()
+        return self.bn(y) if self.other is None else self.other.bn(y)
+"""
+
+
+def test_the_norm_of_another_object_of_the_class() -> None:
+    init = "self.one = Unit()\nself.two = Unit(self.one)"
+    result = check(model(init, "return self.two(x) + self.one(x)", OTHERS), {32})
+    assert "in each" not in result.records[0].detail
+
+
+def test_what_reads_statistics_gives_the_same() -> None:
+    source = model(BUILT, NESTED, FUSE)
+    original, result = run_source(source), split_source(source, Options(style="built"))
+    one, other = original.Net(), run_source(result.text).Net()
+    other.load_state_dict(one.state_dict())
+    for given, found in zip(original.fuse(one), original.fuse(other), strict=True):
+        torch.testing.assert_close(found, given)
+    assert_same_models(one.double(), other.double(), torch.randn(3, 16, 7, 6).double())
