@@ -136,3 +136,55 @@ def test_what_reads_statistics_gives_the_same() -> None:
     for given, found in zip(original.fuse(one), original.fuse(other), strict=True):
         torch.testing.assert_close(found, given)
     assert_same_models(one.double(), other.double(), torch.randn(3, 16, 7, 6).double())
+
+
+REPARAMETERISED = """
+def conv_bn(kernel):
+    result = nn.Sequential()
+    result.add_module("conv", nn.Conv2d(16, 32, kernel, groups=2))
+    result.add_module("bn", nn.BatchNorm2d(32))
+    return result
+
+
+class Unit(nn.Sequential):
+    def __init__(self):
+        super().__init__()
+        self.add_module("c", nn.Conv2d(16, 32, 3, groups=2))
+        self.add_module("bn", nn.BatchNorm2d(32))
+        nn.init.constant_(self.bn.weight, 0.5)
+
+    def fuse(self):
+        conv, bn = self._modules.values()
+        scale = bn.weight / (bn.running_var + bn.eps).sqrt()
+        kernel = conv.weight * scale.reshape(-1, 1, 1, 1)
+        return kernel, bn.bias + (conv.bias - bn.running_mean) * scale
+
+
+def fused(branch):
+    scale = branch.bn.weight / (branch.bn.running_var + branch.bn.eps).sqrt()
+    kernel = branch.conv.weight * scale.reshape(-1, 1, 1, 1)
+    return kernel, branch.bn.bias + (branch.conv.bias - branch.bn.running_mean) * scale
+"""
+MERGE = """
+class Merging(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.big = conv_bn(3)
+        self.small = nn.Sequential(nn.Conv2d(16, 32, 3, groups=2), nn.BatchNorm2d(32))
+        self.unit = Unit()
+
+    def forward(self, x):
+        return self.big(x) + self.small(x) + self.unit(x)
+
+    def merged(self):
+        small = self.small[0].weight * self.small[1].running_var.sqrt().reshape(-1, 1, 1, 1)
+        return fused(self.big), small, self.unit.fuse()
+"""
+
+
+def test_a_block_that_merges_its_sequences_gives_the_same() -> None:
+    source = f"import torch\nfrom torch import nn\n{REPARAMETERISED}\n{MERGE}"
+    result = check(source, {16}, build=lambda module: module.Merging())
+    one, other = run_source(source).Merging(), run_source(result.text).Merging()
+    other.load_state_dict(one.state_dict())
+    torch.testing.assert_close(other.merged(), one.merged())

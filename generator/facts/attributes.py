@@ -108,7 +108,9 @@ class Attributes:
         if name in torch_api.GIVES_CHILDREN:
             interpreter.escape((value,), node, frame, name)
             return ANYTHING
-        stored = heap.attribute(value, name) | heap.attribute(value, BY_ANY_NAME)
+        stored = heap.attribute(value, name)
+        if name not in torch_api.MODULE_ATTRIBUTES:
+            stored |= heap.attribute(value, BY_ANY_NAME)
         stored = self._kept(stored, node, frame)
         defined = self.of_class_body(value.cls, name)
         found = stored | self._bound(value, defined, name, node, frame)

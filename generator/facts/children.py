@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import torch_api
 from .frames import Frame
-from .heap import Slot
+from .heap import Slot, union
 from .values import Constant, Function, Instance, Object, Size, Value, Values
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ class Children:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+
+    def walks(self, values: Values, name: str, node: ast.AST, frame: Frame) -> Values:
+        """What a method of one of several modules goes over."""
+        self.interpreter.use(values, "read", node, frame, name=f"*{name}")
+        return union([self.walk(each, name, node, frame) for each in values])
 
     def walk(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
         """What ``children()`` and the like go over."""

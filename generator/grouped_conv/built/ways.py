@@ -166,7 +166,13 @@ class Ways:
                 found = self._sequence(end, site)
                 if found is not None:
                     self.taken.append(found)
-                    return self._in_sequence(end, found)
+                    way = self._in_sequence(end, found)
+                    late = next(found.uses.obstacles_after(way.done, way.seen, found.place), None)
+                    if late is not None:
+                        note = f"the norm stays after it: {late.reason}"
+                        return self.wraps.wrapped(end.item, "split", note)
+                    self.reads |= found.uses.reads.keys() - way.done
+                    return way
         return self.wraps.wrapped(end.item, "split")
 
     def _in_attribute(self, end: InAttribute) -> Way:

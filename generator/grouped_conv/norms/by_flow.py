@@ -15,7 +15,8 @@ from ...reading.classes import ClassIndex
 from ..refusal import Refusal, line_of
 
 NORMS: Final = torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
-_HANDING: Final = frozenset(("argument", "escape", "return", "item", "operand", "write", "iterate"))
+HANDING: Final = frozenset(("escape", "return", "item", "operand", "write", "iterate"))
+"""The uses of a module after which others may have it, or it may be another one."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class FlowOfTensors:
         steps = [(use, self._taking(use)) for use in applied]
         if not any(taking for _, taking in steps):
             return
+        self._check_walks()
         self._check_held(instance, name, conv)
         for use, taking in steps:
             if not taking or not isinstance(use.node, ast.Call):
@@ -146,6 +148,13 @@ class FlowOfTensors:
             raise Refusal(f"what it takes has another use too ({line_of(norms[0].node)})")
         return taken
 
+    def _check_walks(self) -> None:
+        """See that nothing applies modules that it goes over, be they what they may."""
+        for walked in self.facts.walked():
+            for use in self.facts.uses(walked):
+                if use.kind == "call" or (use.kind == "escape" and use.name == "()"):
+                    raise Refusal(f"it may be applied with others ({line_of(use.node)})")
+
     def _check_held(self, instance: Instance, name: str, module: Object) -> None:
         """See that no other object has a module; lists of Python are followed anyway."""
         for holder, key in self.facts.heap.holders(module):
@@ -156,7 +165,7 @@ class FlowOfTensors:
 
     def _check_same(self, instance: Instance, conv: Use, norm: Use) -> None:
         """See that a convolution and a norm are reached from the same object."""
-        one, other = _sequence(conv), _sequence(norm)
+        one, other = sequence_of(conv), sequence_of(norm)
         if one is not None or other is not None:
             if one is instance and other is instance:
                 return
@@ -206,7 +215,7 @@ class FlowOfTensors:
                 taken = self.facts.inputs_of(use.result) if isinstance(use.result, Tensor) else ()
                 if not taken or not all(getattr(each, "producer", None) in given for each in taken):
                     raise Refusal(f"it takes something else too ({line_of(use.node)})")
-            elif use.kind in _HANDING:
+            elif use.kind in HANDING:
                 raise Refusal(f"it is handed on ({line_of(use.node)})")
 
 
@@ -214,7 +223,7 @@ def _is_norm(use: Use) -> bool:
     return use.kind == "input" and isinstance(use.by, Object) and use.by.kind in NORMS
 
 
-def _sequence(use: Use) -> Value | None:
+def sequence_of(use: Use) -> Value | None:
     """The nn.Sequential that a module is applied as a step of; None where it is called itself."""
     step = use.result.step if isinstance(use.result, Tensor) else None
     while isinstance(step, tuple):

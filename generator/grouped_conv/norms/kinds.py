@@ -22,7 +22,9 @@ _MORE: Final = re.compile(r"torch\.nn\.(\w+\.)*(Sequential|Linear|(Lazy)?Conv(Tr
 _LIKE_A_NORM: Final = re.compile(r"norm|bn|batch", re.IGNORECASE)
 NORM_TENSORS: Final = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 """What a norm by channel may have in a state dict."""
-_BATCH_NORM_PARAMETERS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+_SETTINGS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+NORM_READS: Final = frozenset(_SETTINGS)
+"""What a norm in parts gives as the whole does."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _of_torch(call: ast.Call, name: str) -> Kind:
 
 def _given(call: ast.Call) -> dict[str, ast.expr]:
     """The arguments of a norm of torch, by parameter."""
-    given = dict(zip(_BATCH_NORM_PARAMETERS, call.args, strict=False))
+    given = dict(zip(_SETTINGS, call.args, strict=False))
     return given | {str(each.arg): each.value for each in call.keywords}
 
 

@@ -17,7 +17,7 @@ from ..refusal import Refusal, check_free, line_of
 from ..weights import Obstacle, Uses, Weights
 from .following import Following, find_following
 from .holding import KEEPING, Holding
-from .kinds import Kind, is_statistic_read, kind_of
+from .kinds import NORM_READS, Kind, is_statistic_read, kind_of
 from .loose import find_loose_norm, seems_a_norm
 from .naming import strings_naming
 
@@ -31,7 +31,6 @@ _MODULE_METHODS: Final = KEEPING | frozenset(
         *("reset_parameters", "parameters", "padding", "dilation", "apply"),
     )
 )
-_NORM_READS: Final = frozenset(("num_features", "eps", "momentum", "affine", "track_running_stats"))
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Pairs:
     def __init__(
         self, index: ClassIndex, flow: Flow, directives: Directives, facts: Callable[[], Facts]
     ) -> None:
-        self._facts = facts
+        self.facts = facts
         self.index = index
         self.source = index.source
         self.flow = flow
@@ -128,7 +127,7 @@ class Pairs:
     def _flow_of_tensors(self) -> FlowOfTensors:
         from .by_flow import FlowOfTensors  # slow to import
 
-        return FlowOfTensors(self.index, self._facts())
+        return FlowOfTensors(self.index, self.facts())
 
     def _find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
         followed, alone = [], []
@@ -297,7 +296,7 @@ class Pairs:
             case ast.Attribute(attr=name) if is_statistic_read(self.source, parent):
                 weights.note_read(parent)
             case ast.Attribute(attr=name, ctx=ast.Load()):
-                if name not in _NORM_READS | KEEPING:
+                if name not in NORM_READS | KEEPING:
                     raise Refusal(f"its {name} is used ({where})")
             case ast.Attribute(attr=name):
                 raise Refusal(f"its {name} is set ({where})")
