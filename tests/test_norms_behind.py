@@ -46,7 +46,13 @@ SOURCES = {
         ),
         [8],
     ),
-    "in the caller": (called(), [17]),
+    "in the caller": (called(), []),
+    "in the caller, where it may be left out": (
+        called().replace(
+            NESTED, "x = self.conv(x)\n        return self.bn(x) if self.training else x"
+        ),
+        [17],
+    ),
     "behind a pooling, in the caller": (
         called(
             f"{CONV}self.pool = nn.AvgPool2d(2)",
@@ -105,7 +111,7 @@ def test_a_norm_that_stays_is_said(name: str) -> None:
 
 @pytest.mark.parametrize("style", ["explicit", "loop"])
 def test_a_norm_behind_what_is_written_out(style: str) -> None:
-    classes, lines = SOURCES["in the caller"]
+    classes, lines = SOURCES["in the caller, where it may be left out"]
     text = HEAD + classes.replace("groups=g", "groups=2")
     result = split_source(text, Options(style=style))  # type: ignore[arg-type]
     assert result.records[0].style == style
@@ -113,7 +119,7 @@ def test_a_norm_behind_what_is_written_out(style: str) -> None:
 
 
 def test_what_is_said() -> None:
-    text = HEAD + SOURCES["in the caller"][0]
+    text = HEAD + SOURCES["in the caller, where it may be left out"][0]
     assert said(text) == {
         17: "nn.BatchNorm2d(16) stays behind the concatenation of Same.conv: PIT's export after"
         " pruning is wrong then, and MPS does not fold it"
@@ -123,6 +129,6 @@ def test_what_is_said() -> None:
 
 
 def test_who_wants_norms_to_stay_is_told_nothing() -> None:
-    text = HEAD + SOURCES["in the caller"][0]
+    text = HEAD + SOURCES["in the caller, where it may be left out"][0]
     assert said(text, Options(norm=False)) == {}
     assert said(text, Options(ignore=("branch-norm",))) == {}

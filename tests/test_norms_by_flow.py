@@ -12,6 +12,7 @@ from norms import check, notes  # noqa: E402
 
 from equivalence import assert_same_models, run_source  # noqa: E402
 from gencode import Options, split_source  # noqa: E402
+from plinio_rules import broken  # noqa: E402
 
 CONV = "self.conv = nn.Conv2d(16, 32, 3, groups=2)\n"
 BUILT = CONV + "self.bn = nn.BatchNorm2d(32)\n"
@@ -80,6 +81,7 @@ def test_moves(form: str) -> None:
     result = check(model(init, forward, top), {16})
     assert "in each" in result.records[0].detail
     assert "stays" not in notes(result)
+    assert "13" not in broken(run_source(result.text).Net().eval(), torch.randn(3, 16, 7, 6))
 
 
 # The same, but the norm stays; and the reason, as far as one is given.

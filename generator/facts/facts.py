@@ -16,7 +16,18 @@ from .heap import Heap, Use
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .shapes import Shape
-from .values import NOTHING, Bound, Constant, Function, Instance, Object, Tensor, Value, Values
+from .values import (
+    NOTHING,
+    Bound,
+    Constant,
+    Function,
+    Instance,
+    Object,
+    Parameter,
+    Tensor,
+    Value,
+    Values,
+)
 from .worklist import Unit
 
 _BUDGET: Final = 300_000
@@ -213,6 +224,14 @@ class Facts:
             instance = self._interpreter.intern(Instance, cls)
             assert isinstance(instance, Instance)
             yield instance
+
+    def given_to(self, module: Instance) -> Iterator[Parameter]:
+        """What stands for what the forward of a module is given."""
+        found = self._interpreter.attributes.of_class_body(module.cls, "forward")
+        functions = {each.node for each in found if isinstance(each, Function)}
+        for value in self.heap.used():
+            if isinstance(value, Parameter) and value.function in functions:
+                yield value
 
     def uses_of_instances(self, node: ast.ClassDef) -> Iterator[Use]:
         """All that is done with instances of a class, and of those that inherit from it."""

@@ -7,13 +7,13 @@ masked model; MPS does not fold it. In 3d it takes none.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Final
 
 from ... import torch_api
 from ...facts.facts import Facts
 from ...facts.heap import Use
-from ...facts.values import Instance, Object, Tensor, Value
+from ...facts.values import External, Instance, Object, Tensor, Value
 from ...outcome import Warning
 from ...reading.source import Source
 from .kinds import is_like_a_norm
@@ -26,7 +26,10 @@ _BETWEEN: Final = torch_api.POOLINGS | frozenset(
 
 
 def warn_of_norms(
-    source: Source, facts: Facts, convolutions: Iterable[tuple[ast.Call, str]]
+    source: Source,
+    facts: Facts,
+    convolutions: Iterable[tuple[ast.Call, str]],
+    joined: Set[ast.AST] = frozenset(),
 ) -> Iterator[Warning]:
     """Say which norms stay behind the concatenations of some convolutions.
 
@@ -35,6 +38,7 @@ def warn_of_norms(
         facts: what may happen in it.
         convolutions: the constructions of those whose norm is not split with them, as far as that
             is known, each with what a person calls it.
+        joined: what builds norms that do not stay.
     """
     told: set[object] = set()
     for call, name in convolutions:
@@ -46,8 +50,9 @@ def warn_of_norms(
                 if use.kind == "call" and use.result is not None:
                     for norm in _norms_after(facts, use.result):
                         place = norm.by if isinstance(norm.by, Object) else norm.node
-                        if place not in told:
-                            told.add(place)
+                        site = place.site if isinstance(place, Object) else place
+                        if site not in told and site not in joined:
+                            told.add(site)
                             yield _warning(source, norm, name)
 
 
@@ -75,10 +80,12 @@ def _norms_after(facts: Facts, tensor: Value) -> Iterator[Use]:
             continue
         seen.add(each)
         for use in facts.uses(each):
-            if isinstance(use.node, ast.Call) and _is_norm(use):
+            if isinstance(use.node, ast.Call) and _is_norm(facts, use):
                 yield use
             elif use.result is not None and _is_passed(use):
                 todo.append(use.result)
+            elif use.kind == "input" and isinstance(use.by, Instance):
+                todo += facts.given_to(use.by)
             elif use.kind == "return" and isinstance(each, Tensor) and each.owner is not None:
                 todo += _given_to_callers(facts, each.owner)
 
@@ -90,7 +97,7 @@ def _given_to_callers(facts: Facts, owner: Instance) -> Iterator[Value]:
             yield use.result
 
 
-def _is_norm(use: Use) -> bool:
+def _is_norm(facts: Facts, use: Use) -> bool:
     """Whether a tensor is given to a norm, or to what is not known and called like one."""
     match use.by:
         case Object(kind=kind):
@@ -99,6 +106,8 @@ def _is_norm(use: Use) -> bool:
             return any(each in _NORMS for each in cls.externals)
     if use.kind != "escape" or not isinstance(use.node, ast.Call):
         return False
+    if any(isinstance(each, External) for each in facts.values(use.node.func)):
+        return False  # a function, or a class
     return is_like_a_norm(ast.unparse(use.node.func).rpartition(".")[2])
 
 

@@ -104,7 +104,9 @@ class FlowOfTensors:
         steps = [(use, self._taking(use)) for use in applied]
         if not any(taking for _, taking in steps):
             return
-        self._check_walks()
+        walk = applied_walk(self.facts)
+        if walk is not None:
+            raise Refusal(f"it may be applied with others ({line_of(walk.node)})")
         self._check_held(instance, name, conv)
         for use, taking in steps:
             if not taking or not isinstance(use.node, ast.Call):
@@ -147,13 +149,6 @@ class FlowOfTensors:
         if not is_one or [*self.facts.heap.holders(use.result)]:
             raise Refusal(f"what it takes has another use too ({line_of(norms[0].node)})")
         return taken
-
-    def _check_walks(self) -> None:
-        """See that nothing applies modules that it goes over, be they what they may."""
-        for walked in self.facts.walked():
-            for use in self.facts.uses(walked):
-                if use.kind == "call" or (use.kind == "escape" and use.name == "()"):
-                    raise Refusal(f"it may be applied with others ({line_of(use.node)})")
 
     def _check_held(self, instance: Instance, name: str, module: Object) -> None:
         """See that no other object has a module; lists of Python are followed anyway."""
@@ -217,6 +212,15 @@ class FlowOfTensors:
                     raise Refusal(f"it takes something else too ({line_of(use.node)})")
             elif use.kind in HANDING:
                 raise Refusal(f"it is handed on ({line_of(use.node)})")
+
+
+def applied_walk(facts: Facts) -> Use | None:
+    """Where modules are applied that a walk goes over, be they what they may."""
+    for walked in facts.walked():
+        for use in facts.uses(walked):
+            if use.kind == "call" or (use.kind == "escape" and use.name == "()"):
+                return use
+    return None
 
 
 def _is_norm(use: Use) -> bool:

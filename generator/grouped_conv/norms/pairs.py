@@ -24,6 +24,7 @@ from .naming import strings_naming
 if TYPE_CHECKING:
     from ...facts.facts import Facts
     from .by_flow import FlowOfTensors
+    from .outside import Outside
 
 _MODULE_METHODS: Final = KEEPING | frozenset(
     (
@@ -103,6 +104,14 @@ class Pairs:
                 found = self._by_flow(owner, conv) or found
             self._found[owner, conv] = found
         return self._found[owner, conv]
+
+    def outside(self, owner: ast.ClassDef, conv: str) -> list[Outside]:
+        """The norms outside of a class that take what a convolution of it gives."""
+        if self._find(owner, conv) is not None or "torch.jit" in self.source.text:
+            return []
+        from .outside import Outsides  # slow to import
+
+        return Outsides(self.index, self.facts()).of(owner, conv)
 
     def _by_flow(self, owner: ast.ClassDef, conv: str) -> Pair | None:
         """The norm that the flow of tensors shows behind a convolution."""
