@@ -49,6 +49,7 @@ MOVES = {
         "",
     ),
     "attributes of an nn.Sequential": ("self.unit = Unit()", "return self.unit(x)", SEQUENTIAL),
+    "a name for it": (BUILT, "bn = self.bn\ny = self.conv(x)\nprint('')\nreturn bn(y)", ""),
     "one of two calls": (
         BUILT,
         "x = self.conv(x) if self.training else self.conv(x + 1)\nx = self.bn(x)\nreturn x",
@@ -101,6 +102,33 @@ STAYS = {
     "another use": (BUILT, "y = self.conv(x)\nz = self.bn(y)\nreturn z + y.mean()"),
     "kept": (BUILT, "self.last = self.conv(x)\nreturn self.bn(self.last)"),
     "something else": (BUILT, "y = self.conv(x)\nprint()\nreturn self.bn(y) + self.bn(y * 2)"),
+}
+
+
+STAYS |= {
+    "two norms": (
+        BUILT + "self.two = nn.BatchNorm2d(32)",
+        "y = self.conv(x)\nprint()\ny = self.bn(y)\nz = self.conv(x)\nprint()\n"
+        "return self.two(z) + y",
+    ),
+    "given to a function": (
+        BUILT,
+        "def apply(layer, y):\n    return layer(y)\ny = self.conv(x)\nprint()\n"
+        "return apply(self.bn, y)",
+    ),
+    "by the one or the other": (
+        BUILT + "self.two = nn.BatchNorm2d(32)",
+        "y = self.conv(x)\nlayer = self.bn if x.sum() > 0 else self.two\nprint()\nreturn layer(y)",
+    ),
+    "a variable of itself": (
+        BUILT + "self.one = [self]",
+        "net = self\nfor _ in range(2):\n    net = net.one[0]\ny = self.conv(x)\nprint()\n"
+        "return net.bn(y)",
+    ),
+    "in a tuple": (
+        BUILT,
+        "y = self.conv(x)\nconv, bn = [self.conv, self.bn][:2]\nprint()\nreturn bn(y)",
+    ),
 }
 
 
@@ -190,3 +218,17 @@ def test_a_block_that_merges_its_sequences_gives_the_same() -> None:
     one, other = run_source(source).Merging(), run_source(result.text).Merging()
     other.load_state_dict(one.state_dict())
     torch.testing.assert_close(other.merged(), one.merged())
+
+
+def test_a_walk_that_applies_what_it_goes_over() -> None:
+    top = "def outputs(net, x):\n    return [each(x) for each in net.modules()]\n"
+    init, forward, _ = MOVES["a name in between"]
+    check(model(init, forward, top), {32})
+
+
+def test_the_norm_of_a_sequence_that_changes_later_stays() -> None:
+    init = "self.net = nn.Sequential(nn.Conv2d(16, 32, 3, groups=2), nn.BatchNorm2d(32))"
+    for change in ("running_mean.zero_()", "tag = 1"):
+        forward = f"self.net[1].{change}\nreturn self.net(x)"
+        result = check(model(init, forward), {32})
+        assert "one of them is used by itself" in notes(result)

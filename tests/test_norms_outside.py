@@ -123,6 +123,22 @@ STAYS = {
         "for each in self.modules():\n    each(x)\n" + NESTED,
         SAME,
     ),
+    "another object's norm": (
+        BUILT + "self.one = [self]",
+        "y = self.unit(x)\nreturn self.one[0].bn(y)",
+        SAME,
+    ),
+    "no norm in the next block": (
+        BLOCKS,
+        "return self.two(self.one(x))",
+        BLOCK.replace("nn.BatchNorm2d(a)", "nn.Identity()"),
+    ),
+    "a norm that is read": (BUILT, NESTED, SAME + "\n\ndef mean():\n    return Net().bn.weight\n"),
+    "a convolution that is not known": (
+        BUILT,
+        NESTED,
+        SAME.replace("self.conv = ", "self.conv = kept or ") + "\n\nkept = id and None\n",
+    ),
     "handed on": (BUILT + "self.keep = [self.bn]\nkept(self.bn)", NESTED, SAME + "kept = id\n"),
     "asked for its class by the block": (
         BLOCKS,

@@ -53,10 +53,9 @@ class Children:
         That is so of attributes if the constructor alone sets them, each once, whatever happens.
         """
         heap = self.interpreter.heap
-        if heap.is_container(value):
-            return not heap.is_loose(value)
-        if not isinstance(value, Instance):
-            return False
+        is_container = heap.is_container(value)
+        if is_container or not isinstance(value, Instance):
+            return is_container and not heap.is_loose(value)
         found = self.interpreter.attributes.of_class_body(value.cls, "__init__")
         nodes = [each.node for each in found if isinstance(each, Function)]
         targets = {each for node in nodes for each in _always_set(node)} if len(nodes) == 1 else ()

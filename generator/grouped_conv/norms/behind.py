@@ -13,7 +13,7 @@ from typing import Final
 from ... import torch_api
 from ...facts.facts import Facts
 from ...facts.heap import Use
-from ...facts.values import External, Instance, Object, Tensor, Value
+from ...facts.values import Instance, Object, Tensor, Value
 from ...outcome import Warning
 from ...reading.source import Source
 from .kinds import is_like_a_norm
@@ -106,9 +106,9 @@ def _is_norm(facts: Facts, use: Use) -> bool:
             return any(each in _NORMS for each in cls.externals)
     if use.kind != "escape" or not isinstance(use.node, ast.Call):
         return False
-    if any(isinstance(each, External) for each in facts.values(use.node.func)):
-        return False  # a function, or a class
-    return is_like_a_norm(ast.unparse(use.node.func).rpartition(".")[2])
+    callees = facts.values(use.node.func)
+    is_of_torch = any(getattr(each, "path", "").startswith("torch.") for each in callees)
+    return not is_of_torch and is_like_a_norm(ast.unparse(use.node.func).rpartition(".")[2])
 
 
 def _is_passed(use: Use) -> bool:

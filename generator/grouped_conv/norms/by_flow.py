@@ -76,14 +76,14 @@ class FlowOfTensors:
         is_strange = any(getattr(each, "kind", "").startswith(STRANGE) for each in found)
         return not is_known or is_strange or not instances.isdisjoint(found)
 
-    def calls(self, owner: ast.ClassDef, name: str) -> set[ast.AST] | None:
-        """Where what an attribute may be is called; None where that is not known."""
+    def calls(self, owner: ast.ClassDef, name: str) -> set[ast.AST]:
+        """Where what an attribute may be is called; the class stands for what is not known."""
         found: set[ast.AST] = set()
         for instance in self.facts.instances(owner):
             for each in self.facts.heap.attribute(instance, name):
-                if not isinstance(each, (Object, Constant)):
-                    return None
-                found |= {use.node for use in self.facts.uses(each) if use.kind == "call"}
+                uses = self.facts.uses(each)
+                is_known = isinstance(each, (Object, Constant))
+                found |= {use.node for use in uses if use.kind == "call"} if is_known else {owner}
         return found
 
     def _behind(self, instance: Instance, conv: str) -> Iterator[tuple[str, Applied]]:
@@ -91,12 +91,11 @@ class FlowOfTensors:
             if value.kind in torch_api.CONVOLUTIONS and not self.facts.is_plain(value):
                 yield from self._of(instance, conv, value)
 
-    def _only_modules(self, instance: Instance, name: str) -> Iterator[Object]:
-        for each in self.facts.heap.attribute(instance, name):
-            if isinstance(each, Object):
-                yield each
-            elif not isinstance(each, Constant):
-                raise Refusal(f"it is not known what self.{name} is")
+    def _only_modules(self, instance: Instance, name: str) -> list[Object]:
+        values = self.facts.heap.attribute(instance, name)
+        if not all(isinstance(each, (Object, Constant)) for each in values):
+            raise Refusal(f"it is not known what self.{name} is")
+        return [each for each in values if isinstance(each, Object)]
 
     def _of(self, instance: Instance, name: str, conv: Object) -> Iterator[tuple[str, Applied]]:
         """What is behind one convolution, wherever it is applied."""
@@ -173,22 +172,29 @@ class FlowOfTensors:
     def _around(self, node: ast.AST) -> ast.AST | None:
         return self.index.source.function_around(node)
 
-    def _is_of_self(self, node: ast.expr) -> bool:
-        """Whether an expression gives what the self of its method holds."""
+    def _is_of_self(self, node: ast.expr, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether an expression gives what the self of its method holds.
+
+        ``seen`` are the variables of which this is being asked already.
+        """
         match node:
             case ast.Attribute(value=value) | ast.Subscript(value=value):
-                return self._is_of_self(value)
+                return self._is_of_self(value, seen)
             case ast.Call(func=ast.Attribute(value=value), args=[]):
-                return self._is_of_self(value)
+                return self._is_of_self(value, seen)
             case ast.Call(func=ast.Name(), args=[_, *_] as given):
-                return all(map(self._is_of_self, given))
+                return all(self._is_of_self(each, seen) for each in given)
             case ast.Name(id=name):
                 if self.index.self_class(node) is not None:
                     return True
                 found = self.index.source.scope(node).lookup(name)
-                return found is not None and all(
-                    given is not None and given is not node and self._is_of_self(given)
-                    for given in map(self._given, (each.node for each in found[1]))
+                return (
+                    found is not None
+                    and name not in seen
+                    and all(
+                        given is not None and self._is_of_self(given, seen | {name})
+                        for given in map(self._given, (each.node for each in found[1]))
+                    )
                 )
         return False
 

@@ -68,7 +68,12 @@ class Outsides:
                 taker = self._taker(use.node, use.result, *place) if is_known else None
                 found.setdefault(place, set()).add(taker)
         alone = (each.pop() for each in found.values() if len(each) == 1)
-        return [each for each in alone if each is not None]
+        return [each for each in alone if each is not None and self._is_all_seen(each.norm[-1])]
+
+    def _is_all_seen(self, name: str) -> bool:
+        """Whether the facts have been told of all that speaks of an attribute."""
+        others = (each.node for each in self.index.accesses(name) if each.owner is None)
+        return all(self.facts.values(each.value) for each in others)
 
     def _is_handed_on(self, module: Instance) -> bool:
         """Whether others may apply a module, or see what it gives."""

@@ -249,7 +249,7 @@ class Pairs:
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(parent)})")
         for node in strings_naming(self.index, conv):
             called = self._flow_of_tensors.calls(owner, conv)
-            if called is None or not called <= {*self.calls(owner, conv)}:
+            if not called <= {*self.calls(owner, conv)}:
                 raise Refusal(f"{conv!r} is also named in a string ({line_of(node)})")
         for access in self.accesses(owner, conv):
             parent = self.source.parent(access.node)

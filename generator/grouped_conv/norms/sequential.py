@@ -211,7 +211,7 @@ class _Search:
         if not trying and not padded:
             reason = f"the norm stays after it: {reasons[0]}" if reasons else ""
             return replace(found, reason=reason) if reason else None
-        steps = self._steps(node, followed)
+        steps = self._steps(followed)
         obstacle = self._obstacle(followed if trying else [], padded, steps)
         if obstacle is None:
             after = self._after_writes(after, steps.uses) if after is not None else None
@@ -227,19 +227,12 @@ class _Search:
         writing = takewhile(lambda each: any(one in uses.writes for one in walk(each)), following)
         return [statement, *writing][-1]
 
-    def _steps(self, node: ast.expr, followed: list[Followed]) -> Steps:
+    def _steps(self, followed: list[Followed]) -> Steps:
         """The convolutions and norms of an nn.Sequential, as facts show them."""
-        from .steps import Steps, steps_of  # slow to import
+        from .steps import steps_of  # slow to import
 
         built = [step for each in followed for step in (each.conv or self.site, each.norm)]
-        facts, owner = self.finder.facts(), self._own_sequential(node)
-        if None in built:
-            return Steps(self.source, facts)
-        is_own = owner is not None and (
-            self.index.self_class(node) is owner or _is_super(getattr(node, "func", node))
-        )
-        wholes = facts.instances(owner) if owner and is_own else facts.values(node)
-        return steps_of(self.source, facts, wholes, filter(None, built))
+        return steps_of(self.source, self.finder.facts(), built)
 
     def _obstacle(
         self,
