@@ -1,4 +1,4 @@
-# gencode helper 1 278c3a31
+# gencode helper 1 68a19ed6
 """Grouped convolutions as plain ones over slices of the channels."""
 
 import warnings
@@ -15,10 +15,11 @@ class Branches(nn.Module):
     def __init__(self, whole, parts):
         super().__init__()
         self.parts = nn.ModuleList(parts)
-        self.load_state_dict(whole.state_dict())
-        for name, weight in whole.named_parameters():
-            for part in self.parts:
-                part.get_parameter(name).requires_grad_(weight.requires_grad)
+        if not isinstance(whole, Branches):
+            self.load_state_dict(whole.state_dict())
+            for name, weight in whole.named_parameters():
+                for part in self.parts:
+                    part.get_parameter(name).requires_grad_(weight.requires_grad)
         self.train(whole.training)
         for name in self.settings:
             super().__setattr__(name, getattr(whole, name))
@@ -58,8 +59,8 @@ class SplitGroups(Branches):
         "output_padding",
     )
 
-    def __init__(self, conv):
-        super().__init__(conv, plain_parts(conv))
+    def __init__(self, conv, parts=None):
+        super().__init__(conv, parts or plain_parts(conv))
 
     def slices(self, x):
         """The channels of the input for each part."""
@@ -197,6 +198,8 @@ def split_conv(conv):
 
 def split_conv_norm(conv, norm):
     """Split a grouped convolution and the norm after it; anything else stays."""
+    if type(conv) is SplitGroups and is_norm_of(norm, conv.out_channels):
+        return UnjoinedGroups(conv, conv.parts), JoinedGroups(norm, len(conv.parts))
     if not is_grouped(conv) or not is_norm_of(norm, conv.out_channels):
         return split_conv(conv), norm
     if conv.transposed:

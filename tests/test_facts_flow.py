@@ -1357,7 +1357,7 @@ c += 1
 -CONV
 
 # a method that is not known
-CONV.frobnicate()
+CONV._frobnicate()
 
 # a hook
 CONV.register_forward_hook(unknown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cases import left, model, own_text
+from cases import model, own_text
 from gencode import split_source
 
 torch = pytest.importorskip("torch")
@@ -304,9 +304,10 @@ def test_stays_where_the_convolution_is_an_attribute_as_well() -> None:
     assert "the norm stays after it: it is split before it gets there (line 11)" in notes(result)
 
 
-def test_is_left_where_it_is_not_known_whose_weight_is_set() -> None:
-    init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[x].weight)"
-    assert left(source(init, NET)) == "its weight is set (line 11) once it is split (line 10)"
+def test_a_weight_of_the_norm_is_set_by_its_number() -> None:
+    init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)"
+    result = check(source(init, NET), {16})
+    assert not any(each.weight.any() for each in run_source(result.text).Net().net[1].parts)
 
 
 def test_a_convolution_that_turns_out_shared_is_split_once() -> None:

@@ -26,7 +26,6 @@ OF_THE_NOTEBOOK = ("grouped_1d", "grouped_2d", "grouped_3d", "grouped_multi")
 UNCHANGED = {"ds_cnn": "kept", "wav2vec2": "left"}
 # The rules of PLiNIO that a split model breaks, for what else is in its source.
 BROKEN = {
-    "dpn": {"13"},  # the norm is at the start of another module
     "eeg_inception": {"13"},  # attributes of computed names
     "ghostnet": {"17"},  # a ReLU stands between two concatenations
     "grouped_unet": {"4"},  # transposed convolutions

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
 from .arguments import Arguments
+from .children import is_module
 from .classes import Class
 from .frames import Frame
 from .heap import Slot, union
@@ -110,7 +111,9 @@ class Attributes:
         if name in torch_api.GIVES_CHILDREN:
             interpreter.escape((value,), node, frame, name)
             return ANYTHING
-        stored = heap.attribute(value, name) | heap.attribute(value, BY_ANY_NAME)
+        stored = heap.attribute(value, name)
+        if name not in torch_api.MODULE_ATTRIBUTES:
+            stored |= heap.attribute(value, BY_ANY_NAME)
         stored = self._kept(stored, node, frame)
         defined = self.of_class_body(value.cls, name)
         found = stored | self._bound(value, defined, name, node, frame)
@@ -227,7 +230,7 @@ class Attributes:
                         interpreter.functions.run(each, given, node, frame)
             if self.of_class_body(receiver.cls, f"{name}.setter"):
                 return
-            if heap.is_container(receiver) and any(map(interpreter.modules.is_module, values)):
+            if heap.is_container(receiver) and any(map(is_module, values)):
                 key = name if name != BY_ANY_NAME else None
                 slot = Slot(values, key)
                 interpreter.put(receiver, (node, frame.context, frame.turns), slot, frame)

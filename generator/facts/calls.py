@@ -153,8 +153,7 @@ class Calls:
         if isinstance(receiver, Constant):
             return ANYTHING
         if name in torch_api.WALKS and not isinstance(receiver, (Instance, Object)):
-            interpreter.use((receiver,), "read", node, frame, name=f"*{name}")
-            return interpreter.modules.walk(receiver, name, node, frame)
+            return interpreter.modules.children.walks(frozenset((receiver,)), name, node, frame)
         if interpreter.heap.is_container(receiver):
             found = interpreter.containers.method(receiver, name, given, node, frame)
             if found is not None:

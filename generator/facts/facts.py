@@ -16,7 +16,18 @@ from .heap import Heap, Use, union
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .shapes import Shape
-from .values import NOTHING, Bound, Constant, Function, Instance, Object, Tensor, Value, Values
+from .values import (
+    NOTHING,
+    Bound,
+    Constant,
+    Function,
+    Instance,
+    Object,
+    Parameter,
+    Tensor,
+    Value,
+    Values,
+)
 from .worklist import Unit
 
 _BUDGET: Final = 300_000
@@ -57,6 +68,7 @@ class Facts:
             self.is_complete = True
         except (GaveUp, RecursionError):
             self.is_complete = False
+            self._interpreter = Interpreter(project, 0)  # half of it would be taken for the whole
 
     def _interpret(self, modules: Sequence[Module]) -> None:
         interpreter = self._interpreter
@@ -228,10 +240,25 @@ class Facts:
         cls = self.class_of(node)
         return cls is not None and any(map(torch_api.is_module_class, cls.externals))
 
+    def instances(self, node: ast.ClassDef) -> Iterator[Instance]:
+        """What stands for the instances of a class, and of each that inherits from it."""
+        for cls in self.classes(node):
+            instance = self._interpreter.intern(Instance, cls)
+            assert isinstance(instance, Instance)
+            yield instance
+
+    def given_to(self, module: Instance) -> Iterator[Parameter]:
+        """What stands for what the forward of a module is given."""
+        found = self._interpreter.attributes.of_class_body(module.cls, "forward")
+        functions = {each.node for each in found if isinstance(each, Function)}
+        for value in self.heap.used():
+            if isinstance(value, Parameter) and value.function in functions:
+                yield value
+
     def uses_of_instances(self, node: ast.ClassDef) -> Iterator[Use]:
         """All that is done with instances of a class, and of those that inherit from it."""
-        for cls in self.classes(node):
-            yield from self.uses(self._interpreter.intern(Instance, cls))
+        for instance in self.instances(node):
+            yield from self.uses(instance)
 
     def attribute(self, node: ast.ClassDef, name: str) -> Values:
         """What an attribute of an instance of a class may be, or of one that inherits from it."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
 from .arguments import Arguments, last_argument
+from .children import Children
 from .frames import Frame
 from .heap import Slot
 from .sequences import Sequences
@@ -42,13 +42,8 @@ class Modules:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self._sequences = Sequences(interpreter)
+        self.children = Children(interpreter)
         self._filled: dict[Value, tuple[object, ...]] = {}
-
-    def is_module(self, value: Value) -> bool:
-        """Whether something is a module of torch, or of the project."""
-        if isinstance(value, Object):
-            return torch_api.is_nn_class(value.kind)
-        return isinstance(value, Instance)
 
     # --- making them -------------------------------------------------------------------------
 
@@ -243,8 +238,7 @@ class Modules:
                 interpreter.calls.call(function, Arguments((ANYTHING,)), node, frame)
             return frozenset((value,))
         if name in torch_api.WALKS:
-            interpreter.use((value,), "read", node, frame, name=f"*{name}")
-            return self.walk(value, name, node, frame)
+            return self.children.walks(frozenset((value,)), name, node, frame)
         if name in torch_api.HARMLESS_METHODS:
             for values in given.all():
                 interpreter.use(values, "argument", node, frame)
@@ -254,8 +248,19 @@ class Modules:
                 if isinstance(each, Instance):
                     self.construct(each, given.without_first(), node, frame)
             return interpreter.constant(None)
+        if not is_super and self._surely_lacks(value, name):
+            return interpreter.nothing_yet()  # it raises
         interpreter.escape((value,), node, frame, name)
         return interpreter.calls.unknown(given, node, frame, name)
+
+    def _surely_lacks(self, value: Value, name: str) -> bool:
+        """Whether something has no such method."""
+        kinds: tuple[str, ...] = ()
+        if isinstance(value, Object):
+            kinds = (value.kind,)
+        elif isinstance(value, Instance) and value.cls.is_known:
+            kinds = value.cls.externals
+        return bool(kinds) and not any(torch_api.may_have_method(each, name) for each in kinds)
 
     def _add(self, value: Value, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         """``add_module(name, module)`` and the like."""
@@ -271,37 +276,6 @@ class Modules:
         else:
             interpreter.attributes.store_named(value, name or "*", values, node, frame)
         return interpreter.constant(None)
-
-    def walk(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
-        """What ``children()`` and the like go over."""
-        interpreter, heap = self.interpreter, self.interpreter.heap
-        made = interpreter.container(node, "builtins.list", frame)
-        heap.make_walk(made)
-        known = torch_api.WALKS[name] == "children" and isinstance(value, (Instance, Object))
-        parts = self._children(value) if known else []
-        if not parts or not heap.is_container(value) or heap.is_loose(value):
-            heap.loosen(made)
-        if not parts:
-            any_of = interpreter.made_at(node, torch_api.WALKED[torch_api.WALKS[name]], frame)
-            parts = [Slot(frozenset((any_of,)), many=True, is_optional=True)]
-        for place, slot in enumerate(parts):
-            values = slot.values
-            if name.startswith("named_") or name == "state_dict":
-                names = frozenset((interpreter.made_at(node, torch_api.WALKED_NAME, frame),))
-                values = interpreter.new_containers.tuple_at(made, place, [names, values])
-            heap.put(made, place, replace(slot, values=values, name=None, node=None))
-        return frozenset((made,))
-
-    def _children(self, value: Value) -> list[Slot]:
-        """The modules that something holds, as far as they are known."""
-        heap = self.interpreter.heap
-        slots = heap.slots(value)
-        if not heap.is_container(value):
-            slots = [Slot(values) for _, values in heap.attributes(value)]
-        found = [
-            replace(each, values=frozenset(filter(self.is_module, each.values))) for each in slots
-        ]
-        return [each for each in found if each.values]
 
 
 _RESULTS: Final = " of results"

@@ -58,7 +58,7 @@ def warn_by_facts(
         return
     unsaid = _without_norm(attributes, built) if branches_norms else []
     named = ((each.call, name_of(index, each)) for each in unsaid)
-    of_norms = [*warn_of_norms(around, named)]
+    of_norms = [*warn_of_norms(around, named, built.joined())]
     yield from of_norms
     is_done = built.is_done_before if not attributes else _never
     lines = {*told, *(each.line for each in of_norms)}
@@ -70,12 +70,18 @@ def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> lis
     sites = [
         each.site
         for each in built.sites
-        if not built.norms(each.site.call) and not _says_that_it_stays(built.notes[each.site.call])
+        if not _takes_all(built, each.site.call)
+        and not _says_that_it_stays(built.notes[each.site.call])
     ]
     for attribute in attributes:
         if attribute.norm is None and not _says_that_it_stays([attribute.note]):
             sites += [each.site for each in attribute.candidates]
     return sites
+
+
+def _takes_all(built: BuiltPlan, call: ast.Call) -> bool:
+    """Whether a convolution is split with its norm where it is built."""
+    return any(each.norm for each in built.ways[call] if each.joined is None)
 
 
 def _says_that_it_stays(notes: Iterable[str]) -> bool:

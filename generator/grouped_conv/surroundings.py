@@ -21,7 +21,7 @@ from ..reading.classes import ClassIndex
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .find import Site
-from .norms.kinds import is_like_a_norm
+from .norms.kinds import TRYING, kind_of
 
 _MOST_READERS: Final = 12
 """How many other files are followed."""
@@ -125,7 +125,7 @@ class Surroundings:
 
     @cached_property
     def _attributes(self) -> set[str]:
-        """The attributes that are given what is built, or look like those of a norm beside it."""
+        """The attributes that are given what is built, or what may be a norm beside it."""
         built = {each.call for each in self.sites}
         return {
             target.attr
@@ -134,7 +134,8 @@ class Surroundings:
             if isinstance(each, ast.Assign)
             for target in each.targets
             if isinstance(target, ast.Attribute)
-            if is_like_a_norm(target.attr) or not built.isdisjoint(ast.walk(each.value))
+            if kind_of(self._index, each.value, target.attr).name in TRYING
+            or not built.isdisjoint(ast.walk(each.value))
         }
 
     # --- what other files do -----------------------------------------------------------------

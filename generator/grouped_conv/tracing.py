@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass, conv_class
@@ -20,6 +21,9 @@ from .subclasses import Subclass
 from .surroundings import Surroundings
 from .weight_norm import is_weight_norm
 from .weights import Uses
+
+if TYPE_CHECKING:
+    pass
 
 
 class Tracing:

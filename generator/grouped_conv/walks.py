@@ -20,6 +20,7 @@ from ..facts.values import External, Object, Value
 from ..outcome import Warning
 from ..reading.convolutions import SETTINGS
 from ..reading.source import Source
+from .norms.kinds import NORM_READS, NORM_TENSORS
 from .surroundings import Surroundings
 
 _SIZES: Final = frozenset(
@@ -40,8 +41,9 @@ _KNOWN: Final = (
     | torch_api.GIVES_ACCESS
     | torch_api.HARMLESS_METHODS
     | {"weight", "bias", "training", "__class__", "register_forward_hook"}
+    | {*NORM_READS, *NORM_TENSORS}
 )
-"""What a split convolution has, or what is looked at elsewhere."""
+"""What a split convolution has, what is looked at elsewhere, and what no convolution has."""
 _REPLACES: Final = re.compile(r"\*|\[\]|in_channels|out_channels|groups|num_features|weight|bias")
 _SPLITS: Final = frozenset(("split", "rsplit", "count", "partition", "rpartition", "replace"))
 _MATCHES: Final = frozenset(("endswith", "startswith", "find", "index", "rfind", "__eq__"))
@@ -163,8 +165,10 @@ def _of_module(path: str, use: Use) -> str:
 
 
 def _is_of_tree(use: Use) -> bool:
-    """Whether something is handed on only as what is gone over itself, or printed."""
-    return use.name in ("_modules", "__dict__", "any of many") or not isinstance(use.node, ast.Call)
+    """Whether something is handed on only as what is gone over itself, applied or printed."""
+    is_applied = use.name == "()"
+    is_told = use.name in ("_modules", "__dict__", "any of many")
+    return is_applied or is_told or not isinstance(use.node, ast.Call)
 
 
 def _of_tensor(use: Use) -> str:

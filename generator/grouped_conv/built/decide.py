@@ -138,6 +138,8 @@ def _blocks(
     """The parts of the helper that are needed for what some convolutions are."""
     if source.reads:
         yield "reads"
+    if any(each.joined is not None for each in chain.from_iterable(ways.values())):
+        yield "outside"
     if has_marked(chain.from_iterable(ways.values())):
         yield "multiplier"
     if "SyncBatchNorm" in source.source.text:

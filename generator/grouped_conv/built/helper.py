@@ -27,6 +27,7 @@ ALL_BLOCKS: Final = frozenset(
     (
         *("norm", "layers", "pairs", "by_filter", "build", "outputs", "padded", "copy_pad"),
         *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync", "multiplier"),
+        "outside",
     )
 )
 
@@ -86,7 +87,8 @@ _BLOCK_OF: Final = {
 """By the field of ``Names`` the blocks that it takes; none for what always is there."""
 _SIGNS: Final = {
     "norm": "class JoinedGroups",
-    "reads": "def weight(",
+    "reads": "def read(",
+    "outside": "if not isinstance(whole, Branches)",
     "pads": "self.pads",
     "held": "layer._forward_hooks",
     "sync": "nn.SyncBatchNorm",

@@ -89,6 +89,7 @@ class Way:
         norm: the norm that is split with it, as a person calls it.
         note: what else there is to know: why a norm stays, say.
         held: the class and the attribute that hold what is split, or an expression for it.
+        joined: what builds the norm, where that joins a convolution which is split already.
     """
 
     change: Change | None
@@ -97,6 +98,7 @@ class Way:
     norm: str = ""
     note: str = ""
     held: tuple[ast.ClassDef, str] | ast.expr | None = None
+    joined: ast.AST | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,11 @@ class BuiltPlan:
     def norms(self, call: ast.Call) -> list[str]:
         """The norms that are split with what a construction builds."""
         return [each.norm for each in self.ways[call] if each.norm]
+
+    def joined(self) -> set[ast.AST]:
+        """What builds norms that join convolutions which are split already."""
+        found = (each.joined for each in chain.from_iterable(self.ways.values()))
+        return {each for each in found if each is not None}
 
     def names(self) -> set[str]:
         """The attributes that hold what is split, a convolution or the norm after it."""

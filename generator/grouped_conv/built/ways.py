@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, zip_longest
 
+from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import Scope, assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
 from ..norms.pairs import Pair
-from ..norms.plan import NormPlan, plan_norms
+from ..norms.plan import NormPlan, passes_groups, plan_norms
 from ..norms.sequential import Sequence
 from ..refusal import Refusal
 from ..tracing import Tracing, is_by_filter, is_partial
@@ -46,6 +47,7 @@ class Ways:
         self.directives = tracing.directives
         self.multipliers = multipliers
         reached = [(each, tracing.reached(each)) for each in sites]
+        self.branches_norms = norm
         self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
         self.followed: dict[Pair, None] = {}
         self.lists: dict[ListPair, None] = {}
@@ -88,6 +90,8 @@ class Ways:
         if self.multipliers.is_multiplier(site):
             own = [] if in_the_way or listed is not None else ends.found
             ways = [self._marked(site, *each) for each in zip_longest(ways, own)]
+        if not in_the_way and not self.multipliers.is_multiplier(site):
+            ways += [way for each in ends.found for way in self._outside(each, site)]
         inside: set[ast.AST] = set()
         if not is_by_filter(site):
             inside |= {node for each in ends.functions for node in walk(each)}
@@ -191,7 +195,15 @@ class Ways:
                 found = self._sequence(end, site)
                 if found is not None:
                     self.taken.append(found)
-                    return self._in_sequence(end, found)
+                    way = self._in_sequence(end, found)
+                    done, line = way.done, self.tracing.line
+                    obstacles = found.uses.obstacles_after(done, way.seen, found.place, line)
+                    late = next(obstacles, None)
+                    if late is not None:
+                        note = f"the norm stays after it: {late.reason}"
+                        return self.wraps.wrapped(end.item, "split", note)
+                    self.reads |= {each: each for each in found.uses.reads.keys() - done}
+                    return way
         return self.wraps.wrapped(end.item, "split")
 
     def _in_attribute(self, end: InAttribute) -> Way:
@@ -223,6 +235,41 @@ class Ways:
         line = Line("conv", place.after, self._code(end.target, name), returns=place.returns)
         done = place.before | self._of_others(owner, end.target)
         return Way(line, done, done, note=note, held=(owner, name))
+
+    def _outside(self, end: End, site: Site) -> Iterator[Way]:
+        """Lines where a module is called, and a norm alone takes what its convolution gives."""
+        if not isinstance(end, InAttribute) or not self.branches_norms:
+            return
+        conv = end.target.attr
+        for each in self.tracing.pairs.outside(end.owner, conv):
+            owner, names = each.owner, (each.module, each.norm[0])
+            stores = [[*self.tracing.pairs.stores_of(owner, name)] for name in names]
+            scopes = {self.source.scope(one) for own in stores for one in own}
+            if not all(stores) or len(scopes) > 1 or not self._may_be_grouped(stores[0], site):
+                continue
+            place = self._allowed(find_place(self.index, owner, stores, [*chain(*stores)]))
+            if place is not None:
+                own = self.source.code(stores[0][0].value)
+                codes = f"{own}.{each.module}.{conv}", ".".join((own, *each.norm))
+                line = Line("conv_norm", place.after, *codes, returns=place.returns)
+                norm = _shown(owner, ".".join(each.norm))
+                yield Way(line, norm=norm, held=(end.owner, conv), joined=each.site)
+
+    def _may_be_grouped(self, modules: Iterable[ast.Attribute], site: Site) -> bool:
+        """Whether one of some modules may be built with groups for a convolution in it."""
+        function = self.source.function_around(site.call)
+        for each in modules:
+            value = assigned_value(self.source.parent_of, each)
+            if not isinstance(value, ast.Call) or function is None:
+                return True
+            is_own = meaning(self.source, value.func).node is self.source.class_around(function)
+            if (
+                passes_groups(self.source, function, value, site)
+                if is_own
+                else (any(one.arg in ("groups", None) for one in value.keywords))
+            ):
+                return True
+        return False
 
     def _code(self, target: ast.Attribute, name: str) -> str:
         return f"{self.source.code(target.value)}.{name}"

@@ -7,7 +7,7 @@ masked model; MPS does not fold it. In 3d it takes none.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Final
 
 from ... import torch_api
@@ -26,7 +26,9 @@ _BETWEEN: Final = torch_api.POOLINGS | frozenset(
 
 
 def warn_of_norms(
-    around: Surroundings, convolutions: Iterable[tuple[ast.Call, str]]
+    around: Surroundings,
+    convolutions: Iterable[tuple[ast.Call, str]],
+    joined: Set[ast.AST] = frozenset(),
 ) -> Iterator[Warning]:
     """Say which norms stay behind the concatenations of some convolutions.
 
@@ -34,6 +36,7 @@ def warn_of_norms(
         around: the facts of their source, and of the files that speak of it.
         convolutions: the constructions of those whose norm is not split with them, as far as that
             is known, each with what a person calls it.
+        joined: what builds norms that do not stay.
     """
     told: set[object] = set()
     facts = around.facts
@@ -46,8 +49,9 @@ def warn_of_norms(
                 if use.kind == "call" and use.result is not None:
                     for norm in _norms_after(facts, use.result):
                         place = norm.by if isinstance(norm.by, Object) else norm.node
-                        if place not in told:
-                            told.add(place)
+                        site = place.site if isinstance(place, Object) else place
+                        if site not in told and site not in joined:
+                            told.add(site)
                             yield _warning(around, norm, name, call)
 
 
@@ -75,10 +79,12 @@ def _norms_after(facts: Facts, tensor: Value) -> Iterator[Use]:
             continue
         seen.add(each)
         for use in facts.uses(each):
-            if isinstance(use.node, ast.Call) and _is_norm(use):
+            if isinstance(use.node, ast.Call) and _is_norm(facts, use):
                 yield use
             elif use.result is not None and _is_passed(use):
                 todo.append(use.result)
+            elif use.kind == "input" and isinstance(use.by, Instance):
+                todo += facts.given_to(use.by)
             elif use.kind == "return" and isinstance(each, Tensor) and each.owner is not None:
                 todo += _given_to_callers(facts, each.owner)
 
@@ -90,7 +96,7 @@ def _given_to_callers(facts: Facts, owner: Instance) -> Iterator[Value]:
             yield use.result
 
 
-def _is_norm(use: Use) -> bool:
+def _is_norm(facts: Facts, use: Use) -> bool:
     """Whether a tensor is given to a norm, or to what is not known and called like one."""
     match use.by:
         case Object(kind=kind):
@@ -99,7 +105,9 @@ def _is_norm(use: Use) -> bool:
             return any(each in _NORMS for each in cls.externals)
     if use.kind != "escape" or not isinstance(use.node, ast.Call):
         return False
-    return is_like_a_norm(ast.unparse(use.node.func).rpartition(".")[2])
+    callees = facts.values(use.node.func)
+    is_of_torch = any(getattr(each, "path", "").startswith("torch.") for each in callees)
+    return not is_of_torch and is_like_a_norm(ast.unparse(use.node.func).rpartition(".")[2])
 
 
 def _is_passed(use: Use) -> bool:

@@ -46,10 +46,7 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     """Find the norms after some convolutions."""
     sites = list(sites)
     in_sequences = {
-        site.call: [
-            _if_free(finder, each)
-            for each in find_sequences(finder.holding, finder.directives, site.call, reached)
-        ]
+        site.call: [_if_free(finder, each) for each in find_sequences(finder, site.call, reached)]
         for site, reached in sites
     }
     # All norms of an nn.Sequential are split, or none.
