@@ -46,6 +46,7 @@ class Names:
     grouped: str = "is_grouped"
     split: str = "split_conv"
     split_norm: str = "split_conv_norm"
+    is_split: str = "is_split"
     fits: str = "is_norm_of"
     layers: str = "split_layers"
     pairs: str = "split_pairs"
@@ -74,7 +75,7 @@ _OF_CHANGE: Final = {
 _BLOCK_OF: Final = {
     name: frozenset(blocks.split())
     for name, blocks in {
-        **dict.fromkeys(("unjoined", "joined", "split_norm", "fits"), "norm"),
+        **dict.fromkeys(("unjoined", "joined", "split_norm", "is_split", "fits"), "norm"),
         **{each: each for each in ("layers", "pairs", "by_filter", "build", "outputs", "padded")},
         **{each: each for each in ("copy_pad", "transposed", "weight_norm")},
         "kind": "subclass",
