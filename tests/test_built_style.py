@@ -28,10 +28,6 @@ class Branches(nn.Module):
     def __init__(self, whole, parts):
         super().__init__()
         self.parts = nn.ModuleList(parts)
-        self.load_state_dict(whole.state_dict())
-        for name, weight in whole.named_parameters():
-            for part in self.parts:
-                part.get_parameter(name).requires_grad_(weight.requires_grad)
         self.train(whole.training)
         for name in self.settings:
             super().__setattr__(name, getattr(whole, name))
@@ -213,7 +209,8 @@ def test_names_that_are_taken() -> None:
         """)
     assert "class SplitGroups_2(Branches):" in text
     assert "def split_conv_2(conv):\n" in text
-    assert "return SplitGroups_2(conv) if is_grouped_2(conv) else conv" in text
+    assert "    if not is_grouped_2(conv):\n        return conv\n" in text
+    assert "return SplitGroups_2(conv, plain_parts(conv)).share_out(conv)" in text
     assert text.endswith("    return split_conv_2(nn.Conv2d(8, 8, 1, groups=g))\n")
 
 

@@ -60,7 +60,8 @@ sizes, counts, classes or names, in a forward or in a tool beside it, is warned 
 import ast
 
 from .built import helper as built_helper
-from .built.helper import ALL_BLOCKS, blocks_in, helper_source
+from .built.blocks import ALL_BLOCKS, blocks_in
+from .built.helper import helper_source
 from .emitted_earlier import emitted as emitted_before
 from .emitted_earlier import helper_of_earlier
 from .plan import make_plan

@@ -20,6 +20,7 @@ from ..rewriting.imports import insert_imports
 from .built import helper as built_helper
 from .built.decide import Deciding
 from .built.emit import make_built_edits
+from .built.layers import blocks_for
 from .built.multiplier import note_of
 from .built.own_copies import OwnCopy, own_copies, why_it_stays
 from .built.plan import BuiltPlan
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
 _SETTLED = ("kept", "function")
+_BEHIND = "{} stays behind the concatenation: {}"
 _TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
 
 
@@ -208,6 +210,9 @@ class _Planning:
         moved = self._move_copies()
         helper = None
         if built.changes or moved:
+            for name, reason in blocks_for(built.own_norms, source, path)[1].items():
+                place = source.place(built.sites[0].site.call)
+                self.warnings.append(Warning(*place, _BEHIND.format(name, reason)))
             helper = built_helper.make_helper(source, built, path, moved)
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
         missing += helper.missing if helper else ()
@@ -255,7 +260,7 @@ class _Planning:
 
             if any(map(self.directives.forbids, copy.definitions)):
                 continue
-            reason = why_it_stays(copy, Templates(self.options.templates), self._may_fail)
+            reason = why_it_stays(copy, path, Templates(self.options.templates), self._may_fail)
             moved += [] if reason else [copy]
             said = reason or f"this copy of the helper gives way to what {path} has"
             self.warnings.append(Warning(*source.place(copy.definitions[0]), said))

@@ -9,6 +9,7 @@ from itertools import chain
 from ..call_plan import plan_calls
 from ..classify import Deferred
 from ..find import Site
+from ..norms.own_norms import OwnNorm, norms_of_others, own_norms
 from ..refusal import Refusal, line_of
 from ..subclasses import Subclass
 from ..tracing import Tracing
@@ -115,6 +116,7 @@ def _plan(
         calls,
         padding,
         frozenset(_blocks(source, sites, ways)),
+        tuple(_own_norms(source)),
         tuple(source.warnings.values()),
     )
 
@@ -138,8 +140,6 @@ def _blocks(
     """The parts of the helper that are needed for what some convolutions are."""
     if source.reads:
         yield "reads"
-    if any(each.joined is not None for each in chain.from_iterable(ways.values())):
-        yield "outside"
     if has_marked(chain.from_iterable(ways.values())):
         yield "multiplier"
     if "SyncBatchNorm" in source.source.text:
@@ -156,6 +156,16 @@ def _blocks(
             yield "held"
     if any(each.has_padding for found in source.norms.sequences.values() for each in found):
         yield "pads"
+
+
+def _own_norms(source: Ways) -> Iterator[OwnNorm]:
+    """The norms of the project with layers behind that may be among those that are split."""
+    stores = [each for pair in source.followed for each in pair.stores]
+    values = [each.value for each in stores if each.kind.name == "unclear"]
+    values += [norm for each in source.taken for norm in each.norms]
+    if values or source.lists:
+        yield from own_norms(source.index).values()
+        yield from norms_of_others(source.index, source.tracing.surroundings, values)
 
 
 def _subclass(site: Site) -> Subclass | None:

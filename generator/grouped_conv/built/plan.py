@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from ..call_plan import CallPlan
 from ..classify import Deferred
+from ..norms.own_norms import OwnNorm
 
 LineKind: TypeAlias = Literal["conv", "conv_norm", "layers", "pairs", "padding"]
 WrapKind: TypeAlias = Literal["split", "by_filter", "build", "listed"]
@@ -112,6 +113,7 @@ class BuiltPlan:
         calls: what is done where one is called.
         padding: the lines that have a padding done for each slice.
         blocks: the parts of the helper that they need for what they are.
+        own_norms: the norms of the project with layers behind that are split.
         warnings: what will raise, once it is run: a place in the source, and what is done.
     """
 
@@ -121,6 +123,7 @@ class BuiltPlan:
     calls: CallPlan = field(default_factory=CallPlan)
     padding: tuple[Line, ...] = ()
     blocks: frozenset[str] = frozenset()
+    own_norms: tuple[OwnNorm, ...] = ()
     warnings: tuple[tuple[ast.expr, str], ...] = ()
 
     @property

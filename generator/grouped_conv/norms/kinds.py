@@ -13,6 +13,7 @@ from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
 from ..reading import is_only_read
+from .own_norms import own_norms
 
 _BY_CHANNEL: Final = re.compile(r"torch\.nn\.(\w+\.)*(SyncBatchNorm|(Batch|Instance)Norm[123]d)")
 _OVER_CHANNELS: Final = re.compile(
@@ -95,6 +96,8 @@ def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
     if callee.path.startswith("torch."):
         return _OTHER
     if isinstance(callee.node, ast.ClassDef):
+        if callee.node in own_norms(index):
+            return _UNCLEAR
         around = index.classes[callee.node].ancestors()
         bases = [base for each in around for base in each.node.bases]
         paths = [meaning(index.source, each).path for each in bases]
