@@ -67,6 +67,10 @@ SOURCES = {
         [15],
     ),
     "what may be a norm, by its name": (called(norm="self.norm = norms[0]"), [20]),
+    "an initialiser that is not known": (
+        module(CONV, "y = self.conv(x)\ntrunc_normal_(y)\nnn.BatchNorm1d(y)\nreturn y"),
+        [],
+    ),
     "what is a norm by no sign": (
         module(
             'self.body = nn.ModuleDict({"conv": nn.Conv2d(8, 16, 3, groups=g)})\n'

@@ -106,8 +106,10 @@ def _is_norm(facts: Facts, use: Use) -> bool:
     if use.kind != "escape" or not isinstance(use.node, ast.Call):
         return False
     callees = facts.values(use.node.func)
+    name = ast.unparse(use.node.func).rpartition(".")[2]
     is_of_torch = any(getattr(each, "path", "").startswith("torch.") for each in callees)
-    return not is_of_torch and is_like_a_norm(ast.unparse(use.node.func).rpartition(".")[2])
+    is_function = is_of_torch or name.endswith("_")  # such as trunc_normal_
+    return not is_function and is_like_a_norm(name)
 
 
 def _is_passed(use: Use) -> bool:
