@@ -1,4 +1,4 @@
-# gencode helper 1 d7e07b6e
+# gencode helper 1 b53402a5
 """Grouped convolutions as plain ones over slices of the channels."""
 
 import warnings
@@ -20,7 +20,7 @@ class Branches(nn.Module):
             super().__setattr__(name, getattr(whole, name))
 
     def __setattr__(self, name, value):
-        if name in self.settings:
+        if name in ("weight", "bias", *self.settings):
             raise AttributeError(f"{name} cannot be set: the parts have it")
         super().__setattr__(name, value)
 
@@ -187,7 +187,7 @@ def is_grouped(layer):
     if has_more and weight_norm_of(layer) is None:
         return False  # it is more than a convolution of torch
     is_depthwise = layer.groups == layer.in_channels == layer.out_channels
-    return len(layer.kernel_size) == 3 or not is_depthwise
+    return len(layer.kernel_size) == 3 or layer.transposed or not is_depthwise
 
 
 def split_conv(conv):

@@ -41,25 +41,12 @@ class _Import(NamedTuple):
     alias: str
 
 
-class _Speaking(NamedTuple):
-    """What code does that matters: something, with names; or it inherits from a class of one."""
-
-    names: re.Pattern[str]
-    inherits: re.Pattern[str]
-    does: re.Pattern[str]
-
-    def __call__(self, code: str) -> bool:
-        if self.does.search(code) is None:
-            return self.inherits.search(code) is not None
-        return self.names.search(code) is not None
+def _matters(module: Module, names: re.Pattern[str], node: ast.stmt) -> bool:
+    """Whether a statement of a module speaks of some names."""
+    return names.search(module.code(node)) is not None
 
 
-def _matters(module: Module, speaking: _Speaking, node: ast.stmt) -> bool:
-    """Whether a statement of a module does."""
-    return speaking(module.code(node))
-
-
-class Projects:
+class Locator:
     """Finds the project of a file; what is read is read once, and so is a snapshot."""
 
     def __init__(self) -> None:
@@ -128,15 +115,15 @@ class ProjectFiles:
     def readers(
         self, path: str, names: Collection[str], does: re.Pattern[str]
     ) -> dict[Module, Callable[[ast.stmt], bool]]:
-        """The modules that do something with names of a file, and which of their statements do.
+        """The modules that may do something with names of a file, and which statements may.
 
-        These speak of such a name, or of a definition that does, be it imported from elsewhere,
-        and their own text has what is asked for; or they inherit from a class of such a name.
+        They speak of such a name, or of a definition that does, be it imported from elsewhere; and
+        their text has what is asked for, or they inherit from a class of such a name.
 
         Args:
             path: that of the file from the root.
             names: what it defines.
-            does: what the text has of statements that matter.
+            does: what the text has of a file that matters.
         """
         found: dict[str, set[str]] = {}
         seen: set[tuple[str, str]] = set()
@@ -163,15 +150,11 @@ class ProjectFiles:
     ) -> Iterator[tuple[Module, Callable[[ast.stmt], bool]]]:
         for path, names in sorted(found.items()):
             any_of = "|".join(map(re.escape, sorted(names)))
-            inherits = rf"^[ \t]*class[ \t]+\w+\([^)]*\b({any_of})\b"
-            speaking = _Speaking(
-                re.compile(rf"\b({any_of})\b"), re.compile(inherits, re.MULTILINE), does
-            )
-            module = self._module(path) if speaking(self._text(path)) else None
+            inherits = re.compile(rf"^[ \t]*class[ \t]+\w+\([^)]*\b({any_of})\b", re.MULTILINE)
+            text = self._text(path)
+            module = self._module(path) if does.search(text) or inherits.search(text) else None
             if module is not None:
-                matters = partial(_matters, module, speaking)
-                if any(map(matters, module.tree.body)):
-                    yield module, matters
+                yield module, partial(_matters, module, re.compile(rf"\b({any_of})\b"))
 
     # --- who imports what --------------------------------------------------------------------
 

@@ -75,6 +75,8 @@ SAME_CHANNELS: Final = (
     )
 )
 """Modules that keep rank and dimension 1 of what they are applied to."""
+LAYERS: Final = CONVOLUTIONS | SAME_CHANNELS | {"torch.nn.Linear", "torch.nn.Bilinear"}
+"""Modules that have no items."""
 
 
 def dimensions(path: str) -> int | None:

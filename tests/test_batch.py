@@ -26,7 +26,7 @@ from gencode.command.jobs import JobMaker
 from gencode.command.progress import above_progress, progress
 from gencode.command.signals import ended_in_order, leave_interrupts_to_the_parent
 from gencode.settings import Settings
-from sources import BOTH, BROKEN, GROUPED, PLAIN, SPLIT, UNSPLIT, on_disk, text, write
+from sources import BOTH, BROKEN, GROUPED, LEFT, PLAIN, SPLIT, on_disk, text, write
 
 FORKS = pytest.mark.skipif(
     multiprocessing.get_start_method() != "fork", reason="processes do not see what is patched"
@@ -52,7 +52,7 @@ FILES = {
     "d.py": b"x = '\xff'\n",
     "e.py": PLAIN,
     "f/a.py": GROUPED,
-    "f/b.py": UNSPLIT,
+    "f/b.py": LEFT,
     "g.txt": "g",
     "h.py": "",
     **{f"i/{number:02}.py": GROUPED for number in range(20)},

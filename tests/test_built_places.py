@@ -260,20 +260,20 @@ def test_what_is_deleted_is_not_split_after_that() -> None:
 def test_weights_that_are_tied_stay(statement: str) -> None:
     text = source(f"{START}self.two = nn.Conv2d(8, 8, 3, groups=2)\n{statement}")
     result = split_source(text, BUILT)
-    assert [each.status for each in result.records] == ["unsplit"] * 2
+    assert [each.status for each in result.records] == ["left"] * 2
     assert result.text is text
 
 
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
-        ("self.conv.weight = weight", "its weight is used by itself"),
+        ("self.conv.weight = weight", "its weight is used directly"),
         (
             "for w in [torch.ones(8, 4, 3, 3)]: pass\nself.conv.weight.data = w",
             ") once it is split (",
         ),
-        ("self.tied = self.conv.weight", "its weight is used by itself"),
-        ("self.conv.weight.register_hook(print)", "its weight is used by itself"),
+        ("self.tied = self.conv.weight", "its weight is used directly"),
+        ("self.conv.weight.register_hook(print)", "its weight is used directly"),
         ("nn.utils.spectral_norm(self.conv)", "takes its weight as a whole"),
         (
             "self.keep = [nn.utils.weight_norm(self.conv)]",

@@ -1341,7 +1341,7 @@ for x in CONV.forward:
     pass
 
 # a subscript of a module
-CONV[0]
+unknown(CONV)[0]
 
 # an operator
 CONV + 1

@@ -484,7 +484,7 @@ STAYS = {
         NESTED,
         "its register_forward_hook is used",
     ),
-    "a string": (BUILT + 'self.names = ["bn"]', NESTED, "named in a string"),
+    "a string": (BUILT + 'self.names = ["bn"]', NESTED, "in a string"),
 }
 
 

@@ -294,7 +294,7 @@ STAYS = {
 def test_stays_where_it_is_used_by_itself(form: str) -> None:
     text = source(*STAYS[form])
     result = check(text, {32 if CONV in text else 16})
-    assert "the norm stays after it: one of them is used by itself (line " in notes(result)
+    assert "the norm stays after it: one of them is used directly (line " in notes(result)
     assert not any("in each" in record.detail for record in result.records)
 
 
@@ -305,7 +305,7 @@ def test_stays_where_the_convolution_is_an_attribute_as_well() -> None:
 
 
 def test_is_left_where_it_is_not_known_whose_weight_is_set() -> None:
-    init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)"
+    init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[x].weight)"
     assert left(source(init, NET)) == "its weight is set (line 11) once it is split (line 10)"
 
 
@@ -502,7 +502,7 @@ def test_a_subclass_with_a_forward_that_takes_it_apart(forward: str) -> None:
 def test_what_a_function_builds_is_taken_apart_elsewhere() -> None:
     run = RUN.replace("MADE", "Block(16, 32, 2)").replace("self.net(x)", "self.net[0](x).relu()")
     result = check(HEAD + RETURNED + run, {32})
-    assert "used by itself" in notes(result)
+    assert "used directly" in notes(result)
 
 
 def test_a_function_that_returns_before_it_has_added_all() -> None:

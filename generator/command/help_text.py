@@ -53,7 +53,7 @@ exit status:
   1    only with --check: something would change
   2    wrong usage: an unknown option, a faulty template or configuration file, a missing package
   3    a grouped convolution was left unsplit, for the stated reason; all else is written
-  123  a file could not be read, parsed, converted or written; all others are
+  123  a file could not be read, parsed, converted or written; the other files were processed
 
   Where several apply, it is the first of 123, 3 and 1. A run that a signal ends has 128 and the
   number of the signal, as in a shell; each file is then as it was, or written whole. -i and --check
@@ -86,6 +86,14 @@ a directory:
   directory stay links, what others point to is copied; -i follows none. A tree of more than
   a megabyte or so is split by as many processes as there are processors, with a progress
   bar on a terminal.
+
+the project of a file:
+  What its other files do with a convolution counts as if it stood in the same: a subclass, a
+  caller, an assignment, a hook. They are read where their text speaks of it, in the state before
+  anything is written, and never imported or run; what tests and scripts do is only said. The
+  project is what lies below the nearest pyproject.toml, setup.py or .git, else the topmost
+  package, else the files beside; never a home directory or an environment. Imports are found from
+  its root, from src/, and from where the package or script lies.
 
 the helper that the built style needs:
   Files of a package import it from one module of the outermost package, which a run over a

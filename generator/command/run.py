@@ -10,7 +10,7 @@ from typing import Final
 from ..file_split import FileSplit
 from ..files import FileError, read_bytes, read_found, shown
 from ..outcome import SourceError
-from ..pipeline import ALL_BLOCKS
+from ..pipeline import all_blocks
 from .batch import Outcome, split_all
 from .delivery import Delivered, Delivery
 from .helper_jobs import HelperJob, blocks_of, is_known
@@ -198,7 +198,7 @@ def _imports_helper(job: Job, outcome: FileSplit) -> bool:
 def _needed(helper: HelperJob, job: Job, outcome: FileSplit) -> frozenset[str]:
     """What a source needs of its helper: of one that has been lost, anything."""
     is_lost = not helper.was_there and _line(job).encode() in outcome.before
-    return ALL_BLOCKS if is_lost else outcome.result.blocks
+    return all_blocks() if is_lost else outcome.result.blocks
 
 
 def _line(job: Job) -> str:

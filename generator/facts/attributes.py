@@ -31,6 +31,7 @@ from .values import (
     Unknown,
     Value,
     Values,
+    is_of_weight,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Attributes:
             case ClassValue(cls=cls):
                 return self._of_class(cls, name)
             case Tensor() | Parameter() | Object() if name == "shape" and not is_called:
+                return frozenset((interpreter.intern(Size, value, None),))
+            case Bound() if name == "shape" and not is_called and is_of_weight(value):
                 return frozenset((interpreter.intern(Size, value, None),))
             case Unknown() | Parameter():
                 interpreter.noted(node, name)

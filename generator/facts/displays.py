@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .. import torch_api
 from .arguments import Arguments
 from .expressions import truth_of
 from .frames import Frame
 from .heap import Around, Slot, union
 from .values import (
     ANYTHING,
+    NOTHING,
     Constant,
     Instance,
     Object,
@@ -21,6 +23,7 @@ from .values import (
     Tensor,
     Value,
     Values,
+    is_of_weight,
     only_constant,
 )
 
@@ -164,6 +167,10 @@ class Displays:
         if isinstance(value, Instance):
             given = Arguments((index,))
             return interpreter.calls.special(value, "__getitem__", given, node, frame)
+        if is_of_weight(value):
+            return frozenset((value,))
+        if isinstance(value, Object) and value.kind in torch_api.LAYERS:  # which raises
+            return NOTHING
         interpreter.escape((value,), node, frame, "[]")
         return ANYTHING
 

@@ -64,7 +64,6 @@ from .built.blocks import ALL_BLOCKS, blocks_in
 from .built.helper import helper_source
 from .emitted_earlier import emitted as emitted_before
 from .emitted_earlier import helper_of_earlier
-from .gate import may_apply
 from .plan import make_plan
 
 __all__ = [
@@ -74,7 +73,6 @@ __all__ = [
     "helper_of_earlier",
     "helper_source",
     "make_plan",
-    "may_apply",
 ]
 
 

@@ -16,7 +16,7 @@ from .records import name_of
 from .surroundings import Surroundings
 from .walks import warn_of_walks
 
-_UNKNOWN: Final = "what they do with the convolution itself is not known"
+_UNKNOWN: Final = "what others do with the convolution itself is not known"
 _TOO_MUCH: Final = (
     "there is too much in this file to follow: norms that stay behind a concatenation, and what"
     " goes over modules, are not all said"
@@ -49,6 +49,10 @@ def warn_by_facts(
     if around.not_followed:
         said = f"{around.not_followed} other files use this, too many to follow: {_UNKNOWN}"
         yield Warning(*source.place(first), said)
+    if not around.is_whole:
+        yield Warning(
+            *source.place(first), f"the project has too many files to look at: {_UNKNOWN}"
+        )
     if not facts.is_complete:
         yield Warning(*source.place(first), _TOO_MUCH)
         return

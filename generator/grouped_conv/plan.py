@@ -32,7 +32,7 @@ from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
 from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
-from .initialisation import warn_of_initialisation
+from .initialisation import warn_of_initialisation, warn_of_initialisation_elsewhere
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
 from .norms.pairs import Pair
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
 _BEHIND = "{} stays behind the concatenation: {}"
+_SETTLED = ("kept", "function")
 _TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
 
 
@@ -179,7 +180,7 @@ class _Planning:
         self, site: Site, found: Candidate | Deferred | Verdict | None
     ) -> Candidate | Deferred | Verdict | None:
         """What a site is, or that it is left alone where it would be split, or could not be."""
-        if found is None or (isinstance(found, Verdict) and found.status == "kept"):
+        if found is None or (isinstance(found, Verdict) and found.status in _SETTLED):
             return found
         skip = self.directives.skip(site.call)
         return Verdict("skipped", str(skip)) if skip is not None else found
@@ -281,7 +282,7 @@ class _Planning:
         for each in self.deferred:
             reason = self.deciding.refused.get(each.site.call)
             if reason is not None:
-                self.records.append(left(self.index, each.site, Verdict("unsplit", reason)))
+                self.records.append(left(self.index, each.site, Verdict("left", reason)))
         self.records += [split_when_built(self.index, each, built) for each in built.sites]
         for attribute in attributes:
             self.records += [
@@ -290,18 +291,20 @@ class _Planning:
         for node, reason in built.warnings:
             place = self.index.source.place(node)
             self.warnings.append(
-                Warning(*place, f"this will raise for a split convolution: {reason}")
+                Warning(*place, f"this will raise once the convolution is split: {reason}")
             )
         if attributes or built.changes:
             is_done = built.is_done_before if not attributes else None
             self.warnings += warn_of_initialisation(self.index.source, is_done)
             calls = [each.site.call for one in attributes for each in one.candidates]
+            first = min([*calls, *built.ways], key=self.index.source.span)
+            around = self.tracing.surroundings
+            self.warnings += warn_of_initialisation_elsewhere(around, first)
             split = [*zip(calls, calls, strict=True), *built.places()]
             self.warnings += warn_of_functions(self.index, self.directives, split)
             from .by_facts import warn_by_facts  # slow to import
 
             told, norms = {each.line for each in self.warnings}, self.options.branches_norms
-            around = self.tracing.surroundings
             self.warnings += warn_by_facts(self.index, around, attributes, built, norms, told)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
@@ -326,7 +329,9 @@ class _Planning:
         changed = {statement(each) for each in built.changed()}
         for use in uses:
             if any(statement(each) in changed for each in use.changed()):
-                raise Refusal("it is called where another one is built", use.attribute)
+                raise Refusal(
+                    "its call stands in a statement that builds another one", use.attribute
+                )
 
 
 def _place(each: Record | Warning) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from .norms.kinds import is_like_a_norm
 
 _MOST_READERS: Final = 12
 """How many other files are followed."""
-_BUDGET: Final = 150_000
+_BUDGET: Final = 100_000
 """How many expressions may be interpreted for them."""
 _CHANGES: Final = r"\b(setattr|delattr|_modules|prune\w*|quant\w*|register\w*hook)\b"
 """What code of other files may do to modules that it does not name."""
@@ -84,6 +84,12 @@ class Surroundings:
 
         return Facts([module, *modules], project, is_asked_for, budget)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all files of the project were looked at for who uses what is built."""
+        location = self._source.location
+        return location is None or location.files.is_whole
+
     def _give_up(self) -> None:
         self.not_followed = len(self._modules)
         self._modules = {}
@@ -103,16 +109,19 @@ class Surroundings:
     @cached_property
     def _modules(self) -> Mapping[Module, Callable[[ast.stmt], bool]]:
         """The files that speak of what the source builds, and which of their statements do."""
-        location = self._source.location
-        if location is None or not self.sites:
-            return {}
         names = "|".join(map(re.escape, sorted(self._attributes))) or "weight"
-        does = re.compile(rf"\.({names})\b|{_CHANGES}")
-        found = location.files.readers(location.path, self._defined, does)
+        found = self.readers(re.compile(rf"\.({names})\b|{_CHANGES}"))
         if len(found) <= _MOST_READERS:
             return found
         self.not_followed = len(found)
         return {}
+
+    def readers(self, does: re.Pattern[str]) -> dict[Module, Callable[[ast.stmt], bool]]:
+        """The files that use what is built and have something in their text, as a project tells."""
+        location = self._source.location
+        if location is None or not self.sites:
+            return {}
+        return location.files.readers(location.path, self._defined, does)
 
     @cached_property
     def _attributes(self) -> set[str]:

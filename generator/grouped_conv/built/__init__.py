@@ -31,7 +31,7 @@ The file is followed for what is done with it afterwards:
   bounds the norm of each filter, and no more, keeps its class;
 - what a method that no forward calls would do in vain (a ``fuse()`` that sets the weight) raises
   when it is called, and a warning of gencode names its place;
-- what another file does with it, which is not seen, such as to read its weight, ends in an
+- what another project does with it, which is not seen, such as to read its weight, ends in an
   AttributeError rather than in another result.
 
 What would compute something else is left as it is and reported: a weight that is set, or used in

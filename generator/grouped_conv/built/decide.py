@@ -63,14 +63,16 @@ class Deciding:
                     found[each.site.call] = source.of(each.site)
                 except Refusal as refusal:
                     refused[each.site.call] = str(refusal)
-            if source.reads or self.gives_weights:  # a weight to read: setting it raises nothing
-                refused |= source.loud
+            if source.loud and (source.gives_weights or self.gives_weights):
+                refused |= source.loud  # what sets a weight that is given raises nothing
             refused |= {
-                call: "another one at the same place stays as it is"
+                call: "another convolution at the same place cannot be split"
                 for call, ways in found.items()
                 if any(source.splits(stay, ways) for stay in stays)
             }
             if not refused:
+                if source.loud:
+                    source.lose_reads()
                 return _plan(source, sites, joined(found))
             if self._come_closer(refused, bool(stays)):
                 continue

@@ -82,6 +82,11 @@ SPLITTING: Final = tuple(
 _SPLITTING: Final = re.compile(rf"({'|'.join(SPLITTING)})(_\d+)?")
 
 
+def function_of(kind: str) -> str:
+    """The usual name of the function that a change of some kind calls."""
+    return str(getattr(Names, _OF_CHANGE[kind]))
+
+
 @dataclass(frozen=True)
 class Helper:
     """The helper as the templates are given it.

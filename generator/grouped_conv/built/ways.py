@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 
 from ...reading.parts import walk
@@ -18,6 +18,7 @@ from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Obstacle
 from .conditions import is_built_under_it, is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
+from .handed import done_with
 from .multiplier import Multipliers
 from .places import Place, find_place
 from .plan import Line, Way, Wrap
@@ -48,7 +49,8 @@ class Ways:
         self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
         self.followed: dict[Pair, None] = {}
         self.lists: dict[ListPair, None] = {}
-        self.reads: set[ast.AST] = set()
+        self.reads: dict[ast.expr, ast.expr] = {}
+        self.asked: set[ast.expr] = set()
         self.warnings: dict[ast.expr, tuple[ast.expr, str]] = {}
         self.loud: dict[ast.Call, str] = {}
         self.taken: list[Sequence] = []
@@ -91,14 +93,19 @@ class Ways:
             inside |= {node for each in ends.functions for node in walk(each)}
             inside |= {node for each in ends.found for node in walk(each.item)}
         done = inside.union(*(each.done for each in ways))
-        seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
+        seen = set[ast.AST]().union(*(each.seen for each in ways))
+        if len(ways) == 1:
+            handed = {*done_with(self.index, self.tracing.reached(site).expressions, done)}
+            done |= handed
+            seen |= handed
         change = next((each.change for each in ways if each.change is not None), None)
         at = change.node if isinstance(change, Wrap) else change.after if change else site.call
-        obstacles = uses.obstacles_after(done, seen, at, self.tracing.line)
-        self._check(site, obstacles, uses.reads.keys() - done)
+        self._check(site, uses.obstacles_after(done, seen, at, self.tracing.line))
+        self.reads |= dict.fromkeys(uses.reads.keys() - done, site.call)
+        self.asked |= uses.asked.keys() - done
         return tuple(ways)
 
-    def _check(self, site: Site, obstacles: Iterable[Obstacle], reads: Set[ast.expr]) -> None:
+    def _check(self, site: Site, obstacles: Iterable[Obstacle]) -> None:
         """See that what is done with a convolution can be done with a split one.
 
         What fails loudly outside of every forward and constructor is no more than a warning.
@@ -107,13 +114,28 @@ class Ways:
             Refusal: it cannot.
         """
         for each in obstacles:
-            is_said = each.is_loud and not reads and not self.tracing.runs_with_model(each.node)
+            is_said = each.is_loud and not self.tracing.runs_with_model(each.node)
             if not is_said and not each.is_apart:
                 raise Refusal(each.reason)
-            is_own = self.tracing.surroundings.other(each.node) is None
-            self.warnings[each.node] = each.node if is_own else site.call, each.reason
-            self.loud.setdefault(site.call, each.reason)
-        self.reads |= reads
+            self._warn(each.node, each.reason, site.call)
+            if each.may_be_lost:
+                self.loud.setdefault(site.call, each.reason)
+
+    def _warn(self, node: ast.expr, reason: str, built: ast.expr) -> None:
+        """Say what will raise at a place; if in another file, where the convolution is built."""
+        is_own = self.tracing.surroundings.other(node) is None
+        self.warnings.setdefault(node, (node if is_own else built, reason))
+
+    @property
+    def gives_weights(self) -> bool:
+        """Whether what is split must give its weight, since a constructor or a forward takes it."""
+        return bool(self.asked) or any(map(self.tracing.runs_with_model, self.reads))
+
+    def lose_reads(self) -> None:
+        """Have what reads a weight raise, and say so: what sets it must not go on to no effect."""
+        for each, built in self.reads.items():
+            self._warn(each, f"its weight is read ({self.tracing.line(each)})", built)
+        self.reads = {}
 
     def _marked(self, site: Site, way: Way, end: End | None) -> Way:
         """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""
@@ -180,7 +202,7 @@ class Ways:
             return Way(None, note=f"{_shown(owner, name)}: {skip}")
         stores = self.tracing.pairs.stores_of(owner, name)
         if any(self.directives.skip(each) for each in stores):
-            raise Refusal("a comment leaves alone what else is given to its attribute")
+            raise Refusal("a comment leaves another assignment to its attribute alone")
         pair = self.norms.pairs.get((owner, name))
         note = ""
         if pair is not None:
@@ -224,7 +246,8 @@ class Ways:
             late = pair.uses.obstacles_after(before, before, place.after, line)
             reason = next((each.reason for each in late), None)
         if reason is None:
-            self.reads |= pair.uses.reads.keys() - (place.before if place is not None else set())
+            split = place.before if place is not None else frozenset()
+            self.reads |= {each: each for each in pair.uses.reads.keys() - split}
             return ""
         return f"self.{pair.norm} stays after the concatenation: {reason}"
 

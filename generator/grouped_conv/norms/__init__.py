@@ -20,13 +20,13 @@ value from the constructor on. In built style ``split_conv_norm``, ``split_layer
 
 A norm moves only where the file shows that the convolution and the norm have each other to
 themselves. It stays after the concatenation, and the message says why, where the output of the
-convolution has another use; where the norm is not always applied, shared, replaced, used by itself,
-or reached by a computed name (``getattr(self, f"bn{i}")``); where a list of norms has another use;
-and where a comment or another statement leaves no place for both. A norm that goes over several
-channels (GroupNorm, LayerNorm), or has no running statistics, stays too. Wherever else the flow of
-tensors in the file shows a norm behind the concatenation, such as in the caller or in a list that
-forward goes through, a warning says so; where another file applies it, nothing does. ``--no-norm``
-leaves all norms where they are.
+convolution has another use; where another file of the project uses or sets one of both; where the
+norm is not always applied, shared, replaced, used by itself, or reached by a computed name
+(``getattr(self, f"bn{i}")``); where a list of norms has another use; and where a comment or another
+statement leaves no place for both. A norm that goes over several channels (GroupNorm, LayerNorm),
+or has no running statistics, stays too. Wherever else the flow of tensors shows a norm behind the
+concatenation, such as in the caller or in a list that forward goes through, a warning says so.
+``--no-norm`` leaves all norms where they are.
 
 In built style a forward hook on the convolution sees a list of outputs if a norm joins them; one on
 the norm sees what it always did. A hook that another file puts on a convolution is not called where

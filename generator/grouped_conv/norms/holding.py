@@ -42,7 +42,7 @@ class Holding:
     def obstacle(
         self, start: ast.expr, known: Collection[ast.expr] = (), is_norm: bool = False
     ) -> ast.expr | None:
-        """Where a module is used by itself, or held twice.
+        """Where a module is used directly, or held twice.
 
         Args:
             start: what builds it, or a name for it.

@@ -215,7 +215,7 @@ class Pairs:
             if self.index.self_class(getattr(call.func, "value", call)) is None:
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(parent)})")
         for node in strings_naming(self.index, conv):
-            raise Refusal(f"{conv!r} is also named in a string ({line_of(node)})")
+            raise Refusal(f"{conv!r} appears in a string ({line_of(node)})")
         for access in self.accesses(owner, conv):
             parent = self.source.parent(access.node)
             if isinstance(access.node.ctx, ast.Load) and not _is_no_call(parent, access.node):
@@ -243,10 +243,10 @@ class Pairs:
     ) -> tuple[Uses, bool]:
         """What else is done with the norm, and whether it is only called."""
         for node in strings_naming(self.index, norm):
-            raise Refusal(f"{norm!r} is also named in a string ({line_of(node)})")
+            raise Refusal(f"{norm!r} appears in a string ({line_of(node)})")
         for node in self.index.mentions.computed(norm):
             raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
-        weights = Weights(self.source)
+        weights = Weights(self.index)
         calls = {id(each.norm.func) for each in followed}
         values = {id(each.value) for each in stores}
         reached = {
@@ -277,7 +277,7 @@ class Pairs:
                 call = parent if isinstance(parent, ast.Call) else self.source.parent(parent)
                 if self._asks_for_a_class(call):
                     if not self._asks_for_a_module(call):
-                        obstacle = Obstacle(node, f"its class is asked for ({where})")
+                        obstacle = Obstacle(node, f"code asks for its class ({where})")
                         weights.uses.obstacles.append(obstacle)
                 elif not self._is_followed_into(call):
                     raise Refusal(f"it is handed on ({where})")

@@ -210,13 +210,13 @@ class _Search:
         if obstacle is None:
             return found
         what = "the norm stays after" if trying else "the padding stays before"
-        reason = f"{what} it: one of them is used by itself ({line_of(obstacle)})"
+        reason = f"{what} it: one of them is used directly ({line_of(obstacle)})"
         return replace(found, reason=reason)
 
     def _obstacle(
         self, followed: list[Followed], padded: list[tuple[ast.expr, ast.expr]]
     ) -> ast.expr | None:
-        """Where one of some modules of an nn.Sequential is used by itself."""
+        """Where one of some modules of an nn.Sequential is used directly."""
         modules = [(each.conv or self.site, False) for each in followed]
         modules += [(each.norm, True) for each in followed if each.norm is not None]
         modules += [(each, False) for pair in padded for each in pair]
