@@ -99,6 +99,7 @@ class ProjectFiles:
         self._package = package
         self._texts: dict[str, str] = {}
         self._spoken: dict[str, str] = {}
+        self._containing: dict[re.Pattern[str], list[str]] = {}
         self._modules: dict[str, Module | None] = {}
         self._kept = 0
 
@@ -155,6 +156,15 @@ class ProjectFiles:
             module = self._module(path) if does.search(text) or inherits.search(text) else None
             if module is not None:
                 yield module, partial(_matters, module, re.compile(rf"\b({any_of})\b"))
+
+    def containing(self, what: re.Pattern[str]) -> Iterator[Module]:
+        """The modules whose text has something, but for tests and scripts."""
+        if what not in self._containing:
+            found = (path for path in sorted(self._files) if what.search(self._text(path)))
+            self._containing[what] = [*found]
+        for each in map(self._module, self._containing[what]):
+            if each is not None and not each.runs_apart:
+                yield each
 
     # --- who imports what --------------------------------------------------------------------
 

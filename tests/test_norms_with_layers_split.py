@@ -438,6 +438,31 @@ def test_how_a_copy_imports_it(
     assert ("JoinedLayers" in text) == bool(spelled)
 
 
+NAMED = f"{IMPORTS}from . import layers\n{NET}".replace(
+    "NormAct(8", "getattr(layers, norm)(8"
+).replace("groups=2", "groups=2, norm='NormAct'")
+
+
+@pytest.mark.parametrize("other", ["", "first"])
+def test_a_norm_that_may_be_of_any_class(
+    other: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    imported: Load,
+) -> None:
+    more = FILES["net/layers/norms.py"].replace("drop", other or "drop").replace("NormAct", "Other")
+    files = {"net/layers/zzz.py": more, "tests/norms.py": more, "net/other.py": NAMED}
+    written(tmp_path, {**FILES, **files, "net/blocks.py": "", "net/__init__.py": ""})
+    monkeypatch.chdir(tmp_path)
+    assert main(["net/other.py", "-o", "net/split.py"]) == 0
+    text = Path("net/split.py").read_text()
+    assert "    from .layers.norms import NormAct\n" in text and "tests" not in text
+    assert ("    from .layers.zzz import Other\n" in text) == (not other)
+    assert "stays behind" not in capsys.readouterr().err
+    assert not norms_whole(imported(tmp_path, "net.split").Net())
+
+
 def test_a_file_has_one_sequence_of_layers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -128,11 +128,14 @@ def blocks_for(
     words: tuple[str, ...] = ()
     for each in dict.fromkeys(norms):
         path = _path(each.module, source, helper)
+        reason = ""
         if path is None:
-            left[each.name] = "the helper cannot import it"
+            reason = "the helper cannot import it"
         elif not helper and blocks and each.what.words != words:
-            left[each.name] = "the helper in a file has one sequence of layers"
-        else:
+            reason = "the helper in a file has one sequence of layers"
+        if reason and each.is_seen:
+            left[each.name] = reason
+        elif path is not None and not reason:
             words = each.what.words
             blocks.add(" ".join((WITH_LAYERS, path, each.name, *words)))
     return frozenset(blocks), left

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from ...facts.project import Module
-from ...facts.values import ClassValue, Function, Instance
+from ...facts.values import ClassValue, Constant, Instance, Object, Value
 from ...reading.classes import ClassIndex
 from ...reading.kept import kept
 from ...reading.names import meaning
@@ -16,8 +18,12 @@ from ...reading.source import Source
 from .layered import Layered, layered
 
 if TYPE_CHECKING:
-    from ...facts.classes import Class
+    from ...facts.facts import Facts
+    from ...project_files import ProjectFiles
     from ..surroundings import Surroundings
+
+_SUBCLASS: Final = re.compile(r"^class\s+\w+\([\w.]*\bBatchNorm[123]d\s*\)", re.MULTILINE)
+"""What the text of a file has that may define one."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,13 @@ class OwnNorm:
         module: where it is defined, by its name in the project; None for the source itself.
         name: its name there.
         what: what it is.
+        is_seen: whether the source is seen to make one, or may do so as far as is known.
     """
 
     module: Module | None
     name: str
     what: Layered
+    is_seen: bool = True
 
 
 @kept
@@ -54,32 +62,66 @@ def own_norms(index: ClassIndex) -> Mapping[ast.ClassDef, OwnNorm]:
 def norms_of_others(
     index: ClassIndex, around: Surroundings, values: Iterable[ast.expr]
 ) -> Iterator[OwnNorm]:
-    """Those of other files that some expressions may make.
+    """Those of other files that some expressions may make; where that is not known, any.
 
     Args:
         index: of the source of the expressions.
         around: the facts of that.
         values: what gives a norm to an attribute.
     """
-    facts = around.facts
+    location, facts = index.source.location, around.facts
+    if location is None:
+        return
+    made = [facts.values(each) for each in values]
+    is_known = all(found and all(map(_is_known, found)) for found in made)
+    classes = {
+        each.cls.node: each.cls.module
+        for found in made
+        for each in found
+        if isinstance(each, Instance)
+    }
+    seen = frozenset(classes)
+    for module in () if is_known else location.files.containing(_SUBCLASS):
+        classes |= {each: module for each in module.tree.body if isinstance(each, ast.ClassDef)}
+    for node, module in classes.items():
+        if module.file != location.path and node in module.tree.body:
+            for norm in _norm_of_other(index, facts, node, module, location.files):
+                yield replace(norm, is_seen=node in seen)
 
-    def function_of(expression: ast.expr) -> ast.AST | None:
-        found = [each.node for each in facts.values(expression) if isinstance(each, Function)]
-        return found[0] if len(found) == 1 else None
 
-    made = (each for node in values for each in facts.values(node))
-    for cls in dict.fromkeys(each.cls for each in made if isinstance(each, Instance)):
-        if cls.module is facts.modules[0] or cls.node not in cls.module.tree.body:
-            continue
-        other = ClassIndex(Source(cls.module.text, cls.module.tree, name=cls.module.file))
-        what = layered(other.source, cls.node, function_of)
+def _is_known(value: Value) -> bool:
+    """Whether the class of a value is known."""
+    is_of_torch = isinstance(value, Object) and value.kind.startswith("torch.")
+    return is_of_torch or isinstance(value, (Instance, Constant))
 
-        def is_class(expression: ast.expr, cls: Class = cls) -> bool:
-            found = facts.values(expression)
-            return any(isinstance(each, ClassValue) and each.cls is cls for each in found)
 
-        if what is not None and _is_itself(other, cls.node) and not _is_asked_for(index, is_class):
-            yield OwnNorm(cls.module, cls.name, what)
+def _norm_of_other(
+    index: ClassIndex, facts: Facts, node: ast.ClassDef, module: Module, files: ProjectFiles
+) -> Iterator[OwnNorm]:
+    """A class of another file, if it is such a norm, and neither file asks for its class."""
+
+    def is_class(expression: ast.expr) -> bool:
+        found = facts.values(expression)
+        return any(isinstance(each, ClassValue) and each.cls.node is node for each in found)
+
+    other = Source(module.text, module.tree, name=module.file)
+    what = layered(other, node, partial(_function, module, files))
+    if what is not None and _is_itself(ClassIndex(other), node):
+        if not _is_asked_for(index, is_class):
+            yield OwnNorm(module, node.name, what)
+
+
+def _function(module: Module, files: ProjectFiles, expression: ast.expr) -> ast.AST | None:
+    """The function of another file that a name of a module is imported as."""
+    name = expression.id if isinstance(expression, ast.Name) else ""
+    match module.bindings.get(name):
+        case [ast.ImportFrom(module=path, level=level, names=names)]:
+            other = files.find(module.absolute(level, path), module)
+            known = {each.asname or each.name: each.name for each in names}
+            match other.bindings.get(known[name]) if other is not None else None:
+                case [function]:
+                    return function
+    return None
 
 
 def _is_itself(index: ClassIndex, node: ast.ClassDef) -> bool:
