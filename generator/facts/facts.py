@@ -13,6 +13,7 @@ from .. import torch_api
 from ..reading.convolutions import GROUPS_POSITION
 from .classes import Class
 from .heap import Heap, Use, union
+from .identity import is_another, with_copies
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .shapes import Shape
@@ -114,6 +115,12 @@ class Facts:
     def values(self, node: ast.expr) -> Values:
         """What an expression may be, in any context; nothing where it is never evaluated."""
         return self._interpreter.at.get(node, NOTHING)
+
+    def is_another(self, node: ast.expr, made: Values) -> bool:
+        """Whether an expression surely is none of the convolutions that are made, and no copy."""
+        values = self.values(node) if self.is_complete and made else NOTHING
+        known = with_copies(made, self._interpreter.copies)
+        return bool(values) and all(is_another(each, known) for each in values)
 
     @cached_property
     def _expressions(self) -> dict[Value, list[ast.expr]]:

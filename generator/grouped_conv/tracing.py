@@ -43,6 +43,16 @@ class Tracing:
             self._reached[site.call] = follow(site.call)
         return self._reached[site.call]
 
+    def expressions(self, site: Site) -> list[ast.expr]:
+        """What may be the convolution that a site builds: not what facts know to be another."""
+        found = self.reached(site).expressions
+        return [each for each in found if not self.is_another(site, each)]
+
+    def is_another(self, site: Site, node: ast.expr) -> bool:
+        """Whether an expression surely is not the convolution that a site builds."""
+        facts = self.surroundings.facts
+        return not is_partial(site) and facts.is_another(node, facts.values(site.call))
+
     def uses(self, site: Site) -> Uses:
         """What is done with the convolution that a site builds.
 
@@ -56,18 +66,23 @@ class Tracing:
     def _find_uses(self, site: Site) -> Uses:
         source = self.index.source
         for call in self.index.reparametrisations:
-            if not is_weight_norm(source, call):
+            is_seen = call.args[0] in self.reached(site).expressions
+            if (
+                not is_weight_norm(source, call)
+                and not is_seen
+                and not self.is_another(site, call.args[0])
+            ):
                 raise Refusal(
                     f"it may be given another parametrization with all modules ({line_of(call)})"
                 )
         if not source.is_first_on_line(place_for_definition(source, [site.call])):
             raise Refusal("no place to insert the helper")
-        reached = self.reached(site)
+        reached, facts = self.reached(site), self.surroundings.facts
         check_reach(self.index, reached)
-        uses = find_uses(self.index, reached.expressions)
+        uses = find_uses(self.index, facts, self.expressions(site))
         made = self.surroundings.made_by(site.call)
         for other, expressions in self.surroundings.expressions(made):
-            others = find_uses(other.index, expressions)
+            others = find_uses(other.index, facts, expressions)
             if other.module.runs_apart:
                 uses.add_apart(others, other.index.source.line)
             else:

@@ -32,9 +32,11 @@ _NEUTRAL_BASES = frozenset(
 _MODULE_WALKS = frozenset(("children", "named_children", "_modules", "get_submodule"))
 _MODEL_LIBRARIES = ("torchvision.", "argparse.", "json.", "yaml.")
 REPARAMETRISING = re.compile(
-    r"torch\.nn\.utils\."
-    r"((parametrize|parametrizations|prune)\..*|(.*\.)?(remove_)?(weight|spectral)_norm)"
+    r"torch\.nn\.utils\.("
+    r"parametrize\.(register_parametrization|transfer_parametrizations_and_params)"
+    r"|parametrizations\.\w+|prune\.(?!remove$|is_pruned$)\w+|(.*\.)?(weight|spectral)_norm)"
 )
+"""What gives a weight another parametrization."""
 _RUN_BY_TORCH = ("__init__", "__post_init__", "setup", "forward", "__call__", "__new__")
 _CODE_RUNNERS = frozenset(("eval", "exec"))
 
@@ -225,7 +227,7 @@ class ClassIndex:
 
     @cached_property
     def reparametrisations(self) -> list[ast.Call]:
-        """Calls such as ``spectral_norm(m)`` of a module that may be any."""
+        """Calls such as ``spectral_norm(m)`` of a module that may be any, as far as names tell."""
         return [
             node
             for node in self.source.nodes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Set
+from functools import partial
 from itertools import zip_longest
 
 from ...reading.parts import walk
@@ -62,7 +63,11 @@ class Ways:
         """
         uses = self.tracing.uses(site)
         ends = find_ends(
-            self.tracing.flow, site, self.tracing.reached(site), list(uses.applications)
+            self.tracing.flow,
+            site,
+            self.tracing.reached(site),
+            [*uses.applications],
+            partial(self.tracing.is_another, site),
         )
         listed = self._in_list(site, ends)
         in_the_way = self.in_the_way.get(site.call, [])
@@ -107,13 +112,19 @@ class Ways:
             Refusal: it cannot.
         """
         for each in obstacles:
-            is_said = each.is_loud and not reads and not self.tracing.runs_with_model(each.node)
+            is_said = each.is_loud and not reads and not self._is_run(each.node, site)
             if not is_said and not each.is_apart:
                 raise Refusal(each.reason)
             is_own = self.tracing.surroundings.other(each.node) is None
             self.warnings[each.node] = each.node if is_own else site.call, each.reason
             self.loud.setdefault(site.call, each.reason)
         self.reads |= reads
+
+    def _is_run(self, node: ast.AST, site: Site) -> bool:
+        """Whether a node may be run with a model, or with what builds a convolution."""
+        function = self.source.function_around(site.call)
+        is_beside = function is not None and function in self.source.ancestors(node)
+        return is_beside or self.tracing.runs_with_model(node)
 
     def _marked(self, site: Site, way: Way, end: End | None) -> Way:
         """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""
