@@ -66,6 +66,10 @@ INITIALISATIONS = (
         "getattr(self, n + '').weight.data = k",
         "(self.conv if f() else self.conv).weight.data.copy_(k)",
         "if g: self.conv.weight.data = k",
+        "self.conv.weight.data[0] = 1",
+        "self.conv.weight.data *= 2",
+        "self.conv.weight[0].data.fill_(1)",
+        "nn.init.normal_(self.conv.weight.data[:, 1:], std=k)",
     ],
 )
 def test_a_weight_that_is_set_once_it_is_split(code: str) -> None:
@@ -160,7 +164,6 @@ def test_a_weight_that_is_read_has_the_values_of_the_whole() -> None:
         "w = self.conv.weight\ndef f():\n    nonlocal w",
         "global w\nw = self.conv.weight\ndef f():\n    global w\n    w.mul_(2)",
         "self.conv.weight.data.view(-1).fill_(1)",
-        "self.conv.weight.data[0] = 1",
         "self.conv.weight.grad",
         "w = self.conv.weight.data\nw *= 2",
         "torch.mul(x, 2, out=self.conv.weight.data)",
@@ -170,7 +173,6 @@ def test_a_weight_that_is_read_has_the_values_of_the_whole() -> None:
         "x = self.conv.weight is x",
         "x = self.conv.weight in x",
         "self.conv.weight += 1",
-        "self.conv.weight.data *= 2",
         "self.use(self.conv.weight)",
         "torch.relu_(self.conv.weight)",
         "torch.nn.utils.clip_grad_norm_(self.conv.weight, 1)",
@@ -218,7 +220,7 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
         ("self.conv.forward = f", "its forward is used"),
         ("self.conv.weight_g.data.fill_(1)", "its weight_g is used"),
         ("norm = nn.utils.spectral_norm\nnorm(self.conv)", "spectral_norm takes its weight"),
-        ("norm = f if g else nn.utils.spectral_norm\nnorm(self.conv)", "another parametrization"),
+        ("norm = f if g else nn.utils.spectral_norm\nnorm(self.conv)", "spectral_norm may be applied"),
         (
             "def f(norm=nn.utils.weight_norm): norm(self.conv)",
             "norm is applied to it (line 16) once",

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .arguments import Arguments
-from .expressions import truth_of
 from .frames import Frame
 from .heap import Around, Slot, union
+from .narrowing import truth_of
 from .values import (
     ANYTHING,
     Constant,

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from ..reading.names import meaning
 from ..reading.source import Source
 from .initialisation import is_exact_by_branch, whole_initialiser
 from .reading import is_only_read
 
 ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
 """What is the same of all branches."""
+
+_FILLING: Final = frozenset(("copy_", "fill_", "zero_", "normal_", "uniform_", "mul_", "div_"))
+"""The methods of a tensor that give it, or a part of it, other values."""
 
 
 @dataclass(frozen=True)
@@ -143,14 +147,27 @@ class Weights:
         """Whether a statement gives a weight its values, and does nothing else with it."""
         if is_exact_by_branch(self.source, weight) or whole_initialiser(self.source, weight):
             return True
-        match self.source.statement(weight):
-            case ast.Assign(targets=[ast.Attribute(value=target, attr="data")]):
-                return target is weight
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=target, attr="copy_"))):
-                if isinstance(target, ast.Attribute) and target.attr == "data":
-                    target = target.value
-                return target is weight
+        place = _values_of(self.source, weight)
+        parent = self.source.parent(place)
+        if place is not weight and not isinstance(getattr(place, "ctx", None), ast.Load):
+            return isinstance(parent, (ast.Assign, ast.AugAssign))
+        match parent, self.source.statement(weight):
+            case ast.Call(args=[first, *_]), ast.Expr(value=call) if first is place:
+                is_of_torch = meaning(self.source, parent.func).path.startswith("torch.nn.init.")
+                return is_of_torch and call is parent
+            case ast.Attribute(attr=name), ast.Expr(value=ast.Call(func=method)):
+                return name in _FILLING and method is parent
         return False
+
+
+def _values_of(source: Source, weight: ast.expr) -> ast.expr:
+    """The expression for the values of a weight, or for some of them, that it is in."""
+    match source.parent(weight):
+        case ast.Attribute(attr="data") as values:
+            return _values_of(source, values)
+        case ast.Subscript(value=value) as values if value is weight:
+            return _values_of(source, values)
+    return weight
 
 
 def _name(function: ast.expr) -> str:
