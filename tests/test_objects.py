@@ -220,7 +220,10 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
         ("self.conv.forward = f", "its forward is used"),
         ("self.conv.weight_g.data.fill_(1)", "its weight_g is used"),
         ("norm = nn.utils.spectral_norm\nnorm(self.conv)", "spectral_norm takes its weight"),
-        ("norm = f if g else nn.utils.spectral_norm\nnorm(self.conv)", "spectral_norm may be applied"),
+        (
+            "norm = f if g else nn.utils.spectral_norm\nnorm(self.conv)",
+            "spectral_norm may be applied",
+        ),
         (
             "def f(norm=nn.utils.weight_norm): norm(self.conv)",
             "norm is applied to it (line 16) once",

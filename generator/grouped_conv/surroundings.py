@@ -130,6 +130,13 @@ class Surroundings:
 
     # --- what other files do -----------------------------------------------------------------
 
+    def naming(self, defined: str, name: str) -> Iterator[Other]:
+        """The other files that name something where they speak of what the source defines."""
+        location = self._source.location
+        if location is not None:
+            does = re.compile(rf"\b{re.escape(name)}\b")
+            yield from map(Other, location.files.readers(location.path, {defined}, does))
+
     def expressions(self, made: Values) -> Iterator[tuple[Other, list[ast.expr]]]:
         """For each other file, what in it may be one of some objects."""
         found: dict[Other, dict[ast.expr, None]] = {}

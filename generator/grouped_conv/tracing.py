@@ -16,6 +16,7 @@ from .norms.pairs import Pairs
 from .objects import find_uses
 from .reach import check_reach
 from .refusal import Refusal, line_of
+from .running import Running
 from .subclasses import Subclass
 from .surroundings import Surroundings
 from .weight_norm import is_weight_norm
@@ -33,6 +34,7 @@ class Tracing:
         self.directives = directives
         self.flow = Flow(index)
         self.pairs = Pairs(index, self.flow, directives, surroundings)
+        self.running = Running(index, surroundings)
         self._reached: dict[ast.Call, Reached] = {}
         self._uses: dict[ast.Call, Uses] = {}
 
@@ -92,11 +94,6 @@ class Tracing:
     def line(self, node: ast.AST) -> str:
         """How a reason names the line of a node, of another file too."""
         return self.surroundings.source_of(node).line(node)
-
-    def runs_with_model(self, node: ast.AST) -> bool:
-        """Whether a node may be run when a model is built, or in its forward."""
-        other = self.surroundings.other(node)
-        return (other.index if other is not None else self.index).runs_with_model(node)
 
     def conv(self, site: Site) -> ConvClass | None:
         """The class of torch that a site builds an instance of, where it is known."""

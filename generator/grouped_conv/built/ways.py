@@ -124,7 +124,7 @@ class Ways:
         """Whether a node may be run with a model, or with what builds a convolution."""
         function = self.source.function_around(site.call)
         is_beside = function is not None and function in self.source.ancestors(node)
-        return is_beside or self.tracing.runs_with_model(node)
+        return is_beside or self.tracing.running.runs(node)
 
     def _marked(self, site: Site, way: Way, end: End | None) -> Way:
         """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""
