@@ -173,6 +173,13 @@ FUNCTIONS: Final[frozenset[str]] = frozenset(
 )
 """Functions that give tensors (or tuples of them) and keep none of what they are given."""
 
+NORM_FUNCTIONS: Final = frozenset(
+    f"{module}.{name}_norm"
+    for module in ("torch", "torch.nn.functional")
+    for name in ("batch", "instance", "group", "layer", "rms", "local_response")
+)
+"""Functions that do what a norm of torch.nn does."""
+
 SEVERAL: Final = frozenset(
     ("chunk", "split", "tensor_split", "unbind", "meshgrid", "broadcast_tensors")
 )

@@ -301,12 +301,19 @@ def test_stays_where_it_is_used_by_itself(form: str) -> None:
 def test_stays_where_the_convolution_is_an_attribute_as_well() -> None:
     text = source("self.conv = CONV\nself.net = nn.Sequential(self.conv, NORM)", NET)
     result = check(text, {32})
-    assert "the norm stays after it: it is split before it gets there (line 11)" in notes(result)
+    reason = "which is split before both are put together (line 11)"
+    assert f"the norm stays after the convolution, {reason}" in notes(result)
 
 
 def test_is_left_where_it_is_not_known_whose_weight_is_set() -> None:
-    init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)"
+    init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[x].weight)"
     assert left(source(init, NET)) == "its weight is set (line 11) once it is split (line 10)"
+
+
+def test_a_norm_whose_weight_is_set_stays() -> None:
+    init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)"
+    result = check(source(init, NET), {32})
+    assert "the norm stays after it: one of them is used by itself (line 11)" in notes(result)
 
 
 def test_a_convolution_that_turns_out_shared_is_split_once() -> None:

@@ -247,3 +247,117 @@ def test_a_state_dict_of_the_original_that_is_loaded() -> None:
     state = torch.randn(8, 2, 1, 1)
     assert wrapped(LOADING) == RUN_TIME
     assert_equivalent(LOADING, lambda module: module.Net(state, 4), torch.randn(2, 8, 3, 3))
+
+
+INITIALISED = (
+    TOP
+    + """\
+class Net(nn.Module):
+    def __init__(self, mode, g):
+        super().__init__()
+        if mode == "wide":
+            self.conv = nn.Conv2d(8, 16, 1, groups=g)
+        elif mode == "deep":
+            self.conv = nn.Sequential(nn.Conv2d(8, 8, 1, groups=g), nn.Conv2d(8, 16, 1))
+        {statement}
+
+    def forward(self, x):
+        return self.conv(x)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "nn.init.kaiming_normal_(self.conv.weight)",
+        "self.scale = self.conv.weight.std() if g > 1 else 1",
+        "self.conv.weight.data *= 2",
+        "first = self.conv.weight.shape[0] > 1 and g",
+    ],
+)
+def test_an_attribute_that_is_surely_there_as_it_is_read(statement: str) -> None:
+    text = INITIALISED.format(statement=statement)
+    result = split_source(text)
+    assert [each.status for each in result.records] == ["split", "split"]
+    is_sure = "if g" not in statement
+    assert ("self.conv = split_conv(self.conv)\n\n    def forward" in result.text) == is_sure
+
+    def build(module: ModuleType) -> nn.Module:
+        torch.manual_seed(1)
+        made = module.Net("wide", 4)
+        assert isinstance(made, nn.Module)
+        return made
+
+    assert_equivalent(text, build, torch.randn(2, 8, 3, 3))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "if g: nn.init.kaiming_normal_(self.conv.weight)",
+        "g > 1 and nn.init.zeros_(self.conv.weight)",
+        "[nn.init.zeros_(self.conv.weight) for _ in range(g - 1)]",
+        "g > 1 < len(nn.init.zeros_(self.conv.weight))",
+    ],
+)
+def test_an_attribute_that_may_not_be_there(statement: str) -> None:
+    (first, _) = split_source(INITIALISED.format(statement=statement)).records
+    assert "is set" in first.detail or "is used by itself" in first.detail
+
+
+BLOCKS = """\
+class Block(nn.Module):
+    def __init__(self, n, g):
+        super().__init__()
+        self.layers = nn.Sequential(
+            *[nn.Sequential(nn.Conv1d(n, n, 1, groups=g), {layers}) for _ in range(2)]
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+"""
+
+
+@pytest.mark.parametrize(
+    "layers",
+    ["nn.BatchNorm1d(n), nn.GELU()", "Transpose(), nn.LayerNorm(n), Transpose()", "nn.ReLU()"],
+)
+def test_no_norm_stays_in_what_holds_the_blocks(layers: str) -> None:
+    transpose = "class Transpose(nn.Module):\n    def forward(self, x):\n        return x.transpose(1, 2)\n\n\n"
+    text = TOP + transpose + BLOCKS.format(layers=layers)
+    result = split_source(text)
+    assert [each.note for each in result.records] == [RUN_TIME]
+    assert_equivalent(text, lambda module: module.Block(8, 2), torch.randn(2, 8, 5))
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        (["y = self.conv(x)", "z = torch.nn.functional.normalize(y)", "return z, y"], ""),
+        (["y = self.conv(x)", "z = torch.norm(y)", "return z, y"], ""),
+        (
+            ["x = self.conv(x)", "if self.training:", "    x = self.drop(x)", "return self.bn(x)"],
+            "it does not follow directly (line 16)",
+        ),
+        (
+            ["y = self.conv(x)", "x = self.drop(y)", "return x, self.bn(y)"],
+            "what it takes has another use too (line 15)",
+        ),
+        (
+            ["x = self.conv(x)", "return nn.functional.instance_norm(x)"],
+            "nn.functional.instance_norm stays after the concatenation",
+        ),
+    ],
+)
+def test_what_is_a_norm_and_why_it_stays(statements: list[str], said: str) -> None:
+    code = (
+        "class Net(nn.Module):\n    def __init__(self, g):\n        super().__init__()\n"
+        "        self.conv = nn.Conv2d(8, 8, 1, groups=g)\n        self.drop = nn.Dropout(0.5)\n"
+        "        self.bn = nn.BatchNorm2d(8)\n\n    def forward(self, x):\n"
+    )
+    top = "import torch\nfrom torch import nn\n\n\n"
+    text = top + code + "".join(f"        {each}\n" for each in statements)
+    (record,) = split_source(text).records
+    assert record.note == (f"{RUN_TIME}; {record.note.partition('; ')[2]}" if said else RUN_TIME)
+    assert said in record.note
