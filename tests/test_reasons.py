@@ -69,7 +69,6 @@ def test_an_attribute_of_what_holds_it(other: str) -> None:
         "m = weight_norm(Plain().conv, dim=1)",
         "for m in [Plain().conv]: m.weight.grad",
         "for m in nn.ModuleList([nn.Linear(8, 8)]): spectral_norm(m)",
-        "def walk(ms):\n    for m in ms: prune.l1_unstructured(m, 'weight', 3)\nwalk([Plain()])",
     ],
 )
 def test_what_is_done_with_the_convolution_of_another_class(code: str) -> None:
@@ -178,6 +177,34 @@ def test_a_class_that_a_convolution_never_is(test: str) -> None:
 def test_a_class_that_it_may_be(test: str) -> None:
     code = "class Own(nn.Conv2d): pass\n\n\ndef init(kind):\n    m = Net(2).conv\n    return "
     assert "its class is asked for" in left(NET + code + test + "\n")
+
+
+UNKNOWN_CALLERS = """\
+def normalise(m):
+    return spectral_norm(m)
+
+
+def of_all(held):
+    for each in held.parts:
+        normalise(each)
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = normalise(nn.Linear(8, 8))
+"""
+
+
+def test_a_function_not_all_of_whose_callers_are_followed() -> None:
+    assert "it may be given another parametrization" in left(NET + UNKNOWN_CALLERS)
+
+
+def test_a_variable_that_nothing_is_known_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "norm = spectral_norm if Net else copy.copy\nnorm(Net(2).conv)\n"
+    assert "spectral_norm may be applied" in left(NET + code)
+    monkeypatch.setattr("gencode.facts.facts._BUDGET", 5)
+    assert "it may be given another parametrization" in left(NET + code)
 
 
 BRANCHES = """\
@@ -324,7 +351,8 @@ class Block(nn.Module):
     ["nn.BatchNorm1d(n), nn.GELU()", "Transpose(), nn.LayerNorm(n), Transpose()", "nn.ReLU()"],
 )
 def test_no_norm_stays_in_what_holds_the_blocks(layers: str) -> None:
-    transpose = "class Transpose(nn.Module):\n    def forward(self, x):\n        return x.transpose(1, 2)\n\n\n"
+    forward = "    def forward(self, x):\n        return x.transpose(1, 2)\n\n\n"
+    transpose = "class Transpose(nn.Module):\n" + forward
     text = TOP + transpose + BLOCKS.format(layers=layers)
     result = split_source(text)
     assert [each.note for each in result.records] == [RUN_TIME]

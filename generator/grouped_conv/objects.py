@@ -44,6 +44,7 @@ _INSIDES: Final = frozenset(
         *("extra_repr", "_reversed_padding_repeated_twice"),
     )
 )
+_PARAMETRISING: Final = re.compile(r"(spectral|weight)_norm|parametriz|prune")
 _HOOKS: Final = frozenset(("register_forward_hook", "register_forward_pre_hook"))
 _NEEDING: Final = re.compile(
     r"torch\..*(fuse_\w+|_ConvNd\.forward|Conv(Transpose)?[123]d\.\w+)|object\.__setattr__"
@@ -178,7 +179,7 @@ class _Search:
             self._bar(node, f"{others[0]} may be applied to it", call)
         elif found and node in call.args[:1] and not has_defaults(call):
             self._bar(node, "weight_norm with another dim than 0 couples its groups", call)
-        elif found:
+        elif found or (not self.facts.is_complete and _PARAMETRISING.search(self.source.text)):
             self._bar(node, "it may be given another parametrization", call)
 
     def _bar(self, node: ast.expr, what: str, place: ast.AST) -> None:

@@ -74,15 +74,30 @@ class Surroundings:
             module = location.module(source.tree, source.text)
             project = Project(location.files.find)
             project.add(module)
-        words = "|".join(map(re.escape, sorted(self._defined | self._attributes | _WORDS)))
-        speaks = re.compile(rf"\b({words}|Conv(Transpose)?[123]d\.\w+)\b")
 
         def is_asked_for(one: Module, node: ast.stmt) -> bool:
-            if one is module:
-                return speaks.search(source.text, *source.span(node)) is not None
-            return self._modules[one](node)
+            return self._speaks(node) if one is module else self._modules[one](node)
 
         return Facts([module, *modules], project, is_asked_for, budget)
+
+    @cached_property
+    def _words(self) -> re.Pattern[str]:
+        words = "|".join(map(re.escape, sorted(self._defined | self._attributes | _WORDS)))
+        return re.compile(rf"\b({words}|Conv(Transpose)?[123]d\.\w+)\b")
+
+    def _speaks(self, node: ast.stmt) -> bool:
+        """Whether a statement of the source speaks of what is built, or of all modules."""
+        return self._words.search(self._source.text, *self._source.span(node)) is not None
+
+    def is_another(self, node: ast.expr, call: ast.Call) -> bool:
+        """Whether an expression surely is not what a construction makes.
+
+        Of a function that speaks of none of it, not all calls are followed.
+        """
+        outer = [*self._source.ancestors(node)][-2:-1]
+        if any(isinstance(each, FUNCTIONS) and not self._speaks(each) for each in outer):
+            return False
+        return self.facts.is_another(node, self.facts.values(call))
 
     def _give_up(self) -> None:
         self.not_followed = len(self._modules)

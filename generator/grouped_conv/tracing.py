@@ -52,8 +52,7 @@ class Tracing:
 
     def is_another(self, site: Site, node: ast.expr) -> bool:
         """Whether an expression surely is not the convolution that a site builds."""
-        facts = self.surroundings.facts
-        return not is_partial(site) and facts.is_another(node, facts.values(site.call))
+        return not is_partial(site) and self.surroundings.is_another(node, site.call)
 
     def uses(self, site: Site) -> Uses:
         """What is done with the convolution that a site builds.
