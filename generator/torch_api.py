@@ -103,6 +103,22 @@ def is_module_class(path: str) -> bool:
     return path == "torch.nn.Module" or is_nn_class(path)
 
 
+_BASES: Final = {
+    **dict.fromkeys(("UpsamplingBilinear2d", "UpsamplingNearest2d"), "Upsample"),
+    **{f"ZeroPad{n}d": f"ConstantPad{n}d" for n in (1, 2, 3)},
+    **{"ReLU6": "Hardtanh", "NLLLoss2d": "NLLLoss"},
+}
+
+
+def may_be_instance(kind: str, path: str) -> bool:
+    """Whether what a class makes may be an instance of another: not of a sister class of torch."""
+    if not is_nn_class(kind) or not is_nn_class(path):
+        return True
+    name, asked = kind.rpartition(".")[2], path.rpartition(".")[2]
+    others = "Module", name.removeprefix("Lazy"), _BASES.get(name)
+    return asked in (name, *others) or asked.endswith("Base")
+
+
 # --- functions of tensors --------------------------------------------------------------------
 
 _ELEMENTWISE_FUNCTIONS: Final = (
@@ -158,6 +174,13 @@ FUNCTIONS: Final[frozenset[str]] = frozenset(
     for name in (*_ELEMENTWISE_FUNCTIONS, *_POOLING_FUNCTIONS, *_OTHER_FUNCTIONS)
 )
 """Functions that give tensors (or tuples of them) and keep none of what they are given."""
+
+NORM_FUNCTIONS: Final = frozenset(
+    f"{module}.{name}_norm"
+    for module in ("torch", "torch.nn.functional")
+    for name in ("batch", "instance", "group", "layer", "rms", "local_response")
+)
+"""Functions that do what a norm of torch.nn does."""
 
 SEVERAL: Final = frozenset(
     ("chunk", "split", "tensor_split", "unbind", "meshgrid", "broadcast_tensors")

@@ -301,7 +301,8 @@ def test_stays_where_it_is_used_by_itself(form: str) -> None:
 def test_stays_where_the_convolution_is_an_attribute_as_well() -> None:
     text = source("self.conv = CONV\nself.net = nn.Sequential(self.conv, NORM)", NET)
     result = check(text, {32})
-    assert "the norm stays after it: it is split before it gets there (line 11)" in notes(result)
+    reason = "which is split before both are put together (line 11)"
+    assert f"the norm stays after the convolution, {reason}" in notes(result)
 
 
 def test_a_weight_of_the_norm_is_set_by_its_number() -> None:

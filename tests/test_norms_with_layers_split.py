@@ -410,7 +410,7 @@ def test_a_class_of_another_file_that_is_more_or_is_asked_for(
     written(tmp_path, {**files, path: files[path].replace(old, new)})
     monkeypatch.chdir(tmp_path)
     assert main(["net/other.py", "-o", "net/split.py"]) == 0
-    assert "JoinedLayers" not in Path("net/split.py").read_text()
+    assert "    from .layers.norms import NormAct" not in Path("net/split.py").read_text()
 
 
 @pytest.mark.parametrize(

@@ -20,30 +20,36 @@ def net(norm: str, use: str = f"self.conv = f({CONV})", top: str = "") -> str:
     return model(f"{dedent(norm)}\n{use}", top=f"{NORMS}\n{dedent(top)}")
 
 
+OTHER = "it may be given another parametrization"
+SPECTRAL = "spectral_norm may be applied to it"
 EITHER = "f = weight_norm if not spectral else spectral_norm"
 
 
 @pytest.mark.parametrize(
-    ("norm", "line"),
+    ("norm", "what", "line"),
     [
-        ("f = weight_norm if g else norm", 10),
-        ("f = spectral_norm if g else norm", 10),
-        ("f = spectral_norm if g else nn.utils.parametrizations.spectral_norm", 10),
-        ("f = weight_norm\nif g:\n    f = norm", 10),
-        ("f = weight_norm\nif g:\n    f = 0", 10),
-        ("f = weight_norm\nif g:\n    f = spectral_norm\nelse:\n    from mylib import f", 12),
-        ("f = weight_norm\nif g:\n    def f(m): return m", 10),
-        ("f = weight_norm if g else lambda m: m", 10),
-        ("f = weight_norm if g else functools.partial(weight_norm, dim=1)", 10),
-        ("f = weight_norm or spectral_norm", 10),
-        ("f = dict(a=weight_norm, b=spectral_norm)[g]", 10),
-        ("for f in (weight_norm, spectral_norm): ...", 10),
-        ("f = weight_norm if g else nn.utils.remove_spectral_norm", 10),
-        ("f = g\n\n\ng = spectral_norm if f else weight_norm if g else f or 1", 13),
+        ("f = weight_norm if g else norm", OTHER, 11),
+        ("f = spectral_norm if g else norm", SPECTRAL, 11),
+        ("f = spectral_norm if g else nn.utils.parametrizations.spectral_norm", SPECTRAL, 11),
+        ("f = weight_norm\nif g:\n    f = norm", OTHER, 13),
+        ("f = weight_norm\nif g:\n    f = 0", OTHER, 13),
+        (
+            "f = weight_norm\nif g:\n    f = spectral_norm\nelse:\n    from mylib import f",
+            *(SPECTRAL, 15),
+        ),
+        ("f = weight_norm\nif g:\n    def f(m): return m", OTHER, 13),
+        ("f = weight_norm if g else lambda m: m", OTHER, 11),
+        ("f = weight_norm if g else functools.partial(weight_norm, dim=1)", OTHER, 11),
+        ("from functools import partial\nf = partial(nn.utils.spectral_norm, dim=0)", SPECTRAL, 12),
+        ("f = weight_norm or spectral_norm", SPECTRAL, 11),
+        ("f = dict(a=weight_norm, b=spectral_norm)[g]", SPECTRAL, 11),
+        ("for f in (weight_norm, spectral_norm): ...", SPECTRAL, 11),
+        ("f = weight_norm if g else nn.utils.remove_spectral_norm", OTHER, 11),
+        ("f = g\n\n\ng = spectral_norm if f else weight_norm if g else f or 1", SPECTRAL, 14),
     ],
 )
-def test_a_variable_that_may_be_something_else(norm: str, line: int) -> None:
-    assert left(net(norm)) == f"it may be given another parametrization (line {line})"
+def test_a_variable_that_may_be_something_else(norm: str, what: str, line: int) -> None:
+    assert left(net(norm)) == f"{what} (line {line})"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,14 @@ def test_a_variable_that_may_be_something_else(norm: str, line: int) -> None:
     ],
 )
 def test_a_convolution_that_is_not_at_hand_as_a_whole(use: str) -> None:
-    assert left(net(EITHER, use)) == "it may be given another parametrization (line 10)"
+    assert left(net(EITHER, use)) == f"{SPECTRAL} (line 11)"
+
+
+@pytest.mark.parametrize("given", ["dim=2", "'weight', 1", "dim=2, name='weight'"])
+@pytest.mark.parametrize("norm", ["f = nn.utils.weight_norm", "f = weight_norm if g else f"])
+def test_a_variable_that_is_weight_norm_along_another_dimension(norm: str, given: str) -> None:
+    reason = left(net(norm, f"self.conv = f({CONV}, {given})"))
+    assert reason == "weight_norm with another dim than 0 couples its groups (line 11)"
 
 
 TWO = """
@@ -66,7 +79,7 @@ except ImportError: ...
 
 
 def test_weight_norm_along_another_dimension_by_a_name_that_two_imports_give() -> None:
-    reason = "it may be given another parametrization (line 4)"
+    reason = "weight_norm with another dim than 0 couples its groups (line 14)"
     assert left(net("", f"self.conv = weight_norm({CONV}, dim=1)", TWO)) == reason
 
 
@@ -75,7 +88,7 @@ def test_weight_norm_along_another_dimension_by_a_name_that_two_imports_give() -
     ["Block(g, norm)", "Block(g, f=norm)", "Block(g, *more)", "Block(g, **more)", "Block(*more)"],
 )
 def test_a_parameter_that_is_given_something_else(passed: str) -> None:
-    reason = "it may be given another parametrization (line 16)"
+    reason = f"{SPECTRAL} (line 9)"
     assert left(block(f"{passed}\nBlock(4, spectral_norm)")) == reason
 
 
@@ -134,11 +147,6 @@ def test_a_variable_that_is_weight_norm_or_spectral_norm(norm: str) -> None:
 )
 def test_what_the_variable_is_applied_to_in_other_ways(use: str) -> None:
     assert_split_after(EITHER, use)
-
-
-def test_an_nn_sequential_that_it_is_applied_to() -> None:
-    use = f"self.conv = f(nn.Sequential({CONV}))"
-    assert left(net(EITHER, use)) == "f is applied to it (line 11) once it is split (line 11)"
 
 
 def assert_split_after(norm: str, use: str) -> None:

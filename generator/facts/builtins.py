@@ -324,6 +324,7 @@ class Builtins:
                 made |= interpreter.new_containers.copied(one, value.kind, node, frame)
             else:
                 copy = interpreter.made_at(node, value.kind, frame)
+                interpreter.copies.setdefault(value, {})[copy] = None
                 if value in interpreter.given:
                     before = interpreter.given.get(copy, interpreter.given[value])
                     interpreter.given[copy] = before.or_else(interpreter.given[value])

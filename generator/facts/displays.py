@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from .. import torch_api
 from .arguments import Arguments
-from .expressions import truth_of
 from .frames import Frame
 from .heap import Around, Slot, union
+from .narrowing import truth_of
 from .values import (
     ANYTHING,
     NOTHING,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Final
 
 from .. import torch_api
 from ..reading.convolutions import GROUPS_POSITION
 from .classes import Class
+from .collector import without_collector
 from .heap import Heap, Use, union
+from .identity import is_another, with_copies
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .shapes import Shape
@@ -63,7 +63,7 @@ class Facts:
         self._is_asked_for = is_asked_for
         self._interpreter = Interpreter(project, budget or _BUDGET)
         try:
-            with _without_collector():
+            with without_collector():
                 self._interpret(modules)
             self.is_complete = True
         except (GaveUp, RecursionError):
@@ -127,6 +127,12 @@ class Facts:
         """What an expression may be, in any context; nothing where it is never evaluated."""
         return self._interpreter.at.get(node, NOTHING)
 
+    def is_another(self, node: ast.expr, made: Values) -> bool:
+        """Whether an expression surely is none of the convolutions that are made, and no copy."""
+        values = self.values(node) if self.is_complete and made else NOTHING
+        known = with_copies(made, self._interpreter.copies)
+        return bool(values) and all(is_another(each, known) for each in values)
+
     @cached_property
     def _expressions(self) -> dict[Value, list[ast.expr]]:
         found: dict[Value, list[ast.expr]] = {}
@@ -143,6 +149,19 @@ class Facts:
     def uses(self, value: Value) -> list[Use]:
         """All that is done with a value."""
         return [*self._interpreter.heap.uses(value)]
+
+    @cached_property
+    def _callers(self) -> dict[ast.AST, dict[ast.AST, None]]:
+        found: dict[ast.AST, dict[ast.AST, None]] = {}
+        for value in self.heap.used():
+            for use in self.uses(value):
+                if use.kind == "argument" and isinstance(use.by, Function):
+                    found.setdefault(use.by.node, {})[use.node] = None
+        return found
+
+    def callers(self, function: ast.AST) -> Iterable[ast.AST]:
+        """The calls of a function that hand it anything, be it its ``self``."""
+        return self._callers.get(function, ())
 
     def shape(self, value: Value) -> Shape:
         """What is known of the shape of a tensor."""
@@ -282,18 +301,6 @@ class Facts:
     def heap(self) -> Heap:
         """What attributes and items may be."""
         return self._interpreter.heap
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector from going through all that is made and stays."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def facts_of(

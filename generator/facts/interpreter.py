@@ -65,6 +65,7 @@ class Interpreter:
         loose: where an attribute of what is not known is read, called or set, by its name; ``*``
             where the name is not known either.
         given: what each module of torch is constructed with.
+        copies: what may be a copy of an object.
         is_last_pass: whether what nobody has stored counts as unknown, no more as not yet known.
         evaluations: how many expressions have been interpreted.
     """
@@ -77,6 +78,7 @@ class Interpreter:
         self.at: dict[ast.AST, Values] = {}
         self.loose: dict[str, dict[ast.Attribute, None]] = {}
         self.given: dict[Value, Arguments] = {}
+        self.copies: dict[Value, dict[Value, None]] = {}
         self.is_last_pass = False
         self._constants: dict[tuple[type, str], Values] = {}
         self.evaluations = 0

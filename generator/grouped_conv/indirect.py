@@ -194,13 +194,6 @@ def _is_looked_up_in(source: Source, node: ast.AST) -> bool:
     return False
 
 
-def values_of(index: ClassIndex, expression: ast.expr) -> list[ast.expr]:
-    """An expression, and what the names in it may get their values from."""
-    given = [each for node in walk(expression) for each in _given(index, node)]
-    more = [each for value in given for node in walk(value) for each in _given(index, node)]
-    return [expression, *given, *more]
-
-
 def _given(index: ClassIndex, node: ast.AST) -> Iterator[ast.expr]:
     """The expressions that a name or an attribute may get its value from."""
     source = index.source

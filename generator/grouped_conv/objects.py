@@ -10,50 +10,70 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from typing import Final
 
+from ..facts.facts import Facts
 from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.convolutions import SETTINGS
 from ..reading.names import meaning
 from .indirect import holds_class
-from .questions import are_treated_alike, may_be_conv, may_look_at_module, reparametrising
+from .questions import (
+    are_treated_alike,
+    asks_for_others,
+    may_be_conv,
+    may_look_at_module,
+    reparametrising,
+)
 from .reading import is_only_read
-from .source_facts import is_another
-from .weight_norm import WEIGHT_NORMS, is_weight_norm, possible_norms
+from .weight_norm import (
+    ASKING,
+    REMOVING,
+    WEIGHT_NORMS,
+    has_defaults,
+    is_weight_norm,
+    possible_norms,
+)
 from .weights import Application, Obstacle, Uses, Weights
 
 _WEIGHTS: Final = ("weight", "bias")
 _INSIDES: Final = frozenset(
     (
         *("__class__", "_parameters", "_conv_forward", "register_parameter", "get_parameter"),
-        *("state_dict", "load_state_dict", "named_parameters", "__dict__", "__setattr__"),
+        *("state_dict", "named_parameters", "__dict__", "__setattr__"),
         *("weight_g", "weight_v", "weight_orig", "weight_mask", "parametrizations"),
         *("extra_repr", "_reversed_padding_repeated_twice"),
     )
 )
+_PARAMETRISING: Final = re.compile(r"(spectral|weight)_norm|parametriz|prune")
 _HOOKS: Final = frozenset(("register_forward_hook", "register_forward_pre_hook"))
 _NEEDING: Final = re.compile(
     r"torch\..*(fuse_\w+|_ConvNd\.forward|Conv(Transpose)?[123]d\.\w+)|object\.__setattr__"
 )
 
 
-def find_uses(index: ClassIndex, expressions: Iterable[ast.expr]) -> Uses:
+def find_uses(index: ClassIndex, facts: Facts, expressions: Iterable[ast.expr]) -> Uses:
     """What is done with an object that is to be split, from the expressions that may be it."""
-    found = {*expressions}
-    search = _Search(index, found)
-    for each in sorted(found, key=index.source.span):
+    search = _Search(index, facts)
+    for each in sorted(expressions, key=index.source.span):
         search.look_at(each)
-    return search.uses
+    return search.found()
 
 
 class _Search:
-    def __init__(self, index: ClassIndex, made: Set[ast.expr]) -> None:
+    def __init__(self, index: ClassIndex, facts: Facts) -> None:
         self.index = index
+        self.facts = facts
         self.source = index.source
-        self.made = made
-        self.weights = Weights(index, self._is_another)
+        self.weights = Weights(index)
         self.uses = self.weights.uses
+        self.asking: list[Obstacle] = []
+
+    def found(self) -> Uses:
+        """All that was noted; whether it is parametrized it may be asked where it never is."""
+        if self.uses.applications:
+            self.uses.obstacles += self.asking
+        return self.uses
 
     def look_at(self, node: ast.expr) -> None:
         """Note what is done with one expression that may be the object."""
@@ -108,19 +128,24 @@ class _Search:
             if may_be_conv(self.index, call.args[1]):
                 self._refuse(node, "code asks for its class", call)
         elif name in ("type", "vars") and len(call.args) == 1:
-            self._refuse(node, "code asks for its class", call)
+            if not asks_for_others(self.source, self.facts, call):
+                self._refuse(node, "code asks for its class", call)
         elif name in ("getattr", "setattr", "hasattr", "delattr") and len(call.args) > 1:
             self._named(node, call, str(getattr(call.args[1], "value", "")))
         elif _NEEDING.fullmatch(path or self.source.code(function)):
             self._refuse(
                 node, f"{self.source.code(function)} needs a convolution", call, is_loud=True
             )
-        elif REPARAMETRISING.fullmatch(path):
+        elif REPARAMETRISING.fullmatch(path) or path in WEIGHT_NORMS:
             self._reparametrisation(node, call, path)
+        elif REMOVING.fullmatch(path):
+            what = f"{path.rpartition('.')[2]} needs its parametrization"
+            self._refuse(node, what, call, is_loud=True)
+        elif ASKING.fullmatch(path):
+            reason = f"its parametrization is asked for ({self.source.line(call)})"
+            self.asking.append(Obstacle(node, reason))
         elif not path and not self._possible_norm(node, call):
-            given = reparametrising(self.index, function)
-            if given is not None:
-                self._bar(node, "it may be given another parametrization", given)
+            self._variable_norm(node, call)
 
     def _named(self, node: ast.expr, call: ast.Call, name: str) -> None:
         """Look at ``getattr(conv, name)`` and the like; ``name`` is empty where it is computed."""
@@ -152,20 +177,25 @@ class _Search:
         self.uses.applications[call] = Application(call, paths, may_couple)
         return True
 
-    def _is_another(self, node: ast.expr) -> bool:
-        """Whether an expression surely is not the object, by what is stored when it is reached."""
-        return is_another(self.index, node, self.made)
+    def _variable_norm(self, node: ast.expr, call: ast.Call) -> None:
+        """Note a call of a variable that may be spectral_norm, or be so in a way not known."""
+        found = reparametrising(self.facts, call.func)
+        others = sorted(path.rpartition(".")[2] for path in found - WEIGHT_NORMS)
+        if others:
+            self._bar(node, f"{others[0]} may be applied to it", call)
+        elif found and node in call.args[:1] and not has_defaults(call):
+            self._bar(node, "weight_norm with another dim than 0 couples its groups", call)
+        elif found or (not self.facts.is_complete and _PARAMETRISING.search(self.source.text)):
+            self._bar(node, "it may be given another parametrization", call)
 
     def _bar(self, node: ast.expr, what: str, place: ast.AST) -> None:
         """Note what no split one can take, be it done to the whole."""
-        if not self._is_another(node):
-            self.uses.bars.append(Obstacle(node, f"{what} ({self.source.line(place)})"))
+        self.uses.bars.append(Obstacle(node, f"{what} ({self.source.line(place)})"))
 
     def _refuse(self, node: ast.expr, what: str, place: ast.AST, is_loud: bool = False) -> None:
         """Note what only the whole can take."""
-        if not self._is_another(node):
-            where = self.source.line(place)
-            self.uses.obstacles.append(Obstacle(node, f"{what} ({where})", is_loud))
+        where = self.source.line(place)
+        self.uses.obstacles.append(Obstacle(node, f"{what} ({where})", is_loud))
 
 
 def _is_base(path: str) -> bool:

@@ -6,15 +6,16 @@ import ast
 import re
 from typing import Final
 
-from ..reading.alternatives import alternatives
+from .. import torch_api
+from ..facts.facts import Facts
+from ..facts.values import NOTHING, ClassValue, External, Partial, Value
 from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Function
 from ..reading.source import Source
-from .indirect import holds_class, values_of
+from .indirect import holds_class
 from .subclasses import find_subclass
-from .weight_norm import WEIGHT_NORMS
 from .weights import ALIKE
 
 _ALIKE: Final = re.compile(r"requires_grad|^\w+(\.data|\.detach\(\))?\.zero_\(\)$")
@@ -35,18 +36,35 @@ def may_be_conv(index: ClassIndex, classes: ast.expr) -> bool:
     return False
 
 
-def reparametrising(index: ClassIndex, function: ast.expr) -> ast.AST | None:
-    """Where a variable that is called may get a function such as spectral_norm from.
+def asks_for_others(source: Source, facts: Facts, call: ast.Call) -> bool:
+    """Whether ``type(m)`` is only compared with classes that are surely none of a convolution."""
+    match source.parent(call):
+        case ast.Compare(left=left, comparators=[other]) if left is call:
+            asked = facts.with_items(facts.values(other)) if facts.is_complete else NOTHING
+            classes = [each for each in asked if not facts.heap.is_container(each)]
+            return bool(classes) and all(map(_is_no_conv, classes))
+    return False
 
-    It is one that is not weight_norm, if there is any.
-    """
-    given = alternatives(index, function).paths
-    for value in values_of(index, function):
-        for each in walk(value):
-            if isinstance(each, (ast.Name, ast.Attribute)):
-                given.setdefault(each, meaning(index.source, each).path)
-    found = {each: path for each, path in given.items() if REPARAMETRISING.fullmatch(path)}
-    return min(found, key=lambda each: found[each] in WEIGHT_NORMS, default=None)
+
+def _is_no_conv(value: Value) -> bool:
+    match value:
+        case External(path=path):
+            return torch_api.is_nn_class(path) and path not in torch_api.CONVOLUTIONS
+        case ClassValue(cls=cls):
+            return cls.is_known and torch_api.CONVOLUTIONS.isdisjoint(cls.externals)
+    return False
+
+
+def reparametrising(facts: Facts, function: ast.expr) -> set[str]:
+    """Which functions such as spectral_norm a variable may be that is called."""
+    waiting, found = [*facts.values(function)], set[str]()
+    while waiting:
+        match waiting.pop():
+            case Partial(function=value):
+                waiting.append(value)
+            case External(path=path) if REPARAMETRISING.fullmatch(path):
+                found.add(path)
+    return found
 
 
 def may_look_at_module(source: Source, register: ast.Attribute) -> bool:

@@ -74,13 +74,9 @@ class Surroundings:
             module = location.module(source.tree, source.text)
             project = Project(location.files.find)
             project.add(module)
-        words = "|".join(map(re.escape, sorted(self._defined | self._attributes | _WORDS)))
-        speaks = re.compile(rf"\b({words}|Conv(Transpose)?[123]d\.\w+)\b")
 
         def is_asked_for(one: Module, node: ast.stmt) -> bool:
-            if one is module:
-                return speaks.search(source.text, *source.span(node)) is not None
-            return self._modules[one](node)
+            return self._speaks(node) if one is module else self._modules[one](node)
 
         return Facts([module, *modules], project, is_asked_for, budget)
 
@@ -89,6 +85,25 @@ class Surroundings:
         """Whether all files of the project were looked at for who uses what is built."""
         location = self._source.location
         return location is None or location.files.is_whole
+
+    @cached_property
+    def _words(self) -> re.Pattern[str]:
+        words = "|".join(map(re.escape, sorted(self._defined | self._attributes | _WORDS)))
+        return re.compile(rf"\b({words}|Conv(Transpose)?[123]d\.\w+)\b")
+
+    def _speaks(self, node: ast.stmt) -> bool:
+        """Whether a statement of the source speaks of what is built, or of all modules."""
+        return self._words.search(self._source.text, *self._source.span(node)) is not None
+
+    def is_another(self, node: ast.expr, call: ast.Call) -> bool:
+        """Whether an expression surely is not what a construction makes.
+
+        Of a function that speaks of none of it, not all calls are followed.
+        """
+        outer = [*self._source.ancestors(node)][-2:-1]
+        if any(isinstance(each, FUNCTIONS) and not self._speaks(each) for each in outer):
+            return False
+        return self.facts.is_another(node, self.facts.values(call))
 
     def _give_up(self) -> None:
         self.not_followed = len(self._modules)
@@ -139,6 +154,13 @@ class Surroundings:
         }
 
     # --- what other files do -----------------------------------------------------------------
+
+    def naming(self, defined: str, name: str) -> Iterator[Other]:
+        """The other files that name something where they speak of what the source defines."""
+        location = self._source.location
+        if location is not None:
+            does = re.compile(rf"\b{re.escape(name)}\b")
+            yield from map(Other, location.files.readers(location.path, {defined}, does))
 
     def expressions(self, made: Values) -> Iterator[tuple[Other, list[ast.expr]]]:
         """For each other file, what in it may be one of some objects."""

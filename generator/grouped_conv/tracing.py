@@ -17,6 +17,7 @@ from .norms.pairs import Pairs
 from .objects import find_uses
 from .reach import check_reach
 from .refusal import Refusal, line_of
+from .running import Running
 from .subclasses import Subclass
 from .surroundings import Surroundings
 from .weight_norm import is_weight_norm
@@ -37,6 +38,7 @@ class Tracing:
         self.directives = directives
         self.flow = Flow(index)
         self.pairs = Pairs(index, self.flow, directives, surroundings)
+        self.running = Running(index, surroundings)
         self._reached: dict[ast.Call, Reached] = {}
         self._uses: dict[ast.Call, Uses] = {}
 
@@ -46,6 +48,15 @@ class Tracing:
             follow = self.flow.returned if is_partial(site) else self.flow.reached
             self._reached[site.call] = follow(site.call)
         return self._reached[site.call]
+
+    def expressions(self, site: Site) -> list[ast.expr]:
+        """What may be the convolution that a site builds: not what facts know to be another."""
+        found = self.reached(site).expressions
+        return [each for each in found if not self.is_another(site, each)]
+
+    def is_another(self, site: Site, node: ast.expr) -> bool:
+        """Whether an expression surely is not the convolution that a site builds."""
+        return not is_partial(site) and self.surroundings.is_another(node, site.call)
 
     def uses(self, site: Site) -> Uses:
         """What is done with the convolution that a site builds.
@@ -60,18 +71,23 @@ class Tracing:
     def _find_uses(self, site: Site) -> Uses:
         source = self.index.source
         for call in self.index.reparametrisations:
-            if not is_weight_norm(source, call):
+            is_seen = call.args[0] in self.reached(site).expressions
+            if (
+                not is_weight_norm(source, call)
+                and not is_seen
+                and not self.is_another(site, call.args[0])
+            ):
                 raise Refusal(
                     f"it may be given another parametrization with all modules ({line_of(call)})"
                 )
         if not source.is_first_on_line(place_for_definition(source, [site.call])):
             raise Refusal("no place to insert the helper")
-        reached = self.reached(site)
+        reached, facts = self.reached(site), self.surroundings.facts
         check_reach(self.index, reached)
-        uses = find_uses(self.index, reached.expressions)
+        uses = find_uses(self.index, facts, self.expressions(site))
         made = self.surroundings.made_by(site.call)
         for other, expressions in self.surroundings.expressions(made):
-            others = find_uses(other.index, expressions)
+            others = find_uses(other.index, facts, expressions)
             if other.module.runs_apart:
                 uses.add_apart(others, other.index.source.line)
             else:
@@ -81,11 +97,6 @@ class Tracing:
     def line(self, node: ast.AST) -> str:
         """How a reason names the line of a node, of another file too."""
         return self.surroundings.source_of(node).line(node)
-
-    def runs_with_model(self, node: ast.AST) -> bool:
-        """Whether a node may be run when a model is built, or in its forward."""
-        other = self.surroundings.other(node)
-        return (other.index if other is not None else self.index).runs_with_model(node)
 
     def conv(self, site: Site) -> ConvClass | None:
         """The class of torch that a site builds an instance of, where it is known."""

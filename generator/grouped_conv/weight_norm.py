@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Final
 
 from ..reading.alternatives import Alternatives, alternatives
@@ -20,6 +21,11 @@ WEIGHT_NORMS: Final = frozenset(
         "torch.nn.utils.parametrizations.weight_norm",
     )
 )
+REMOVING: Final = re.compile(
+    r"torch\.nn\.utils\.(prune\.remove|parametrize\.remove_parametrizations|(.*\.)?remove_\w+_norm)"
+)
+"""What takes a parametrization away, and raises where there is none."""
+ASKING: Final = re.compile(r"torch\.nn\.utils\.(prune\.is_pruned|parametrize\.is_parametrized)")
 SPECTRAL_NORMS: Final = frozenset(
     (
         *("torch.nn.utils.spectral_norm", "torch.nn.utils.spectral_norm.spectral_norm"),
@@ -30,7 +36,7 @@ SPECTRAL_NORMS: Final = frozenset(
 
 def is_weight_norm(source: Source, call: ast.Call) -> bool:
     """Whether a call is of weight_norm along dimension 0, or takes that away."""
-    return meaning(source, call.func).path in WEIGHT_NORMS and _has_defaults(call)
+    return meaning(source, call.func).path in WEIGHT_NORMS and has_defaults(call)
 
 
 def possible_norms(index: ClassIndex, call: ast.Call) -> Alternatives | None:
@@ -38,10 +44,10 @@ def possible_norms(index: ClassIndex, call: ast.Call) -> Alternatives | None:
     found = alternatives(index, call.func)
     paths = set(found.paths.values())
     is_known = paths & WEIGHT_NORMS and paths <= WEIGHT_NORMS | SPECTRAL_NORMS
-    return found if is_known and _has_defaults(call) else None
+    return found if is_known and has_defaults(call) else None
 
 
-def _has_defaults(call: ast.Call) -> bool:
+def has_defaults(call: ast.Call) -> bool:
     """Whether weight_norm is called for the weight, along dimension 0."""
     if not call.args or any(isinstance(each, ast.Starred) for each in call.args):
         return False

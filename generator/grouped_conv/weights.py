@@ -8,12 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ..reading.classes import ClassIndex
+from ..reading.names import meaning
+from ..reading.source import Source
 from .built.ties import may_be_tied
 from .initialisation import is_exact_by_branch, whole_initialiser
 from .reading import is_only_read
 
 ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
 """What is the same of all branches."""
+
+_FILLING: Final = frozenset(("copy_", "fill_", "zero_", "normal_", "uniform_", "mul_", "div_"))
+"""The methods of a tensor that give it, or a part of it, other values."""
 
 
 @dataclass(frozen=True)
@@ -116,17 +121,12 @@ class Uses:
                 yield Obstacle(call, reason, is_loud=True)
 
 
-def _never(node: ast.expr) -> bool:
-    return False
-
-
 class Weights:
     """Notes what is done with the weights of one object."""
 
-    def __init__(self, index: ClassIndex, is_another: Callable[[ast.expr], bool] = _never) -> None:
+    def __init__(self, index: ClassIndex) -> None:
         self.index = index
         self.source = index.source
-        self.is_another = is_another
         self.uses = Uses()
 
     def look_at(self, weight: ast.Attribute) -> None:
@@ -141,14 +141,13 @@ class Weights:
             self.note_write(weight)
         elif is_only_read(self.index, weight):
             self.note_read(weight)
-        elif not self.is_another(weight.value):
+        else:
             reason = f"its {weight.attr} is used directly ({self.index.source.line(weight)})"
             self.uses.obstacles.append(Obstacle(weight, reason, True, may_be_lost=True))
 
     def note_write(self, node: ast.Attribute) -> None:
         """Note that weights are given values, by an attribute or a method."""
-        if not self.is_another(node.value):
-            self.uses.writes[node] = node.attr if node.attr != "reset_parameters" else "weight"
+        self.uses.writes[node] = node.attr if node.attr != "reset_parameters" else "weight"
 
     def note_read(self, node: ast.expr) -> None:
         """Note that a weight is read."""
@@ -158,16 +157,29 @@ class Weights:
         """Whether a statement gives a weight its values, and does nothing else with it."""
         if is_exact_by_branch(self.source, weight) or whole_initialiser(self.source, weight):
             return True
-        match self.source.statement(weight):
-            case ast.Assign(targets=[ast.Attribute(value=value, attr=attr) as target]):
-                if target is weight:
-                    return not may_be_tied(self.source, weight)
-                return value is weight and attr == "data"
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=target, attr="copy_"))):
-                if isinstance(target, ast.Attribute) and target.attr == "data":
-                    target = target.value
-                return target is weight
+        place = _values_of(self.source, weight)
+        parent = self.source.parent(place)
+        if not isinstance(getattr(place, "ctx", None), ast.Load):
+            if place is weight:
+                return isinstance(parent, ast.Assign) and not may_be_tied(self.source, weight)
+            return isinstance(parent, (ast.Assign, ast.AugAssign))
+        match parent, self.source.statement(weight):
+            case ast.Call(args=[first, *_]), ast.Expr(value=call) if first is place:
+                is_of_torch = meaning(self.source, parent.func).path.startswith("torch.nn.init.")
+                return is_of_torch and call is parent
+            case ast.Attribute(attr=name), ast.Expr(value=ast.Call(func=method)):
+                return name in _FILLING and method is parent
         return False
+
+
+def _values_of(source: Source, weight: ast.expr) -> ast.expr:
+    """The expression for the values of a weight, or for some of them, that it is in."""
+    match source.parent(weight):
+        case ast.Attribute(attr="data") as values:
+            return _values_of(source, values)
+        case ast.Subscript(value=value) as values if value is weight:
+            return _values_of(source, values)
+    return weight
 
 
 def _name(function: ast.expr) -> str:

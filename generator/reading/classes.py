@@ -18,7 +18,7 @@ from .scopes import FUNCTIONS, Scope, assigned_value, statements_of_scope
 from .source import Source
 
 # Bases from outside the source that reach for no attribute by the name that a subclass gives it.
-_NEUTRAL_BASES = frozenset(
+NEUTRAL_BASES = frozenset(
     (
         *("torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"),
         *("torch.jit.ScriptModule", "abc.ABC", "typing.Generic", "typing.Protocol"),
@@ -32,10 +32,11 @@ _NEUTRAL_BASES = frozenset(
 _MODULE_WALKS = frozenset(("children", "named_children", "_modules", "get_submodule"))
 _MODEL_LIBRARIES = ("torchvision.", "argparse.", "json.", "yaml.")
 REPARAMETRISING = re.compile(
-    r"torch\.nn\.utils\."
-    r"((parametrize|parametrizations|prune)\..*|(.*\.)?(remove_)?(weight|spectral)_norm)"
+    r"torch\.nn\.utils\.("
+    r"parametrize\.(register_parametrization|transfer_parametrizations_and_params)"
+    r"|parametrizations\.\w+|prune\.(?!remove$|is_pruned$)\w+|(.*\.)?(weight|spectral)_norm)"
 )
-_RUN_BY_TORCH = ("__init__", "__post_init__", "setup", "forward", "__call__", "__new__")
+"""What gives a weight another parametrization."""
 _CODE_RUNNERS = frozenset(("eval", "exec"))
 
 
@@ -190,42 +191,9 @@ class ClassIndex:
                 found.setdefault(node.id, []).append(node)
         return found
 
-    def runs_with_model(self, node: ast.AST) -> bool:
-        """Whether a node may be run when a model is built, or in its forward."""
-        functions = [each for each in self.source.ancestors(node) if isinstance(each, FUNCTIONS)]
-        return not functions or any(each in self._running for each in functions)
-
-    @cached_property
-    def _running(self) -> set[ast.AST]:
-        """The functions that a constructor or a forward runs, as far as their names tell."""
-        by_name: dict[str, list[ast.AST]] = {}
-        for node in self.source.nodes:
-            if isinstance(node, FUNCTIONS):
-                by_name.setdefault(node.name, []).append(node)
-        inside = [
-            each
-            for each in self.source.nodes
-            if isinstance(each, (ast.Name, ast.Attribute)) and self._is_outside_functions(each)
-        ]
-        waiting = [each for name in _RUN_BY_TORCH for each in by_name.get(name, [])]
-        waiting += [each for node in inside for each in by_name.get(_name_of(node), [])]
-        found: set[ast.AST] = set()
-        while waiting:
-            function = waiting.pop()
-            if function in found:
-                continue
-            found.add(function)
-            for node in walk(function):
-                if isinstance(node, (ast.Name, ast.Attribute)):
-                    waiting += by_name.get(_name_of(node), [])
-        return found
-
-    def _is_outside_functions(self, node: ast.AST) -> bool:
-        return not any(isinstance(each, FUNCTIONS) for each in self.source.ancestors(node))
-
     @cached_property
     def reparametrisations(self) -> list[ast.Call]:
-        """Calls such as ``spectral_norm(m)`` of a module that may be any."""
+        """Calls such as ``spectral_norm(m)`` of a module that may be any, as far as names tell."""
         return [
             node
             for node in self.source.nodes
@@ -247,7 +215,7 @@ class ClassIndex:
             found = meaning(self.source, base)
             if found.kind == "class" and isinstance(found.node, ast.ClassDef):
                 self._link(each, self.classes[found.node])
-            elif found.path not in _NEUTRAL_BASES and self.source.code(base) != "object":
+            elif found.path not in NEUTRAL_BASES and self.source.code(base) != "object":
                 each.outer_bases.append(self.source.code(base))
                 if found.kind != "import":
                     each.is_unclear = True
@@ -350,10 +318,6 @@ def _tests_before(outer: ast.AST, inner: ast.AST) -> list[ast.expr]:
     if isinstance(outer, ast.BoolOp) and isinstance(outer.op, ast.And):
         return [*takewhile(lambda each: each is not inner, outer.values)]
     return []
-
-
-def _name_of(node: ast.Name | ast.Attribute) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr
 
 
 def _annotated_in_body(node: ast.ClassDef) -> Iterator[str]:

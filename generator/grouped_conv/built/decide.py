@@ -9,6 +9,7 @@ from itertools import chain
 from ..call_plan import plan_calls
 from ..classify import Deferred
 from ..find import Site
+from ..norms.behind import may_be_norm
 from ..norms.own_norms import OwnNorm, norms_of_others, own_norms
 from ..refusal import Refusal, line_of
 from ..subclasses import Subclass
@@ -107,7 +108,7 @@ def _plan(
         for call, each in ways.items()
     }
     for each in sites:
-        notes[each.site.call] += tuple(_not_taken(source, each.site))
+        notes[each.site.call] += tuple(dict.fromkeys(_not_taken(source, each.site)))
         notes[each.site.call] += tuple(_of_weight_norm(source.tracing.uses(each.site)))
     return BuiltPlan(
         tuple(sites),
@@ -128,10 +129,13 @@ def _not_taken(source: Ways, site: Site) -> Iterator[str]:
             name = listed.norms.attr
             reason = "the convolutions are not split together with the list"
             yield f"self.{name} stays after the concatenation: {reason}"
+    facts = source.tracing.surroundings.facts
     for each in source.norms.sequences.get(site.call, ()):
-        if each not in source.taken:
-            what = "the norm stays after" if each.has_norm else "the padding stays before"
-            yield f"{what} it: it is split before it gets there ({line_of(each.node)})"
+        norms = [one for one in each.norms if may_be_norm(facts, one)]
+        if each not in source.taken and (norms or not each.has_norm):  # else facts tell
+            what = "the norm stays after" if norms else "the padding stays before"
+            where = line_of(each.node)
+            yield f"{what} the convolution, which is split before both are put together ({where})"
 
 
 def _blocks(

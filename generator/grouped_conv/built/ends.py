@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final, TypeAlias
@@ -100,7 +100,13 @@ class Ends:
     functions: list[Function] = field(default_factory=list)
 
 
-def find_ends(flow: Flow, site: Site, reached: Reached, norms: Collection[ast.Call] = ()) -> Ends:
+def find_ends(
+    flow: Flow,
+    site: Site,
+    reached: Reached,
+    norms: Collection[ast.Call],
+    is_another: Callable[[ast.expr], bool],
+) -> Ends:
     """Where the convolution that a site builds ends up.
 
     Args:
@@ -108,8 +114,9 @@ def find_ends(flow: Flow, site: Site, reached: Reached, norms: Collection[ast.Ca
         site: the construction.
         reached: all that may be it.
         norms: the calls that give it back, such as those of weight_norm.
+        is_another: whether an expression surely is another object.
     """
-    search = _Search(flow, site, reached, norms)
+    search = _Search(flow, site, reached, norms, is_another)
     starts: Iterable[ast.Call] = [site.call]
     if site.indirect is not None and site.indirect.kind == "partial":
         expressions = sorted(flow.reached(site.call).expressions, key=flow.source.span)
@@ -121,7 +128,12 @@ def find_ends(flow: Flow, site: Site, reached: Reached, norms: Collection[ast.Ca
 
 class _Search:
     def __init__(
-        self, flow: Flow, site: Site, reached: Reached, norms: Collection[ast.Call]
+        self,
+        flow: Flow,
+        site: Site,
+        reached: Reached,
+        norms: Collection[ast.Call],
+        is_another: Callable[[ast.expr], bool],
     ) -> None:
         self.flow = flow
         self.index: ClassIndex = flow.index
@@ -129,6 +141,7 @@ class _Search:
         self.site = site
         self.reached = reached
         self.norms = norms
+        self.is_another = is_another
         self.ends = Ends()
         self.path: list[ast.Name] = []  # the uses of variables that are being gone on from
 
@@ -219,6 +232,8 @@ class _Search:
             self._add(Elsewhere(item))  # others may use it too
             return
         loads = self.flow.loads.get((scope, target.id), [])
+        if not is_list:
+            loads = [each for each in loads if not self.is_another(each)]
         keeping = [each for each in loads if not self._is_passing(each)]
         is_again = len(keeping) == 1 and keeping[0] in self.path  # as in conv = weight_norm(conv)
         if len(keeping) != 1 or is_again or self._loops(keeping[0]) - self._loops(target):

@@ -12,7 +12,7 @@ from ...reading.classes import ClassIndex
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, Function
 from ...reading.source import Source
-from ..norms.order import is_set_before, sets
+from ..norms.order import is_set_before, needs, sets
 from .keeping import Keeping
 
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
@@ -75,7 +75,7 @@ def find_place(
     for each in stores:
         wanted = {id(source.statement(target)) for target in each}
         if each[0] not in optional and not any(
-            sets(statement, wanted) for statement in block[: last + 1]
+            sets(statement, wanted) or needs(statement, each[0]) for statement in block[: last + 1]
         ):
             return None
     returns = tuple(_returns(source, function, targets, block[last]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 from itertools import takewhile
 
 from ...reading.classes import ClassIndex
@@ -30,7 +31,8 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
     if not calls:
         return False
     reached = tracing.reached(site)
-    ends = find_ends(tracing.flow, site, reached, _norms(tracing, site)).found
+    is_another = partial(tracing.is_another, site)
+    ends = find_ends(tracing.flow, site, reached, _norms(tracing, site), is_another).found
     free = [each for each in ends if not _is_left_alone(tracing.directives, each)]
     return bool(free) and all(_is_split(index, each, calls, reached) for each in free)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain, zip_longest
 
 from ...reading.names import meaning
@@ -66,7 +67,11 @@ class Ways:
         """
         uses = self.tracing.uses(site)
         ends = find_ends(
-            self.tracing.flow, site, self.tracing.reached(site), list(uses.applications)
+            self.tracing.flow,
+            site,
+            self.tracing.reached(site),
+            [*uses.applications],
+            partial(self.tracing.is_another, site),
         )
         listed = self._in_list(site, ends)
         in_the_way = self.in_the_way.get(site.call, [])
@@ -118,7 +123,7 @@ class Ways:
             Refusal: it cannot.
         """
         for each in obstacles:
-            is_said = each.is_loud and not self.tracing.runs_with_model(each.node)
+            is_said = each.is_loud and not self._is_run(each.node, site)
             if not is_said and not each.is_apart:
                 raise Refusal(each.reason)
             self._warn(each.node, each.reason, site.call)
@@ -133,13 +138,19 @@ class Ways:
     @property
     def gives_weights(self) -> bool:
         """Whether what is split must give its weight, since a constructor or a forward takes it."""
-        return bool(self.asked) or any(map(self.tracing.runs_with_model, self.reads))
+        return bool(self.asked) or any(map(self.tracing.running.runs, self.reads))
 
     def lose_reads(self) -> None:
         """Have what reads a weight raise, and say so: what sets it must not go on to no effect."""
         for each, built in self.reads.items():
             self._warn(each, f"its weight is read ({self.tracing.line(each)})", built)
         self.reads = {}
+
+    def _is_run(self, node: ast.AST, site: Site) -> bool:
+        """Whether a node may be run with a model, or with what builds a convolution."""
+        function = self.source.function_around(site.call)
+        is_beside = function is not None and function in self.source.ancestors(node)
+        return is_beside or self.tracing.running.runs(node)
 
     def _marked(self, site: Site, way: Way, end: End | None) -> Way:
         """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""

@@ -13,7 +13,7 @@ from typing import Final
 from ... import torch_api
 from ...facts.facts import Facts
 from ...facts.heap import Use
-from ...facts.values import Instance, Object, Tensor, Value
+from ...facts.values import STRANGE, Instance, Object, Tensor, Value
 from ...outcome import Warning
 from ..surroundings import Surroundings
 from .kinds import is_like_a_norm
@@ -110,6 +110,15 @@ def _is_norm(facts: Facts, use: Use) -> bool:
     is_of_torch = any(getattr(each, "path", "").startswith("torch.") for each in callees)
     is_function = is_of_torch or name.endswith("_")  # such as trunc_normal_
     return not is_function and is_like_a_norm(name)
+
+
+def may_be_norm(facts: Facts, node: ast.expr) -> bool:
+    """Whether an expression may be a norm that goes over each channel by itself."""
+    values = facts.values(node)
+    return not values or any(
+        not isinstance(each, Object) or each.kind in _NORMS or each.kind.startswith(STRANGE)
+        for each in values
+    )
 
 
 def _is_passed(use: Use) -> bool:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from ...reading.names import meaning
 from ...reading.source import Source
+from ...torch_api import NORM_FUNCTIONS, canonical
 from ..reads import reads_after
 from ..refusal import Refusal, line_of
 
@@ -36,10 +38,18 @@ def _next_norm(source: Source, call: ast.Call, is_norm: IsNorm) -> Refusal | Non
         case _:
             return None
     for norm in _applied(source, reads, is_norm):
-        if len(reads) > 1:
+        if not all(each in norm.args or _is_replaced(source, each) for each in reads):
             return _stays(source, norm, "what it takes has another use too")
         return _stays(source, norm, "it does not follow directly")
     return None
+
+
+def _is_replaced(source: Source, read: ast.Name) -> bool:
+    """Whether a variable is given what is made of it, as in ``x = self.drop(x)``."""
+    match source.parent(read), source.statement(read):
+        case ast.Call() as call, ast.Assign(targets=[ast.Name(id=name)], value=value):
+            return value is call and name == read.id
+    return False
 
 
 def _behind(source: Source, call: ast.Call, is_norm: IsNorm, steps: int) -> Iterator[ast.Call]:
@@ -73,7 +83,10 @@ def _around(source: Source, call: ast.Call) -> ast.AST:
 
 
 def seems_a_norm(source: Source, function: ast.expr) -> bool:
-    """Whether something that is called has the name of a norm."""
+    """Whether something that is called has the name of a norm, or is one of torch."""
+    path = meaning(source, function).path
+    if path.startswith("torch."):
+        return canonical(path) in NORM_FUNCTIONS
     return _LIKE_A_NORM.search(source.code(function)) is not None
 
 

@@ -45,3 +45,27 @@ def sets(statement: ast.stmt, wanted: set[int]) -> bool:
             blocks = (body, *(each.body for each in handlers))
             return all(any(sets(each, wanted) for each in block) for block in blocks)
     return False
+
+
+def needs(statement: ast.stmt, target: ast.Attribute) -> bool:
+    """Whether a statement surely reads an attribute, and so raises where that has no value."""
+    kinds = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
+    return isinstance(statement, kinds) and any(
+        isinstance(each, ast.Attribute)
+        and isinstance(each.ctx, ast.Load)
+        and each.attr == target.attr
+        and ast.dump(each.value) == ast.dump(target.value)
+        for each in _surely_evaluated(statement)
+    )
+
+
+def _surely_evaluated(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    match node:
+        case ast.BoolOp(values=[first, *_]) | ast.IfExp(test=first) | ast.Compare(left=first):
+            yield from _surely_evaluated(first)
+        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            return
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from _surely_evaluated(child)

@@ -14,6 +14,7 @@ from ...facts.values import ClassValue, Constant, Instance, Object, Value
 from ...reading.classes import ClassIndex
 from ...reading.kept import kept
 from ...reading.names import meaning
+from ...reading.running import runs_in_file
 from ...reading.source import Source
 from .layered import Layered, layered
 
@@ -145,6 +146,6 @@ def _is_asked_for(index: ClassIndex, is_class: Callable[[ast.expr], bool]) -> bo
                 continue
         names = (one for part in asked for one in ast.walk(part))
         if any(is_class(one) for one in names if isinstance(one, (ast.Name, ast.Attribute))):
-            if index.runs_with_model(each):
+            if runs_in_file(index, each):
                 return True
     return False

@@ -1,0 +1,180 @@
+"""What a constructor or a forward runs must work with what is split; what nobody runs is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from gencode import Result, split_source
+from gencode.project_files import Projects
+
+LAYER = """\
+import torch
+from torch import nn
+from torch.nn import init
+{imports}
+
+class Layer(nn.Module):
+    def __init__(self, g):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1, groups=g)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+"""
+REFUSED = "its bias is set"
+
+
+def source(code: str, imports: str = "") -> str:
+    return LAYER.format(imports=imports) + dedent(code)
+
+
+def is_refused(result: Result) -> bool:
+    """Whether the convolution stays for what is done with its bias; that is said in any case."""
+    (record,) = result.records
+    if record.status == "split":
+        assert any("this will raise" in each.message for each in result.warnings)
+        return False
+    assert REFUSED in record.detail
+    return True
+
+
+def of_base(base: str, method: str, more: str = "") -> str:
+    return f"""
+        class Net({base}):
+            def __init__(self, g):
+                super().__init__()
+                self.layer = Layer(g)
+                {more or "pass"}
+
+            def forward(self, x):
+                return self.layer(x)
+
+            def {method}(self, module):
+                self.fill(module)
+
+            def fill(self, module):
+                if isinstance(module, Layer):
+                    init.constant_(module.conv.bias, 0)
+    """
+
+
+@pytest.mark.parametrize("method", ["_init_weights", "init_weights", "reset_parameters"])
+@pytest.mark.parametrize(
+    ("base", "imports"),
+    [
+        ("PreTrainedModel", "from transformers import PreTrainedModel"),
+        ("BaseModule", "from mmengine.model import BaseModule"),
+        ("made()", "from somewhere import made"),
+        ("nn.Transformer", ""),
+    ],
+)
+def test_what_a_base_class_calls_by_convention(base: str, imports: str, method: str) -> None:
+    assert is_refused(split_source(source(of_base(base, method), imports)))
+
+
+@pytest.mark.parametrize("more", ["", "class Own(Net, Strange): pass\n"])
+def test_what_no_base_class_calls(more: str) -> None:
+    text = source(of_base("nn.Module", "init_weights"), "from somewhere import Strange")
+    assert is_refused(split_source(f"{text}\n\n{more}")) == bool(more)
+
+
+@pytest.mark.parametrize(
+    ("base", "imports"),
+    [
+        ("nn.Sequential", ""),
+        ("LightningModule", "from lightning import LightningModule"),
+        ("PreTrainedModel", "from transformers import PreTrainedModel"),
+    ],
+)
+def test_other_methods(base: str, imports: str) -> None:
+    method = "fuse" if base == "PreTrainedModel" else "init_weights"
+    assert not is_refused(split_source(source(of_base(base, method), imports)))
+
+
+@pytest.mark.parametrize(
+    ("files", "is_run"),
+    [
+        ({"base.py": "self.apply(self.prepare)"}, True),
+        ({"base.py": "for m in self.modules():\n            self.prepare(m)"}, True),
+        ({"base.py": "self.kept = 1"}, False),
+    ],
+)
+def test_what_a_base_class_of_the_project_runs(
+    files: dict[str, str], is_run: bool, tmp_path: Path
+) -> None:
+    base = (
+        "from torch import nn\n\n\nclass Base(nn.Module):\n    def __init__(self):\n"
+        f"        super().__init__()\n\n    def finish(self):\n        {files['base.py']}\n"
+    )
+    text = source(of_base("Base", "prepare", "self.finish()"), "from .base import Base")
+    assert is_refused(in_package(tmp_path, text, {"base.py": base})) == is_run
+
+
+CALLER = """
+from torch import nn
+from .net import Layer, clean
+
+
+class Outer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = Layer(2)
+
+    def {method}(self, x):
+        self.inner()
+        return self.layer(x)
+
+    def inner(self):
+        clean(self.layer)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "is_run"),
+    [
+        ("outer.py", "forward", True),
+        ("outer.py", "fuse", False),
+        ("test_outer.py", "forward", False),
+    ],
+)
+def test_what_another_file_calls_in_a_forward(
+    name: str, method: str, is_run: bool, tmp_path: Path
+) -> None:
+    text = source("def clean(layer):\n    layer.conv.bias.data.zero_()\n")
+    caller = CALLER.format(method=method)
+    assert is_refused(in_package(tmp_path, text, {name: caller})) == is_run
+
+
+@pytest.mark.parametrize(("method", "is_run"), [("forward", True), ("fuse", False)])
+def test_a_method_that_another_file_calls(method: str, is_run: bool, tmp_path: Path) -> None:
+    text = source("").rstrip() + "\n\n    def clean(self):\n        self.conv.bias.data.zero_()\n"
+    caller = (
+        CALLER.format(method=method)
+        .replace(", clean", "")
+        .replace("clean(self.layer)", "self.layer.clean()")
+    )
+    assert is_refused(in_package(tmp_path, text, {"outer.py": caller})) == is_run
+
+
+def test_what_functions_call_in_a_circle(tmp_path: Path) -> None:
+    text = source("def clean(layer):\n    layer.conv.bias.data.zero_()\n")
+    caller = (
+        "from .net import Layer, clean\n\n\ndef one(m):\n    other(m)\n    clean(m)\n\n\n"
+        "def other(m):\n    one(m)\n\n\ndef both():\n    m = Layer(2)\n    one(m)\n"
+    )
+    assert not is_refused(in_package(tmp_path, text, {"other.py": caller}))
+
+
+def in_package(directory: Path, text: str, others: dict[str, str]) -> Result:
+    """What becomes of a file of a package that has others."""
+    (directory / "pyproject.toml").touch()
+    package = directory / "package"
+    package.mkdir()
+    for name, other in {"__init__.py": "", "net.py": text, **others}.items():
+        (package / name).write_text(other)
+    return split_source(text, location=Projects().locate(package / "net.py"))
