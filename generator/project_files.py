@@ -30,6 +30,7 @@ _IMPORT: Final = re.compile(
 )
 _NAME: Final = re.compile(r"([\w.]+|\*)(?:\s+as\s+(\w+))?")
 _DEFINITION: Final = re.compile(r"^(?:class|def|async def)[ \t]+(\w+)", re.MULTILINE)
+_STRING: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#[^\n]*")
 _COMMENT: Final = re.compile(r"#[^\n]*")
 
 
@@ -152,7 +153,7 @@ class ProjectFiles:
         for path, names in sorted(found.items()):
             any_of = "|".join(map(re.escape, sorted(names)))
             inherits = re.compile(rf"^[ \t]*class[ \t]+\w+\([^)]*\b({any_of})\b", re.MULTILINE)
-            text = self._text(path)
+            text = _STRING.sub("", self._text(path))
             module = self._module(path) if does.search(text) or inherits.search(text) else None
             if module is not None:
                 yield module, partial(_matters, module, re.compile(rf"\b({any_of})\b"))

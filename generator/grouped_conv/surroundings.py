@@ -27,7 +27,7 @@ _MOST_READERS: Final = 12
 """How many other files are followed."""
 _BUDGET: Final = 100_000
 """How many expressions may be interpreted for them."""
-_CHANGES: Final = r"\b(setattr|delattr|_modules|prune\w*|quant\w*|register\w*hook)\b"
+_CHANGES: Final = r"\b(setattr|delattr|_modules|register\w*hook)\b|\bprune\.|\bquantiz"
 """What code of other files may do to modules that it does not name."""
 _WORDS: Final = frozenset(torch_api.WALKS) | torch_api.GIVES_CHILDREN | {"setattr"}
 """What code speaks of that may get at modules which it does not name."""
@@ -125,7 +125,8 @@ class Surroundings:
     def _modules(self) -> Mapping[Module, Callable[[ast.stmt], bool]]:
         """The files that speak of what the source builds, and which of their statements do."""
         names = "|".join(map(re.escape, sorted(self._attributes))) or "weight"
-        found = self.readers(re.compile(rf"\.({names})\b|{_CHANGES}"))
+        # Its own attributes are another class's, unless that inherits from what is built.
+        found = self.readers(re.compile(rf"(?<!\bself)\.({names})\b|{_CHANGES}"))
         if len(found) <= _MOST_READERS:
             return found
         self.not_followed = len(found)

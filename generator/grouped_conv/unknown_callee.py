@@ -59,15 +59,19 @@ def is_used_as_module(index: ClassIndex, call: ast.Call) -> bool:
 def is_made_elsewhere(index: ClassIndex, call: ast.Call) -> bool:
     """Whether a call gives a convolution that another file of the project builds, perhaps grouped.
 
-    That file splits it too; here it is told apart from what stands beside it.
+    That file splits it too; here it is told apart from what stands beside it, and so not where it
+    is only handed on.
     """
-    if index.source.location is None:
+    source = index.source
+    parent = source.parent(call)
+    is_local = isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name)
+    if source.location is None or is_local or isinstance(parent, ast.Return):
         return False
     facts = facts_of_source(index)
     return facts.is_complete and any(
         isinstance(each, Object)
         and each.kind in torch_api.CONVOLUTIONS
-        and each.site not in index.source.parent_of
+        and each.site not in source.parent_of
         and not facts.is_plain(each)
         for each in facts.values(call)
     )

@@ -317,6 +317,10 @@ class Pairs:
                 weights.look_at(parent)
             case ast.Attribute(attr=name) if is_statistic_read(self.index, parent):
                 weights.note_read(parent)
+            case ast.Attribute(attr="add_module" | "append"):
+                # Before the split it is an nn.Sequential that is filled, or the helper refuses it.
+                obstacle = Obstacle(node, f"something is added to it ({where})")
+                weights.uses.obstacles.append(obstacle)
             case ast.Attribute(attr=name, ctx=ast.Load()):
                 if name not in NORM_READS | KEEPING:
                     raise Refusal(f"its {name} is used ({where})")
