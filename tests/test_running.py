@@ -161,6 +161,27 @@ def test_a_method_that_another_file_calls(method: str, is_run: bool, tmp_path: P
     assert is_refused(in_package(tmp_path, text, {"outer.py": caller})) == is_run
 
 
+@pytest.mark.parametrize(("name", "is_run"), [("outer.py", True), ("test_outer.py", False)])
+def test_what_another_file_calls_that_speaks_of_it_too(
+    name: str, is_run: bool, tmp_path: Path
+) -> None:
+    text = source("def clean(layer):\n    layer.conv.bias.data.zero_()\n")
+    caller = CALLER.format(method="forward").replace(
+        "clean(self.layer)", "clean(self.layer)\n        return self.layer.conv"
+    )
+    assert is_refused(in_package(tmp_path, text, {name: caller})) == is_run
+
+
+@pytest.mark.parametrize(("method", "is_run"), [("forward", True), ("fuse", False)])
+def test_what_another_file_does_itself(method: str, is_run: bool, tmp_path: Path) -> None:
+    caller = (
+        CALLER.format(method=method)
+        .replace(", clean", "")
+        .replace("clean(self.layer)", "self.layer.conv.bias.data.zero_()")
+    )
+    assert is_refused(in_package(tmp_path, source(""), {"outer.py": caller})) == is_run
+
+
 def test_what_functions_call_in_a_circle(tmp_path: Path) -> None:
     text = source("def clean(layer):\n    layer.conv.bias.data.zero_()\n")
     caller = (
