@@ -300,6 +300,7 @@ class Net(nn.Module):
     [
         "nn.init.kaiming_normal_(self.conv.weight)",
         "self.scale = self.conv.weight.std() if g > 1 else 1",
+        "self.scale = [self.conv.weight.std() for _ in range(g)]",
         "self.conv.weight.data *= 2",
         "first = self.conv.weight.shape[0] > 1 and g",
     ],
@@ -308,7 +309,7 @@ def test_an_attribute_that_is_surely_there_as_it_is_read(statement: str) -> None
     text = INITIALISED.format(statement=statement)
     result = split_source(text)
     assert [each.status for each in result.records] == ["split", "split"]
-    is_sure = "if g" not in statement
+    is_sure = "if g" not in statement and " for _" not in statement
     assert ("self.conv = split_conv(self.conv)\n\n    def forward" in result.text) == is_sure
 
     def build(module: ModuleType) -> nn.Module:

@@ -66,12 +66,9 @@ class Running:
                 if other is not None and other.module.runs_apart:
                     continue
                 index = self._index_of(call)
-                around = [
-                    each for each in index.source.ancestors(call) if isinstance(each, FUNCTIONS)
-                ]
-                if not around or not _running(index).isdisjoint(around):
+                if _running_at(index, call):
                     return True
-                waiting += around
+                waiting += _functions_around(index, call)
         return False
 
     def _is_named_elsewhere(self, function: Function) -> bool:
