@@ -201,3 +201,16 @@ def in_package(directory: Path, text: str, others: dict[str, str]) -> Result:
     for name, other in {"__init__.py": "", "net.py": text, **others}.items():
         (package / name).write_text(other)
     return split_source(text, location=Projects().locate(package / "net.py"))
+
+
+def test_what_an_imported_base_class_does_is_not_said_of_a_line_of_the_source(
+    tmp_path: Path,
+) -> None:
+    base = (
+        "from torch import nn\nimport other\n\n\nclass Base(nn.Module):\n"
+        "    def forward(self, x):\n        other.use(self)\n"
+        "        for m in self.modules():\n            other.use(m)\n        return self.layer(x)\n"
+    )
+    text = source("class Net(Base):\n    layer = Layer(2)\n", "from .base import Base")
+    result = in_package(tmp_path, text, {"base.py": base})
+    assert not [each for each in result.warnings if "handed on" in each.message]

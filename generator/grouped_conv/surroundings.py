@@ -108,7 +108,7 @@ class Surroundings:
         """The other files that speak of what the source builds, and what they use of others."""
         own = self.facts.modules[0]
         read = dict.fromkeys((*self._modules, *self.facts.project.handed_out))
-        return [Other(each) for each in read if each is not own] if self._modules else []
+        return [Other(each) for each in read if each is not own]
 
     @property
     def has_others(self) -> bool:
