@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
 from types import ModuleType
 
 import pytest
@@ -299,6 +300,7 @@ class Net(nn.Module):
     [
         "nn.init.kaiming_normal_(self.conv.weight)",
         "self.scale = self.conv.weight.std() if g > 1 else 1",
+        "self.scale = [self.conv.weight.std() for _ in range(g)]",
         "self.conv.weight.data *= 2",
         "first = self.conv.weight.shape[0] > 1 and g",
     ],
@@ -307,7 +309,7 @@ def test_an_attribute_that_is_surely_there_as_it_is_read(statement: str) -> None
     text = INITIALISED.format(statement=statement)
     result = split_source(text)
     assert [each.is_split for each in result.records] == [True, True]
-    is_sure = "if g" not in statement
+    is_sure = "if g" not in statement and " for _" not in statement
     assert ("self.conv = split_conv(self.conv)\n\n    def forward" in result.text) == is_sure
 
     def build(module: ModuleType) -> nn.Module:
@@ -389,3 +391,71 @@ def test_what_is_a_norm_and_why_it_stays(statements: list[str], said: str) -> No
     (record,) = split_source(text).records
     assert record.note == (f"{RUN_TIME}; {record.note.partition('; ')[2]}" if said else RUN_TIME)
     assert said in record.note
+
+
+NETS = {
+    "a method of the Sequential itself": """
+        class Net(nn.Sequential):
+            def __init__(self, g, name="conv"):
+                super().__init__()
+                self.in_channels = 8
+                conv = nn.Conv2d(8, 8, 1, groups=g)
+                self.__setattr__(name, conv)
+    """,
+    "the class of a norm is asked for": """
+        class Net(nn.Module):
+            def __init__(self, g):
+                super().__init__()
+                layers = OrderedDict(conv=nn.Conv2d(8, 8, 1, groups=g), act=nn.ReLU())
+                layers["norm"] = nn.BatchNorm2d(8)
+                self.layers = nn.Sequential(nn.Sequential(layers))
+                for block in self.layers:
+                    for layer in block:
+                        if type(layer) is nn.BatchNorm2d and layer.affine:
+                            layer.weight.data[:] = 0.5
+
+            def forward(self, x):
+                return self.layers(x)
+    """,
+    "the weight norm of another": """
+        class Other(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = nn.Conv2d(8, 8, 1)
+
+        class Net(nn.Module):
+            def __init__(self, g):
+                super().__init__()
+                self.conv = nn.Conv2d(8, 8, 1, groups=g)
+                layer = Other()
+                self.other = normalised(layer.conv, name="weight")
+
+            def forward(self, x):
+                return self.conv(x) + self.other(x)
+    """,
+    "its own weight norm, and what takes it away": """
+        class Net(nn.Module):
+            def __init__(self, g):
+                super().__init__()
+                self.conv = normalised(nn.Conv2d(8, 8, 1, groups=g))
+
+            def forward(self, x):
+                return self.conv(x)
+
+            def clean(self):
+                for each in self.children():
+                    remove_parametrizations(each, "weight")
+    """,
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_what_is_split_computes_the_same(name: str) -> None:
+    def build(module: ModuleType) -> nn.Module:
+        torch.manual_seed(1)
+        made = module.Net(4)
+        assert isinstance(made, nn.Module)
+        return made
+
+    result = assert_equivalent(TOP + dedent(NETS[name]), build, torch.randn(2, 8, 3, 3))
+    assert any(each.is_split for each in result.records)

@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from gencode import Result, split_source
-from gencode.project_files import Projects
+from gencode.project_files import Locator
 
 LAYER = """\
 import torch
@@ -36,7 +36,7 @@ def source(code: str, imports: str = "") -> str:
 def is_refused(result: Result) -> bool:
     """Whether the convolution stays for what is done with its bias; that is said in any case."""
     (record,) = result.records
-    if record.status == "split":
+    if record.is_split:
         assert any("this will raise" in each.message for each in result.warnings)
         return False
     assert REFUSED in record.detail
@@ -161,11 +161,34 @@ def test_a_method_that_another_file_calls(method: str, is_run: bool, tmp_path: P
     assert is_refused(in_package(tmp_path, text, {"outer.py": caller})) == is_run
 
 
+@pytest.mark.parametrize(("name", "is_run"), [("outer.py", True), ("test_outer.py", False)])
+def test_what_another_file_calls_that_speaks_of_it_too(
+    name: str, is_run: bool, tmp_path: Path
+) -> None:
+    text = source("def clean(layer):\n    layer.conv.bias.data.zero_()\n")
+    caller = CALLER.format(method="forward").replace(
+        "clean(self.layer)", "clean(self.layer)\n        return self.layer.conv"
+    )
+    assert is_refused(in_package(tmp_path, text, {name: caller})) == is_run
+
+
+@pytest.mark.parametrize(("method", "is_run"), [("forward", True), ("fuse", False)])
+def test_what_another_file_does_itself(method: str, is_run: bool, tmp_path: Path) -> None:
+    caller = (
+        CALLER.format(method=method)
+        .replace(", clean", "")
+        .replace("clean(self.layer)", "self.layer.conv.bias.data.zero_()")
+    )
+    assert is_refused(in_package(tmp_path, source(""), {"outer.py": caller})) == is_run
+
+
 def test_what_functions_call_in_a_circle(tmp_path: Path) -> None:
     text = source("def clean(layer):\n    layer.conv.bias.data.zero_()\n")
     caller = (
-        "from .net import Layer, clean\n\n\ndef one(m):\n    other(m)\n    clean(m)\n\n\n"
-        "def other(m):\n    one(m)\n\n\ndef both():\n    m = Layer(2)\n    one(m)\n"
+        "from .net import Layer, clean\n\n\n"
+        "def one(m):\n    other(m)\n    clean(m)\n    m.conv\n\n\n"
+        "def other(m):\n    one(m)\n    m.conv\n\n\n"
+        "def both():\n    m = Layer(2)\n    one(m)\n    m.conv\n"
     )
     assert not is_refused(in_package(tmp_path, text, {"other.py": caller}))
 
@@ -177,4 +200,17 @@ def in_package(directory: Path, text: str, others: dict[str, str]) -> Result:
     package.mkdir()
     for name, other in {"__init__.py": "", "net.py": text, **others}.items():
         (package / name).write_text(other)
-    return split_source(text, location=Projects().locate(package / "net.py"))
+    return split_source(text, location=Locator().locate(package / "net.py"))
+
+
+def test_what_an_imported_base_class_does_is_not_said_of_a_line_of_the_source(
+    tmp_path: Path,
+) -> None:
+    base = (
+        "from torch import nn\nimport other\n\n\nclass Base(nn.Module):\n"
+        "    def forward(self, x):\n        other.use(self)\n"
+        "        for m in self.modules():\n            other.use(m)\n        return self.layer(x)\n"
+    )
+    text = source("class Net(Base):\n    layer = Layer(2)\n", "from .base import Base")
+    result = in_package(tmp_path, text, {"base.py": base})
+    assert not [each for each in result.warnings if "handed on" in each.message]

@@ -48,7 +48,7 @@ _WALKS: Final = frozenset(
         *("parameters", "named_parameters"),
     )
 )
-_BY_WHOLE: Final = re.compile(r"fan_out|xavier_|orthogonal|_calculate_\w*fan")
+_BY_WHOLE: Final = re.compile(r"fan_out|kaiming_|xavier_|orthogonal|_calculate_\w*fan")
 """What the text of an initialisation has that goes by the whole."""
 _FANS: Final = frozenset(("_calculate_correct_fan", "_calculate_fan_in_and_fan_out"))
 

@@ -12,7 +12,7 @@ from .. import torch_api
 from ..facts.classes import Class
 from ..facts.facts import Facts
 from ..reading.classes import NEUTRAL_BASES, ClassIndex
-from ..reading.running import functions_around, name_of, run_from, running_in, runs_in_file
+from ..reading.running import functions_around, name_of, run_from, runs_in_file
 from ..reading.scopes import FUNCTIONS, Function
 from .surroundings import Surroundings
 
@@ -64,12 +64,9 @@ class Running:
                 if other is not None and other.module.runs_apart:
                     continue
                 index = self._index_of(call)
-                around = [
-                    each for each in index.source.ancestors(call) if isinstance(each, FUNCTIONS)
-                ]
-                if not around or not running_in(index).isdisjoint(around):
+                if runs_in_file(index, call):
                     return True
-                waiting += around
+                waiting += functions_around(index, call)
         return False
 
     def _is_named_elsewhere(self, function: Function) -> bool:

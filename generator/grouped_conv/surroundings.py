@@ -114,7 +114,7 @@ class Surroundings:
         """The other files that speak of what the source builds, and what they use of others."""
         own = self.facts.modules[0]
         read = dict.fromkeys((*self._modules, *self.facts.project.handed_out))
-        return [Other(each) for each in read if each is not own] if self._modules else []
+        return [Other(each) for each in read if each is not own]
 
     @property
     def has_others(self) -> bool:
@@ -246,7 +246,7 @@ class Surroundings:
 
     def other(self, node: ast.AST) -> Other | None:
         """The other file that a node stands in; None for one of the source."""
-        if node in self._source.parent_of:
+        if self._source.has(node):
             return None
         if node not in self._found:
             self._found[node] = next((each for each in self._others if each.has(node)), None)

@@ -101,6 +101,10 @@ class Source:
         """The node that a node stands in."""
         return self.parent_of[node]
 
+    def has(self, node: ast.AST) -> bool:
+        """Whether a node stands in this source, and not in another one."""
+        return node in self.parent_of
+
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """What a node stands in, from its parent outwards to the module."""
         while node in self.parent_of:

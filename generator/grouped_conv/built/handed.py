@@ -85,7 +85,7 @@ class _Handed:
         """Whether some functions keep none of them."""
         for each in callees:
             function = _function(each)
-            if function is None:
+            if function is None or not self.index.source.has(function.node):
                 return False
             if function.node not in self.seen:
                 self.seen.add(function.node)

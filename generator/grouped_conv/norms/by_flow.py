@@ -108,6 +108,8 @@ class FlowOfTensors:
             raise Refusal(f"it may be applied with others ({line_of(walk.node)})")
         self._check_held(instance, name, conv)
         for use, taking in steps:
+            if not all(self.index.source.has(each.node) for each in (use, *taking)):
+                raise Refusal("it is applied in another file")
             if not taking or not isinstance(use.node, ast.Call):
                 raise Refusal(f"it does not follow everywhere ({line_of(use.node)})")
             node = taking[0].node

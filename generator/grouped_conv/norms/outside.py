@@ -61,7 +61,7 @@ class Outsides:
             for use in self.facts.uses(instance):
                 if use.kind != "call":
                     continue
-                place = self._attribute(use.node)
+                place = self._attribute(use.node)  # none in another file
                 if place is None or not isinstance(use.result, Tensor):
                     return []
                 is_known = self._is_always(*place, instance)
@@ -99,6 +99,8 @@ class Outsides:
                     continue
                 if not isinstance(use.result, Tensor) or not self._is_returned(use.result):
                     return False
+                if not self.index.source.has(use.node):
+                    return False
                 results.add(use.result)
                 forwards.add(self.index.source.function_around(use.node))
         (forward,) = forwards if len(forwards) == 1 else (None,)
@@ -119,7 +121,9 @@ class Outsides:
     def _attribute(self, node: ast.AST) -> tuple[ast.ClassDef, str] | None:
         """The class, and the attribute of its self, that a call applies."""
         match node:
-            case ast.Call(func=ast.Attribute(value=instance, attr=name), args=[_], keywords=[]):
+            case ast.Call(func=ast.Attribute(value=instance, attr=name), args=[_], keywords=[]) if (
+                self.index.source.has(node)
+            ):
                 owner = self.index.self_class(instance)
                 return (owner, name) if owner is not None else None
         return None
