@@ -122,6 +122,7 @@ VALUES = {
     "Net().zero_grad()": {"anything"},
     "Net().frobnicate()": {"anything"},
     "Net()._frobnicate()": {"strange"},
+    "unknown()._modules.values()": {"strange"},
     "Net().training": {"Net.training"},
     "Strange().a": {"anything", "Strange.a"},
     "Foreign().a": {"Foreign.a"},

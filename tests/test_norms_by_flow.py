@@ -111,6 +111,10 @@ STAYS |= {
         "y = self.conv(x)\nprint()\ny = self.bn(y)\nz = self.conv(x)\nprint()\n"
         "return self.two(z) + y",
     ),
+    "a name that is made use of": (
+        BUILT + "self.names = ['conv', 'other']",
+        "y = getattr(self, self.names[0])(x)\nreturn self.bn(self.conv(x)) + y.mean()",
+    ),
     "given to a function": (
         BUILT,
         "def apply(layer, y):\n    return layer(y)\ny = self.conv(x)\nprint()\n"
@@ -232,3 +236,14 @@ def test_the_norm_of_a_sequence_that_changes_later_stays() -> None:
         forward = f"self.net[1].{change}\nreturn self.net(x)"
         result = check(model(init, forward), {32})
         assert "one of them is used directly" in notes(result)
+
+
+def test_the_norm_of_a_sequence_whose_weight_is_set_later_stays() -> None:
+    init = """
+    self.net = nn.Sequential()
+    self.net.add_module("a", nn.Conv2d(16, 32, 3, groups=2))
+    self.net.add_module("b", nn.BatchNorm2d(32))
+    """
+    forward = "nn.init.ones_(self.net.b.weight)\nreturn self.net(x)"
+    result = check(model(init, forward), {32})
+    assert "the norm stays after it: its weight is set (line 14) once it is split" in notes(result)

@@ -55,6 +55,12 @@ MOVES: dict[str, tuple[str, str, str, set[int]]] = {
         SAME.replace("self.conv(x)", "self.conv(F.pad(x, (1, 1, 1, 1)))"),
         {16},
     ),
+    "a choice": (
+        BUILT.replace("Same(16, 32, groups=2)", "Same(16, 32, 2) if F else Same(16, 32, 4)"),
+        NESTED,
+        SAME,
+        {16},
+    ),
     "the first of the next block": (BLOCKS, "return self.two(self.one(x))", BLOCK, {16}),
 }
 
@@ -139,7 +145,12 @@ STAYS = {
         NESTED,
         SAME.replace("self.conv = ", "self.conv = kept or ") + "\n\nkept = id and None\n",
     ),
-    "handed on": (BUILT + "self.keep = [self.bn]\nkept(self.bn)", NESTED, SAME + "kept = id\n"),
+    "handed on": (BUILT + "kept(self.bn)", NESTED, SAME + "\n\nfrom elsewhere import kept\n"),
+    "kept before the norm is there": (
+        BUILT.replace("self.bn =", "self.keep = [self.unit]\nself.bn ="),
+        NESTED,
+        SAME,
+    ),
     "asked for its class by the block": (
         BLOCKS,
         "return self.two(self.one(x))",
@@ -166,3 +177,11 @@ def test_torch_jit_takes_no_list() -> None:
     result = split_source(text, Options(style="built"))
     assert "split_conv_norm" not in result.text
     assert [each.line for each in result.warnings if "stays behind" in each.message] == [18]
+
+
+def test_a_module_without_groups_gets_no_line() -> None:
+    init = BUILT + "self.plain = Same(32, 16)\nself.last = nn.BatchNorm2d(16)"
+    forward = "return self.last(self.plain(self.bn(self.unit(x))))"
+    result = check(model(init, forward, SAME), {16}, "built")
+    assert result.text.count("= split_conv_norm(") == 1
+    assert "self.plain.conv" not in result.text

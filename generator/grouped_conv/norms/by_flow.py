@@ -140,11 +140,9 @@ class FlowOfTensors:
 
     def _taking(self, use: Use) -> list[Use]:
         """The use of what a convolution gives by a norm, and nothing else; one for each callee."""
-        if not isinstance(use.result, Tensor):
-            return []
-        taken = self.facts.uses(use.result)
+        taken = self.facts.uses(use.result) if use.result is not None else []
         norms = [each for each in taken if _is_norm(each)]
-        if not norms:
+        if not norms or use.result is None:
             return []
         is_one = len({each.node for each in taken}) == 1 and isinstance(norms[0].node, ast.Call)
         if not is_one or [*self.facts.heap.holders(use.result)]:
@@ -161,18 +159,14 @@ class FlowOfTensors:
 
     def _check_same(self, instance: Instance, conv: Use, norm: Use) -> None:
         """See that a convolution and a norm are reached from the same object."""
-        one, other = sequence_of(conv), sequence_of(norm)
-        if one is not None or other is not None:
-            if one is instance and other is instance:
-                return
-        elif self._around(conv.node) is self._around(norm.node):
-            assert isinstance(conv.node, ast.Call) and isinstance(norm.node, ast.Call)
-            if self._is_of_self(conv.node.func) and self._is_of_self(norm.node.func):
-                return
-        raise Refusal(f"it may be that of another object ({line_of(norm.node)})")
-
-    def _around(self, node: ast.AST) -> ast.AST | None:
-        return self.index.source.function_around(node)
+        wholes = {sequence_of(conv), sequence_of(norm)}
+        around = {self.index.source.function_around(each.node) for each in (conv, norm)}
+        is_of_self = wholes == {None} and all(
+            isinstance(each.node, ast.Call) and self._is_of_self(each.node.func)
+            for each in (conv, norm)
+        )
+        if wholes != {instance} and not (is_of_self and len(around) == 1):
+            raise Refusal(f"it may be that of another object ({line_of(norm.node)})")
 
     def _is_of_self(self, node: ast.expr, seen: frozenset[str] = frozenset()) -> bool:
         """Whether an expression gives what the self of its method holds.
@@ -184,8 +178,6 @@ class FlowOfTensors:
                 return self._is_of_self(value, seen)
             case ast.Call(func=ast.Attribute(value=value), args=[]):
                 return self._is_of_self(value, seen)
-            case ast.Call(func=ast.Name(), args=[_, *_] as given):
-                return all(self._is_of_self(each, seen) for each in given)
             case ast.Name(id=name):
                 if self.index.self_class(node) is not None:
                     return True
