@@ -9,7 +9,7 @@ from itertools import chain, zip_longest
 
 from ...reading.names import meaning
 from ...reading.parts import walk
-from ...reading.scopes import Scope, assigned_value
+from ...reading.scopes import assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
 from ..norms.pairs import Pair
@@ -18,11 +18,12 @@ from ..norms.sequential import Sequence
 from ..refusal import Refusal
 from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Obstacle
-from .conditions import is_built_under_it, is_settled
+from .conditions import is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
 from .handed import done_with
 from .multiplier import Multipliers
-from .places import Place, find_place
+from .places import Place
+from .placing import Placing
 from .plan import Line, Way, Wrap
 from .wraps import Wraps
 
@@ -57,7 +58,7 @@ class Ways:
         self.warnings: dict[ast.expr, tuple[ast.expr, str]] = {}
         self.loud: dict[ast.Call, str] = {}
         self.taken: list[Sequence] = []
-        self._places: dict[tuple[ast.ClassDef, ast.Attribute], Place | None] = {}
+        self.placing = Placing(tracing)
 
     def of(self, site: Site) -> tuple[Way, ...]:
         """How a convolution is split in each of the places where it ends up.
@@ -229,7 +230,7 @@ class Ways:
         pair = self.norms.pairs.get((owner, name))
         note = ""
         if pair is not None:
-            place = self._place_of_pair(pair, end.target)
+            place = self.placing.of_pair(pair, end.target)
             note = self._stays(pair, place)
             if place is not None and not note:
                 self.followed[pair] = None
@@ -238,13 +239,13 @@ class Ways:
                 line = Line("conv_norm", place.after, *codes, condition, place.returns)
                 shown = _shown(owner, pair.norm)
                 return Way(line, place.before, place.before, norm=shown, held=(owner, name))
-        place = self._place(owner, end.target)
+        place = self.placing.of(owner, end.target)
         if place is None:
             value = assigned_value(self.source.parent_of, end.target)
             item = end.item if value is None else value
             return self.wraps.wrapped(item, "split", note)
         line = Line("conv", place.after, self._code(end.target, name), returns=place.returns)
-        done = place.before | self._of_others(owner, end.target)
+        done = place.before | self.placing.done_by_others(owner, end.target)
         return Way(line, done, done, note=note, held=(owner, name))
 
     def _outside(self, end: End, site: Site) -> Iterator[Way]:
@@ -258,7 +259,7 @@ class Ways:
             scopes = {self.source.scope(one) for own in stores for one in own}
             if not all(stores) or len(scopes) > 1 or not self._may_be_grouped(stores[0], site):
                 continue
-            place = self._allowed(find_place(self.index, owner, stores, [*chain(*stores)]))
+            place = self.placing.find(owner, stores, [*chain(*stores)])
             if place is not None:
                 own = self.source.code(stores[0][0].value)
                 codes = f"{own}.{each.module}.{conv}", ".".join((own, *each.norm))
@@ -309,61 +310,6 @@ class Ways:
             return ""
         return f"self.{pair.norm} stays after the concatenation: {reason}"
 
-    def _place_of_pair(self, pair: Pair, target: ast.Attribute) -> Place | None:
-        """Where a convolution, which an attribute is given, and the norm after it are split.
-
-        Each method that gives one of both, such as the constructor of a subclass, must give the
-        other one too, and split them: a norm in parts takes nothing else.
-        """
-        by_scope: dict[Scope, tuple[list[ast.Attribute], list[ast.Attribute]]] = {}
-        for at, name in enumerate((pair.conv, pair.norm)):
-            for each in self.tracing.pairs.stores_of(pair.owner, name):
-                by_scope.setdefault(self.source.scope(each), ([], []))[at].append(each)
-        if not all(map(all, by_scope.values())):
-            return None
-        places = {scope: self._place_of_both(pair, *each) for scope, each in by_scope.items()}
-        is_one = len(places) == 1 or pair.conditions[0] is None
-        return places[self.source.scope(target)] if is_one and all(places.values()) else None
-
-    def _place_of_both(
-        self, pair: Pair, convs: list[ast.Attribute], norms: list[ast.Attribute]
-    ) -> Place | None:
-        """The same for one method that gives both."""
-        owner = self.index.self_class(convs[0].value)
-        if owner is None:
-            return None
-        optional = norms if is_built_under_it(self.tracing.pairs, pair) else []
-        needed = [*convs, *norms]
-        return self._allowed(find_place(self.index, owner, [convs, norms], needed, optional))
-
-    def _place(self, owner: ast.ClassDef, target: ast.Attribute) -> Place | None:
-        """Where what a method has given to an attribute is split."""
-        if (owner, target) not in self._places:
-            scope = self.source.scope(target)
-            stores = self.tracing.pairs.stores_of(owner, target.attr)
-            here = [each for each in stores if self.source.scope(each) is scope]
-            place = self._allowed(find_place(self.index, owner, [here], [target]))
-            self._places[owner, target] = place
-        return self._places[owner, target]
-
-    def _of_others(self, owner: ast.ClassDef, target: ast.Attribute) -> frozenset[ast.AST]:
-        """What other methods do with what they have given to an attribute in the place of this."""
-        found: set[ast.AST] = set()
-        for each in self.tracing.pairs.stores_of(owner, target.attr):
-            place = self._place(owner, each) if each is not target else None
-            if place is not None and self.source.scope(each) is not self.source.scope(target):
-                found |= {one for one in place.before if self._is_after(one, each)}
-        return frozenset(found)
-
-    def _is_after(self, node: ast.AST, store: ast.Attribute) -> bool:
-        is_here = isinstance(node, (ast.expr, ast.stmt)) and store.lineno < node.lineno
-        return is_here and self.source.scope(node) is self.source.scope(store)
-
-    def _allowed(self, place: Place | None) -> Place | None:
-        """A place, unless a comment leaves alone what it is in."""
-        around = [place.after, *place.returns] if place is not None else []
-        return None if any(map(self.directives.forbids_beside, around)) else place
-
     def _sequence(self, end: InSequence, site: Site) -> Sequence | None:
         """The nn.Sequential that it gets into beside a norm or a padding."""
         codes, scope = end.codes(self.source), self.source.scope(end.call)
@@ -378,7 +324,7 @@ class Ways:
         norm = "a norm that follows" if sequence.has_norm else ""
         target = self._held(end.call)
         owner = self.index.self_class(target.value) if target is not None else None
-        place = self._place(owner, target) if target is not None and owner else None
+        place = self.placing.of(owner, target) if target is not None and owner else None
         if place and target and owner and self._is_complete(sequence, place):
             code = self.source.code(target)
             line = Line("layers", place.after, code, returns=place.returns)
