@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .arguments import Arguments
-from .expressions import truth_of
 from .frames import Frame
 from .heap import Around, Slot, union
+from .narrowing import narrowed, truth_of
+from .tensors import is_weight
 from .values import (
     ANYTHING,
+    NOTHING,
     Constant,
     Instance,
     Object,
@@ -120,10 +122,12 @@ class Displays:
 
         def go(left: list[ast.comprehension]) -> None:
             if not left:
-                name = None
+                name, keys = None, NOTHING
                 if key is not None:
-                    name = interpreter.containers.key(interpreter.ev(key, frame), key, frame)
-                slot = Slot(interpreter.ev(element, frame), name, node=element)
+                    keys = interpreter.ev(key, frame)
+                    name = interpreter.containers.key(keys, key, frame)
+                keys = keys if name is None else NOTHING
+                slot = Slot(interpreter.ev(element, frame), name, node=element, key=keys)
                 interpreter.put(made, frame.turns, slot, frame)
                 return
             for slot in interpreter.loops.turns(node, left[0].iter, frame):
@@ -132,6 +136,8 @@ class Displays:
                 for test in left[0].ifs:
                     if truth_of(interpreter, test, frame) is not True:
                         frame.path = (*path, Around(node, False))
+                    known = narrowed(interpreter, test, frame.env, True)
+                    frame.env.update({name: known[name] for name in targets & known.keys()})
                 go(left[1:])
                 frame.path = path
 
@@ -164,6 +170,8 @@ class Displays:
         if isinstance(value, Instance):
             given = Arguments((index,))
             return interpreter.calls.special(value, "__getitem__", given, node, frame)
+        if is_weight(value):
+            return ANYTHING | {value}
         interpreter.escape((value,), node, frame, "[]")
         return ANYTHING
 

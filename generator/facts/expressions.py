@@ -8,23 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from .arguments import Arguments
 from .folding import can_fold, folded
-from .frames import Env, Frame, joined
+from .frames import Frame, joined
 from .heap import Around, Slot, union
+from .narrowing import are_none, narrowed, truth_of
 from .values import (
     ANYTHING,
     NOTHING,
-    STRANGE,
-    Bound,
-    ClassValue,
-    Constant,
-    External,
-    Function,
-    Instance,
-    Object,
-    Parameter,
     Tensor,
-    Unknown,
-    Value,
     Values,
     only_constant,
 )
@@ -69,7 +59,10 @@ class Expressions:
                 value, is_plain = part.value, part.conversion == -1 and part.format_spec is None
                 if part.format_spec is not None:
                     self.interpreter.ev(part.format_spec, frame)
-            known = only_constant(self.interpreter.ev(value, frame))
+            values = self.interpreter.ev(value, frame)
+            by = self.interpreter.external("builtins.format")
+            self.interpreter.use(values, "argument", part, frame, by=by)
+            known = only_constant(values)
             if known is None or text is None or not is_plain:
                 text = None
             else:
@@ -166,7 +159,7 @@ class Expressions:
         if a is not None and b is not None and can_fold(operation):
             return interpreter.constant(folded(operation, a.value, b.value))
         if isinstance(operation, (ast.Is, ast.IsNot)) and b is not None and b.value is None:
-            is_none = _is_none(values[0])
+            is_none = are_none(values[0])
             if is_none is not None:
                 return interpreter.constant(is_none is isinstance(operation, ast.Is))
         tensors = any(isinstance(each, Tensor) for side in values for each in side)
@@ -241,68 +234,3 @@ class Expressions:
                 else:
                     more = (more or NOTHING) | slot.values
         return named, more
-
-
-# --- conditions ------------------------------------------------------------------------------
-
-
-def truth_of(interpreter: Interpreter, test: ast.expr, frame: Frame) -> bool | None:
-    """Whether a condition surely holds or surely does not; None for either.
-
-    What is stored in an attribute may be changed from anywhere.
-    """
-    values = interpreter.ev(test, frame)
-    interpreter.use(values, "test", test, frame)
-    known = only_constant(values)
-    if known is None or any(isinstance(each, ast.Attribute) for each in ast.walk(test)):
-        return None
-    return bool(known.value)
-
-
-def narrowed(interpreter: Interpreter, test: ast.expr, env: Env, holds: bool) -> Env:
-    """The variables where a condition holds, or does not: one that is None, or is not."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return narrowed(interpreter, test.operand, env, not holds)
-    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) is holds:
-        for each in test.values:
-            env = narrowed(interpreter, each, env, holds)
-        return dict(env)
-    match test:
-        case ast.Name(id=name) if holds:
-            is_none = False
-        case ast.Compare(
-            left=ast.Name(id=name),
-            ops=[ast.Is() | ast.IsNot() as operation],
-            comparators=[ast.Constant(value=None)],
-        ):
-            is_none = isinstance(operation, ast.Is) is holds
-        case _:
-            return dict(env)
-    values = env.get(name, NOTHING)
-    none = interpreter.constant(None)
-    left = values & none if is_none else values - none
-    if is_none and any(isinstance(each, (Parameter, Unknown)) for each in values):
-        left = none
-    return {**env, name: left} if left else dict(env)
-
-
-def _is_none(values: Values) -> bool | None:
-    """Whether something is None, where it surely is or surely is not."""
-    if not values or not all(map(_is_told, values)):
-        return None
-    nones = {isinstance(each, Constant) and each.value is None for each in values}
-    return nones.pop() if len(nones) == 1 else None
-
-
-def _is_told(value: Value) -> bool:
-    """Whether it is known of a value whether it is None."""
-    match value:
-        case Constant() | Instance() | Function() | ClassValue():
-            return True
-        case Object(kind=kind):
-            return kind != STRANGE
-        case Tensor(producer=producer):
-            return isinstance(producer, (Object, External))
-        case External(path=path):
-            return path.startswith(("torch.", "builtins."))
-    return isinstance(value, Bound) and value.function is not None

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from .expressions import narrowed, truth_of
 from .frames import Env, Frame, joined
 from .heap import Around, Slot
 from .lookups import lasting
+from .narrowing import narrowed, truth_of
 from .values import NOTHING, Tensor, Values
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -238,13 +237,14 @@ class Modules:
         if name in torch_api.ADDS:
             return self._add(value, given, node, frame)
         if name in torch_api.GIVES_SELF:
-            for function in given.get(0, "fn") if name == "apply" else NOTHING:
-                interpreter.use((value,), "read", node, frame, name="*apply")
-                interpreter.calls.call(function, Arguments((ANYTHING,)), node, frame)
+            if name == "apply":
+                interpreter.walks.apply_to_all(value, given, node, frame)
             return frozenset((value,))
+        if name in torch_api.BY_PATH:
+            return interpreter.walks.by_path(value, name, given, node, frame)
         if name in torch_api.WALKS:
             interpreter.use((value,), "read", node, frame, name=f"*{name}")
-            return self.walk(value, name, node, frame)
+            return interpreter.walks.over(value, name, node, frame)
         if name in torch_api.HARMLESS_METHODS:
             for values in given.all():
                 interpreter.use(values, "argument", node, frame)
@@ -271,37 +271,6 @@ class Modules:
         else:
             interpreter.attributes.store_named(value, name or "*", values, node, frame)
         return interpreter.constant(None)
-
-    def walk(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
-        """What ``children()`` and the like go over."""
-        interpreter, heap = self.interpreter, self.interpreter.heap
-        made = interpreter.container(node, "builtins.list", frame)
-        heap.make_walk(made)
-        known = torch_api.WALKS[name] == "children" and isinstance(value, (Instance, Object))
-        parts = self._children(value) if known else []
-        if not parts or not heap.is_container(value) or heap.is_loose(value):
-            heap.loosen(made)
-        if not parts:
-            any_of = interpreter.made_at(node, torch_api.WALKED[torch_api.WALKS[name]], frame)
-            parts = [Slot(frozenset((any_of,)), many=True, is_optional=True)]
-        for place, slot in enumerate(parts):
-            values = slot.values
-            if name.startswith("named_") or name == "state_dict":
-                names = frozenset((interpreter.made_at(node, torch_api.WALKED_NAME, frame),))
-                values = interpreter.new_containers.tuple_at(made, place, [names, values])
-            heap.put(made, place, replace(slot, values=values, name=None, node=None))
-        return frozenset((made,))
-
-    def _children(self, value: Value) -> list[Slot]:
-        """The modules that something holds, as far as they are known."""
-        heap = self.interpreter.heap
-        slots = heap.slots(value)
-        if not heap.is_container(value):
-            slots = [Slot(values) for _, values in heap.attributes(value)]
-        found = [
-            replace(each, values=frozenset(filter(self.is_module, each.values))) for each in slots
-        ]
-        return [each for each in found if each.values]
 
 
 _RESULTS: Final = " of results"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .arguments import Arguments
-from .expressions import narrowed, truth_of
 from .frames import Env, Frame, joined
 from .heap import Around, union
+from .narrowing import narrowed, truth_of
 from .values import ANYTHING, NOTHING, External, Instance, Object, Value, Values
 
 if TYPE_CHECKING:

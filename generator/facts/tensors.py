@@ -195,11 +195,13 @@ class Tensors:
         held = frozenset(each for each in values if _is_held(each))
         interpreter.escape(held, node, frame, "operator")
         tensors = frozenset(each for each in values if isinstance(each, Tensor))
+        weights = frozenset(filter(is_weight, values))
         if not tensors:
-            return ANYTHING
+            return ANYTHING | weights
         others = frozenset(each for each in values if isinstance(each, Parameter))
         producer = interpreter.external("operator")
-        return frozenset((self._made(producer, tensors | others, node, frame, None, tensors),))
+        made = self._made(producer, tensors | others, node, frame, None, tensors)
+        return weights | {made}
 
     # --- parts of them -----------------------------------------------------------------------
 
@@ -223,6 +225,16 @@ class Tensors:
         if isinstance(value, Tensor):
             return self.part(value.site, value, ("each", value.producer, value.step), frame)
         return ANYTHING
+
+
+def is_weight(value: Value) -> bool:
+    """Whether a value is a weight, or an attribute that may be one; so is what is made of it."""
+    if isinstance(value, Object):
+        return value.kind == torch_api.WALKED["parameters"]
+    if not isinstance(value, Bound):
+        return False
+    is_of_module = isinstance(value.receiver, Object) and value.name in torch_api.TENSORS
+    return is_of_module or is_weight(value.receiver)
 
 
 def _is_held(value: Value) -> bool:
