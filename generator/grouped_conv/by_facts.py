@@ -5,23 +5,33 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property
 from typing import Final
 
 from .. import torch_api
-from ..facts.facts import facts_of
+from ..facts.facts import Facts, facts_of
+from ..facts.project import bound_names
 from ..outcome import Warning
-from ..reading.classes import ClassIndex
-from ..reading.scopes import FUNCTIONS
+from ..reading.parts import walk
+from ..reading.scopes import FUNCTIONS, Function
 from ..reading.source import Source
 from .built.plan import BuiltPlan
 from .find import Site
 from .model import SplitAttribute
 from .norms.behind import warn_of_norms
 from .records import name_of
-from .walks import warn_of_walks
+from .tracing import Tracing
+from .walks import Split, norms_after, warn_of_walks
 
-_WORDS: Final = frozenset(torch_api.WALKS) | torch_api.GIVES_CHILDREN | {"setattr"}
+_WORDS: Final = frozenset(
+    (
+        *(*torch_api.WALKS, *torch_api.GIVES_CHILDREN, *torch_api.BY_PATH, "apply"),
+        *("setattr", "getattr", "delattr", "attrgetter", "exec", "eval"),
+        "param_groups",
+    )
+)
 """What code speaks of that may get at modules which it does not name."""
+_PATCHES: Final = r"\b(F|functional|torch|nn)\.\w+\s*=[^=]"
 _TOO_MUCH: Final = (
     "there is too much in this file to follow: norms that stay behind a concatenation, and what"
     " goes over modules, are not all said"
@@ -29,7 +39,7 @@ _TOO_MUCH: Final = (
 
 
 def warn_by_facts(
-    index: ClassIndex,
+    tracing: Tracing,
     attributes: Collection[SplitAttribute],
     built: BuiltPlan,
     branches_norms: bool,
@@ -38,17 +48,19 @@ def warn_by_facts(
     """Say what the flow of objects and tensors shows of what is split.
 
     Args:
-        index: of the source.
+        tracing: of the source.
         attributes: what is split by writing it out.
         built: what is split once it is built.
         branches_norms: whether norms are to be split as well.
         told: the lines of which something has been said already.
     """
-    source = index.source
+    index, source = tracing.index, tracing.index.source
     names = {each.attribute for each in attributes} | built.names()
     split = [each.site.call for each in built.sites]
     written = [each.site.call for one in attributes for each in one.candidates]
-    facts = facts_of(source.tree, _speaks_of(source, [*split, *written], names))
+    found = [tracing.reached(each).attributes for each in _sites(attributes, built)]
+    held = {name for each in found for _, name in each}
+    facts = facts_of(source.tree, _speaks_of(source, [*split, *written], names | held))
     if not facts.is_complete:
         yield Warning(*source.place(min([*split, *written], key=source.span)), _TOO_MUCH)
         return
@@ -57,9 +69,41 @@ def warn_by_facts(
     of_norms = [*warn_of_norms(source, facts, named)]
     yield from of_norms
     is_done = built.is_done_before if not attributes else _never
-    yield from warn_of_walks(
-        source, facts, split, names, is_done, {*told, *(each.line for each in of_norms)}
-    )
+    joined = {each for each in split if built.norms(each)}
+    joined |= {
+        each.site.call for one in attributes if one.norm is not None for each in one.candidates
+    }
+    is_seen = _Seen(tracing, facts, [*_sites(attributes, built)]).__contains__
+    what = Split((*split, *written), frozenset(joined), names, is_seen, is_done)
+    yield from warn_of_walks(source, facts, what, {*told, *(each.line for each in of_norms)})
+
+
+def _sites(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> Iterator[Site]:
+    """The convolutions that are split."""
+    yield from (each.site for each in built.sites)
+    yield from (each.site for one in attributes for each in one.candidates)
+
+
+class _Seen:
+    """The expressions that are known to stand for what is split, or for the norm after it."""
+
+    def __init__(self, tracing: Tracing, facts: Facts, sites: list[Site]) -> None:
+        self.tracing = tracing
+        self.facts = facts
+        self.sites = sites
+
+    @cached_property
+    def _expressions(self) -> frozenset[ast.AST]:
+        reached = [self.tracing.reached(each).expressions for each in self.sites]
+        for site in self.sites:
+            for conv in self.facts.values(site.call):
+                for norm in norms_after(self.facts, conv):
+                    if isinstance(norm.site, ast.expr):
+                        reached.append(self.tracing.flow.reached(norm.site).expressions)
+        return frozenset[ast.AST]().union(*reached)
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._expressions
 
 
 def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> list[Site]:
@@ -93,7 +137,27 @@ def _speaks_of(
     """
     around = (each for call in split for each in source.ancestors(call))
     defined = {each.name for each in around if isinstance(each, (*FUNCTIONS, ast.ClassDef))}
-    words = (defined | {*names}) - {"__init__", "forward"}
-    known = "|".join(map(re.escape, sorted(words | _WORDS)))
-    pattern = re.compile(rf"\b({known}|Conv(Transpose)?[123]d\.\w+)\b")
-    return lambda node: pattern.search(source.text, *source.span(node)) is not None
+    words = {each for each in defined | {*names} if not each.startswith("__")} - {"forward"}
+    words |= _WORDS
+    nodes = [each for each in walk(source.tree) if isinstance(each, (*FUNCTIONS, ast.ClassDef))]
+    while True:  # who speaks of what speaks of it
+        known = "|".join(map(re.escape, sorted(words)))
+        pattern = re.compile(rf"\b({known}|Conv(Transpose)?[123]d\.\w+)\b|{_PATCHES}")
+        found = {each for each in nodes if pattern.search(source.text, *source.span(each))}
+        more = {name for each in found for name in _made_by(each)} - words
+        if not more:
+            return found.__contains__
+        words |= more
+
+
+def _made_by(node: Function | ast.ClassDef) -> Iterator[str]:
+    """By what names others get at what a function or class speaks of."""
+    if node.name in ("__getattr__", "__getattribute__"):
+        for each in walk(node):
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                yield from re.findall(r"\w+", each.value)
+    if isinstance(node, ast.ClassDef):  # which a descriptor of it may be an attribute of
+        fields = (each for each in node.body if isinstance(each, (ast.Assign, ast.AnnAssign)))
+        yield from (name for each in fields for name in bound_names(each))
+    if node.name != "forward" and not node.name.startswith("__"):
+        yield node.name

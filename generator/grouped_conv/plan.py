@@ -293,7 +293,7 @@ class _Planning:
             from .by_facts import warn_by_facts  # slow to import
 
             told, norms = {each.line for each in self.warnings}, self.options.branches_norms
-            self.warnings += warn_by_facts(self.index, attributes, built, norms, told)
+            self.warnings += warn_by_facts(self.tracing, attributes, built, norms, told)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]
