@@ -10,7 +10,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from split_groups import split_conv
+from split_groups import split_conv, split_conv_norm
 
 
 class CatBnAct(nn.Module):
@@ -58,6 +58,7 @@ class DualPathBlock(nn.Module):
         self.c1x1_a = nn.Conv2d(in_chs, num_1x1_a, 1, bias=False)
         self.c3x3_b = BnActConv2d(num_1x1_a, num_3x3_b, 3, stride, 1, groups)
         self.c1x1_c = BnActConv2d(num_3x3_b, num_1x1_c + inc, 1)
+        self.c3x3_b.conv, self.c1x1_c.bn = split_conv_norm(self.c3x3_b.conv, self.c1x1_c.bn)
 
     def forward(self, x):
         if self.proj is None:

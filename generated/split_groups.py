@@ -1,4 +1,4 @@
-# gencode helper 1 e6715baa
+# gencode helper 1 b53402a5
 """Grouped convolutions as plain ones over slices of the channels."""
 
 import warnings
@@ -15,18 +15,22 @@ class Branches(nn.Module):
     def __init__(self, whole, parts):
         super().__init__()
         self.parts = nn.ModuleList(parts)
-        self.load_state_dict(whole.state_dict())
-        for name, weight in whole.named_parameters():
-            for part in self.parts:
-                part.get_parameter(name).requires_grad_(weight.requires_grad)
         self.train(whole.training)
         for name in self.settings:
             super().__setattr__(name, getattr(whole, name))
 
     def __setattr__(self, name, value):
-        if name in self.settings:
+        if name in ("weight", "bias", *self.settings):
             raise AttributeError(f"{name} cannot be set: the parts have it")
         super().__setattr__(name, value)
+
+    def share_out(self, whole):
+        """Give the parts the weights of the whole."""
+        self.load_state_dict(whole.state_dict())
+        for part in self.parts:
+            for name, weight in part.named_parameters():
+                weight.requires_grad_(whole.get_parameter(name).requires_grad)
+        return self
 
     def shares(self, whole):
         """The share of a tensor that each part has; a count of batches has none."""
@@ -57,9 +61,6 @@ class SplitGroups(Branches):
         "padding_mode",
         "output_padding",
     )
-
-    def __init__(self, conv):
-        super().__init__(conv, plain_parts(conv))
 
     def slices(self, x):
         """The channels of the input for each part."""
@@ -93,6 +94,7 @@ class JoinedGroups(Branches):
         others = norm.eps, norm.momentum, norm.affine, norm.track_running_stats
         parts = [type(norm)(width, *others, **place) for _ in range(groups)]
         super().__init__(norm, parts)
+        self.share_out(norm)
 
     def split(self, outputs):
         # type: (List[Tensor]) -> List[Tensor]
@@ -185,23 +187,38 @@ def is_grouped(layer):
     if has_more and weight_norm_of(layer) is None:
         return False  # it is more than a convolution of torch
     is_depthwise = layer.groups == layer.in_channels == layer.out_channels
-    return len(layer.kernel_size) == 3 or not is_depthwise
+    return len(layer.kernel_size) == 3 or layer.transposed or not is_depthwise
 
 
 def split_conv(conv):
     """Split a grouped convolution; anything else stays."""
     if not is_grouped(conv):
         return conv
-    return SplitTransposed(conv) if conv.transposed else SplitGroups(conv)
+    kind = SplitTransposed if conv.transposed else SplitGroups
+    return kind(conv, plain_parts(conv)).share_out(conv)
 
 
 def split_conv_norm(conv, norm):
-    """Split a grouped convolution and the norm after it; anything else stays."""
-    if not is_grouped(conv) or not is_norm_of(norm, conv.out_channels):
-        return split_conv(conv), norm
-    if conv.transposed:
-        return UnjoinedTransposed(conv), JoinedGroups(norm, conv.groups)
-    return UnjoinedGroups(conv), JoinedGroups(norm, conv.groups)
+    """Split a grouped convolution and the norm after it; anything else stays.
+
+    Of a convolution that is split already, the parts go on.
+    """
+    conv = split_conv(conv)
+    if not is_split(conv) or not is_norm_of(norm, conv.out_channels):
+        return conv, norm
+    kind = UnjoinedTransposed if conv.parts[0].transposed else UnjoinedGroups
+    return kind(conv, conv.parts), JoinedGroups(norm, len(conv.parts))
+
+
+def is_split(layer):
+    """Whether it is a convolution in parts and no more, be it by another copy of this helper."""
+    if getattr(type(layer), "settings", None) != SplitGroups.settings:
+        return False
+    hooks = [each for name, each in vars(layer).items() if name.endswith("_hooks")]
+    others = [each for name, each in layer.named_children() if name != "parts"]
+    if any([*hooks, *others]):  # all that are not empty
+        return False
+    return layer.parts[0].groups == 1
 
 
 def is_norm_of(norm, channels):
@@ -218,9 +235,9 @@ def split_layers(layers):
     modules = list(layers)
     shared = {conv: split_conv(conv) for conv in modules if modules.count(conv) > 1}
     for i, conv in enumerate(modules):
-        if is_grouped(conv) and conv in shared:
+        if conv in shared:
             layers[i] = shared[conv]
-        elif is_grouped(conv):
+        elif is_grouped(conv) or is_split(conv):
             norm = modules[i + 1] if conv is not modules[-1] else None
             if modules.count(norm) == 1:
                 layers[i], layers[i + 1] = split_conv_norm(conv, norm)
@@ -234,9 +251,9 @@ def split_pairs(convs, norms):
     modules = [*convs, *norms]
     shared = {conv: split_conv(conv) for conv in convs if modules.count(conv) > 1}
     for i, conv in enumerate(convs):
-        if is_grouped(conv) and conv in shared:
+        if conv in shared:
             convs[i] = shared[conv]
-        elif is_grouped(conv):
+        elif is_grouped(conv) or is_split(conv):
             norm = norms[i] if i < len(norms) else None
             if modules.count(norm) == 1:
                 convs[i], norms[i] = split_conv_norm(conv, norm)

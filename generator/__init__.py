@@ -1,7 +1,27 @@
 """Split the grouped convolutions of a PyTorch model's source into plain ones.
 
 ``split_source`` does it, on a text, and ``split_file`` on a file; ``gencode`` is the command around
-them.
+them. The model is neither imported nor run, and nothing is printed::
+
+    import gencode
+
+    result = gencode.split_source(text, gencode.Options(style="loop"))
+    result.text  # the new source
+    result.records  # what was done with each grouped convolution, or why not
+    result.records[0].form  # how the source builds it: in what place, and with which groups
+    result.findings  # what other rules have done, as with Options(target="plinio"), or why not
+    result.warnings  # what else to know, with its place
+
+    split = gencode.split_file("model.py")  # with the options of pyproject.toml; writes nothing
+    split.before, split.after  # the bytes of the file, and of the split source
+    split.result  # as above
+    gencode.split_file("model.py", "model_split.py")  # the same, and writes the output
+
+    gencode.list_source(text).records  # what would be done, quicker
+
+What goes wrong is a ``SourceError`` (with its place), ``FileError``, ``ConfigError`` or
+``TemplateError``. All results and errors can be pickled. ``gencode.checkpoint.convert`` lays a
+state dict out as a model has it, and needs torch.
 """
 
 from .config import ConfigError

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .file_writing import write_typed
-from .files import STDIN, decoded, read_bytes, read_found
+from .files import STDIN, absolute, decoded, read_bytes, read_found
 from .header import origin, with_header
 from .outcome import Options, Result
 from .pipeline import list_source, split_source
+from .project_files import Locator
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def split_path(
     source: str = "",
     only_list: bool = False,
     is_typed: bool = True,
+    locator: Locator | None = None,
 ) -> FileSplit:
     """Read and split a file; nothing is written.
 
@@ -83,6 +85,7 @@ def split_path(
         source: what the header is to name; empty for no header.
         only_list: say what would be done, and leave the text as it is.
         is_typed: whether somebody typed the path, and so means whatever is there.
+        locator: finds that of the file, in the state in which it was first looked at.
 
     Raises:
         FileError: it cannot be read or decoded, or its encoding cannot hold the new text.
@@ -91,7 +94,8 @@ def split_path(
     """
     data = read_bytes(path) if is_typed else read_found(path)
     read = decoded(data)
-    result = (list_source if only_list else split_source)(read.text, options)
+    location = None if path == STDIN else (locator or Locator()).locate(absolute(path))
+    result = (list_source if only_list else split_source)(read.text, options, location)
     text = result.text
     if source and text is not read.text:
         if not read.encoding.startswith("utf-8"):  # what is above a cookie is to be ASCII

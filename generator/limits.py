@@ -1,4 +1,4 @@
-"""How much gencode takes on. The README names each of these."""
+"""How much gencode takes on. ``gencode --help`` names each of these."""
 
 from __future__ import annotations
 

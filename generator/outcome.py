@@ -16,7 +16,7 @@ STYLE_NAMES: Mapping[str, Style] = {**{each: each for each in STYLES}, "module":
 
 FindingStatus = Literal["rewritten", "left", "skipped"]
 WrittenStyle = Literal["explicit", "loop", "built"]
-Status = Literal["split", "kept", "unsplit", "skipped"]
+Status = Literal["split", "may be split", "kept", "left", "skipped", "function"]
 
 Context = Literal[
     "attribute",
@@ -74,9 +74,12 @@ class Options:
             length, that of the source itself counts.
         helper_module: the module to import the helper of the built style from, as it stands after
             ``from``, such as ``..splitting``; empty to emit the helper in the source itself.
-        checkpoint: whether the new source loads the state dict of the original.
+        checkpoint: whether the new source loads the state dict of the original, as well as its own;
+            in built style it always does. What is missing, unexpected or of another shape is
+            an error, as in the original; in explicit and loop style it may be named as of the
+            branches, and a norm in these may lack its ``num_batches_tracked``.
         norm: whether a BatchNorm or InstanceNorm that follows a grouped convolution becomes one
-            for each branch, where that is the same.
+            for each branch, where that is the same: see ``grouped_conv.norms``.
         target: which rules apply, as ``codes.TARGETS`` has them.
         select: the codes of those that apply instead; None for those of the target.
         ignore: the codes of those that do not.
@@ -161,13 +164,16 @@ class Record:
         line: of the expression that constructs it, from 1.
         column: of the same, in characters, from 1.
         name: how a person would call it, such as ``Net.conv1`` or ``nn.Conv2d(...)``.
-        status: ``"split"``; ``"kept"`` (depthwise, which PLiNIO takes as it is); ``"unsplit"``
-            (left as it was, for the stated reason); or ``"skipped"`` (left by the user's comment).
-        detail: what it was split into, or why it was not.
+        status: ``"split"``, where the source shows that it is grouped, and of torch;
+            ``"may be split"``, where that is decided when it is built; ``"kept"`` (depthwise or
+            plain, or never called); ``"left"`` as it was, for the stated reason; ``"skipped"``
+            (left by the user's comment); or ``"function"``, of a call such as ``F.conv2d`` whose
+            weight belongs to no module.
+        detail: how it is split, or why it is not.
         form: how the source builds it.
         note: why it was not written out in the style that was asked for, and what else there is
             to know of it.
-        style: the style it is written in; None unless it was split.
+        style: the style it is written in; None unless it is, or may be, split.
         owner: the name of the class that holds it; None where it was not found to be an attribute.
         attribute: the attribute that held it; None likewise.
         branches: the attribute path of each group's convolution below the owner, in the order of
@@ -191,6 +197,11 @@ class Record:
     attribute: str | None = None
     branches: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def is_split(self) -> bool:
+        """Whether it is split, or may be when it is built."""
+        return self.status in ("split", "may be split")
 
 
 @dataclass(frozen=True)

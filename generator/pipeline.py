@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-from . import grouped_conv
+from .gate import may_apply
 from .outcome import Finding, Options, Result, SourceError
-from .reading.classes import ClassIndex
 from .reading.source import Source, check, parse
-from .rule import Plan, Rule
 
-ALL_BLOCKS = grouped_conv.ALL_BLOCKS
-RULES: tuple[Rule, ...] = (grouped_conv,)
+if TYPE_CHECKING:
+    from .grouped_conv.plan import Plan
+    from .project_files import Location
+
 _DEFAULTS = Options()
 _GROUPED = "grouped-conv"
 _OF_GROUPED = frozenset((_GROUPED, "branch-norm"))
 
 
-def split_source(text: str, options: Options = _DEFAULTS) -> Result:
+def split_source(
+    text: str, options: Options = _DEFAULTS, location: Location | None = None
+) -> Result:
     """Split the grouped convolutions of a model's source.
 
     The model is neither imported nor run; nothing is written or printed, and nothing but templates
@@ -32,6 +34,8 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
     Args:
         text: Python source with any line ends, without a byte order mark.
         options: how to split.
+        location: where it lies in a project, as ``project_files.Locator`` finds it: what other
+            files do with what is split counts as if it stood here. None for a text by itself.
 
     Returns:
         The new text, what was done with each grouped convolution or why not, and warnings.
@@ -43,10 +47,12 @@ def split_source(text: str, options: Options = _DEFAULTS) -> Result:
             compiles is looked for where there is a grouped convolution.
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
-    return _outcome(text, options, rewrites=True)
+    return _outcome(text, options, location, rewrites=True)
 
 
-def list_source(text: str, options: Options = _DEFAULTS) -> Result:
+def list_source(
+    text: str, options: Options = _DEFAULTS, location: Location | None = None
+) -> Result:
     """Say what ``split_source`` would do, and leave the text as it is.
 
     Templates are not looked at, but to tell whether a source has a copy of the helper.
@@ -55,24 +61,26 @@ def list_source(text: str, options: Options = _DEFAULTS) -> Result:
         SourceError: the text is not Python of this interpreter's version.
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
-    return _outcome(text, options, rewrites=False)
+    return _outcome(text, options, location, rewrites=False)
 
 
-def helper_source(options: Options = _DEFAULTS, blocks: frozenset[str] = ALL_BLOCKS) -> str:
+def helper_source(options: Options = _DEFAULTS, blocks: frozenset[str] | None = None) -> str:
     """The module that sources import their helper from, where ``options.helper_module`` is given.
 
     Its first line tells what it is, and whether anybody has changed it since: ``helper_blocks``.
 
     Args:
         options: how to format it, and with which templates.
-        blocks: the parts that it is to have, as ``Result.blocks`` names them; by default all.
+        blocks: the parts that it is to have, as ``Result.blocks`` names them; None for all.
 
     Raises:
         TemplateError: a template of ``options.templates`` is faulty, or it has none.
     """
+    from . import grouped_conv
     from .rewriting.formatting import Formatter
     from .rewriting.templating import Templates
 
+    blocks = grouped_conv.ALL_BLOCKS if blocks is None else blocks
     code = grouped_conv.helper_source(Templates(options.templates), blocks)
     lines = Formatter(options.black, "    ", "\n", whole=code).statements(code, "")
     text = "\n".join([*lines, ""])
@@ -82,11 +90,24 @@ def helper_source(options: Options = _DEFAULTS, blocks: frozenset[str] = ALL_BLO
 def helper_blocks(text: str) -> frozenset[str] | None:
     """The parts that a module has which ``helper_source`` has made; None for any other text."""
     heading, _, rest = text.replace("\r\n", "\n").partition("\n")
-    return grouped_conv.blocks_in(rest) if heading == _heading(rest) else None
+    if heading != _heading(rest):
+        return None
+    from . import grouped_conv
+
+    return grouped_conv.blocks_in(rest)
+
+
+def all_blocks() -> frozenset[str]:
+    """All parts that a helper may have."""
+    from . import grouped_conv
+
+    return grouped_conv.ALL_BLOCKS
 
 
 def is_earlier_helper(text: str) -> bool:
     """Whether a text has what sources imported from a module that an earlier version has made."""
+    from . import grouped_conv
+
     try:
         return bool(grouped_conv.helper_of_earlier(parse(text)))
     except (SourceError, RecursionError, MemoryError):
@@ -97,7 +118,7 @@ def _heading(text: str) -> str:
     return f"# gencode helper 1 {sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _outcome(text: str, options: Options, rewrites: bool) -> Result:
+def _outcome(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
     try:
         changed = text
         findings: tuple[Finding, ...] = ()
@@ -107,9 +128,9 @@ def _outcome(text: str, options: Options, rewrites: bool) -> Result:
             changed, findings = apply_rules(text, options, rewrites)
         result = Result(changed)
         if _GROUPED in options.codes:
-            result = _grouped(changed, options, rewrites)
+            result = _grouped(changed, options, location, rewrites)
             if changed is not text and (result.records or result.warnings):
-                result = _placed(result, _grouped(text, options, rewrites=False))
+                result = _placed(result, _grouped(text, options, location, rewrites=False))
         return replace(result, findings=findings, codes=options.codes)
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error
@@ -128,32 +149,31 @@ def _placed(result: Result, listed: Result) -> Result:
     return replace(result, records=records, warnings=listed.warnings)
 
 
-def _grouped(text: str, options: Options, rewrites: bool) -> Result:
+def _grouped(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
     """The outcome of what splits grouped convolutions."""
     tree = parse(text)
-    rules = [rule for rule in RULES if rule.may_apply(text, tree)]
-    if not rules:
+    if not may_apply(text, tree):
         return Result(text)
-    emitted = [each for rule in rules for each in rule.emitted(tree)]
-    index = ClassIndex(Source(text, tree, emitted))
-    plans = [rule.make_plan(index, options) for rule in rules]
-    if any(each.records or each.changes for each in plans):  # or it costs more than it matters
+    # Slow to import, and so only for a source that may matter.
+    from . import grouped_conv
+    from .reading.classes import ClassIndex
+
+    source = Source(text, tree, grouped_conv.emitted(tree), location)
+    plan = grouped_conv.make_plan(ClassIndex(source), options)
+    if plan.records or plan.changes:  # or it costs more than it matters
         check(text, tree)
-    changes = rewrites and any(plan.changes for plan in plans)
     return Result(
-        _rewritten(index.source, plans, options) if changes else text,
-        tuple(record for plan in plans for record in plan.records),
-        tuple(warning for plan in plans for warning in plan.warnings),
-        imports_helper=any(plan.imports_helper for plan in plans),
-        blocks=frozenset().union(*(plan.blocks for plan in plans)),
+        _rewritten(source, plan, options) if rewrites and plan.changes else text,
+        plan.records,
+        plan.warnings,
+        imports_helper=plan.imports_helper,
+        blocks=plan.blocks,
     )
 
 
-def _rewritten(source: Source, plans: Sequence[Plan], options: Options) -> str:
+def _rewritten(source: Source, plan: Plan, options: Options) -> str:
     # Slow to import, and so only for a source that changes.
     from .rewriting.rewrite import rewritten
     from .rewriting.templating import Templates
 
-    templates = Templates(options.templates)
-    edits = [edit for plan in plans for edit in plan.edits(source, templates)]
-    return rewritten(source, edits, options)
+    return rewritten(source, [*plan.edits(source, Templates(options.templates))], options)

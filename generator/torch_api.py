@@ -75,6 +75,8 @@ SAME_CHANNELS: Final = (
     )
 )
 """Modules that keep rank and dimension 1 of what they are applied to."""
+LAYERS: Final = CONVOLUTIONS | SAME_CHANNELS | {"torch.nn.Linear", "torch.nn.Bilinear"}
+"""Modules that have no items."""
 
 
 def dimensions(path: str) -> int | None:
@@ -306,6 +308,29 @@ FORWARD: Final = frozenset(("forward", "__call__", "_call_impl"))
 
 MODULE_ATTRIBUTES: Final = GIVES_ACCESS | HARMLESS_METHODS | {"training"}
 """Attributes that every module has from its base class, as far as they are known."""
+
+_TOLD: Final = (
+    *(CONVOLUTIONS | BATCH_NORMS | INSTANCE_NORMS | ELEMENTWISE | POOLINGS),
+    *(CONTAINERS | MAPPINGS | {"torch.nn.Module"}),
+)
+_METHODS: Final = MODULE_ATTRIBUTES | frozenset(
+    (
+        *("set_submodule", "get_extra_state", "mtia", "register_backward_hook"),
+        *("register_full_backward_hook", "register_full_backward_pre_hook"),
+        *("register_state_dict_pre_hook", "register_state_dict_post_hook"),
+        *("register_load_state_dict_pre_hook", "register_load_state_dict_post_hook"),
+        *("reset_parameters", "reset_running_stats", "convert_sync_batchnorm"),
+        *("initialize_parameters", "has_uninitialized_params"),
+        *("append", "clear", "copy", "extend", "fromkeys", "get", "insert", "items", "keys", "pop"),
+        *("popitem", "setdefault", "update", "values"),
+    )
+)
+
+
+def may_have_method(kind: str, name: str) -> bool:
+    """Whether a class of torch may have a method; it surely has no others."""
+    return kind not in _TOLD or name in _METHODS or name.startswith("_")
+
 
 PLAIN: Final = frozenset(
     (

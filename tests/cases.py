@@ -15,7 +15,7 @@ def assert_unchanged(source: str, options: Options = Options()) -> Result:
     text = dedent(source)
     result = split_source(text, options)
     assert result.text is text
-    assert not [record for record in result.records if record.status == "split"]
+    assert not [record for record in result.records if record.is_split]
     return result
 
 
@@ -35,7 +35,7 @@ def assert_becomes(before: str, after: str, options: Options = Options()) -> Res
 def left(source: str, options: Options = Options()) -> str:
     """Why the only site of a source is left as it is."""
     (record,) = assert_unchanged(source, options).records
-    assert record.status == "unsplit"
+    assert record.status == "left"
     return record.detail
 
 
@@ -51,7 +51,7 @@ def assert_wrapped(source: str, options: Options = Options()) -> Result:
     options = replace(options, checkpoint=False)
     result = split_source(text, options)
     assert result.records
-    assert {record.status for record in result.records} == {"split"}, result.records
+    assert all(record.is_split for record in result.records), result.records
     assert {record.style for record in result.records} == {"built"}
     before, after = ast.parse(text), ast.parse(result.text)
     unwrapping = _Unwrapping()

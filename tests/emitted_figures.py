@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gencode.command import main as gencode
-from gencode.pipeline import RULES
+from gencode.grouped_conv import emitted as emitted_in
 
 ZOO = Path(__file__).parent / "zoo"
 FIGURES = (
@@ -78,7 +78,7 @@ def _counts(
 def _helper(old: ast.Module, new: ast.Module) -> Iterator[ast.stmt]:
     """What is the helper of a source that carries it."""
     names = {getattr(each, "name", "") for each in old.body}
-    emitted = (each for rule in RULES for each in rule.emitted(new))
+    emitted = emitted_in(new)
     yield from (each for each in emitted if getattr(each, "name", "") not in names)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from textwrap import dedent
 
 from gencode.facts.facts import Facts
 from gencode.facts.heap import Use
-from gencode.facts.project import Found, Module, Project
+from gencode.facts.project import Module, Project
 from gencode.facts.values import (
     Bound,
     ClassValue,
@@ -39,12 +40,16 @@ class Asked:
 
     def __init__(self, source: str, name: str = "", imports: str = IMPORTS, **files: str) -> None:
         self.tree = ast.parse(imports + dedent(source))
-        found = {
-            path.replace("__", "."): Found(imports + dedent(text), path.endswith("package"))
-            for path, text in files.items()
-        }
+        named = {path.replace("__", "."): imports + dedent(text) for path, text in files.items()}
+        found = {}
+        for path, text in named.items():
+            with suppress(SyntaxError):
+                is_package = path.endswith("package") or any(
+                    each.startswith(f"{path}.") for each in named
+                )
+                found[path] = Module(path, is_package, ast.parse(text))
         self.module = Module(name, False, self.tree)
-        self.project = Project(found.get)
+        self.project = Project(lambda name, importer: found.get(name))
         self.facts = Facts([self.module], self.project)
 
     def node(self, text: str) -> ast.expr:

@@ -112,6 +112,31 @@ class Net(nn.Module):
         return self.head(self.conv2(self.conv1(self.stem(x))))
 """
 
+# As timm's: a norm that goes on with an activation of its own.
+NORM_ACT = """
+class NormAct(nn.BatchNormNd):
+    def __init__(self, channels, act=nn.ReLU):
+        super().__init__(channels)
+        self.drop = nn.Identity()
+        self.act = act()
+
+    def forward(self, x):
+        return self.act(self.drop(super().forward(x)))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.input_shape = (3, *SIZE)
+        self.stem = nn.ConvNd(3, 16, 3, padding=1)
+        self.conv = nn.ConvNd(16, 24, 3, padding=1, groups=4, bias=False)
+        self.bn = NormAct(24)
+        self.head = nn.ConvNd(24, 5, 1)
+
+    def forward(self, x):
+        return self.head(self.bn(self.conv(F.relu(self.stem(x)))))
+"""
+
 # Its convolution has as many groups as it is told, but is never depthwise.
 WIDENING = """
 class Widening(nn.Module):
@@ -280,6 +305,7 @@ _TEMPLATES = {
     "resnext": RESNEXT,
     "sequential": SEQUENTIAL,
     "use_bn": USE_BN,
+    "norm_act": NORM_ACT,
     "widening": WIDENING,
     "literal_use_bn": LITERAL_USE_BN,
     "literal": LITERAL,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,22 +20,13 @@ from typing import Any
 
 import torch
 
-from real_models import installed_directory
-from real_models_worker import PACKAGES, grouped_convs, relative_difference
+from packages import PACKAGES, installed_directory
+from real_models_worker import grouped_convs, relative_difference
+from split_trees import split_by_command
 
 MODELS = ("torchvision/resnext50_32x4d", "timm/dla46x_c")
 HELPER = {"torchvision": "models.splitting", "timm": "layers.splitting"}
 TOLERANCE = 1e-9  # in float64
-
-
-def rewrite(package: str, tree: Path, options: list[str]) -> str:
-    """Split an installed package into a tree; what the command says last."""
-    command = [sys.executable, "-m", "gencode", str(installed_directory(package))]
-    command += ["-o", str(tree / package), "--helper-module", HELPER[package], *options]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode not in (0, 3):  # 3: some of another model is left
-        raise SystemExit(done.stderr)
-    return done.stderr.splitlines()[-1]
 
 
 def _start(package: str, model: str, tree: Path | None) -> torch.nn.Module:
@@ -118,7 +108,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch).resolve()
         for package in sorted({each.partition("/")[0] for each in arguments.models}):
-            print(rewrite(package, tree, options))
+            helper = ("--helper-module", HELPER[package])
+            split_by_command(installed_directory(package), tree, *helper, *options)
         for each in arguments.models:
             found = tried(*each.split("/"), tree, arguments.size)
             passed.append(is_right(found))

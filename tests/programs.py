@@ -102,7 +102,7 @@ def verdict(one: Program) -> str:
     except Exception as error:
         return f"no program: {type(error).__name__}"
     result = split_source(one.text)
-    if not any(each.status == "split" for each in result.records):
+    if not any(each.is_split for each in result.records):
         return "left"
     if split_source(result.text).text != result.text:
         return "silent: changes again"

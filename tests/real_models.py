@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import shutil
 import sys
 import tempfile
 import time
@@ -24,45 +23,18 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
-from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from gencode import Options, Record, SourceError, split_source
-from gencode.files import decoded, read_bytes
+from gencode import Options
 from gencode.outcome import STYLES
-from real_models_worker import PACKAGES, Json, Site, serve
+from packages import PACKAGES, installed_directory
+from real_models_worker import Json, serve
+from split_trees import Tree, split_again, split_tree
 
 TOO_LARGE = 1_500_000_000  # parameters: 6 GB in float32
 TIMEOUT = 600  # seconds for one step of one model
-
-Records = dict[str, tuple[Record, ...]]  # by the path below the package's directory
-
-
-@dataclass
-class Tree:
-    """A split package.
-
-    Attributes:
-        root: the directory that holds the package's.
-        records: of its first run.
-        again: of a run over what was written.
-        faults: the files that could not be split, or changed in the second run, and how.
-    """
-
-    root: Path
-    records: Records = field(default_factory=dict)
-    again: Records = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-
-    def reasons(self) -> dict[Site, str]:
-        """Why the sites of what was written are left."""
-        return {
-            (name, each.line): each.detail
-            for name, records in self.again.items()
-            for each in records
-        }
 
 
 @dataclass
@@ -77,6 +49,8 @@ class Outcome:
         note: how the proof is a lesser one.
         grouped: how many grouped convolutions the original has.
         left: those that the split model still has: path, class and place with a reason.
+        behind: the norms of the split model that take a concatenation of convolutions: likewise.
+        behind_before: how many the original has.
         norms: how many norms the split model has in the branches of a module.
         difference: the largest relative one.
         faintest: the least that a group matters to the outputs, and its convolution.
@@ -92,57 +66,14 @@ class Outcome:
     grouped: int = 0
     parameters: int = 0
     left: list[list[str]] = field(default_factory=list)
+    behind: list[list[str]] = field(default_factory=list)
+    behind_before: int = 0
     norms: int = 0
     difference: float = 0.0
     faintest: list[Any] = field(default_factory=list)
     dtype: str = ""
     input: list[int] = field(default_factory=list)
     seconds: float = 0.0
-
-
-# The tree
-
-
-def split_tree(package_dir: Path, out: Path, options: Options) -> Tree:
-    """Split all sources of a package into ``out``, and copy what else it has."""
-    tree = Tree(out)
-    target = out / package_dir.name
-    shutil.copytree(package_dir, target, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in sorted(target.rglob("*.py")):
-        name = path.relative_to(target).as_posix()
-        source = decoded(read_bytes(str(path)))
-        try:
-            result = split_source(source.text, options)
-        except SourceError as error:
-            tree.faults.append(f"{name}:{error.line}: {error.message}")
-            continue
-        tree.records[name] = result.records
-        if result.text is not source.text:
-            path.write_bytes(source.encoded(result.text))
-    return tree
-
-
-def split_again(tree: Tree, package: str, options: Options) -> None:
-    """Split what was written once more: nothing may change."""
-    directory = tree.root / package
-    for path in sorted(directory.rglob("*.py")):
-        name = path.relative_to(directory).as_posix()
-        source = decoded(read_bytes(str(path)))
-        try:
-            result = split_source(source.text, options)
-        except SourceError as error:
-            tree.faults.append(f"{name}:{error.line}: what was written: {error.message}")
-            continue
-        tree.again[name] = result.records
-        if result.text != source.text:
-            tree.faults.append(f"{name}: a second run changes it")
-
-
-def installed_directory(package: str) -> Path:
-    found = find_spec(package)
-    if found is None or found.origin is None:
-        raise SystemExit(f"{package} is not installed")
-    return Path(found.origin).parent
 
 
 # The processes
@@ -208,11 +139,11 @@ def tried(name: str, original: Process, split: Process, scratch: Path) -> Outcom
         outcome.status, outcome.reason = "left out", f"cannot be run: {made['error']}"
         return outcome
     outcome.dtype, outcome.input, outcome.note = made["dtype"], made["input"], made["note"]
-    outcome.faintest = made["faintest"]
+    outcome.faintest, outcome.behind_before = made["faintest"], len(made["behind"])
     found = split.ask("compare", name, str(path))
     path.unlink()
     outcome.left, outcome.difference = found.get("left", []), found.get("difference", 0.0)
-    outcome.norms = found.get("norms", 0)
+    outcome.behind, outcome.norms = found.get("behind", []), found.get("norms", 0)
     outcome.reason = found.get("error") or found.get("reason", "")
     outcome.status = "failed" if outcome.reason else "passed"
     outcome.note = "; ".join(filter(None, (outcome.note, found.get("note", ""))))
@@ -299,6 +230,8 @@ def print_outcomes(outcomes: list[Outcome], seconds: float) -> None:
     total = sum(each.grouped for each in ran)
     print(f"  of {total} grouped convolutions {len(left)} are left")
     print(f"  {sum(each.norms for each in ran)} norms are in branches")
+    print(f"  {sum(len(each.behind) for each in ran)} take a concatenation of convolutions")
+    print_groups((place, each.name) for each in ran for _, _, place in each.behind)
     print_groups((kind, name) for kind, _, name in left)
     print_groups((place, name) for _, place, name in left)
     print(f"  {seconds:.0f} s")

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import inspect
 import sys
 import traceback
 import zlib
-from collections.abc import Iterator, Sequence
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,9 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from norms_behind_cats import norms_behind_cats
+from packages import PACKAGES, Package
+from split_trees import Site
+
 NORM = "JoinedGroups"  # the class of the module that stands for a norm in the branches
 BATCH = 2
-SMALL = 128  # pixels; tried before the size that the model was made for
 LARGEST_DOUBLE = 300_000_000  # parameters; what has more is run in float32
 # Of the largest value of a tensor. Another order of summation costs some 1e-15 or 1e-6 a layer,
 # which hundreds of layers amplify; a wrong group changes the first digit.
@@ -33,79 +33,9 @@ TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
 NOISE = 1e-6  # what a result is taken to be at least, relative to the largest beside it
 
 Json = dict[str, Any]
-Site = tuple[str, int]  # a path below the package's directory, and a line
 Shapes = dict[str, tuple[int, ...]]  # of an original's tensors, by their keys
 ConvNd = nn.modules.conv._ConvNd
-
-
-class Package:
-    """How to list, build and feed the models of a package."""
-
-    def __init__(self, name: str) -> None:
-        declare_missing_operators()
-        self.module = import_module(name)
-        self.directory = Path(str(self.module.__file__)).parent
-
-    def names(self) -> list[str]:
-        raise NotImplementedError
-
-    def build(self, name: str) -> nn.Module:
-        raise NotImplementedError
-
-    def shapes(self, name: str, model: nn.Module) -> list[tuple[int, ...]]:
-        """The shapes of an input without its batch dimension, the quickest first."""
-        raise NotImplementedError
-
-
-class Timm(Package):
-    def names(self) -> list[str]:
-        return list(self.module.list_models())
-
-    def build(self, name: str) -> nn.Module:
-        return self.module.create_model(name, pretrained=False)
-
-    def shapes(self, name: str, model: nn.Module) -> list[tuple[int, ...]]:
-        config: Any = model.default_cfg
-        own = tuple(config["input_size"])
-        return [own] if config.get("fixed_input_size") else [(own[0], SMALL, SMALL), own]
-
-
-class Torchvision(Package):
-    def names(self) -> list[str]:
-        return list(self.module.models.list_models())
-
-    def build(self, name: str) -> nn.Module:
-        builder = self.module.models.get_model_builder(name)
-        accepted = inspect.signature(builder).parameters
-        return builder(**{key: None for key in ("weights", "weights_backbone") if key in accepted})
-
-    def shapes(self, name: str, model: nn.Module) -> list[tuple[int, ...]]:
-        models = self.module.models
-        frames = (16,) if name in models.list_models(module=models.video) else ()
-        return [(3, *frames, SMALL, SMALL), (3, *frames, 224, 224)]
-
-
-PACKAGES: dict[str, type[Package]] = {"timm": Timm, "torchvision": Torchvision}
-DECLARED: list[torch.library.Library] = []  # for as long as these live
-
-
-def declare_missing_operators() -> None:
-    """Let torchvision be imported where its compiled part does not fit torch.
-
-    It describes these two operators whether or not they are there. Models that call them cannot be
-    run then; all others can.
-    """
-    found = find_spec("torchvision")
-    for each in Path(str(found.origin)).parent.glob("_C*.so") if found else ():
-        try:
-            torch.ops.load_library(str(each))
-            return
-        except OSError:
-            pass
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    DECLARED.append(library)
+NormBase = nn.modules.batchnorm._NormBase
 
 
 # What a model consists of
@@ -195,18 +125,24 @@ def fill(tensors: dict[str, list[Tensor]]) -> dict[str, tuple[int, ...]]:
             pieces = values.split(sizes) if sizes else [values]
             for part, piece in zip(parts, pieces, strict=True):
                 part.copy_(piece)
+        elif shape and not parts[0].any():  # an index of zeros, which would hide what it takes
+            parts[0].flatten().copy_(torch.randperm(parts[0].numel(), generator=seeded(key)))
     return shapes
 
 
 def drawn(key: str, shape: Sequence[int]) -> Tensor:
     """Random values of a moderate size, always the same ones for a key."""
-    generator = torch.Generator().manual_seed(zlib.crc32(key.encode()))
+    generator = seeded(key)
     if len(shape) > 1:
         fan_in = max(torch.Size(shape[1:]).numel(), 1)
         return torch.randn(shape, generator=generator) / fan_in**0.5
     if key.endswith(("bias", "running_mean", "beta")):
         return torch.randn(shape, generator=generator) / 10
     return torch.rand(shape, generator=generator) + 0.5
+
+
+def seeded(key: str) -> torch.Generator:
+    return torch.Generator().manual_seed(zlib.crc32(key.encode()))
 
 
 def inputs(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
@@ -307,6 +243,7 @@ def reference(model: nn.Module, shapes: Sequence[tuple[int, ...]]) -> Json:
     check_that_it_tells(results["eval mode"])
     made = {"shapes": keys, "dtype": dtype, "shape": shape, "weights": weights, "results": results}
     effect, path = faintest(convs, results)
+    made["behind"] = list(norms_behind_cats(model, inputs(shape, dtype)))
     if effect < TOLERANCES[dtype]:
         notes.append(f"a wrong group of {path or 'any convolution'} might not be seen")
     return made | {"notes": notes, "faintest": [effect, path]}
@@ -362,11 +299,12 @@ def comparison(model: nn.Module, made: Json) -> Json:
 
     Returns:
         ``difference``, the largest relative one; ``left``, each grouped convolution as its path,
-        class and place; ``norms``, how many are in the branches of a module; and ``reason`` where
-        the two are not the same.
+        class and place; ``behind``, likewise each norm that takes a concatenation of convolutions
+        and did not in the original; ``norms``, how many are in the branches of a module; and
+        ``reason`` where the two are not the same.
     """
     convs = grouped_convs(model)
-    left = [[path, kind(each), getattr(each, "built_at", "")] for path, each in convs.items()]
+    left = with_places(convs)
     norms = [type(each).__name__ for each in model.modules()].count(NORM)
     expected = made["shapes"]
     model.to(made["dtype"])
@@ -395,7 +333,9 @@ def comparison(model: nn.Module, made: Json) -> Json:
         for key, result in results.items():
             difference = relative_difference(result, found[key], least)
             largest, where = max((largest, where), (difference, key))
-    outcome = {"difference": largest, "left": left, "norms": norms}
+    found_behind = norms_behind_cats(model, inputs(made["shape"], made["dtype"]))
+    behind = {path: each for path, each in found_behind.items() if path not in made["behind"]}
+    outcome = {"difference": largest, "left": left, "behind": with_places(behind), "norms": norms}
     if largest > TOLERANCES[made["dtype"]]:
         outcome["reason"] = "it computes something else"
         outcome["note"] = f"most in {where}"
@@ -414,37 +354,45 @@ def relative_difference(expected: Tensor, found: Tensor, least: float = 0.0) -> 
     return difference / (largest or 1.0) if difference < float("inf") else float("inf")
 
 
-# Where a convolution comes from
+# Where a module comes from
 
 
-def kind(conv: ConvNd) -> str:
-    """The class of a convolution, and whether it has a forward of its own."""
-    own = [each for each in type(conv).__mro__ if not each.__module__.startswith("torch.nn.")]
+def kind(module: nn.Module) -> str:
+    """The class of a module, and whether it has a forward of its own."""
+    own = [each for each in type(module).__mro__ if not each.__module__.startswith("torch.nn.")]
     has_forward = any({"forward", "_conv_forward"} & vars(each).keys() for each in own)
-    return type(conv).__name__ + (" (a forward of its own)" if has_forward else "")
+    return type(module).__name__ + (" (a forward of its own)" if has_forward else "")
 
 
-def note_where_convs_are_built(directory: Path, reasons: dict[Site, str]) -> None:
-    """Let each convolution know the line that built it: a site's, else the innermost of a tree."""
-    construct = ConvNd.__init__
+def with_places(modules: Mapping[str, nn.Module]) -> list[list[str]]:
+    """Each module as its path, class and place."""
+    return [[path, kind(each), getattr(each, "built_at", "")] for path, each in modules.items()]
 
-    def noting(self: ConvNd, *args: Any, **kwargs: Any) -> None:
+
+def note_where_built(
+    base: type[nn.Module], directory: Path, reasons: dict[Site, str] | None = None
+) -> None:
+    """Let each module of a class know the line that built it, and why a site there was left."""
+    construct = base.__init__
+
+    def noting(self: nn.Module, *args: Any, **kwargs: Any) -> None:
         construct(self, *args, **kwargs)
-        self.__dict__["built_at"] = built_at(directory, reasons)
+        self.__dict__["built_at"] = built_at(self, directory, reasons)
 
-    ConvNd.__init__ = noting  # type: ignore[method-assign]
+    base.__init__ = noting  # type: ignore[method-assign]
 
 
-def built_at(directory: Path, reasons: dict[Site, str]) -> str:
+def built_at(module: nn.Module, directory: Path, reasons: dict[Site, str] | None) -> str:
+    """The line that builds a module, past those of its own class: a site's, else the innermost."""
     innermost = ""
     for frame, line in traceback.walk_stack(None):
         path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(directory):
+        if path.is_relative_to(directory) and frame.f_locals.get("self") is not module:
             site = (path.relative_to(directory).as_posix(), line)
-            innermost = innermost or f"{site[0]}:{line}: no site was found there"
-            if site in reasons:
+            innermost = innermost or f"{site[0]}:{line}"
+            if reasons and site in reasons:
                 return f"{site[0]}:{line}: {reasons[site]}"
-    return innermost
+    return innermost if reasons is None else f"{innermost}: no site was found there"
 
 
 # The process
@@ -465,7 +413,8 @@ def serve(connection: Connection, package: str, tree: str, reasons: Any) -> None
     worker = Worker(PACKAGES[package](package))
     if tree:
         assert worker.package.directory == Path(tree, package), "another tree was imported"
-        note_where_convs_are_built(worker.package.directory, reasons)
+        note_where_built(ConvNd, worker.package.directory, reasons)
+        note_where_built(NormBase, worker.package.directory)
     while True:
         try:
             method, *arguments = connection.recv()
@@ -518,6 +467,7 @@ class Worker:
             "dtype": str(made["dtype"]),
             "input": [BATCH, *made["shape"]],
             "faintest": made["faintest"],
+            "behind": made["behind"],
             "note": "; ".join(made["notes"]),
         }
 

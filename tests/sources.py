@@ -15,7 +15,7 @@ from cases import CONV, model
 GROUPED = model(CONV)
 SPLIT = gencode.split_source(GROUPED).text
 PLAIN = "import torch\n"
-UNSPLIT = model("self.other = F.conv2d(x, w, groups=2)")
+LEFT = model("self.other = F.conv2d(x, w, groups=2)")
 BOTH = model(CONV + "\nself.other = F.conv2d(x, w, groups=2)")
 BROKEN = "import torch.nn as nn\nclass Net(nn.Module:\n    pass\n"
 

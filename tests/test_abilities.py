@@ -49,7 +49,7 @@ def module(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def imported(style: Style, directory: Path) -> ModuleType:
     result = split_source(MODEL, Options(style=style))
-    assert [record.status for record in result.records] == ["split"] * 4
+    assert [record.is_split for record in result.records] == [True] * 4
     (directory / f"split_{style}.py").write_text(result.text)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(directory)

@@ -215,7 +215,7 @@ def test_a_function_of_the_constructor(function: str, call: str, is_first: bool)
 # Each way to build it, and what stands before the line, or what is split where it is built.
 BUILDING: dict[str, list[str]] = {
     "try:\n    {}\nexcept ValueError:\n    self.conv = None": ["self.bn = nn.BatchNorm2d(8)"],
-    "with torch.no_grad():\n    {}": ["{}"],
+    "with torch.no_grad():\n    {}": ["self.bn = nn.BatchNorm2d(8)"],
     "if flag:\n    {}": ["{}"],
     "for i in range(2):\n    {}": ["for i in range(2):"],
     "match 1:\n    case 1:\n        {}\n    case _:\n        self.conv = nn.Identity()": [
@@ -260,20 +260,20 @@ def test_what_is_deleted_is_not_split_after_that() -> None:
 def test_weights_that_are_tied_stay(statement: str) -> None:
     text = source(f"{START}self.two = nn.Conv2d(8, 8, 3, groups=2)\n{statement}")
     result = split_source(text, BUILT)
-    assert [each.status for each in result.records] == ["unsplit"] * 2
+    assert [each.status for each in result.records] == ["left"] * 2
     assert result.text is text
 
 
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
-        ("self.conv.weight = weight", "its weight is used by itself"),
+        ("self.conv.weight = weight", "its weight is used directly"),
         (
             "for w in [torch.ones(8, 4, 3, 3)]: pass\nself.conv.weight.data = w",
             ") once it is split (",
         ),
-        ("self.tied = self.conv.weight", "its weight is used by itself"),
-        ("self.conv.weight.register_hook(print)", "its weight is used by itself"),
+        ("self.tied = self.conv.weight", "its weight is used directly"),
+        ("self.conv.weight.register_hook(print)", "its weight is used directly"),
         ("nn.utils.spectral_norm(self.conv)", "takes its weight as a whole"),
         (
             "self.keep = [nn.utils.weight_norm(self.conv)]",
@@ -300,7 +300,8 @@ def test_a_method_of_a_base_class(body: str, before: str) -> None:
     base = f"class Base(nn.Module):\n    def do(self):\n        {body}\n\n\nclass Net(Base)"
     text = source(START + "super().do()").replace("class Net(nn.Module)", base)
     result = assert_equivalent(text, lambda each: each.Net(), X, options=BUILT)
-    assert f"{before}\n        self.conv = split_conv(self.conv)\n" in result.text
+    line = "self.conv, self.bn = split_conv_norm(self.conv, self.bn)"
+    assert f"{before}\n        {line}\n" in result.text
 
 
 def test_a_subclass_whose_constructor_goes_on() -> None:

@@ -28,16 +28,12 @@ class Branches(nn.Module):
     def __init__(self, whole, parts):
         super().__init__()
         self.parts = nn.ModuleList(parts)
-        self.load_state_dict(whole.state_dict())
-        for name, weight in whole.named_parameters():
-            for part in self.parts:
-                part.get_parameter(name).requires_grad_(weight.requires_grad)
         self.train(whole.training)
         for name in self.settings:
             super().__setattr__(name, getattr(whole, name))
 
     def __setattr__(self, name, value):
-        if name in self.settings:
+        if name in ("weight", "bias", *self.settings):
             raise AttributeError(f"{name} cannot be set: the parts have it")
         super().__setattr__(name, value)
 '''
@@ -213,7 +209,8 @@ def test_names_that_are_taken() -> None:
         """)
     assert "class SplitGroups_2(Branches):" in text
     assert "def split_conv_2(conv):\n" in text
-    assert "return SplitGroups_2(conv) if is_grouped_2(conv) else conv" in text
+    assert "    if not is_grouped_2(conv):\n        return conv\n" in text
+    assert "return SplitGroups_2(conv, plain_parts(conv)).share_out(conv)" in text
     assert text.endswith("    return split_conv_2(nn.Conv2d(8, 8, 1, groups=g))\n")
 
 
@@ -497,7 +494,7 @@ def test_a_comment_for_one_of_two_that_a_function_builds() -> None:
     )
     other = "        self.b = nn.Conv2d(8, 8, 1)  # gencode: skip\n"
     assert left(dedent(source) + other) == (
-        "a comment leaves alone what else is given to its attribute"
+        "a comment leaves another assignment to its attribute alone"
     )
 
 
@@ -521,8 +518,24 @@ class Net(nn.Module):
 
 
 def test_a_second_run_knows_that_the_helper_gives_weights_which_are_only_to_be_read() -> None:
+    result = split_source(MERGED, Options(helper_module="splitting"))
+    assert [each.status for each in result.records] == ["left", "may be split"]
+    assert split_source(result.text, Options(helper_module="splitting")).text is result.text
+
+
+def test_what_reads_a_weight_raises_where_what_sets_one_would_go_on_to_no_effect() -> None:
+    pytest.importorskip("torch")
+    from equivalence import run_source
+
     result = split_source(MERGED)
-    assert [each.status for each in result.records] == ["unsplit", "split"]
+    assert [each.status for each in result.records] == ["may be split"] * 2
+    assert "def weight(" not in result.text
+    assert [each.message.rpartition(": ")[2] for each in result.warnings] == [
+        "its weight is used directly (line 15)",
+        "its weight is read (line 15)",
+    ]
+    with pytest.raises(AttributeError, match="weight"):
+        run_source(result.text).Net().merge()
     assert split_source(result.text).text is result.text
 
 

@@ -17,7 +17,7 @@ from gencode.command import main
 GROUPED = model(CONV)
 PLAIN = "import torch\n"
 WRAPPED = model("self.convs = nn.Sequential(nn.Conv2d(4, 4, 1, groups=g))")
-UNSPLIT = model(CONV + "\nself.other = F.conv2d(x, w, groups=2)")
+LEFT = model(CONV + "\nself.other = F.conv2d(x, w, groups=2)")
 BROKEN = "import torch.nn as nn\nclass Net(nn.Module:\n    pass\n"
 
 
@@ -53,8 +53,8 @@ def test_code_goes_to_standard_output_and_messages_to_standard_error(capfdbinary
         (PLAIN, 0, "model.py: no grouped convolutions"),
         ("", 0, "model.py: no grouped convolutions"),
         (GROUPED, 0, "model.py: grouped convolutions: 1 split"),
-        (WRAPPED, 0, "model.py: grouped convolutions: 1 split"),
-        (UNSPLIT, 3, "model.py: grouped convolutions: 1 split, 1 not split"),
+        (WRAPPED, 0, "model.py: grouped convolutions: 1 may be split"),
+        (LEFT, 3, "model.py: grouped convolutions: 1 split, 1 not split"),
         (
             model(CONV + "\nself.a = nn.Conv2d(4, 4, 1, groups=4)"),
             0,
@@ -88,7 +88,7 @@ def test_status_and_summary(
 
 
 def test_what_is_not_split_is_named_with_its_place_and_reason(capsys) -> None:
-    main([write(UNSPLIT)])
+    main([write(LEFT)])
     assert (
         "model.py:10:22: Net.other not split: F.conv2d is a function: there is no module to split,"
         " and PLiNIO takes none" in capsys.readouterr().err.splitlines()
@@ -98,7 +98,7 @@ def test_what_is_not_split_is_named_with_its_place_and_reason(capsys) -> None:
 def test_what_is_wrapped_is_named_with_its_place_and_the_reason(capsys) -> None:
     main([write(WRAPPED)])
     assert capsys.readouterr().err.splitlines()[0] == (
-        "model.py:9:36: nn.Conv2d split into plain ones when it is built (built);"
+        "model.py:9:36: nn.Conv2d may be split by split_conv() when built;"
         " groups=g is known only at run time"
     )
 
@@ -360,7 +360,7 @@ class Closed:
 
 def test_a_reader_that_goes_away_is_no_failure(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "stdout", Closed(BrokenPipeError()))
-    assert main([write(UNSPLIT)]) == 3
+    assert main([write(LEFT)]) == 3
     assert "model.py:10:22: Net.other not split" in capsys.readouterr().err
 
 
@@ -381,7 +381,7 @@ def test_a_standard_input_that_is_closed(monkeypatch, capsys) -> None:
 
 def test_a_standard_error_that_is_full_or_closed(monkeypatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    assert main([write(UNSPLIT), "-o", "out.py"]) == 3
+    assert main([write(LEFT), "-o", "out.py"]) == 3
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123
         monkeypatch.setattr(sys, "stderr", full)
         assert main(["model.py", "-o", "out.py"]) == 3
@@ -421,7 +421,7 @@ def test_an_interruption_ends_without_a_traceback(monkeypatch, capsys) -> None:
 
 
 def test_torch_and_what_is_slow_are_not_imported_for_nothing() -> None:
-    write(UNSPLIT.replace(CONV, "pass"))
+    write(LEFT.replace(CONV, "pass"))
     code = (
         "import sys, gencode.command.entry as c; c.main(['model.py', '-o', 'out.py']);"
         "print(*{'torch', 'libcst', 'jinja2', 'black'} & sys.modules.keys())"

@@ -13,7 +13,7 @@ import gencode
 from cases import CONV, model
 from gencode import Options
 from gencode.command import main
-from sources import GROUPED, PLAIN, SPLIT, UNSPLIT, deny, on_disk, text, write
+from sources import GROUPED, LEFT, PLAIN, SPLIT, deny, on_disk, text, write
 
 FIVE = model("self.conv = nn.Conv2d(10, 10, 3, groups=5)")
 NORM = model(CONV + "\nself.bn = nn.BatchNorm2d(32)", "return self.bn(self.conv(x))")
@@ -378,15 +378,15 @@ def test_what_is_generated_may_be_excluded_from_what_is_rewritten() -> None:
 
 
 def test_what_is_excluded_is_copied(capsys, tmp_path: Path) -> None:
-    write({"a.py": UNSPLIT, "b.py": GROUPED}, "models")
+    write({"a.py": LEFT, "b.py": GROUPED}, "models")
     configure('exclude = ["a.py"]')
     assert main(["models/a.py", "-o", "out.py"]) == 0
     assert main(["models/a.py"]) == 0
     out, err = capsys.readouterr()
-    assert text("out.py") == out == UNSPLIT
+    assert text("out.py") == out == LEFT
     assert err.startswith("models/a.py: skipped: it is excluded\n")
     assert main(["models", "-o", "out"]) == 0
-    assert text("out/a.py") == UNSPLIT
+    assert text("out/a.py") == LEFT
     assert text("out/b.py").endswith(SPLIT)
     assert main(["--check", "models", "-o", "out"]) == 0
     write({"out/a.py": "else"})

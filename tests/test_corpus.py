@@ -44,7 +44,7 @@ def test_nothing_crashes_and_what_is_not_split_is_the_same(sources: dict[Path, s
         for options in STYLES:
             result = split_source(text, options)
             seen += len(result.records)
-            if not any(record.status == "split" for record in result.records):
+            if not any(record.is_split for record in result.records):
                 assert result.text is text
             ast.parse(result.text)
     assert seen > 20

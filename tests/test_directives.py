@@ -38,7 +38,7 @@ def names(result: Result, status: str) -> str:
 def held(source: str) -> str:
     """The names of what is skipped; all else is split."""
     result = split(TOP + dedent(source))
-    assert {each.status for each in result.records} <= {"skipped", "split"}
+    assert {each.status for each in result.records} <= {"skipped", "split", "may be split"}
     return names(result, "skipped")
 
 
@@ -104,7 +104,7 @@ def test_on_a_line_of_a_long_statement(line: int, skipped: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "statuses"),
-    [(1, "ss"), (2, "us"), (3, "us"), (4, "us"), (5, "us"), (6, "ss"), (7, "ss")],
+    [(1, "ss"), (2, "ls"), (3, "ls"), (4, "ls"), (5, "ls"), (6, "ss"), (7, "ss")],
 )
 def test_on_a_line_of_one_in_another(line: int, statuses: str) -> None:
     source = """\
@@ -404,14 +404,14 @@ def test_what_is_plain_or_depthwise_stays_so() -> None:
         import torch.nn as nn
         class Net(nn.Module):  # gencode: skip
             def __init__(self):
-                self.a = nn.ConvTranspose2d(4, 4, 1, groups=4)
+                self.a = nn.Conv2d(4, 4, 1, groups=4)
                 self.b = nn.ConvTranspose2d(4, 4, 1, groups=2)
                 self.c = nn.LazyConv2d(4, 1, groups=2)
                 self.d = nn.Conv2d(4, 4, 1, groups=1)
         """
     result = assert_unchanged(source)
     assert [each.status for each in result.records] == ["kept", "skipped", "skipped"]
-    assert [each.line for each in result.warnings] == [5]  # of the depthwise one
+    assert not result.warnings
 
 
 def test_a_style_that_is_asked_of_nothing_is_warned_of() -> None:
@@ -424,7 +424,7 @@ def test_a_style_that_is_asked_of_nothing_is_warned_of() -> None:
 
 def test_a_hash_within_a_word_is_none() -> None:
     (record,) = split_source(model(f"# see doc/#gencode: docs\n{CONV}")).records
-    assert record.status == "split"
+    assert record.is_split
 
 
 def test_no_warning_where_nothing_is_split() -> None:
@@ -609,7 +609,7 @@ def test_a_sequence_that_is_left_alone(init: str, note: str) -> None:
     init = init.replace("CONV", "nn.Conv2d(16, 32, 3, groups=2)")
     init = init.replace("NORM", "nn.BatchNorm2d(32)")
     (record,) = split(model(init, "return self.net(x)")).records
-    assert record.status == "split"
+    assert record.is_split
     assert note in record.note
 
 
@@ -639,7 +639,7 @@ def test_a_sequence_with_a_skipped_one() -> None:
 )
 def test_what_uses_its_weight_is_left_alone(line: str) -> None:
     result = split(model(f"{CONV}\n{line}{MARKED}"))
-    assert result.records[0].status in ("split", "unsplit")
+    assert result.records[0].status in ("split", "may be split", "left")
     assert f"        {line}{MARKED}\n" in result.text
 
 
@@ -726,7 +726,7 @@ def test_a_function_that_builds_it_elsewhere() -> None:
 def test_nothing_is_split_where_what_is_left_alone_is_built_too(top: str) -> None:
     init = "a = conv(4, 4)\nself.net = nn.Sequential(conv(4, 4), nn.ReLU(), a)  # gencode: skip"
     (record,) = assert_unchanged(model(init, "return self.net(x)", top)).records
-    assert record.status == "unsplit"
+    assert record.status == "left"
     assert "# gencode: skip" in record.detail
 
 

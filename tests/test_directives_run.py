@@ -109,7 +109,7 @@ def test_what_is_done_to_both_of_two_of_which_one_is_skipped(uses: str) -> None:
     """A line after that would split both, and one before would find nothing initialised."""
     body = model(f"if many:\n    {CONV}{MARK}\nelse:\n    {CONV}\n{uses}")
     records = split_source(body).records
-    assert [each.status for each in records] == ["skipped", "unsplit"]
+    assert [each.status for each in records] == ["skipped", "left"]
 
 
 def parts(body: str) -> str:

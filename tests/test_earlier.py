@@ -67,7 +67,7 @@ def test_an_imported_helper_is_said_once_where_it_is_called() -> None:
 def test_what_is_added_to_a_source_is_split_beside_it() -> None:
     source = text("resnext") + model("self.conv = nn.Conv2d(8, 8, 3, groups=g)")
     result = split_source(source)
-    assert [each.status for each in result.records] == ["split"]
+    assert [each.is_split for each in result.records] == [True]
     assert Warning(14, 1, LEFT) in result.warnings
     again = split_source(result.text)
     assert again.text == result.text

@@ -151,7 +151,7 @@ def test_a_method_that_gives_it_back() -> None:
     method = f"\n    def build(self):\n{indent(START, ' ' * 8)}\n        return self.conv\n"
     text = source("self.build()") + method
     result = assert_equivalent(text, partial(build, "Net", 0), X, options=BUILT)
-    assert f"        {ALONE}\n        return self.conv\n" in result.text
+    assert f"        {LINE}\n        return self.conv\n" in result.text
 
 
 def test_a_comment_that_leaves_a_return_alone() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import gencode
 from gencode.command import main
-from sources import BOTH, BROKEN, GROUPED, PLAIN, UNSPLIT, on_disk, write
+from sources import BOTH, BROKEN, GROUPED, LEFT, PLAIN, on_disk, write
 
 MODES = {
     "stdout": ["model.py"],
@@ -33,7 +33,7 @@ CHECKS = ("check", "-o check", "-i check", "stdin check")
 SOURCES = {
     "clean": PLAIN,
     "changed": GROUPED,
-    "unsplit": UNSPLIT,
+    "left": LEFT,
     "both": BOTH,
     "syntax": BROKEN,
     "missing": None,
@@ -45,7 +45,7 @@ SOURCES = {
 SAID = {
     "clean": "no grouped convolutions",
     "changed": "grouped convolutions: 1 ",
-    "unsplit": "grouped convolutions: 1 not split",
+    "left": "grouped convolutions: 1 not split",
     "both": ", 1 not split",
     "syntax": ":2:20: invalid syntax",
     "missing": " cannot be read: ",
@@ -69,7 +69,7 @@ def expected_status(source: str, mode: str) -> int:
         return 2
     if source in ("syntax", "missing") or (source == "unwritable" and mode not in CHECKS):
         return 123  # what --diff and --list print is written too
-    if source in ("unsplit", "both"):
+    if source in ("left", "both"):
         return 3
     if mode in CHECKS:
         # The output, which is there, is another one than that of any source.
@@ -149,8 +149,8 @@ def test_status(source: str, mode: str, tmp_path: Path, monkeypatch, capsysbinar
     [
         ([PLAIN, PLAIN], 0),
         ([PLAIN, GROUPED], 1),
-        ([GROUPED, UNSPLIT], 3),
-        ([UNSPLIT, BROKEN], 123),
+        ([GROUPED, LEFT], 3),
+        ([LEFT, BROKEN], 123),
         ([BROKEN, GROUPED], 123),
         ([], 0),
     ],

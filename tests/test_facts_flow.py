@@ -351,6 +351,11 @@ n = Box()
 setattr(n, 'c', CONV)
 n.c.here
 
+# the setattr of a base
+n = Box()
+object.__setattr__(n, 'c', CONV)
+n.c.here
+
 # setattr of any name
 n = Box()
 n.c = 1
@@ -1554,7 +1559,7 @@ for x in CONV.forward:
     pass
 
 # a subscript of a module
-CONV[0]
+unknown(CONV)[0]
 
 # an operator
 CONV + 1
@@ -1570,7 +1575,7 @@ c += 1
 -CONV
 
 # a method that is not known
-CONV.frobnicate()
+CONV._frobnicate()
 
 # a hook
 CONV.register_forward_hook(unknown)

@@ -7,7 +7,7 @@ import ast
 import pytest
 from facts_asked import Asked
 
-from gencode.facts.project import Found, Module, Project
+from gencode.facts.project import Module, Project
 
 HELPER = """
 from .others import *
@@ -119,19 +119,18 @@ def test_where_relative_imports_lead() -> None:
     assert Module("", False, tree).absolute(1, "x") == ""
 
 
-def test_a_module_is_read_once() -> None:
-    """The project is asked once for each name; what is no Python is not there."""
-    asked: list[str] = []
-
-    def find(name: str) -> Found | None:
-        asked.append(name)
-        return Found("def (", False) if name == "bad" else None
-
-    project = Project(find)
+def test_a_module_that_was_added_counts_as_the_one_of_its_name() -> None:
+    """It is what is asked about; the project may have another text of it."""
+    tree = ast.parse("")
+    there, other, given = (Module(name, False, tree) for name in ("a", "b", "a"))
+    found = {"a": there, "b": other, "beside": there}
+    project = Project(lambda name, importer: found.get(name))
+    project.add(given)
     assert project.module("") is None
-    assert project.module("bad") is None
-    assert project.module("bad") is None
-    assert asked == ["bad"]
+    assert project.module("a") is given
+    assert project.module("beside", other) is given
+    assert project.module("b", given) is other
+    assert project.module("c") is None
 
 
 def test_another_file_may_hand_out_what_it_gets() -> None:

@@ -171,7 +171,7 @@ def test_a_class_that_inherits_from_it_and_has_a_forward_of_its_own() -> None:
 @pytest.mark.parametrize("call", ["c(8)", "c(8, 8, 3, groups=2)"])
 def test_a_variable_that_may_also_hold_a_class_that_cannot_be_split(call: str) -> None:
     more = f"class Gain(Plain):\n    def fuse(self): ...\ndef f(c=Own, d=Gain):\n    {call}"
-    assert [each.status for each in split_source(own(more)).records] == ["split"]
+    assert [each.status for each in split_source(own(more)).records] == ["may be split"]
     for line in ("c = d", "c = pick(d)\ndef pick(x): return x"):
         source = own(f"{more}\n    {line}")
         reason = "Gain is a subclass of Conv3d: it has a method of its own, fuse (line 25)"
@@ -217,7 +217,7 @@ def test_a_class_that_is_called_nowhere(more: str) -> None:
 def test_a_class_that_is_passed_on_to_where_it_is_not_seen(more: str) -> None:
     source = own(more)
     result = split_source(source)
-    (record,) = [each for each in result.records if each.status == "unsplit"]
+    (record,) = [each for each in result.records if each.status == "left"]
     assert record.detail.startswith(
         "Own is a subclass of Conv3d, to be split where it is called, "
         "which is not seen where it is passed on (line "
@@ -226,7 +226,7 @@ def test_a_class_that_is_passed_on_to_where_it_is_not_seen(more: str) -> None:
     words = ("register(", "partial(", "skip_init(", "make(", "super(")
     assert any(each in source.splitlines()[line - 1] for each in words)
     others = [each.status for each in result.records if each is not record]
-    assert others == ["split"] * ("Own(8)" in more or "c(8)" in more)
+    assert others == ["may be split"] * ("Own(8)" in more or "c(8)" in more)
 
 
 CALLED = [
@@ -266,7 +266,7 @@ CALLED = [
 def test_a_class_that_is_called_as_a_variable(code: str) -> None:
     result = assert_wrapped(own(code))
     (record,) = result.records
-    assert "is known only at run time; it may be " in record.note
+    assert "may be " in record.note
     assert record.note.endswith(", a subclass of Conv3d")
     assert record.form.callee == "subclass"
     assert "def class_of_torch(" in result.text
@@ -331,7 +331,7 @@ def test_a_variable_that_is_named_like_a_class() -> None:
     code = "class Gain(Plain):\n    def fuse(self): ...\n"
     code += "def f(conv_layer=Own): conv_layer(8, 8, 3, groups=2)"
     (record,) = assert_wrapped(own(code)).records
-    assert record.note == "what conv_layer is, is known only at run time"
+    assert record.note == "only if conv_layer is a class of torch"
     source = own(code.replace("=Own", "=Gain")).replace("groups=planes, ", "")
     assert "Gain is a subclass of Conv3d: it has a method of its own, fuse" in left(source)
 
@@ -386,7 +386,7 @@ def video() -> str:
 
 def split_video() -> Result:
     result = split_source(video())
-    assert [each.status for each in result.records] == ["split"]
+    assert [each.status for each in result.records] == ["may be split"]
     assert "            conv_builder(planes, stride),\n" in result.text
     assert "\n        split_layers(self.conv)\n" in result.text
     return result

@@ -122,7 +122,7 @@ def test_a_subclass_that_constrains_each_filter(statements: str, last: str) -> N
                 "self.weight.copy_(x)",
                 "x.clamp_(0)",
                 "self.weight.data.div_(2)",
-                "x = F.pad(x, (1, 1))",
+                "x = F.pad(x, (1, 1, 1, 1, 1, 1))",
                 "if x.sum() > 1:\n        self.weight.data.clamp_(-1, 1)",
                 "if self.out_channels == 16:\n        self.weight.data.clamp_(-1, 1)",
                 "self.weight.data.clamp_(max=self.weight.data.std())",

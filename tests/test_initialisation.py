@@ -19,7 +19,7 @@ def messages(code: str) -> list[str]:
     """The warnings for an initialiser, and where they point, of a model that is split."""
     text = model(CONV) + "\n" + indent(dedent(code).strip(), " " * 4) + "\n"
     result = split_source(text)
-    assert [record.status for record in result.records] == ["split"]
+    assert [record.is_split for record in result.records] == [True]
     lines = text.splitlines()
     return [
         f"{lines[each.line - 1][each.column - 1 :].partition('(')[0]}: "
@@ -168,7 +168,7 @@ def test_the_groups_of_something_else_do_not_divide() -> None:
 
 def test_what_is_initialised_before_it_is_split_is_initialised_as_in_the_original() -> None:
     result = split_source(model(f"self.conv = nn.Conv2d(64, 64, 3, groups=groups)\n{LOOP}"))
-    assert [each.status for each in result.records] == ["split"]
+    assert [each.is_split for each in result.records] == [True]
     assert result.warnings == ()
 
 
@@ -229,7 +229,7 @@ def test_an_outer_constructor_that_initialises(init: str, initialiser: str) -> N
     """It sees the parts: the place and the factor are said, be it in a base class or a function."""
     text = model(init, "return self.body(x)", OWNER).replace("Net(nn.Module)", "Net(Base)")
     result = split_source(text)
-    assert [each.status for each in result.records] == ["split"]
+    assert [each.is_split for each in result.records] == [True]
     found = [each for each in result.warnings if BY_FAN_OUT in each.message]
     lines = [text.splitlines()[each.line - 1] for each in found]
     assert any(f"kaiming_normal_({initialiser}" in each for each in lines)

@@ -294,7 +294,7 @@ def test_numbers_that_are_computed_once() -> None:
 @pytest.mark.parametrize(
     ("init", "forward", "words"),
     [
-        ("self.conv = nn.Conv2d(c, c, 3, **g)", "return self.conv(x)", "may be among the *args"),
+        ("self.conv = nn.Conv2d(c, c, 3, **g)", "return self.conv(x)", "may be in *args"),
         (
             "self.conv = nn.Conv2d(c, c, 3, groups=g)",
             "return f(), self.conv(f(x))",

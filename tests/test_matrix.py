@@ -254,7 +254,7 @@ def test_every_context(kind: str, way: str) -> None:
     result = assert_equivalent(
         source(kind, way), lambda module: module.Net(), torch.randn(2, 8, *sizes)
     )
-    assert {record.status for record in result.records} <= {"split", "kept"}
+    assert {record.status for record in result.records} <= {"split", "may be split", "kept"}
 
 
 @pytest.mark.parametrize("style", ["built", "loop"])
@@ -267,7 +267,7 @@ def test_every_context_in_a_style(kind: str, style: Style, way: str) -> None:
         torch.randn(2, 8, *sizes),
         options=Options(style=style),
     )
-    styles = {record.style for record in result.records if record.status == "split"}
+    styles = {record.style for record in result.records if record.is_split}
     assert styles == ({"built"} if style == "built" else {"loop", "built"})
 
 
@@ -294,7 +294,7 @@ class Net(nn.Module):
         return self.conv(x) * 2
 """
     result = split_source(text, Options(style=style))
-    assert [record.status for record in result.records] == ["split"]
+    assert [record.status for record in result.records] == ["may be split"]
     torch.manual_seed(0)
     original = run_source(text).Net(*numbers).double()
     torch.manual_seed(0)
@@ -304,7 +304,8 @@ class Net(nn.Module):
     torch.testing.assert_close(split(x), original(x))
     convs = [each for each in split.modules() if isinstance(each, nn.modules.conv._ConvNd)]
     width, outputs, groups = numbers
-    depthwise = width == outputs == groups and "3" not in kind
+    is_taken = "3" not in kind and "Transpose" not in kind
+    depthwise = width == outputs == groups and is_taken
     assert len(convs) == (1 if depthwise else groups)
     assert grouped_left(split) == []
 

@@ -241,7 +241,7 @@ SEQUENCE = "nn.Conv2d(8, 16, 3, groups=8), nn.BatchNorm2d(16), nn.ReLU()"
         (f"self.conv = nn.Sequential({SEQUENCE})", "what reads it is not known"),
         (
             f"self.conv = nn.Sequential({SEQUENCE}, nn.Conv2d(16, 5, 1))\nself.conv[1].eps = 1",
-            "one of its nn.Sequential is used by itself",
+            "one of its nn.Sequential is used directly",
         ),
         (
             f"self.conv = nn.Sequential({SEQUENCE}, nn.Conv2d(16, 5, 1))\nself.conv.pop(2)",
@@ -305,7 +305,10 @@ class Block(nn.Module):
     after = before.replace("\n    def forward", f"        {line}\n\n    def forward")
     result = assert_becomes(before, after, Options(helper_module="split_groups"))
     (record,) = result.records
-    assert record.detail == "depthwise ones when it is built, with Block.bn in each (built)"
+    assert (
+        record.detail
+        == "into depthwise ones by split_conv_norm() when built, with Block.bn in each"
+    )
     assert record.note == "groups=c is known only at run time"
 
 
@@ -315,7 +318,7 @@ def test_the_record_says_how_many() -> None:
         "return self.point(self.conv(x))",
     )
     (record,) = assert_wrapped(source).records
-    assert record.detail == "3 depthwise Conv2d of 8 channels (built)"
+    assert record.detail == "into 3 depthwise Conv2d of 8 channels (built)"
     assert record.note == "only built style makes depthwise ones of it"
 
 

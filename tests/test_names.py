@@ -69,7 +69,7 @@ def test_a_convolution_by_any_name(imports: str, module: str, conv: str, style: 
 def test_a_name_with_two_meanings_is_no_convolution_for_certain(shadow: str) -> None:
     conv = "Conv2d" if "Conv2d" in shadow else "nn.Conv2d"
     text = f"import torch\n{shadow}\n" + MODEL.format(module="torch.nn.Module", conv=conv)
-    assert wrapped(text) == f"what {conv} is, is known only at run time"
+    assert wrapped(text) == f"only if {conv} is a class of torch"
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_a_name_with_two_meanings_is_no_convolution_for_certain(shadow: str) -> 
 )
 def test_a_star_import_may_bring_anything(stars: str) -> None:
     text = f"import torch\n{stars}\n" + MODEL.format(module="torch.nn.Module", conv="Conv2d")
-    assert wrapped(text) == "what Conv2d is, is known only at run time"
+    assert wrapped(text) == "only if Conv2d is a class of torch"
 
 
 def test_a_name_that_only_harmless_stars_may_bring() -> None:
     text = "import torch\nfrom math import *\n" + MODEL.format(module="torch.nn.Module", conv="C")
     reason = wrapped(text.replace("C(", "Conv2d("))
-    assert reason == "what Conv2d is, is known only at run time"
+    assert reason == "only if Conv2d is a class of torch"
 
 
 def test_a_later_star_import_of_torch_wins() -> None:
@@ -106,7 +106,7 @@ def test_a_parameter_and_a_local_hide_the_import() -> None:
         return nn.Conv2d(4, 4, 1, groups=2)
     """
     assert [record.note for record in assert_wrapped(text).records] == [
-        "what nn.Conv2d is, is known only at run time"
+        "only if nn.Conv2d is a class of torch"
     ] * 2
 
 

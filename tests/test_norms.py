@@ -447,11 +447,6 @@ STAYS = {
         "x = self.drop(self.conv(x))\nreturn self.bn(x)",
         "it does not follow directly",
     ),
-    "one of two calls": (
-        BUILT,
-        "x = self.conv(x) if self.training else self.conv(x + 1)\nx = self.bn(x)\nreturn x",
-        "it does not follow directly",
-    ),
     "pooling between": (
         BUILT + "self.pool = nn.AvgPool2d(2)",
         "x = self.conv(x)\nx = self.pool(x)\nx = F.relu(x)\nreturn self.bn(x)",
@@ -484,7 +479,7 @@ STAYS = {
         NESTED,
         "its register_forward_hook is used",
     ),
-    "a string": (BUILT + 'self.names = ["bn"]', NESTED, "named in a string"),
+    "a string": (BUILT + 'self.names = ["bn"]', NESTED, "in a string"),
 }
 
 

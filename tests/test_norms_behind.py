@@ -46,8 +46,13 @@ SOURCES = {
         ),
         [8],
     ),
-    "its children": (module(CONV + BN, LOOP.replace("self.body", "self.children()")), [9]),
-    "in the caller": (called(), [17]),
+    "in the caller": (called(), []),
+    "in the caller, where it may be left out": (
+        called().replace(
+            NESTED, "x = self.conv(x)\n        return self.bn(x) if self.training else x"
+        ),
+        [17],
+    ),
     "behind a pooling, in the caller": (
         called(
             f"{CONV}self.pool = nn.AvgPool2d(2)",
@@ -56,17 +61,16 @@ SOURCES = {
         [21],
     ),
     "an activation between": (called(forward="return torch.relu(self.conv(x))"), []),
-    "attributes of an nn.Sequential": (
-        "\nclass ConvBN(nn.Sequential):\n    def __init__(self, g):\n        super().__init__()\n"
-        + indent(CONV.replace("conv", "c") + BN, " " * 8),
-        [9],
-    ),
     "a subclass of a norm": (
         "\nclass Norm(nn.BatchNorm2d):\n    pass\n"
         + module("self.body = nn.ModuleList([nn.Conv2d(8, 16, 3, groups=g), Norm(16)])", LOOP),
         [15],
     ),
     "what may be a norm, by its name": (called(norm="self.norm = norms[0]"), [20]),
+    "an initialiser that is not known": (
+        module(CONV, "y = self.conv(x)\ntrunc_normal_(y)\nnn.BatchNorm1d(y)\nreturn y"),
+        [],
+    ),
     "what is a norm by no sign": (
         module(
             'self.body = nn.ModuleDict({"conv": nn.Conv2d(8, 16, 3, groups=g)})\n'
@@ -111,7 +115,7 @@ def test_a_norm_that_stays_is_said(name: str) -> None:
 
 @pytest.mark.parametrize("style", ["explicit", "loop"])
 def test_a_norm_behind_what_is_written_out(style: str) -> None:
-    classes, lines = SOURCES["in the caller"]
+    classes, lines = SOURCES["in the caller, where it may be left out"]
     text = HEAD + classes.replace("groups=g", "groups=2")
     result = split_source(text, Options(style=style))  # type: ignore[arg-type]
     assert result.records[0].style == style
@@ -119,7 +123,7 @@ def test_a_norm_behind_what_is_written_out(style: str) -> None:
 
 
 def test_what_is_said() -> None:
-    text = HEAD + SOURCES["in the caller"][0]
+    text = HEAD + SOURCES["in the caller, where it may be left out"][0]
     assert said(text) == {
         17: "nn.BatchNorm2d(16) stays behind the concatenation of Same.conv: PIT's export after"
         " pruning is wrong then, and MPS does not fold it"
@@ -129,6 +133,6 @@ def test_what_is_said() -> None:
 
 
 def test_who_wants_norms_to_stay_is_told_nothing() -> None:
-    text = HEAD + SOURCES["in the caller"][0]
+    text = HEAD + SOURCES["in the caller, where it may be left out"][0]
     assert said(text, Options(norm=False)) == {}
     assert said(text, Options(ignore=("branch-norm",))) == {}

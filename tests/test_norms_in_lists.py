@@ -237,33 +237,33 @@ USED = {
     "a norm in an attribute": (
         f"self.bn = NORM\n{CONVS}\nself.bns = nn.ModuleList([self.bn, NORM])",
         ZIP.replace("return x", "return self.bn(x)"),
-        "what is in self.bns is used by itself",
+        "what is in self.bns is used directly",
     ),
     "a convolution in an attribute": (
         f"self.conv = CONV\nself.convs = nn.ModuleList([self.conv, CONV])\n{BNS}",
         ZIP.replace("return x", "return self.conv(x)"),
-        "what is in self.convs is used by itself",
+        "what is in self.convs is used directly",
     ),
     "a norm in two lists": (
         f"bn = NORM\n{CONVS}\nself.bns = nn.ModuleList([bn, NORM])\n"
         "self.more = nn.ModuleList([bn])",
         ZIP.replace("return x", "return self.more[0](x)"),
-        "what is in self.bns is used by itself",
+        "what is in self.bns is used directly",
     ),
     "a norm twice": (
         f"bn = NORM\n{CONVS}\nself.bns = nn.ModuleList([bn, bn])",
         ZIP,
-        "what is in self.bns is used by itself",
+        "what is in self.bns is used directly",
     ),
     "a norm for each": (
         f"bn = NORM\n{CONVS}\nself.bns = nn.ModuleList([bn for _ in range(2)])",
         ZIP,
-        "what is in self.bns is used by itself",
+        "what is in self.bns is used directly",
     ),
     "a convolution for each": (
         f"conv = CONV\nself.convs = nn.ModuleList([conv for _ in range(2)])\n{BNS}",
         ZIP,
-        "what is in self.convs is used by itself",
+        "what is in self.convs is used directly",
     ),
     "a norm times a number": (
         f"bn = NORM\n{CONVS}\nself.bns = nn.ModuleList([bn] * 2)",
@@ -308,12 +308,12 @@ USED = {
     "a string": (
         BOTH,
         f'for bn in getattr(self, "bns"):\n    x = bn(x)\n{ZIP}',
-        "'bns' is also named in a string",
+        "'bns' appears in a string",
     ),
     "a string for the convolutions": (
         BOTH,
         f'for conv in getattr(self, "convs"):\n    x = conv(x)\n{ZIP}',
-        "'convs' is also named in a string",
+        "'convs' appears in a string",
     ),
     "a computed name": (
         BOTH,

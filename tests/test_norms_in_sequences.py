@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cases import left, model, own_text
+from cases import model, own_text
 from gencode import split_source
 
 torch = pytest.importorskip("torch")
@@ -294,7 +294,7 @@ STAYS = {
 def test_stays_where_it_is_used_by_itself(form: str) -> None:
     text = source(*STAYS[form])
     result = check(text, {32 if CONV in text else 16})
-    assert "the norm stays after it: one of them is used by itself (line " in notes(result)
+    assert "the norm stays after it: one of them is used directly (line " in notes(result)
     assert not any("in each" in record.detail for record in result.records)
 
 
@@ -304,9 +304,10 @@ def test_stays_where_the_convolution_is_an_attribute_as_well() -> None:
     assert "the norm stays after it: it is split before it gets there (line 11)" in notes(result)
 
 
-def test_is_left_where_it_is_not_known_whose_weight_is_set() -> None:
+def test_a_weight_of_the_norm_is_set_by_its_number() -> None:
     init = "self.net = nn.Sequential(CONV, NORM)\nnn.init.zeros_(self.net[-1].weight)"
-    assert left(source(init, NET)) == "its weight is set (line 11) once it is split (line 10)"
+    result = check(source(init, NET), {16})
+    assert not any(each.weight.any() for each in run_source(result.text).Net().net[1].parts)
 
 
 def test_a_convolution_that_turns_out_shared_is_split_once() -> None:
@@ -502,7 +503,7 @@ def test_a_subclass_with_a_forward_that_takes_it_apart(forward: str) -> None:
 def test_what_a_function_builds_is_taken_apart_elsewhere() -> None:
     run = RUN.replace("MADE", "Block(16, 32, 2)").replace("self.net(x)", "self.net[0](x).relu()")
     result = check(HEAD + RETURNED + run, {32})
-    assert "used by itself" in notes(result)
+    assert "used directly" in notes(result)
 
 
 def test_a_function_that_returns_before_it_has_added_all() -> None:

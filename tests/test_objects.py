@@ -189,7 +189,7 @@ def test_a_weight_that_is_read_has_the_values_of_the_whole() -> None:
     ],
 )
 def test_a_weight_that_is_used_by_itself(code: str) -> None:
-    assert "is used by itself" in left(later(code))
+    assert "is used directly" in left(later(code))
 
 
 @pytest.mark.parametrize(
@@ -201,15 +201,15 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
         ("setattr(self.conv, 'stride', 2)", "its stride may be reached by name"),
         ("setattr(self.conv, name, 2)", "its weight may be reached by name"),
         ("getattr(self.conv, 'weight')", "its weight may be reached by name"),
-        ("hasattr(self.conv, 'bias')", "its bias may be reached by name"),
-        ("isinstance(self.conv, nn.Conv2d)", "its class is asked for"),
-        ("isinstance(self.conv, (nn.Linear, nn.Conv2d))", "its class is asked for"),
-        ("KINDS = (nn.Conv2d,)\nisinstance(self.conv, KINDS)", "its class is asked for"),
-        ("type(self.conv)", "its class is asked for"),
+        ("delattr(self.conv, 'bias')", "its bias may be reached by name"),
+        ("isinstance(self.conv, nn.Conv2d)", "code asks for its class"),
+        ("isinstance(self.conv, (nn.Linear, nn.Conv2d))", "code asks for its class"),
+        ("KINDS = (nn.Conv2d,)\nisinstance(self.conv, KINDS)", "code asks for its class"),
+        ("type(self.conv)", "code asks for its class"),
         ("from torch.nn.modules.conv import _ConvNd\nisinstance(self.conv, _ConvNd)", "its class"),
-        ("class Own(nn.Conv2d): ...\nisinstance(self.conv, Own)", "its class is asked for"),
-        ("match self.conv:\n    case nn.Conv2d(): ...", "its class is asked for"),
-        ("vars(self.conv)", "its class is asked for"),
+        ("class Own(nn.Conv2d): ...\nisinstance(self.conv, Own)", "code asks for its class"),
+        ("match self.conv:\n    case nn.Conv2d(): ...", "code asks for its class"),
+        ("vars(self.conv)", "code asks for its class"),
         ("self.conv.__dict__['stride'] = 2", "its __dict__ is used"),
         ("self.conv.__setattr__('stride', 2)", "its __setattr__ is used"),
         ("object.__setattr__(self.conv, 'stride', 2)", "needs a convolution"),
@@ -223,9 +223,9 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
             "def f(norm=nn.utils.weight_norm): norm(self.conv)",
             "norm is applied to it (line 16) once",
         ),
-        ("self.conv.register_forward_hook(lambda m, x, y: m.stride)", "a hook of it may look"),
-        ("def f(m, x, y): m\nself.conv.register_forward_hook(f)", "a hook of it may look at it"),
-        ("self.conv.register_forward_pre_hook(self.hook)", "a hook of it may look at it"),
+        ("self.conv.register_forward_hook(lambda m, x, y: m.stride)", "a hook may look"),
+        ("def f(m, x, y): m\nself.conv.register_forward_hook(f)", "a hook may look at it"),
+        ("self.conv.register_forward_pre_hook(self.hook)", "a hook may look at it"),
         (
             "nn.utils.weight_norm(  # by filter\n    self.conv)",
             "weight_norm is applied to it (line 16)",
@@ -241,17 +241,17 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
         ("w, b = self.conv.parameters()", "code distinguishes individual parameters"),
         ("next(self.conv.parameters())", "code distinguishes individual parameters"),
         ("self.conv.parameters()[0]", "code distinguishes individual parameters"),
-        ("f(self.conv.parameters())[0]", "going through all modules"),
+        ("f(self.conv.parameters())[0]", "goes through all modules"),
         ("nn.utils.spectral_norm(self.conv)", "spectral_norm takes its weight as a whole"),
         ("nn.utils.weight_norm(module=self.conv)", "couples its groups"),
         ("nn.utils.weight_norm(self.conv, *x)", "couples its groups"),
         ("nn.utils.weight_norm(self.conv, 'bias')", "couples its groups"),
-        ("for m in self.children():\n    isinstance(m, nn.Conv2d)", "its class is asked for"),
-        ("self.get_submodule('conv').weight.grad", "is used by itself"),
-        ("getattr(self, 'conv').weight.grad", "is used by itself"),
-        ("getattr(self, f'co{n}').weight.grad", "is used by itself"),
-        ("vars(self)['_modules']['conv'].weight.grad", "is used by itself"),
-        ("self._modules['conv'].weight.grad", "is used by itself"),
+        ("for m in self.children():\n    isinstance(m, nn.Conv2d)", "code asks for its class"),
+        ("self.get_submodule('conv').weight.grad", "is used directly"),
+        ("getattr(self, 'conv').weight.grad", "is used directly"),
+        ("getattr(self, f'co{n}').weight.grad", "is used directly"),
+        ("vars(self)['_modules']['conv'].weight.grad", "is used directly"),
+        ("self._modules['conv'].weight.grad", "is used directly"),
     ],
 )
 def test_a_use_that_only_the_whole_can_take(code: str, words: str) -> None:
@@ -320,7 +320,7 @@ def test_a_use_that_only_the_whole_can_take(code: str, words: str) -> None:
     ],
 )
 def test_the_object_is_followed(code: str) -> None:
-    assert "is used by itself" in left(later(code))
+    assert "is used directly" in left(later(code))
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,7 @@ def test_what_is_split_in_the_same_run_imports_it_too() -> None:
     assert "class Branches" not in result.text
     assert "\nfrom ..split_groups import split_conv, split_conv_norm\n" in result.text
     assert result.blocks == frozenset(("norm",))
-    assert [each.status for each in result.records] == ["split"]
+    assert [each.is_split for each in result.records] == [True]
     again = moved(result.text)
     assert again.text == result.text
 

@@ -67,7 +67,7 @@ SHARED = {
         CONV + PAD + "if x_is_padded:\n    self.pad = nn.ZeroPad1d(1)",
         "return self.conv(self.pad(x))",
     ),
-    "named in a string": (CONV + PAD + "self.names = ['pad']", "return self.conv(self.pad(x))"),
+    "in a string": (CONV + PAD + "self.names = ['pad']", "return self.conv(self.pad(x))"),
     "an nn.Sequential taken apart": (
         "self.net = nn.Sequential(nn.ZeroPad1d(1), nn.Conv1d(8, 8, 3, groups=2))",
         "y = self.net[0](x)\nreturn self.net[1](y) + y[..., 2:]",

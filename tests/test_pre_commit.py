@@ -30,7 +30,7 @@ GROUPED = model(CONV)
 SPLIT = gencode.split_source(GROUPED).text
 PLAIN = "import torch\n"
 DEPTHWISE = model("self.conv = nn.Conv2d(4, 4, 3, groups=4)")
-UNSPLIT = model(forward="return F.conv2d(x, self.w, groups=2)", init="self.w = w")
+LEFT = model(forward="return F.conv2d(x, self.w, groups=2)", init="self.w = w")
 BROKEN = "import torch.nn as nn\nclass Net(nn.Module:\n    pass\n"
 PAIR = '[[tool.gencode.generate]]\nsource = "{}"\noutput = "{}"\n'
 
@@ -239,10 +239,10 @@ def test_one_that_cannot_be_parsed_does_not_keep_the_others(using) -> None:
 @pytest.mark.parametrize("hook", ["gencode", "gencode-check"])
 def test_one_that_cannot_be_split_fails_each_time(hook: str, using) -> None:
     using(hook)
-    stage({"model.py": UNSPLIT})
+    stage({"model.py": LEFT})
     for _ in range(2):
         assert "model.py:12:16: F.conv2d not split: " in fails(status=3)
-    assert text("model.py") == UNSPLIT
+    assert text("model.py") == LEFT
 
 
 def test_a_check_fails_where_there_is_something_to_split(using) -> None:

@@ -34,7 +34,7 @@ def applied(source: str, **options: object) -> set[str]:
     """The rules by which something was rewritten."""
     result = split_source(source, Options(**options))
     codes = {each.code for each in result.findings if each.status == "rewritten"}
-    return codes | {"grouped-conv" for each in result.records if each.status == "split"}
+    return codes | {"grouped-conv" for each in result.records if each.is_split}
 
 
 # --- the rules themselves ---------------------------------------------------------------------

@@ -43,7 +43,7 @@ def source(body: str, top: str = POOL) -> str:
 def changed(before: str) -> list[str]:
     """What is added and removed, but for the import of the helper; a second run adds nothing."""
     result = split_source(before, OPTIONS)
-    assert {each.status for each in result.records} == {"split"}
+    assert all(each.is_split for each in result.records)
     assert split_source(result.text, OPTIONS).text is result.text
     lines = ndiff(before.splitlines(), result.text.splitlines())
     found = [f"{each[0]} {each[1:].strip()}" for each in lines if each[0] in "+-"]

@@ -21,7 +21,7 @@ from sources import deny
 
 GROUPED = model(CONV)
 SPLIT = gencode.split_source(GROUPED).text
-UNSPLIT = model("self.conv = nn.LazyConv2d(4, 1, groups=g)")
+LEFT = model("self.conv = nn.LazyConv2d(4, 1, groups=g)")
 BROKEN = "class Net(\n"
 FOREIGN = (
     "it is there already, and is not what gencode has written: remove it, or name another module"
@@ -130,7 +130,7 @@ def test_a_second_run_over_the_result_changes_nothing(mirror) -> None:
 
 
 def test_the_order_is_that_of_the_names(mirror, monkeypatch) -> None:
-    write(dict.fromkeys(("b.py", "a/z.py", "a.py", "c/a.py", "a/b/c.py"), UNSPLIT))
+    write(dict.fromkeys(("b.py", "a/z.py", "a.py", "c/a.py", "a/b/c.py"), LEFT))
     expected = mirror(status=3)
     original = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda self: sorted(original(self), reverse=True))
@@ -148,13 +148,13 @@ def test_the_order_is_that_of_the_names(mirror, monkeypatch) -> None:
         ({"a.txt": "a"}, 0, "files: 1 copied unchanged; no grouped convolutions"),
         ({"a.py": GROUPED}, 0, "files: 1 split; grouped convolutions: 1 split"),
         (
-            {"a.py": UNSPLIT, "b.py": model("self.a = nn.Conv2d(4, 4, 1, groups=4)\n" + CONV)},
+            {"a.py": LEFT, "b.py": model("self.a = nn.Conv2d(4, 4, 1, groups=4)\n" + CONV)},
             3,
             "files: 1 split, 1 copied unchanged;"
             " grouped convolutions: 1 split, 1 not split, 1 kept",
         ),
         (
-            {"a.py": BROKEN, "b.py": UNSPLIT, ".gitignore": "data\n", "data/a": "", "data/b": ""},
+            {"a.py": BROKEN, "b.py": LEFT, ".gitignore": "data\n", "data/a": "", "data/b": ""},
             123,
             "files: 3 copied unchanged; 1 failed, 1 ignored; grouped convolutions: 1 not split",
         ),
@@ -171,7 +171,7 @@ def test_status_and_summary(files: dict[str, str], status: int, summary: str, mi
     [("models", "models/a.py"), ("./models/", "models/a.py"), (".", "models/a.py")],
 )
 def test_paths_are_shown_as_they_would_be_typed(typed: str, shown: str, capsys) -> None:
-    write({"a.py": UNSPLIT})
+    write({"a.py": LEFT})
     assert main([typed, "-o", "out"]) == 3
     assert capsys.readouterr().err.startswith(f"{shown}:9:21: ")
 
@@ -464,12 +464,12 @@ def test_bytes_are_kept(data: bytes, mirror) -> None:
 def test_a_source_that_cannot_be_split_is_copied_and_the_others_go_on(
     data: str | bytes, message: str, mirror
 ) -> None:
-    write({"a.py": GROUPED, "b.py": data, "c.py": UNSPLIT})
+    write({"a.py": GROUPED, "b.py": data, "c.py": LEFT})
     messages = mirror(status=123)
     assert messages[1].startswith(message)
     assert Path("out/b.py").read_bytes() == Path("models/b.py").read_bytes()
     assert is_split("out/a.py")
-    assert text("out/c.py") == UNSPLIT
+    assert text("out/c.py") == LEFT
     assert "; 1 failed; " in messages[-1]
 
 
@@ -595,7 +595,7 @@ HELPER = "HELPED = 1\n"
 def helped(monkeypatch) -> None:
     """A source with a mark imports what a module of this text has."""
 
-    def split(source: str, options: Options) -> Result:
+    def split(source: str, options: Options, location: object) -> Result:
         if "# helped" not in source or not options.helper_module:
             return Result(source)
         return Result(f"from {options.helper_module} import HELPED\n", imports_helper=True)

@@ -13,7 +13,7 @@ USED = "from copy import deepcopy as copied; import torchvision"
 @pytest.mark.parametrize(
     ("forward", "words"),
     [
-        ("return x", "self.conv is never called in Net: its user is not seen"),
+        ("return x", "no call of self.conv found"),
         ("return self.conv.forward(x)", "self.conv is not only called"),
         ("return checkpoint(self.conv, x)", "self.conv is not only called"),
         ("if self.conv is not None:\n    x = self.conv(x)", "self.conv is not only called"),
@@ -25,15 +25,15 @@ USED = "from copy import deepcopy as copied; import torchvision"
         ("for self.conv in x: ...\nself.conv(x)", "also assigned or deleted elsewhere"),
         ("me = self\nme.conv(x)\nself.conv(x)", "me.conv may be the same attribute (line 13)"),
         ("super().conv(x)\nself.conv(x)", "super().conv may be the same attribute"),
-        ("hasattr(self, 'conv')\nself.conv(x)", "'conv' is also named in a string (line 12)"),
-        ("f('conv')\nself.conv(x)", "'conv' is also named in a string"),
-        ("dict(name='conv')\nself.conv(x)", "'conv' is also named in a string"),
-        ("f(['conv'])\nself.conv(x)", "'conv' is also named in a string"),
-        ("f(x, return_nodes={'conv': 1})\nself.conv(x)", "'conv' is also named in a string"),
-        ("vars(self)\nself.conv(x)", "going through all modules or attributes"),
-        ("self.__dict__\nself.conv(x)", "going through all modules or attributes"),
-        ("[m for m in self.modules()]\nself.conv(x)", "going through all modules"),
-        ("sum(1 for m in self.modules())\nself.conv(x)", "going through all modules"),
+        ("hasattr(self, 'conv')\nself.conv(x)", "'conv' appears in a string (line 12)"),
+        ("f('conv')\nself.conv(x)", "'conv' appears in a string"),
+        ("dict(name='conv')\nself.conv(x)", "'conv' appears in a string"),
+        ("f(['conv'])\nself.conv(x)", "'conv' appears in a string"),
+        ("f(x, return_nodes={'conv': 1})\nself.conv(x)", "'conv' appears in a string"),
+        ("vars(self)\nself.conv(x)", "goes through all modules or attributes"),
+        ("self.__dict__\nself.conv(x)", "goes through all modules or attributes"),
+        ("[m for m in self.modules()]\nself.conv(x)", "goes through all modules"),
+        ("sum(1 for m in self.modules())\nself.conv(x)", "goes through all modules"),
         ("x.conv(-x)", "x.conv may be the same attribute"),
         (
             "self.net = torchvision.resnet18()\nself.net.conv\nself.net = Net()\nself.conv(x)",
@@ -42,18 +42,18 @@ USED = "from copy import deepcopy as copied; import torchvision"
         ("deepcopy(x=self).conv", "deepcopy(x=self).conv may be the same attribute"),
         (
             "getattr(self, name)(x)\nself.conv(x)",
-            "it may be reached by going through all modules or attributes (line 12)",
+            "code goes through all modules or attributes (line 12)",
         ),
         ("getattr(self, f'co{n}v')\nself.conv(x)", "it may be reached by a computed name"),
         ("getattr(x, 'co' + n)\nself.conv(x)", "it may be reached by a computed name"),
         ("getattr(x, 'c%sv' % n)\nself.conv(x)", "it may be reached by a computed name"),
         ("getattr(x, '{}nv'.format(n))\nself.conv(x)", "it may be reached by a computed name"),
-        ("setattr(self, name, x)\nself.conv(x)", "it may be reached by going through all"),
-        ("self.add_module(name, x)\nself.conv(x)", "it may be reached by going through all"),
-        ("for m in self.children(): ...\nself.conv(x)", "going through all modules or attributes"),
-        ("self._modules\nself.conv(x)", "going through all modules or attributes"),
-        ("vars(self)\nself.conv(x)", "going through all modules or attributes"),
-        ("list(net.children())\nself.conv(x)", "going through all modules or attributes"),
+        ("setattr(self, name, x)\nself.conv(x)", "goes through all"),
+        ("self.add_module(name, x)\nself.conv(x)", "goes through all"),
+        ("for m in self.children(): ...\nself.conv(x)", "goes through all modules or attributes"),
+        ("self._modules\nself.conv(x)", "goes through all modules or attributes"),
+        ("vars(self)\nself.conv(x)", "goes through all modules or attributes"),
+        ("list(net.children())\nself.conv(x)", "goes through all modules or attributes"),
         ("torch.compile(Net()).conv", "Net()).conv may be the same attribute"),
         ("net = copied(Net())\nnet.conv", "net.conv may be the same attribute"),
         ("return f'{self.conv(x)}'", "it is called inside an f-string"),
@@ -79,9 +79,9 @@ USED = "from copy import deepcopy as copied; import torchvision"
         ("class Inner:\n    y = [self.conv(z) for z in x]", "it is called in the body of a class"),
         ("eval('self.conv(x)')\nself.conv(x)", "it may be reached by code in a string"),
         ("self.__getattr__('co%s' % n)\nself.conv(x)", "it may be reached by a computed name"),
-        ("for n in 'conv bn'.split(): ...\nself.conv(x)", "'conv' is also named in a string"),
+        ("for n in 'conv bn'.split(): ...\nself.conv(x)", "'conv' appears in a string"),
         ("call(self, f'co{n}', x)\nself.conv(x)", "it may be reached by a computed name"),
-        ("match x:\n    case nn.Module(conv=c): self.conv(x)", "'conv' is also named in a string"),
+        ("match x:\n    case nn.Module(conv=c): self.conv(x)", "'conv' appears in a string"),
         (
             "def f(m): nn.utils.parametrizations.weight_norm(m)\nself.conv(x)",
             "it may be given another parametrization",
@@ -97,21 +97,21 @@ def test_a_use_that_a_module_in_its_place_allows(forward: str, words: str) -> No
 @pytest.mark.parametrize(
     ("forward", "words"),
     [
-        ("return self.conv.weight", "its weight is used by itself (line 12)"),
-        ("self.inner.conv.weight\nself.conv(x)", "its weight is used by itself (line 12)"),
-        ("f('net.conv.weight')\nself.conv(x)", "'conv' is also named in a string"),
-        ("d = {'conv.weight': 1}\nself.conv(x)", "'conv' is also named in a string"),
-        ("re.match('(conv|bn).w', n)\nself.conv(x)", "'conv' is also named in a string"),
-        ("list(self.modules())[2](self.conv(x))", "going through all modules"),
-        ("list(self.parameters())[2] + self.conv(x)", "going through all modules"),
-        ("for m in self.modules(): m(x)\nself.conv(x)", "going through all modules"),
+        ("return self.conv.weight", "its weight is used directly (line 12)"),
+        ("self.inner.conv.weight\nself.conv(x)", "its weight is used directly (line 12)"),
+        ("f('net.conv.weight')\nself.conv(x)", "'conv' appears in a string"),
+        ("d = {'conv.weight': 1}\nself.conv(x)", "'conv' appears in a string"),
+        ("re.match('(conv|bn).w', n)\nself.conv(x)", "'conv' appears in a string"),
+        ("list(self.modules())[2](self.conv(x))", "goes through all modules"),
+        ("list(self.parameters())[2] + self.conv(x)", "goes through all modules"),
+        ("for m in self.modules(): m(x)\nself.conv(x)", "goes through all modules"),
         (
             "for i, m in enumerate(self.modules()): m.register_forward_hook(x)\nself.conv(x)",
-            "going through all modules",
+            "goes through all modules",
         ),
         (
             "for n, m in self.named_modules():\n    if n: y.append(m)\nself.conv(x)",
-            "going through all modules",
+            "goes through all modules",
         ),
         ("d[f'co{n}.weight']\nself.conv(x)", "it may be reached by a computed name"),
         (
@@ -184,7 +184,7 @@ def test_what_is_no_use(forward: str) -> None:
 )
 def test_a_key_may_name_a_module_where_names_are_computed(access: str, use: str) -> None:
     forward = f"{access}\n{use}\nreturn self.conv(x)"
-    assert "named in a string" in wrapped(model(CONV, forward))
+    assert "in a string" in wrapped(model(CONV, forward))
 
 
 @pytest.mark.parametrize(
@@ -248,15 +248,15 @@ def test_relatives(base: str, more: str, words: str) -> None:
 def test_a_subclass_that_reads_it() -> None:
     sub = "\n\nclass Sub(Net):\n    def get(self):\n        return self.conv"
     assert "self.conv is not only called" in wrapped(f"{model(CONV)}{sub}\n")
-    assert "its weight is used by itself (line 17)" in raising(f"{model(CONV)}{sub}.weight\n")
+    assert "its weight is used directly (line 17)" in raising(f"{model(CONV)}{sub}.weight\n")
     sub = sub.replace("get", "forward").replace("(self)", "(self, x)")
-    assert "its weight is used by itself (line 17)" in left(f"{model(CONV)}{sub}.weight\n")
+    assert "its weight is used directly (line 17)" in left(f"{model(CONV)}{sub}.weight\n")
 
 
 def raising(source: str) -> str:
     """What is said to raise of the only convolution of a source, which is split."""
     (warning,) = assert_wrapped(source).warnings
-    assert warning.message.startswith("this will raise for a split convolution: ")
+    assert warning.message.startswith("this will raise once the convolution is split: ")
     return warning.message
 
 
@@ -266,8 +266,8 @@ def test_it_is_no_warning_where_another_one_has_a_weight_once_it_is_split() -> N
     use = "\n    def get(self):\n        return self.conv.weight\n"
     source = model(init, "return self.conv(x) + self.other(x) * self.other.weight.mean()") + use
     records = split_source(source).records
-    assert [each.status for each in records] == ["unsplit", "split"]
-    assert records[0].detail == "its weight is used by itself (line 16)"
+    assert [each.status for each in records] == ["left", "split"]
+    assert records[0].detail == "its weight is used directly (line 16)"
     assert not split_source(source).warnings
 
 
@@ -334,8 +334,8 @@ def test_different_convolutions_under_one_name() -> None:
         "self.conv is assigned convolutions that differ in class, in_channels or groups"
     ] * 2
     assert [record.detail for record in result.records] == [
-        "2 Conv2d of 8 -> 16 channels (built)",
-        "4 Conv2d of 4 -> 8 channels (built)",
+        "into 2 Conv2d of 8 -> 16 channels (built)",
+        "into 4 Conv2d of 4 -> 8 channels (built)",
     ]
 
 
@@ -448,9 +448,9 @@ def test_what_is_not_the_instance(head: str, words: str) -> None:
     source = model(CONV) + f"\n    {head} {body}"
     assert words in wrapped(f"{source}\n")
     if head.startswith("f = lambda"):
-        assert "its weight is used by itself" in left(f"{source}.weight\n")
+        assert "its weight is used directly" in left(f"{source}.weight\n")
     else:
-        assert "its weight is used by itself" in raising(f"{source}.weight\n")
+        assert "its weight is used directly" in raising(f"{source}.weight\n")
 
 
 def test_self_that_is_assigned_to() -> None:
@@ -463,7 +463,7 @@ def test_a_refused_attribute_takes_no_other_with_it() -> None:
     assert [record.style for record in result.records] == ["built", "explicit"]
     assert "self.a(" in result.text and "self.b_0(x[:, 0:2])" in result.text
     result = split_source(model(init, "return self.a(self.b(x)) + self.use(self.a.weight)"))
-    assert [record.status for record in result.records] == ["unsplit", "split"]
+    assert [record.status for record in result.records] == ["left", "split"]
     assert "self.a(" in result.text and "self.b_0(x[:, 0:2])" in result.text
 
 
@@ -472,7 +472,7 @@ def test_one_statement_that_builds_one_and_calls_another() -> None:
         model(CONV, "return self.conv(x) + nn.Conv2d(16, 32, 3, groups=int(x[0]))(x)")
     )
     assert [record.style for record in result.records] == ["built", "built"]
-    assert result.records[0].note == "it is called where another one is built"
+    assert result.records[0].note == "its call stands in a statement that builds another one"
 
 
 def test_one_statement_in_both_styles() -> None:

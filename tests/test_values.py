@@ -166,9 +166,9 @@ def test_a_chain_of_constants_is_followed_once() -> None:
 
 def test_a_walk_over_modules_changes_no_constant_of_the_module() -> None:
     text = source("G = 4", "G") + "\ndef main(net):\n    net.other.children()\n"
-    assert "going through all modules" in wrapped(text)  # not: unknown
+    assert "goes through all modules" in wrapped(text)  # not: unknown
     text = source("", "self.groups") + "\ndef main(net):\n    net.other.children()\n"
-    assert "going through all modules" in wrapped(text)
+    assert "goes through all modules" in wrapped(text)
 
 
 def test_attributes_that_are_assigned_together() -> None:

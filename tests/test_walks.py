@@ -276,7 +276,7 @@ OTHERS = {
     ),
     "by the base class": (
         "net = Net(2)\nnn.Module.__setattr__(net.block.conv, 'padding', 2)",
-        "it is not known what nn.Module.__setattr__() does with it",
+        "padding is set of a split convolution",
     ),
     "torch itself": ("nn.Conv2d.forward = other", "torch.nn.Conv2d.forward is changed"),
 }
@@ -350,6 +350,8 @@ class Net(nn.Module):
 OF_SEQUENTIAL = {
     "self.get_submodule('body.1')(x)": "it is applied to something else, of a norm that is split",
     "self.get_submodule('body.0')(x).relu()": "the output is used elsewhere than by the norm",
+    "object.__setattr__(self, 'b', self.body[-1])\n        self.b.eps = 1": "eps is set of a norm",
+    "nn.Module.__setattr__(self.body, '1', x)": "what holds a split convolution is changed",
     "self.body.pop(-1)": "what holds a split convolution is changed",
     "delattr(self.body, '1')": "what holds a split convolution is changed",
 }

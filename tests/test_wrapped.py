@@ -63,9 +63,9 @@ def build(width, groups, kw, sizes, x, w, b, cls=nn.Conv2d):
         ("nn.Conv2d(width, width, (width := 3), groups=width)", "groups=width is known only"),
         ("nn.Conv2d(width * 2, width * 4, 3, groups=width * 2)", "groups=width * 2 is known only"),
         ("nn.Conv3d(2 * width, 2 * width, 3, groups=2 * width)", "groups=2 * width is known only"),
-        ("nn.Conv2d(16, 16, 3, **kw)", "groups may be among the *args or **kwargs"),
-        ("nn.Conv2d(groups=2, **kw)", "in_channels may be among the *args or **kwargs"),
-        ("nn.Conv2d(*sizes)", "groups may be among the *args or **kwargs"),
+        ("nn.Conv2d(16, 16, 3, **kw)", "groups may be in *args or **kwargs"),
+        ("nn.Conv2d(groups=2, **kw)", "in_channels may be in *args or **kwargs"),
+        ("nn.Conv2d(*sizes)", "groups may be in *args or **kwargs"),
         ("partial(nn.Conv2d, groups=2)", "a partial builds it only when it is called"),
         ("Scaled(16, 16, 3, groups=2)", "Scaled is a subclass of Conv2d"),
         ("Scaled(16, 16, 3, **kw)", "Scaled is a subclass of Conv2d"),
@@ -102,7 +102,7 @@ def test_numbers_and_classes_that_the_source_does_not_tell(call: str, words: str
 )
 def test_a_class_that_is_known_only_at_run_time(function: str) -> None:
     source = f"{HEAD}{function}(16, 16, 3, groups=2)"
-    assert wrapped(source) == f"what {function} is, is known only at run time"
+    assert wrapped(source) == f"only if {function} is a class of torch"
 
 
 def test_what_turns_out_to_be_no_convolution_stays_as_it_is() -> None:
@@ -122,7 +122,7 @@ def test_what_turns_out_to_be_no_convolution_stays_as_it_is() -> None:
     [
         (
             "nn.Conv2d(16, 16, *sizes, groups=2)",
-            "what *args passes to it is known only at run time",
+            "its arguments are in *args",
         ),
         ("nn.Conv2d(8, 8, w, padding=(w := 5), groups=2)", "one of its arguments binds a name"),
     ],
@@ -134,7 +134,7 @@ def test_arguments_that_cannot_be_passed_to_each_branch(call: str, reason: str) 
 def test_a_dict_that_may_come_to_hold_groups() -> None:
     for change in ("kw['groups'] = 2", "kw.update(groups=2)", "fill(kw)", "kw |= other"):
         source = f"import torch.nn as nn\nkw = dict(bias=False)\n{change}\nnn.Conv2d(8, 8, 3, **kw)"
-        assert "groups may be among" in wrapped(source)
+        assert "groups may be in" in wrapped(source)
 
 
 def test_a_class_that_is_passed_to_a_function() -> None:
@@ -147,7 +147,7 @@ def test_a_class_that_is_passed_to_a_function() -> None:
 
         {call}
         """
-        assert wrapped(source) == "what conv is, is known only at run time"
+        assert wrapped(source) == "only if conv is a class of torch"
 
 
 def test_a_class_that_is_passed_to_a_class() -> None:
@@ -160,12 +160,12 @@ def test_a_class_that_is_passed_to_a_class() -> None:
 
     Block(nn.Conv2d)
     """
-    assert wrapped(source) == "what conv is, is known only at run time"
+    assert wrapped(source) == "only if conv is a class of torch"
 
 
 def test_a_class_that_is_chosen_in_a_file_without_any_other() -> None:
     source = "from torch import nn\nC = getattr(nn, 'Conv%dd' % n)\nC(4, 4, 1, groups=2)\n"
-    assert wrapped(source) == "what C is, is known only at run time"
+    assert wrapped(source) == "only if C is a class of torch"
 
 
 def test_a_subclass_that_is_always_grouped_is_split_where_it_is_called() -> None:
@@ -197,8 +197,8 @@ def test_a_subclass_that_is_always_grouped_is_split_where_it_is_called() -> None
 )
 def test_what_is_not_an_attribute_of_self_alone(init: str) -> None:
     (record,) = assert_wrapped(model(init)).records
-    assert "not assigned to an attribute of self" in record.note
-    assert record.detail == "2 Conv2d of 8 -> 16 channels (built)"
+    assert "not of the form self.x" in record.note
+    assert record.detail == "into 2 Conv2d of 8 -> 16 channels (built)"
 
 
 def test_the_record_has_its_place() -> None:
@@ -207,7 +207,7 @@ def test_the_record_has_its_place() -> None:
     line = source.splitlines()[record.line - 1]
     assert line[record.column - 1 :].startswith("nn.Conv2d(16")
     assert record.name == "Net.a"
-    assert record.detail == "plain ones when it is built (built)"
+    assert record.detail == "by split_conv() when built"
 
 
 def test_what_is_split_once_it_is_built_beside_what_is_written_out() -> None:

@@ -1,4 +1,4 @@
-"""Measure the model zoo, and write the table of it: ``generated/zoo.json``, and in the README.
+"""Measure the model zoo, and write the table of it: ``generated/zoo.json``, and the README there.
 
     PYTHONPATH=plinio .venv/bin/python tests/zoo_table.py [--plinio-commit COMMIT]
 
@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from zoo_models import NAMES, ORIGINALS, ROOT, SPLIT, built, files_of, records
+from zoo_models import NAMES, ORIGINALS, SPLIT, built, files_of, records
 
 DATA = SPLIT / "zoo.json"
-README = ROOT / "README.md"
+README = SPLIT / "README.md"
 PART = re.compile(r"(?<=<!-- zoo -->\n).*?(?=<!-- end of zoo -->)", re.DOTALL)
 EXACT = 1e-9
 """The largest relative difference in float64 that counts as equal."""
@@ -108,7 +108,7 @@ def measured(commit: str) -> dict[str, Any]:
 
 
 def rendered(table: dict[str, Any]) -> str:
-    """The table for the README."""
+    """The table for people."""
     rows = [HEAD, ("---",) * len(HEAD), *map(_cells, table["models"])]
     lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     return f"{lines}\nWith PLiNIO's commit {table['plinio']} and torch {table['torch']}.\n"
@@ -119,7 +119,7 @@ def _cells(model: dict[str, Any]) -> tuple[str, ...]:
     file = model["files"][0].removesuffix("__init__.py")
     found = [each["after"] for each in outcomes.values() if each["after"] != "yes"]
     return (
-        f"[{name}](tests/zoo/{file}), [split](generated/{file})",
+        f"[{name}](../tests/zoo/{file}), [split]({file})",
         f"{model['grouped'] - model['left']} of {model['grouped']}",
         ", ".join(model["styles"]) or "-",
         str(model["parameters"]),

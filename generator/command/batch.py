@@ -12,6 +12,7 @@ from ..file_split import FileSplit, split_path
 from ..files import STDIN, FileError
 from ..one_line import in_one_line
 from ..outcome import SourceError, TemplateError
+from ..project_files import Locator
 from .jobs import Job
 from .signals import leave_interrupts_to_the_parent
 
@@ -33,13 +34,14 @@ def split_all(jobs: Sequence[Job], only_list: bool) -> Generator[Outcome]:
     if workers > 1:
         yield from _in_processes(jobs, only_list, workers)
     else:
+        locator = Locator()
         for job in jobs:
-            yield from _split_some([job], only_list)
+            yield _split(job, only_list, locator)
 
 
-def _split(job: Job, only_list: bool) -> Outcome:
+def _split(job: Job, only_list: bool, locator: Locator) -> Outcome:
     try:
-        return split_path(job.path, job.options, job.header, only_list, job.is_typed)
+        return split_path(job.path, job.options, job.header, only_list, job.is_typed, locator)
     except (FileError, SourceError) as error:
         return error
     except TemplateError:
@@ -48,8 +50,12 @@ def _split(job: Job, only_list: bool) -> Outcome:
         return FileError(f"is left as it is, by a fault of gencode: {in_one_line(error)}")
 
 
+_locator = Locator()
+"""Those of a process that splits for another one."""
+
+
 def _split_some(jobs: Sequence[Job], only_list: bool) -> list[Outcome]:
-    return [_split(job, only_list) for job in jobs]
+    return [_split(job, only_list, _locator) for job in jobs]
 
 
 def _in_processes(jobs: Sequence[Job], only_list: bool, workers: int) -> Iterator[Outcome]:

@@ -1,4 +1,4 @@
-"""What can be typed: the parser, and the text of ``--help``."""
+"""What can be typed: the parser, and what ``--help`` says of each option."""
 
 from __future__ import annotations
 
@@ -15,65 +15,7 @@ from ..codes import CODES, TARGETS, unknown
 from ..outcome import STYLE_NAMES, STYLES
 from ..printable import printable
 from .conversion_options import add_conversion_options
-
-_DESCRIPTION = """\
-Rewrite the source of PyTorch models so that every grouped convolution is a set
-of plain convolutions over slices of the channels, whose outputs are concatenated.
-The model is read, not run. Code goes to standard output or to files, what was
-done with each convolution, or why not, to standard error.
-
-Without a SOURCE, gencode generates what pyproject.toml configures.
-"""
-
-_EPILOG = """\
-examples:
-  gencode model.py                       print the split source
-  gencode model.py -o model_split.py     write it to a file
-  gencode - < model.py > model_split.py  read standard input
-  gencode models/ -o split/              write a directory anew, with all that is in it
-  gencode -i models/ train.py            rewrite files, and all of a directory, in place
-  gencode --check models/                fail if there is anything to split
-  gencode --diff models/                 show what would change
-  gencode --list models/                 list the grouped convolutions
-  gencode --check model.py -o model_split.py
-                                         fail if the output is not up to date
-  gencode                                generate what pyproject.toml configures
-  gencode --target plinio model.py       rewrite what PLiNIO refuses by its spelling, too
-  gencode --style loop model.py          an nn.ModuleList and a loop for each
-  gencode --style built model.py         a line that splits each once it is built
-  gencode --templates mine/ model.py     with templates of your own
-  gencode --convert-checkpoint old.pt new.pt --model model_split.py:Net
-                                         write the original's weights for the split model
-  gencode --convert-checkpoint split.pt joined.pt --model model.py:Net
-                                         write the split model's weights for the original
-
-exit status:
-  0    done, or nothing to do
-  1    only with --check: something would change
-  2    wrong usage: an unknown option, a faulty template or configuration file, a missing package
-  3    a grouped convolution was left unsplit, for the stated reason; all else is written
-  123  a file could not be read, parsed, converted or written; all others are
-
-  Where several apply, it is the first of 123, 3 and 1. A run that a signal ends has 128 and the
-  number of the signal, as in a shell; each file is then as it was, or written whole.
-
-comments in a source:
-  # gencode: skip         on a statement, above it, or at the top of the file: leave it as it is
-  # gencode: skip[pool]   likewise, but only for the rules that it names
-  # gencode: style=loop   likewise: write its convolutions in that style
-
-configuration, in the nearest pyproject.toml that has this table; the command line wins:
-  [tool.gencode]
-  style = "auto"                 also max-unroll, templates, checkpoint, norm, helper-module
-  target = "plinio"              also select and ignore, lists of rules
-  exclude = ["legacy/"]
-  [[tool.gencode.generate]]      for gencode without a SOURCE; may be repeated
-  source = "model.py"            relative to pyproject.toml; both may be directories
-  output = "model_split.py"
-
-environment:
-  NO_COLOR  if set, --diff is not coloured on a terminal either
-"""
+from .help_text import DESCRIPTION, EPILOG, USAGE
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,9 +29,9 @@ def parser() -> argparse.ArgumentParser:
     """The parser; what is not typed is None, or not set."""
     made = _Parser(
         prog="gencode",
-        usage="gencode [SOURCE ...] [-o OUTPUT | -i] [--check] [--diff] [--list] [options]",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        usage=USAGE,
+        description=DESCRIPTION,
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -140,7 +82,7 @@ def _add_destinations(group: argparse._ArgumentGroup) -> None:
         "--output",
         metavar="OUTPUT",
         help="write there; a directory is written to a directory, several sources to one that is"
-        " there; - for standard output, which is the default for a file",
+        " there, each under its name; - for standard output, which is the default for a file",
     )
     group.add_argument(
         "-i", "--in-place", action="store_true", help="write each source over itself"
@@ -150,7 +92,12 @@ def _add_destinations(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="write nothing; exit with 1 if something would change, with -o if OUTPUT would",
     )
-    group.add_argument("--diff", action="store_true", help="write nothing; print what would change")
+    group.add_argument(
+        "--diff",
+        action="store_true",
+        help="write nothing; print what would change, as patch -p0 takes it; --check, --diff and"
+        " --list may be combined",
+    )
     group.add_argument(
         "--list",
         action="store_true",
@@ -169,7 +116,8 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
         "--target",
         choices=[*TARGETS],
         help="grouped, only what grouped convolutions need (the default); plinio, what PLiNIO"
-        " refuses by its spelling as well",
+        " refuses by its spelling as well: equal to the last bit, with the same state dicts; what"
+        " is not known to be so is left and said, which is no reason for status 3",
     )
     rules = f"rules, with commas between them: {', '.join(CODES)}"
     group.add_argument(
@@ -184,8 +132,9 @@ def _add_styles(group: argparse._ArgumentGroup) -> None:
         choices=STYLES,
         type=lambda typed: STYLE_NAMES.get(typed, typed),
         help="explicit, one attribute and one call a group; loop, an nn.ModuleList; built, a line"
-        " that splits it once it is built, which is taken for what the others cannot write; auto,"
-        " explicit for few groups, loop for more, built for the rest (the default)",
+        " that splits it once it is built (module is another name for it), which is taken for what"
+        " the others cannot write; auto, explicit for few groups, loop for more, built for the rest"
+        " (the default)",
     )
     group.add_argument(
         "--max-unroll",
@@ -197,7 +146,8 @@ def _add_styles(group: argparse._ArgumentGroup) -> None:
         "--templates",
         metavar="DIR",
         type=_directory,
-        help="take templates from this directory where it has them",
+        help="take templates from this directory where it has them: changed copies of gencode's"
+        " own, whose heads say what their macros are given",
     )
     group.add_argument(
         "--checkpoint",
@@ -218,7 +168,8 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
         "--exclude",
         metavar="PATTERN",
         action="append",
-        help="leave what it matches as it is; in gitignore's syntax, and may be repeated",
+        help="leave what it matches as it is, or copy it unchanged; in gitignore's syntax, relative"
+        " to the directory, and may be repeated",
     )
     group.add_argument(
         "--helper-module",

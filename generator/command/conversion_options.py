@@ -36,15 +36,20 @@ def add_conversion_options(parser: argparse.ArgumentParser) -> None:
         "--convert-checkpoint",
         nargs=2,
         metavar=("OLD", "NEW"),
-        help="write the weights in OLD to NEW as the model has them, and split nothing; both are"
-        " files of torch or, by their suffix, .safetensors",
+        help="have the model load the weights in OLD, and write to NEW what it then holds, under"
+        " the keys of its own; say which moved; split nothing. Both are files of torch or, by their"
+        " suffix, .safetensors. The precision and a prefix of all keys, such as module., are kept;"
+        " tensors are on the CPU. In a checkpoint of a training the state dict is replaced, and all"
+        " else stays: the state of an optimizer fits the old model only, which a warning says. What"
+        " does not fit the model is refused in torch's words, and nothing is written",
     )
     group.add_argument(
         "--model",
         metavar="FILE:EXPRESSION",
         help="the model that NEW is for, split or, to have parts joined again, the original:"
-        " model_split.py:Net(groups=2), or package.module:Net, which is imported and built; this"
-        " needs torch",
+        " model_split.py:Net(groups=2), or package.module:Net, which is imported and built, and"
+        " called if it is a class or a function; this needs torch. Parts are joined if they are all"
+        " there and equal, those too that an earlier gencode has split (conv.convs.0.weight)",
     )
     group.add_argument(
         "--checkpoint-key",

@@ -21,18 +21,21 @@ if TYPE_CHECKING:
 
 _LONGEST_SHOWN = 200
 LeftOut = Literal["ignored", "excluded", "failed"]
-_VERBS = {"split": "split into", "kept": "kept:", "unsplit": "not split:", "skipped": "skipped:"}
+_VERBS = {
+    **{"split": "split", "may be split": "may be split", "kept": "kept:", "left": "not split:"},
+    **{"skipped": "skipped:", "function": "is a function call:"},
+}
 _OF_FINDINGS = {"rewritten": "rewritten:", "left": "not rewritten:", "skipped": "skipped:"}
 _STALE = {"stale": "is out of date", "missing": "is missing"}
 
 
 class Status(IntEnum):
-    """The exit statuses; where several apply, the first of FILE, UNSPLIT, CHANGES, DONE."""
+    """The exit statuses; where several apply, the first of FILE, LEFT, CHANGES, DONE."""
 
     DONE = 0
     CHANGES = 1
     USAGE = 2
-    UNSPLIT = 3
+    LEFT = 3
     FILE = 123
 
 
@@ -65,8 +68,8 @@ class Report:
         """The exit status of all that was reported."""
         if self._counts["failed"]:
             return Status.FILE
-        if self._counts["unsplit"]:
-            return Status.UNSPLIT
+        if self._counts["left"]:
+            return Status.LEFT
         changes = self._counts["written"] + self._counts["stale"] + self._counts["missing"]
         return Status.CHANGES if self._checks and changes else Status.DONE
 
@@ -181,7 +184,11 @@ class Report:
     def _found(self) -> Iterator[str]:
         """How many convolutions and other places there were, of those that were looked for."""
         done = "to be split" if self._will_split else "split"
-        grouped = self._counted(split=done, unsplit="not split", kept="kept", skipped="skipped")
+        grouped = self._counted(
+            **{"split": done, "may be split": "may be split", "left": "not split"},
+            **{"kept": "kept", "skipped": "skipped"},
+        )
+        functions = self._counts["function"]
         will = "to be " if self._will_split else ""
         words = {"rewritten": f"{will}rewritten", "left": "not rewritten", "skipped": "skipped"}
         others = self._counted(**{f"place {status}": word for status, word in words.items()})
@@ -189,6 +196,8 @@ class Report:
             yield f"grouped convolutions: {grouped}"
         elif not self._codes or "grouped-conv" in self._codes:
             yield "no grouped convolutions"
+        if functions:
+            yield f"{functions} function call{'s' if functions > 1 else ''}"
         if others:
             yield f"other places: {others}"
         elif self._codes and "grouped-conv" not in self._codes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from ..file_split import FileSplit
 from ..files import FileError, read_bytes, read_found, shown
 from ..outcome import SourceError
-from ..pipeline import ALL_BLOCKS
+from ..pipeline import all_blocks
 from .batch import Outcome, split_all
 from .delivery import Delivered, Delivery
 from .helper_jobs import HelperJob, blocks_of, is_known
@@ -48,13 +48,15 @@ class Run:
         """
         sources = [job for job in jobs if job.kind == "source"]
         splitting = split_all(sources, only_list=self._delivery.only_lists)
-        with closing(splitting) as outcomes, progress(len(sources)) as advance:
+        with closing(splitting), progress(len(sources)) as advance:
+            outcomes = _counted(splitting, advance)
+            if any(job.destination == "itself" for job in sources):
+                # All at once: what others are split with is not to be written over meanwhile.
+                outcomes = iter([*outcomes])
             for job in jobs:
                 outcome = next(outcomes) if job.kind == "source" else None
                 with self._reporting(job.place):
                     self._do(job, outcome)
-                if outcome is not None:
-                    advance()
         for place in self._helpers:
             if self._written.get(place, _NEVER) not in (self._needed[place], None):
                 self._deliver_helper(place)
@@ -176,6 +178,12 @@ class Run:
         self._report.delivered(job.place, delivered)
 
 
+def _counted(outcomes: Iterable[Outcome], advance: Callable[[], object]) -> Iterator[Outcome]:
+    for each in outcomes:
+        advance()
+        yield each
+
+
 def _modules(jobs: Sequence[Job]) -> list[HelperJob]:
     """The modules of directories, and those that are named; of other files not all are known."""
     found = (job.helper for job in jobs if job.kind == "helper" or not job.is_typed)
@@ -190,7 +198,7 @@ def _imports_helper(job: Job, outcome: FileSplit) -> bool:
 def _needed(helper: HelperJob, job: Job, outcome: FileSplit) -> frozenset[str]:
     """What a source needs of its helper: of one that has been lost, anything."""
     is_lost = not helper.was_there and _line(job).encode() in outcome.before
-    return ALL_BLOCKS if is_lost else outcome.result.blocks
+    return all_blocks() if is_lost else outcome.result.blocks
 
 
 def _line(job: Job) -> str:

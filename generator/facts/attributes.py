@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
 from .arguments import Arguments
+from .children import is_module
 from .classes import Class
 from .frames import Frame
 from .heap import Slot, union
@@ -31,6 +32,7 @@ from .values import (
     Unknown,
     Value,
     Values,
+    is_of_weight,
 )
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ class Attributes:
             case ClassValue(cls=cls):
                 return self._of_class(cls, name)
             case Tensor() | Parameter() | Object() if name == "shape" and not is_called:
+                return frozenset((interpreter.intern(Size, value, None),))
+            case Bound() if name == "shape" and not is_called and is_of_weight(value):
                 return frozenset((interpreter.intern(Size, value, None),))
             case Unknown() | Parameter():
                 return self._of_unknown(node, value, frame, is_called)
@@ -146,12 +150,12 @@ class Attributes:
 
     def _of_any_name(self, value: Instance, name: str, known: Values) -> Values:
         """What has been stored under a computed name: a module takes the place of no function."""
-        interpreter = self.interpreter
-        stored = interpreter.heap.attribute(value, BY_ANY_NAME)
+        stored = self.interpreter.heap.attribute(value, BY_ANY_NAME)
         if not stored or not any(map(torch_api.is_module_class, value.cls.externals)):
             return stored
-        if name in torch_api.MODULE_ATTRIBUTES or any(map(_is_no_module, known)):
-            is_module = interpreter.modules.is_module
+        if name in torch_api.MODULE_ATTRIBUTES:
+            return NOTHING
+        if any(map(_is_no_module, known)):
             return frozenset(each for each in stored if not is_module(each))
         return stored
 
@@ -259,7 +263,7 @@ class Attributes:
                         interpreter.functions.run(each, given, node, frame)
             if self.of_class_body(receiver.cls, f"{name}.setter"):
                 return
-            if heap.is_container(receiver) and any(map(interpreter.modules.is_module, values)):
+            if heap.is_container(receiver) and any(map(is_module, values)):
                 key = name if name != BY_ANY_NAME else None
                 slot = Slot(values, key)
                 interpreter.put(receiver, (node, frame.context, frame.turns), slot, frame)

@@ -42,6 +42,7 @@ _LOOSE_COPIES: Final = {
     "builtins.sorted": "builtins.list",
 }
 _DICTS: Final = ("builtins.dict", "collections.OrderedDict", "typing.OrderedDict")
+_BASES: Final = ("builtins.object", "torch.nn.Module")
 _MOST_NUMBERS: Final = 12
 
 
@@ -62,6 +63,8 @@ class Builtins:
             "builtins.getattr": Known(self._getattr, 2, 3),
             "builtins.setattr": Known(self._setattr, 3, 3),
             "builtins.delattr": Known(self._delattr, 2, 2),
+            **{f"{each}.__setattr__": Known(self._setattr, 3, 3) for each in _BASES},
+            **{f"{each}.__delattr__": Known(self._delattr, 2, 2) for each in _BASES},
             "builtins.hasattr": Known(self._hasattr, 2, 2),
             "builtins.next": Known(self._next, 1, 2),
             "builtins.map": Known(self._map, 2, many),

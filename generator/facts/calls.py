@@ -11,6 +11,7 @@ from .arguments import Arguments
 from .classes import Class
 from .frames import Frame
 from .heap import PARTIAL, Slot, union
+from .tensors import NUMBERS
 from .values import (
     ANYTHING,
     NOTHING,
@@ -159,8 +160,7 @@ class Calls:
         if isinstance(receiver, Constant):
             return self._of_constant(receiver, name, given, node, frame)
         if name in torch_api.WALKS and not isinstance(receiver, (Instance, Object)):
-            interpreter.use((receiver,), "read", node, frame, name=f"*{name}")
-            return interpreter.walks.over(receiver, name, node, frame)
+            return interpreter.walks.over((receiver,), name, node, frame)
         if name in torch_api.BY_PATH and not isinstance(receiver, (Instance, Object)):
             return interpreter.walks.by_path(receiver, name, given, node, frame)
         if name == "apply" and isinstance(receiver, (Parameter, Bound, Unknown)):
@@ -211,7 +211,7 @@ class Calls:
         """A method of a weight: what is made of it element by element counts as the same."""
         interpreter = self.interpreter
         if name not in torch_api.METHODS:
-            if name in torch_api.ELEMENT_BY_ELEMENT:
+            if name in torch_api.ELEMENT_BY_ELEMENT | NUMBERS:
                 return ANYTHING
             interpreter.escape((receiver,), node, frame, name)
             return self.unknown(given, node, frame, name)

@@ -21,6 +21,7 @@ from .values import (
     Tensor,
     Value,
     Values,
+    is_of_weight,
     only_constant,
 )
 
@@ -154,6 +155,8 @@ class Containers:
             given = Arguments((index, values))
             interpreter.calls.special(value, "__setitem__", given, node, frame)
             interpreter.escape(values, node, frame)
+        elif is_of_weight(value):
+            interpreter.use(values, "operand", node, frame)
         elif not heap.is_container(value):
             if isinstance(value, Tensor):
                 interpreter.use(values, "operand", node, frame)

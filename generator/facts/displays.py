@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .. import torch_api
 from .arguments import Arguments
 from .frames import Frame
 from .heap import Around, Slot, union
@@ -23,6 +24,7 @@ from .values import (
     Tensor,
     Value,
     Values,
+    is_of_weight,
     only_constant,
 )
 
@@ -171,7 +173,9 @@ class Displays:
             given = Arguments((index,))
             return interpreter.calls.special(value, "__getitem__", given, node, frame)
         if is_weight(value):
-            return ANYTHING | {value}
+            return frozenset((value,)) | (NOTHING if is_of_weight(value) else ANYTHING)
+        if isinstance(value, Object) and value.kind in torch_api.LAYERS:  # which raises
+            return NOTHING
         interpreter.escape((value,), node, frame, "[]")
         return ANYTHING
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from .arguments import Arguments
+from .children import is_module
 from .folding import can_fold, folded
 from .frames import Frame, joined
 from .heap import Around, Slot, union
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _MOST_CALLEES: Final = 8
 """How many functions a call may be of for their results to be told apart."""
+_WALKS_OF_DICT: Final = {"values": "children", "items": "named_children"}
+"""What the methods of ``_modules`` are of a module."""
 
 
 class Expressions:
@@ -172,6 +175,12 @@ class Expressions:
 
     def _call(self, node: ast.Call, frame: Frame) -> Values:
         interpreter = self.interpreter
+        walk = _WALKS_OF_DICT.get(getattr(node.func, "attr", "")) if not node.args else None
+        match node.func:
+            case ast.Attribute(value=ast.Attribute(value=whole, attr="_modules")) if walk:
+                wholes = interpreter.ev(whole, frame)
+                if wholes and all(map(is_module, wholes)):
+                    return interpreter.walks.over(wholes, walk, node, frame)
         if isinstance(node.func, ast.Attribute):
             receivers = interpreter.ev(node.func.value, frame)
             callees = interpreter.attributes.read(node.func, receivers, frame, is_called=True)

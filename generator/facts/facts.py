@@ -12,15 +12,26 @@ from typing import Final
 from .. import torch_api
 from ..reading.convolutions import GROUPS_POSITION
 from .classes import Class
-from .heap import Heap, Use
+from .heap import Heap, Use, union
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .shapes import Shape
-from .values import NOTHING, Bound, Constant, Function, Instance, Object, Tensor, Value, Values
+from .values import (
+    NOTHING,
+    Bound,
+    Constant,
+    Function,
+    Instance,
+    Object,
+    Parameter,
+    Tensor,
+    Value,
+    Values,
+)
 from .worklist import Unit
 
 _BUDGET: Final = 300_000
-"""How many expressions may be interpreted for one module of a project."""
+"""How many expressions may be interpreted."""
 _WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
 
 
@@ -28,29 +39,36 @@ class Facts:
     """What may happen in the code of some modules, and in what they use of their project.
 
     Attributes:
+        modules: those that are asked about.
+        project: what they may import.
         is_complete: whether all was interpreted; if not, nothing is known.
 
     Args:
         modules: those that are asked about.
         project: what they may import.
-        is_asked_for: whether a function or class of them is of interest by itself, be it not used
-            by those that are; by default each is.
+        is_asked_for: whether a function or class of one of them is of interest by itself, be it
+            not used by those that are; by default each is.
+        budget: how many expressions may be interpreted.
     """
 
     def __init__(
         self,
         modules: Sequence[Module],
         project: Project,
-        is_asked_for: Callable[[ast.stmt], bool] = lambda node: True,
+        is_asked_for: Callable[[Module, ast.stmt], bool] = lambda module, node: True,
+        budget: int | None = None,
     ) -> None:
+        self.modules = modules
+        self.project = project
         self._is_asked_for = is_asked_for
-        self._interpreter = Interpreter(project, _BUDGET * len(modules))
+        self._interpreter = Interpreter(project, budget or _BUDGET)
         try:
             with _without_collector():
                 self._interpret(modules)
             self.is_complete = True
         except (GaveUp, RecursionError):
             self.is_complete = False
+            self._interpreter = Interpreter(project, 0)  # half of it would be taken for the whole
 
     def _interpret(self, modules: Sequence[Module]) -> None:
         interpreter = self._interpreter
@@ -69,34 +87,36 @@ class Facts:
         interpreter = self._interpreter
         frame = interpreter.lookups.module_frame(module)
         frame.start(None, ())
-        body = (each for each in module.tree.body if self._is_run(each))
+        body = (each for each in module.tree.body if self._is_run(module, each))
         interpreter.block(body, frame)
         for name, statements in module.bindings.items():
-            if not any(isinstance(each, ast.stmt) and self._is_run(each) for each in statements):
+            if not any(self._is_run(module, each) for each in statements):
                 continue
             for value in interpreter.lookups.of_module(module, name):
-                is_own = isinstance(value, Function) and value.frame is frame
-                if isinstance(value, Function) and is_own and self._is_of_interest(value.node):
-                    interpreter.functions.anybody_may_call(value)
+                if isinstance(value, Function) and value.frame is frame:
+                    if self._is_of_interest(module, value.node):
+                        interpreter.functions.anybody_may_call(value)
         for instance in self._instances((module,)):
             interpreter.functions.wanted(instance)
 
-    def _is_run(self, node: ast.stmt) -> bool:
+    def _is_run(self, module: Module, node: ast.AST) -> bool:
         """Whether a statement of a module is interpreted, be the name that it binds used or not."""
         match node:
             case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()):
-                return self._is_asked_for(node)
+                return self._is_asked_for(module, node)
+            case ast.Import() | ast.ImportFrom():
+                return False
         return True
 
-    def _is_of_interest(self, node: ast.AST) -> bool:
+    def _is_of_interest(self, module: Module, node: ast.AST) -> bool:
         return isinstance(node, ast.Lambda) or (
-            isinstance(node, ast.stmt) and self._is_asked_for(node)
+            isinstance(node, ast.stmt) and self._is_asked_for(module, node)
         )
 
     def _instances(self, modules: Sequence[Module]) -> Iterator[Instance]:
         """The instances of the classes of some modules."""
         for cls in [*self._interpreter.definitions.classes.values()]:
-            if cls.module in modules and self._is_asked_for(cls.node):
+            if cls.module in modules and self._is_asked_for(cls.module, cls.node):
                 instance = self._interpreter.intern(Instance, cls)
                 assert isinstance(instance, Instance)
                 yield instance
@@ -106,6 +126,19 @@ class Facts:
     def values(self, node: ast.expr) -> Values:
         """What an expression may be, in any context; nothing where it is never evaluated."""
         return self._interpreter.at.get(node, NOTHING)
+
+    @cached_property
+    def _expressions(self) -> dict[Value, list[ast.expr]]:
+        found: dict[Value, list[ast.expr]] = {}
+        for node, values in self._interpreter.at.items():
+            for value in values:
+                if isinstance(node, ast.expr) and isinstance(value, (Object, Instance)):
+                    found.setdefault(value, []).append(node)
+        return found
+
+    def expressions(self, value: Value) -> list[ast.expr]:
+        """The expressions of all modules that may be an object."""
+        return self._expressions.get(value, [])
 
     def uses(self, value: Value) -> list[Use]:
         """All that is done with a value."""
@@ -207,10 +240,39 @@ class Facts:
         cls = self.class_of(node)
         return cls is not None and any(map(torch_api.is_module_class, cls.externals))
 
+    def instances(self, node: ast.ClassDef) -> Iterator[Instance]:
+        """What stands for the instances of a class, and of each that inherits from it."""
+        for cls in self.classes(node):
+            instance = self._interpreter.intern(Instance, cls)
+            assert isinstance(instance, Instance)
+            yield instance
+
+    def given_to(self, module: Instance) -> Iterator[Parameter]:
+        """What stands for what the forward of a module is given."""
+        found = self._interpreter.attributes.of_class_body(module.cls, "forward")
+        functions = {each.node for each in found if isinstance(each, Function)}
+        for value in self.heap.used():
+            if isinstance(value, Parameter) and value.function in functions:
+                yield value
+
     def uses_of_instances(self, node: ast.ClassDef) -> Iterator[Use]:
         """All that is done with instances of a class, and of those that inherit from it."""
-        for cls in self.classes(node):
-            yield from self.uses(self._interpreter.intern(Instance, cls))
+        for instance in self.instances(node):
+            yield from self.uses(instance)
+
+    def attribute(self, node: ast.ClassDef, name: str) -> Values:
+        """What an attribute of an instance of a class may be, or of one that inherits from it."""
+        found = (self._interpreter.intern(Instance, each) for each in self.classes(node))
+        return union(self.heap.attribute(each, name) for each in found)
+
+    def with_items(self, values: Values) -> Values:
+        """Some values, and what is in those of them that are lists."""
+        return values | union(
+            slot.values
+            for each in values
+            if self.heap.is_container(each)
+            for slot in self.heap.slots(each)
+        )
 
     def loose(self, name: str) -> list[ast.Attribute]:
         """Where an attribute of what is not known is read, called or set."""
@@ -238,7 +300,8 @@ def facts_of(
     tree: ast.Module, is_asked_for: Callable[[ast.stmt], bool] = lambda node: True
 ) -> Facts:
     """The facts of a source by itself, all of which it imports is not known."""
-    return Facts([Module("", False, tree)], Project(), is_asked_for)
+    modules = [Module("", False, tree)]
+    return Facts(modules, Project(), lambda module, node: is_asked_for(node))
 
 
 def _is_copy(container: Object) -> bool:

@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from .. import torch_api
 from .values import (
+    MADE_OF_IT,
     NOTHING,
     UNKNOWN,
     Bound,
@@ -283,7 +284,7 @@ class Heap:
                 case Bound(receiver=receiver, function=function, name=name):
                     is_module = isinstance(receiver, Instance)
                     gives = name in torch_api.GIVES_ACCESS if is_module else True
-                    is_plain = name in torch_api.PLAIN or name in torch_api.TENSORS
+                    is_plain = name in torch_api.PLAIN | torch_api.TENSORS or name == MADE_OF_IT
                     if function is not None or (gives and not is_plain):
                         todo.append(receiver)
 

@@ -110,9 +110,11 @@ class Lookups:
         """What another module gets for a name of this one."""
         if name in module.bindings:
             return self.bound_in(module, name)
-        inner = self.interpreter.project.module(f"{module.name}.{name}")
         found = self.bound_in(module, name)
-        return found or (ANYTHING if inner is None else frozenset((self._holder(inner),)))
+        if found or not module.is_package:
+            return found or ANYTHING
+        inner = self.interpreter.project.module(module.absolute(1, name))
+        return ANYTHING if inner is None else frozenset((self._holder(inner),))
 
     def _resolve(self, module: Module, name: str) -> None:
         """Interpret the statements that bind a name of a module."""
@@ -148,7 +150,7 @@ class Lookups:
     def _starred(self, node: ast.ImportFrom, name: str, module: Module) -> Values:
         """What a star import may bind a name to."""
         path = module.absolute(node.level, node.module)
-        imported = self.interpreter.project.module(path)
+        imported = self.interpreter.project.module(path, None if node.level else module)
         if imported is None:
             return NOTHING if path.startswith("typing") else ANYTHING
         return self.bound_in(imported, name)
@@ -161,29 +163,29 @@ class Lookups:
         for alias in node.names:
             if isinstance(node, ast.Import):
                 if (alias.asname or alias.name.partition(".")[0]) == name:
-                    found |= self.module_at(alias.name if alias.asname else name)
+                    found |= self._module_at(alias.name if alias.asname else name, module)
             elif (alias.asname or alias.name) == name:
                 found |= self._imported_from(node, alias.name, module)
         return found
 
     def _imported_from(self, node: ast.ImportFrom, name: str, module: Module) -> Values:
         project = self.interpreter.project
+        importer = None if node.level else module
         path = module.absolute(node.level, node.module)
-        if not path:
-            return ANYTHING
-        imported = project.module(path)
+        imported = project.module(path, importer)
         if imported is not None and imported is not module:
             return self.given_by(imported, name)
-        inner = project.module(f"{path}.{name}")
+        inside = module.absolute(node.level, f"{node.module}.{name}" if node.module else name)
+        inner = project.module(inside, importer)
         if inner is not None:
             return frozenset((self._holder(inner),))
         if node.level or imported is not None:
             return ANYTHING
         return frozenset((self.interpreter.external(f"{path}.{name}"),))
 
-    def module_at(self, path: str) -> Values:
+    def _module_at(self, path: str, importer: Module) -> Values:
         """The module at a dotted path."""
-        module = self.interpreter.project.module(path)
+        module = self.interpreter.project.module(path, importer)
         if module is not None:
             return frozenset((self._holder(module),))
         return frozenset((self.interpreter.external(path),))

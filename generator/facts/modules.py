@@ -43,12 +43,6 @@ class Modules:
         self._sequences = Sequences(interpreter)
         self._filled: dict[Value, tuple[object, ...]] = {}
 
-    def is_module(self, value: Value) -> bool:
-        """Whether something is a module of torch, or of the project."""
-        if isinstance(value, Object):
-            return torch_api.is_nn_class(value.kind)
-        return isinstance(value, Instance)
-
     # --- making them -------------------------------------------------------------------------
 
     def make(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
@@ -243,8 +237,7 @@ class Modules:
         if name in torch_api.BY_PATH:
             return interpreter.walks.by_path(value, name, given, node, frame)
         if name in torch_api.WALKS:
-            interpreter.use((value,), "read", node, frame, name=f"*{name}")
-            return interpreter.walks.over(value, name, node, frame)
+            return interpreter.walks.over((value,), name, node, frame)
         if name in torch_api.HARMLESS_METHODS:
             for values in given.all():
                 interpreter.use(values, "argument", node, frame)
@@ -254,8 +247,19 @@ class Modules:
                 if isinstance(each, Instance):
                     self.construct(each, given.without_first(), node, frame)
             return interpreter.constant(None)
+        if not is_super and self._surely_lacks(value, name):
+            return interpreter.nothing_yet()  # it raises
         interpreter.escape((value,), node, frame, name)
         return interpreter.calls.unknown(given, node, frame, name)
+
+    def _surely_lacks(self, value: Value, name: str) -> bool:
+        """Whether something has no such method."""
+        kinds: tuple[str, ...] = ()
+        if isinstance(value, Object):
+            kinds = (value.kind,)
+        elif isinstance(value, Instance) and value.cls.is_known:
+            kinds = value.cls.externals
+        return bool(kinds) and not any(torch_api.may_have_method(each, name) for each in kinds)
 
     def _add(self, value: Value, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         """``add_module(name, module)`` and the like."""

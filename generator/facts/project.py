@@ -6,23 +6,18 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
-from ..outcome import SourceError
 from ..reading.scopes import FUNCTIONS
-from ..reading.source import parse
+from ..reading.source import LINE_END
 
-
-@dataclass(frozen=True)
-class Found:
-    """A module as it lies in the project.
-
-    Attributes:
-        text: its source.
-        is_package: whether it is the ``__init__.py`` of a package.
-    """
-
-    text: str
-    is_package: bool
+_APART: Final = frozenset(
+    (
+        *("test", "tests", "testing", "example", "examples", "script", "scripts", "tool", "tools"),
+        *("benchmark", "benchmarks", "demo", "demos", "docs", "notebooks"),
+    )
+)
+"""Directories of what is run by itself."""
 
 
 @dataclass(eq=False)
@@ -30,14 +25,35 @@ class Module:
     """A module of the project.
 
     Attributes:
-        name: its dotted name; empty for a source that lies nowhere.
+        name: its dotted name from the root of the project; empty for a source that lies nowhere.
         is_package: whether it is the ``__init__.py`` of a package.
         tree: what ``ast`` makes of it.
+        text: its source.
+        file: what a person calls its file.
     """
 
     name: str
     is_package: bool
     tree: ast.Module
+    text: str = ""
+    file: str = ""
+
+    def code(self, node: ast.stmt) -> str:
+        """The lines of a statement, with those of its decorators."""
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        first = min([node.lineno, *(each.lineno for each in decorators)])
+        return "\n".join(self._lines[first - 1 : node.end_lineno])
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return LINE_END.split(self.text)
+
+    @property
+    def runs_apart(self) -> bool:
+        """Whether it is a test or a script, which no model runs."""
+        *directories, name = self.file.split("/")
+        is_named = name.startswith(("test_", "conftest.", "setup.")) or name.endswith("_test.py")
+        return is_named or not _APART.isdisjoint(directories)
 
     @cached_property
     def bindings(self) -> dict[str, list[ast.AST]]:
@@ -67,36 +83,45 @@ class Module:
 
 
 class Project:
-    """The modules of a project by their dotted names.
+    """The modules of a project.
+
+    Attributes:
+        handed_out: the modules that have been asked for.
 
     Args:
-        find: gives a module of the project by its dotted name, or None. It is asked once for each.
+        find: gives a module of the project, or None: by its dotted name from the root, or by what
+            a module calls it that imports it.
     """
 
-    def __init__(self, find: Callable[[str], Found | None] = lambda name: None) -> None:
+    def __init__(
+        self, find: Callable[[str, Module | None], Module | None] = lambda name, importer: None
+    ) -> None:
         self._find = find
-        self._modules: dict[str, Module | None] = {}
+        self._added: dict[str, Module] = {}
+        self.handed_out: dict[Module, None] = {}
 
     def add(self, module: Module) -> None:
         """Have a module count as the one of its name."""
-        self._modules[module.name] = module
+        self._added[module.name] = module
 
-    def module(self, name: str) -> Module | None:
-        """The module of a dotted name; None if it is not of the project, or no Python."""
+    def module(self, name: str, importer: Module | None = None) -> Module | None:
+        """A module; None if it is not of the project, or no Python.
+
+        Args:
+            name: its dotted name.
+            importer: the module that calls it so in an absolute import; None for what is so called
+                from the root of the project.
+        """
         if not name:
             return None
-        if name not in self._modules:
-            self._modules[name] = self._read(name)
-        return self._modules[name]
-
-    def _read(self, name: str) -> Module | None:
-        found = self._find(name)
+        if importer is None and name in self._added:
+            return self._added[name]
+        found = self._find(name, importer)
         if found is None:
             return None
-        try:
-            return Module(name, found.is_package, parse(found.text))
-        except (SourceError, RecursionError, MemoryError):
-            return None  # which is said where it is a file of the run
+        found = self._added.get(found.name, found)
+        self.handed_out[found] = None
+        return found
 
 
 def own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from .classes import Class
@@ -170,6 +170,29 @@ STRANGE = "?"
 """The kind of an object that what is not known has given: it may be any that has escaped."""
 ANYTHING: Values = frozenset((UNKNOWN,))
 NOTHING: Values = frozenset()
+WEIGHTS: Final = frozenset(("weight", "bias", "data"))
+"""Attributes that are tensors, of a module or of such a tensor."""
+
+
+MADE_OF_IT: Final = "made of it"
+"""The attribute that stands for all that operators make of a weight, which is not that weight."""
+
+
+def made_of(value: Value) -> Value | None:
+    """What something has been made of by operators; None for what has not been."""
+    while isinstance(value, Bound):
+        if value.name == MADE_OF_IT:
+            return value.receiver
+        value = value.receiver
+    return None
+
+
+def is_of_weight(value: Value) -> bool:
+    """Whether something is the weight of a module of torch, its bias or its data, or a view."""
+    if not isinstance(value, Bound) or value.name not in WEIGHTS:
+        return False
+    of = value.receiver
+    return is_of_weight(of) or (isinstance(of, Object) and of.kind.startswith("torch.nn."))
 
 
 def only_constant(values: Values) -> Constant | None:

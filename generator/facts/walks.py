@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import torch_api
 from .arguments import Arguments
 from .attributes import BY_ANY_NAME
+from .children import Children, is_module
 from .frames import Frame
 from .heap import Slot, union
 from .values import ANYTHING, NOTHING, Constant, Instance, Object, Value, Values, only_text
@@ -27,17 +28,22 @@ class Walks:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        self._children = Children(interpreter)
 
-    def over(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
-        """What ``children()`` and the like go over."""
+    def over(self, values: Collection[Value], name: str, node: ast.AST, frame: Frame) -> Values:
+        """What ``children()`` and the like of one of several modules go over."""
+        self.interpreter.use(values, "read", node, frame, name=f"*{name}")
+        return union([self._of(each, name, node, frame) for each in values])
+
+    def _of(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
         interpreter, heap = self.interpreter, self.interpreter.heap
         if name in torch_api.DICTS:
             return self.by_name(value, name, node, frame)
         made = interpreter.container(node, "builtins.list", frame)
         heap.make_walk(made)
         known = torch_api.WALKS[name] == "children" and isinstance(value, (Instance, Object))
-        parts = self._children(value) if known else []
-        if not parts or not heap.is_container(value) or heap.is_loose(value):
+        parts = self._children.held(value) if known else []
+        if not parts or not self._children.are_in_order(value):
             heap.loosen(made)
         if not parts:
             any_of = interpreter.made_at(node, torch_api.WALKED[torch_api.WALKS[name]], frame)
@@ -58,36 +64,26 @@ class Walks:
         names = frozenset((interpreter.made_at(node, torch_api.WALKED_NAME, frame),))
         kind = torch_api.WALKED[torch_api.DICTS[name]]
         any_of: Values = frozenset((interpreter.made_at(node, kind, frame),))
-        parts = self._children(value) if name == "_modules" and _is_known(value) else []
+        parts = self._children.held(value) if name == "_modules" and _is_known(value) else []
         if parts and not heap.is_container(value) and not heap.attribute(value, BY_ANY_NAME):
-            pairs = [
-                (each, frozenset(filter(self.interpreter.modules.is_module, values)))
-                for each, values in heap.attributes(value)
-            ]
-            for place, (each, values) in enumerate(pairs):
-                if values:
-                    heap.put(made, place, Slot(values, each))
+            for place, (each, values) in enumerate([*heap.attributes(value)]):
+                modules = frozenset(filter(is_module, values))
+                if modules:
+                    heap.put(made, place, Slot(modules, each))
+            if not self._children.are_in_order(value):
+                heap.loosen(made)
             return frozenset((made,))
         heap.loosen(made)
         any_of = union(each.values for each in parts) or any_of
         heap.put(made, "any", Slot(any_of, many=True, is_optional=True, key=names))
         return frozenset((made,))
 
-    def _children(self, value: Value) -> list[Slot]:
-        """The modules that something holds, as far as they are known."""
-        heap, is_module = self.interpreter.heap, self.interpreter.modules.is_module
-        slots = heap.slots(value)
-        if not heap.is_container(value):
-            slots = [Slot(values) for _, values in heap.attributes(value)]
-        found = [replace(each, values=frozenset(filter(is_module, each.values))) for each in slots]
-        return [each for each in found if each.values]
-
     def groups(self, value: Value, node: ast.AST, frame: Frame) -> Values:
         """The groups of weights that an optimiser has, each a dict with a list of them."""
         interpreter, heap = self.interpreter, self.interpreter.heap
         made = interpreter.made_at(node, "builtins.list of groups", frame)
         group = interpreter.made_at(node, "builtins.dict", frame)
-        heap.put(group, "params", Slot(self.over(value, "parameters", node, frame), "params"))
+        heap.put(group, "params", Slot(self._of(value, "parameters", node, frame), "params"))
         heap.put(made, "any", Slot(frozenset((group,)), many=True, is_optional=True))
         return frozenset((made,))
 
@@ -95,7 +91,7 @@ class Walks:
         """``apply(function)``, which is called with all modules in turn."""
         interpreter = self.interpreter
         interpreter.use((value,), "read", node, frame, name="*apply")
-        parts = interpreter.items(self.over(value, "modules", node, frame), node, frame)
+        parts = interpreter.items(self._of(value, "modules", node, frame), node, frame)
         any_of = union(each.values for each in parts)
         for function in given.get(0, "fn"):
             interpreter.calls.call(function, Arguments((any_of,)), node, frame)
@@ -108,7 +104,7 @@ class Walks:
         found = NOTHING if path is None else self.at_path((value,), path, node, frame)
         if found and not found & ANYTHING:
             return found
-        walked = self.over(value, torch_api.BY_PATH[name], node, frame)
+        walked = self._of(value, torch_api.BY_PATH[name], node, frame)
         self.interpreter.use(walked, "item", node, frame)
         return found | union(each.values for each in self.interpreter.items(walked, node, frame))
 

@@ -27,7 +27,7 @@ def kinds_by_text(values: Values, site: Site, conv: ConvClass) -> set[Kind]:
     def kind(case: ast.expr) -> Kind:
         if values.known_int(case) == 1:
             return "plain"
-        if inputs is None or outputs is None or conv.dimensions == 3:
+        if inputs is None or outputs is None or not conv.has_depthwise:
             return "grouped"
         forms = {symbols.form(each) for each in (inputs, outputs, case)}
         return "depthwise" if len(forms) == 1 and None not in forms else "grouped"

@@ -14,6 +14,7 @@ from ..reading.values import Unknown, Values
 from .by_text import SIZES, kinds_by_text
 from .find import Site
 from .functional import has_weight_of_no_module
+from .source_facts import is_never_called
 from .unpacked import never_given_groups
 
 
@@ -58,7 +59,7 @@ class Candidate:
 class Verdict:
     """Why a site is not to be split: it needs no change, or it stays for a reason."""
 
-    status: Literal["kept", "unsplit", "skipped"]
+    status: Literal["kept", "left", "skipped", "function"]
     reason: str
 
 
@@ -78,9 +79,9 @@ class Deferred:
 
 
 _DEPTHWISE = Verdict("kept", "depthwise, which PLiNIO takes as it is")
-_DEPTHWISE_OR_PLAIN = Verdict("kept", "depthwise or plain, as its arguments say")
-_NO_MODULE = Verdict("kept", "a function, whose weight is no module's")
-_DEPTHWISE_TRANSPOSED = Verdict("kept", "depthwise")
+_DEPTHWISE_OR_PLAIN = Verdict("kept", "depthwise or plain")
+_NEVER_CALLED = Verdict("kept", "never called")
+_NO_MODULE = Verdict("function", "its weight belongs to no module")
 
 
 def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred | Verdict | None:
@@ -89,35 +90,36 @@ def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred |
     if conv is not None or getattr(site.indirect, "kind", "") == "held":
         caller = never_given_groups(values.index, site)
         if caller:
-            return Verdict("kept", f"no call of {caller} here gives it groups")
+            return Verdict("kept", f"no call of {caller} here passes groups")
     if conv is None:
         return _classify_indirect(values, site)
     groups = _known(values, site, "groups", default=1)
     if groups == 1:
         return None
-    depthwise = _DEPTHWISE_TRANSPOSED if conv.transposed else _DEPTHWISE
+    if is_never_called(values.index, site.call):
+        return _NEVER_CALLED
     kinds = kinds_by_text(values, site, conv) if groups is None else set()
     if kinds == {"plain"}:
         return None
     if kinds:
-        return depthwise if kinds == {"depthwise"} else _DEPTHWISE_OR_PLAIN
+        return _DEPTHWISE if kinds == {"depthwise"} else _DEPTHWISE_OR_PLAIN
     if conv.lazy:
-        return _unsplit("a lazy convolution learns its in_channels only when it is called")
+        return _left("a lazy convolution learns its in_channels only when it is called")
     in_channels = _known(values, site, "in_channels")
     out_channels = _known(values, site, "out_channels")
     if len(site.call.args) > len(conv.parameters):
-        return _unsplit("torch refuses it: it takes fewer arguments")
+        return _left("torch refuses it: it takes fewer arguments")
     for name in SIZES:
         if _is_no_int(values, site.arguments.by_name.get(name)):
-            return _unsplit(f"torch refuses it: {_unknown(values, site, name)}")
+            return _left(f"torch refuses it: {_unknown(values, site, name)}")
     if groups is None or in_channels is None or out_channels is None:
         return _symbolic(values, site, conv, (in_channels, out_channels, groups), style)
     numbers = in_channels, out_channels, groups
     if kind_of(conv, *numbers) == "depthwise":
-        return depthwise
+        return _DEPTHWISE
     obstacle = _invalid(conv, *numbers)
     if obstacle:
-        return _unsplit(obstacle)
+        return _left(obstacle)
     return _candidate(values.index, site, conv, numbers)
 
 
@@ -153,8 +155,8 @@ def _is_never_depthwise(
     site: Site, conv: ConvClass, known: tuple[int | None, int | None, int | None]
 ) -> bool:
     """Whether in_channels, out_channels and groups can never be the same."""
-    if conv.dimensions == 3:
-        return True  # PLiNIO takes none, so that it is split too
+    if not conv.has_depthwise:
+        return True  # it is split too
     if len({each for each in known if each is not None}) > 1:
         return True
     codes = [site.arguments.by_name.get(each) for each in SIZES]
@@ -182,17 +184,17 @@ def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
     if has_weight_of_no_module(values.index, site.call):
         return _NO_MODULE
     if indirect.kind == "refused":
-        return _unsplit(indirect.reason)
+        return _left(indirect.reason)
     shown = values.index.source.shown(site.call.func)
     subclass = indirect.subclass
     if subclass is not None and indirect.kind == "held":
         name = f"{subclass.node.name}, a subclass of {subclass.base}"
-        return Deferred(site, f"what {shown} is, is known only at run time; it may be {name}")
+        return Deferred(site, f"{shown} may be {name}")
     if subclass is not None:
         return Deferred(site, f"{shown} is a subclass of {subclass.base}")
     if indirect.kind == "partial":
         return Deferred(site, "a partial builds it only when it is called")
-    return Deferred(site, f"what {shown} is, is known only at run time")
+    return Deferred(site, indirect.reason or f"only if {shown} is a class of torch")
 
 
 def _invalid(conv: ConvClass, in_channels: int, out_channels: int, groups: int) -> str:
@@ -216,9 +218,9 @@ def _candidate(
     statement = index.source.parent(site.call)
     target = self_target(index, statement)
     if target is None or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
-        reason = "it is not assigned to an attribute of self in a statement of its own"
+        reason = "not of the form self.x = nn.Conv2d(...)"
     elif site.arguments.starred:
-        reason = "what *args passes to it is known only at run time"
+        reason = "its arguments are in *args"
     elif any(isinstance(node, ast.NamedExpr) for node in walk(site.call)):
         reason = "one of its arguments binds a name"
     else:
@@ -263,14 +265,14 @@ def _known(values: Values, site: Site, name: str, default: int | None = None) ->
     return values.known_int(expression)
 
 
-def _unsplit(reason: str) -> Verdict:
-    return Verdict("unsplit", reason)
+def _left(reason: str) -> Verdict:
+    return Verdict("left", reason)
 
 
 def _unknown(values: Values, site: Site, name: str) -> str:
     expression = site.arguments.by_name.get(name)
     if expression is None:
-        return f"{name} may be among the *args or **kwargs, known only at run time"
+        return f"{name} may be in *args or **kwargs"
     shown = f"{name}={values.index.source.shown(expression)}"
     try:
         values.evaluate(expression)

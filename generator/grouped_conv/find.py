@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
+from ..gate import can_carry_groups
 from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
 from ..reading.comments import Directive
@@ -15,7 +16,6 @@ from ..reading.names import meaning
 from ..reading.scopes import Scope
 from ..reading.source import Source
 from .emitted_earlier import is_split_already
-from .gate import can_carry_groups
 from .indirect import Indirect, find_indirect, refused_subclass
 from .subclasses import Subclass, find_subclass, may_be_grouped
 

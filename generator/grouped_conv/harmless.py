@@ -8,8 +8,8 @@ from typing import Final
 from .. import torch_api
 from ..facts.heap import Use
 from ..facts.values import External
-from ..reading.source import Source
 from .contexts_of_use import is_compared, is_shown, is_summed
+from .surroundings import Surroundings
 
 _HARMLESS_METHODS: Final = (
     torch_api.GIVES_SELF | torch_api.HARMLESS_METHODS | frozenset(torch_api.WALKS)
@@ -36,12 +36,12 @@ class Judging:
     """Says what is done with each of all that differs for parts; nothing for what is harmless.
 
     Args:
-        source: where it is done.
+        around: tells the sources in which it is done.
         are_plain: whether what is split is of torch's own classes, as its parts are.
     """
 
-    def __init__(self, source: Source, are_plain: bool) -> None:
-        self.source = source
+    def __init__(self, around: Surroundings, are_plain: bool) -> None:
+        self.around = around
         self.are_plain = are_plain
 
     def of_module(self, path: str, use: Use) -> str:
@@ -76,7 +76,7 @@ class Judging:
         if "." in name or name in _HARMLESS_METHODS or name not in OF_TORCH:
             return ""
         if name in ("_get_name", "extra_repr", "__repr__", "__str__"):
-            is_told = is_compared(self.source, use.node)
+            is_told = is_compared(self.around.source_of(use.node), use.node)
             return "" if is_told else "the class of each module is asked for"
         return f"{name}() of each module is called"
 
@@ -113,7 +113,7 @@ class Judging:
         name, node = use.name, use.node
         if name in torch_api.ELEMENT_BY_ELEMENT:
             return ""
-        if name in ("sum", "numel", "nelement") and is_summed(self.source, node):
+        if name in ("sum", "numel", "nelement") and self._is_summed(node):
             return ""
         return f"{name}() of {what} is taken"
 
@@ -149,11 +149,17 @@ class Judging:
         if path == "builtins.len":
             return f"{what} is counted"
         if path in torch_api.FUNCTIONS or path == "torch.numel":
-            if name in torch_api.ELEMENT_BY_ELEMENT or is_summed(self.source, use.node):
+            if name in torch_api.ELEMENT_BY_ELEMENT or is_summed(
+                self.around.source_of(use.node), use.node
+            ):
                 return ""
             return f"{name}() of {what} is taken"
         return ""
 
     def _is_told(self, node: ast.AST) -> bool:
         """Whether a class or a text is compared with others, or only shown to somebody."""
-        return is_compared(self.source, node) or is_shown(self.source, node)
+        source = self.around.source_of(node)
+        return is_compared(source, node) or is_shown(source, node)
+
+    def _is_summed(self, node: ast.AST) -> bool:
+        return is_summed(self.around.source_of(node), node)

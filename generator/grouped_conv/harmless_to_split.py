@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Final
 
 from .. import torch_api
-from ..facts.facts import Facts
 from ..facts.heap import Use
 from ..facts.values import External, Instance, Object, Tensor, Value
 from ..reading.convolutions import SETTINGS
 from ..reading.source import Source
 from .contexts_of_use import is_shown
 from .harmless import OF_TORCH, REPLACING, TEXTS, TREE
+from .surroundings import Surroundings
 
 _CHILDREN: Final = frozenset(("children", "named_children", "modules", "named_modules"))
 _OF_CONV: Final = (
@@ -56,15 +56,14 @@ class JudgingSplit:
     """Says what is done with what is split that is another then; nothing for what is harmless.
 
     Args:
-        source: that of the facts.
-        facts: what may happen in it.
+        around: the facts, and the sources of these.
         is_seen: whether an expression is known to be what is split, so that what is done with its
             weights and its class has been looked at.
     """
 
-    def __init__(self, source: Source, facts: Facts, is_seen: Callable[[ast.AST], bool]) -> None:
-        self.source = source
-        self.facts = facts
+    def __init__(self, around: Surroundings, is_seen: Callable[[ast.AST], bool]) -> None:
+        self.around = around
+        self.facts = around.facts
         self.is_seen = is_seen
 
     # --- what holds what is split ------------------------------------------------------------
@@ -78,10 +77,12 @@ class JudgingSplit:
                 return "what holds a split convolution is changed"
             case "write" if self._is_kept_at(holder, use):
                 return "what holds a split convolution is changed"
-            case "argument" if path in TEXTS and not is_shown(self.source, use.node):
+            case "argument" if path in TEXTS and not is_shown(
+                self.around.source_of(use.node), use.node
+            ):
                 return "the text of a model is taken"
             case "escape" if isinstance(holder, Instance) and isinstance(use.node, ast.Call):
-                if not _is_no_module(use) and _is_run(self.source, use.node):
+                if not _is_no_module(use) and _is_run(self.around.source_of(use.node), use.node):
                     return f"it is not known what {self._callee(use)} does with a model"
         return ""
 
@@ -95,12 +96,13 @@ class JudgingSplit:
 
     def _builds(self, holder: Value, node: ast.AST) -> bool:
         """Whether something is put into a module by methods of its own, or of who builds it."""
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") not in ("", "__setattr__"):
             return True  # add_module
-        cls = self.source.class_around(node)
+        source = self.around.source_of(node)
+        cls = source.class_around(node)
         own = [each.node for each in holder.cls.order] if isinstance(holder, Instance) else []
-        function = self.source.function_around(node)
-        is_inner = function is not None and self.source.function_around(function) is not None
+        function = source.function_around(node)
+        is_inner = function is not None and source.function_around(function) is not None
         return cls in own and not is_inner
 
     # --- what is split itself ----------------------------------------------------------------
@@ -161,7 +163,7 @@ class JudgingSplit:
         """What a function makes of it: one of the project is followed."""
         path = use.by.path if isinstance(use.by, External) else ""
         if path in TEXTS:
-            return "" if is_shown(self.source, use.node) else "the class is asked for"
+            return "" if self._is_shown(use.node) else "the class is asked for"
         if path in ("builtins.isinstance", "builtins.type"):
             is_known = self._is_seen(use) or self._is_no_class_of_it(use)
             return "" if is_known else "the class is asked for"
@@ -178,6 +180,9 @@ class JudgingSplit:
                     torch_api.is_module_class(each) and each not in others for each in paths
                 )
         return False
+
+    def _is_shown(self, node: ast.AST) -> bool:
+        return is_shown(self.around.source_of(node), node)
 
     def _is_seen(self, use: Use) -> bool:
         """Whether the source names what is split where something is done with it."""
@@ -214,7 +219,7 @@ class JudgingSplit:
     def _callee(self, use: Use) -> str:
         node = use.node
         if isinstance(node, ast.Call):
-            return f"{self.source.shown(node.func)}()"
+            return f"{self.around.source_of(node).shown(node.func)}()"
         return use.name or "other code"
 
 
@@ -250,4 +255,9 @@ def _may_be_norm(use: Use) -> bool:
 
 def _is_norm(use: Use) -> bool:
     norms = torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
-    return isinstance(use.by, Object) and use.by.kind in norms
+    match use.by:
+        case Object(kind=kind):
+            return kind in norms
+        case Instance(cls=cls):
+            return not norms.isdisjoint(cls.externals)
+    return False

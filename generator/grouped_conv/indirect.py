@@ -23,6 +23,7 @@ from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Binding
 from ..reading.source import Source
 from .subclasses import Subclass, find_subclass
+from .unknown_callee import is_made_elsewhere, is_used_as_module, makes_any_conv, role
 
 # Those with classes of the same names that are not torch's.
 _OTHER_FRAMEWORKS = frozenset(("flax", "jittor", "mindspore", "mlx", "paddle", "tinygrad"))
@@ -42,7 +43,7 @@ class Indirect:
         kind: ``"held"`` where the class is known only at run time, if it is one; ``"subclass"``
             where it is defined in the source; ``"partial"`` for a ``functools.partial`` of a
             convolution class; ``"refused"`` where there is nothing that could be split.
-        reason: why it cannot be split; empty unless refused.
+        reason: why it cannot be split, if refused; else what is known of it.
         subclass: what is known of it, or of one that a variable may hold.
     """
 
@@ -78,7 +79,8 @@ def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
             return Indirect("held")
     elif _is_in_forward(source, call):
         return None  # of a module that was built with a class: self.block(x, **kwargs)
-    return Indirect("held") if holds_class(index, function) else None
+    is_conv = holds_class(index, function) or is_used_as_module(index, call)
+    return Indirect("held") if is_conv or makes_any_conv(index, call) else None
 
 
 def refused_subclass(subclass: Subclass) -> Indirect:
@@ -125,6 +127,9 @@ def _is_in_forward(source: Source, call: ast.Call) -> bool:
 def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     module, _, name = path.rpartition(".")
     if is_functional_convolution(path):
+        owner = index.source.class_around(call)
+        if owner is not None and find_subclass(index, owner) is not None:
+            return None  # of the forward of a convolution
         shown = _shown(index.source, call.func)
         return Indirect(
             "refused", f"{shown} is a function: there is no module to split, and PLiNIO takes none"
@@ -142,7 +147,11 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     root = module.partition(".")[0]
     if root in _OTHER_FRAMEWORKS or (root and not passes_groups(call)):
         return None  # of a library that has another class of the name; or that knows no groups
-    return Indirect("held") if _is_conv_name(name) else None
+    if not _is_conv_name(name):
+        if is_made_elsewhere(index, call):
+            return Indirect("held", "another file builds it")
+        return Indirect("held") if is_used_as_module(index, call) else None
+    return Indirect("held") if role(index, call) != "other" else None
 
 
 def passes_groups(call: ast.Call) -> bool:

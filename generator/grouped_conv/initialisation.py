@@ -7,6 +7,7 @@ fan_out is that of the whole divided by the groups. (torch 2.13, ``_calculate_fa
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from itertools import takewhile
 from typing import Final
@@ -17,6 +18,7 @@ from ..reading.convolutions import conv_class
 from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.source import Source
+from .surroundings import Surroundings
 
 # By element, or by fan_in.
 _BY_ELEMENT: Final = frozenset(
@@ -46,6 +48,8 @@ _WALKS: Final = frozenset(
         *("parameters", "named_parameters"),
     )
 )
+_BY_WHOLE: Final = re.compile(r"fan_out|xavier_|orthogonal|_calculate_\w*fan")
+"""What the text of an initialisation has that goes by the whole."""
 _FANS: Final = frozenset(("_calculate_correct_fan", "_calculate_fan_in_and_fan_out"))
 
 
@@ -125,6 +129,22 @@ def warn_of_initialisation(
                 *source.place(node),
                 f"{what}: each part is a convolution of its own",
             )
+
+
+def warn_of_initialisation_elsewhere(around: Surroundings, built: ast.Call) -> Iterator[Warning]:
+    """The same of other files, in what builds the convolutions, said where one of them is built."""
+    for module, matters in around.readers(_BY_WHOLE).items():
+        lines = {
+            line
+            for each in module.tree.body
+            if not module.runs_apart and matters(each)
+            for line in range(each.lineno, (each.end_lineno or 0) + 1)
+        }
+        source = Source(module.text, module.tree, name=module.file)
+        for each in warn_of_initialisation(source):
+            if each.line in lines:
+                said = f"{module.file}, line {each.line}: {each.message}"
+                yield Warning(*around.source_of(built).place(built), said)
 
 
 def _differing(source: Source, call: ast.Call) -> str:

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Set
 from typing import Final
 
 from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.convolutions import SETTINGS
-from ..reading.flow import Reached
 from ..reading.names import meaning
 from .indirect import holds_class
 from .questions import are_treated_alike, may_be_conv, may_look_at_module, reparametrising
-from .refusal import line_of
+from .reading import is_only_read
+from .source_facts import is_another
 from .weight_norm import WEIGHT_NORMS, is_weight_norm, possible_norms
 from .weights import Application, Obstacle, Uses, Weights
 
@@ -37,19 +38,21 @@ _NEEDING: Final = re.compile(
 )
 
 
-def find_uses(index: ClassIndex, reached: Reached) -> Uses:
-    """What is done with an object that is to be split, from where it may get to."""
-    search = _Search(index)
-    for each in sorted(reached.expressions, key=index.source.span):
+def find_uses(index: ClassIndex, expressions: Iterable[ast.expr]) -> Uses:
+    """What is done with an object that is to be split, from the expressions that may be it."""
+    found = {*expressions}
+    search = _Search(index, found)
+    for each in sorted(found, key=index.source.span):
         search.look_at(each)
     return search.uses
 
 
 class _Search:
-    def __init__(self, index: ClassIndex) -> None:
+    def __init__(self, index: ClassIndex, made: Set[ast.expr]) -> None:
         self.index = index
         self.source = index.source
-        self.weights = Weights(index.source)
+        self.made = made
+        self.weights = Weights(index, self._is_another)
         self.uses = self.weights.uses
 
     def look_at(self, node: ast.expr) -> None:
@@ -60,7 +63,7 @@ class _Search:
         if isinstance(parent, ast.Attribute):
             self._attribute(node, parent)
         elif isinstance(parent, ast.Match):
-            self._refuse(node, "its class is asked for", parent)
+            self._refuse(node, "code asks for its class", parent)
         elif isinstance(parent, ast.Call) and node in parent.args:
             self._argument(node, parent)
         elif isinstance(parent, ast.keyword):
@@ -93,7 +96,7 @@ class _Search:
         elif name == "reset_parameters":
             self.weights.note_write(attribute)
         elif name in _HOOKS and may_look_at_module(self.source, attribute):
-            self._refuse(node, "a hook of it may look at it", attribute)
+            self._refuse(node, "a hook may look at it", attribute)
         elif name == "parameters" and not are_treated_alike(self.source, attribute):
             self._refuse(node, "code distinguishes individual parameters", attribute)
 
@@ -103,9 +106,9 @@ class _Search:
         name = function.id if isinstance(function, ast.Name) else ""
         if name == "isinstance" and len(call.args) == 2 and node is call.args[0]:
             if may_be_conv(self.index, call.args[1]):
-                self._refuse(node, "its class is asked for", call)
+                self._refuse(node, "code asks for its class", call)
         elif name in ("type", "vars") and len(call.args) == 1:
-            self._refuse(node, "its class is asked for", call)
+            self._refuse(node, "code asks for its class", call)
         elif name in ("getattr", "setattr", "hasattr", "delattr") and len(call.args) > 1:
             self._named(node, call, str(getattr(call.args[1], "value", "")))
         elif _NEEDING.fullmatch(path or self.source.code(function)):
@@ -121,8 +124,13 @@ class _Search:
 
     def _named(self, node: ast.expr, call: ast.Call, name: str) -> None:
         """Look at ``getattr(conv, name)`` and the like; ``name`` is empty where it is computed."""
-        sets = getattr(call.func, "id", "") in ("setattr", "delattr")
-        if node is call.args[0] and (name in _WEIGHTS or (sets and name in ("", *SETTINGS))):
+        function = getattr(call.func, "id", "")
+        sets = function in ("setattr", "delattr")
+        if name in _WEIGHTS and function == "hasattr":
+            self.uses.reads[call] = self.uses.asked[call] = None
+        elif name in _WEIGHTS and not sets and is_only_read(self.index, call):
+            self.uses.reads[call] = None
+        elif node is call.args[0] and (name in _WEIGHTS or (sets and name in ("", *SETTINGS))):
             self._refuse(node, f"its {name or 'weight'} may be reached by name", call)
 
     def _reparametrisation(self, node: ast.expr, call: ast.Call, path: str) -> None:
@@ -144,13 +152,20 @@ class _Search:
         self.uses.applications[call] = Application(call, paths, may_couple)
         return True
 
+    def _is_another(self, node: ast.expr) -> bool:
+        """Whether an expression surely is not the object, by what is stored when it is reached."""
+        return is_another(self.index, node, self.made)
+
     def _bar(self, node: ast.expr, what: str, place: ast.AST) -> None:
         """Note what no split one can take, be it done to the whole."""
-        self.uses.bars.append(Obstacle(node, f"{what} ({line_of(place)})"))
+        if not self._is_another(node):
+            self.uses.bars.append(Obstacle(node, f"{what} ({self.source.line(place)})"))
 
     def _refuse(self, node: ast.expr, what: str, place: ast.AST, is_loud: bool = False) -> None:
         """Note what only the whole can take."""
-        self.uses.obstacles.append(Obstacle(node, f"{what} ({line_of(place)})", is_loud))
+        if not self._is_another(node):
+            where = self.source.line(place)
+            self.uses.obstacles.append(Obstacle(node, f"{what} ({where})", is_loud))
 
 
 def _is_base(path: str) -> bool:

@@ -20,6 +20,7 @@ from ..rewriting.imports import insert_imports
 from .built import helper as built_helper
 from .built.decide import Deciding
 from .built.emit import make_built_edits
+from .built.layers import blocks_for
 from .built.multiplier import note_of
 from .built.own_copies import OwnCopy, own_copies, why_it_stays
 from .built.plan import BuiltPlan
@@ -31,7 +32,7 @@ from .emit_calls import make_call_edits
 from .emit_definitions import make_definition_edits
 from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
-from .initialisation import warn_of_initialisation
+from .initialisation import warn_of_initialisation, warn_of_initialisation_elsewhere
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
 from .norms.pairs import Pair
@@ -44,6 +45,8 @@ from .written_out import WritingOut, style_of
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
+_SETTLED = ("kept", "function")
+_BEHIND = "{} stays behind the concatenation: {}"
 _TRANSPOSED = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
 
 
@@ -117,7 +120,7 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
     """Plan all sites of a source. An attribute is split in all its places, or in none."""
     sites = find_sites(index)
     directives = Directives(index.source, [each.call for each in sites])
-    planning = _Planning(index, directives, options)
+    planning = _Planning(index, directives, options, sites)
     for site in sites:
         planning.add(replace(site, asked=directives.style(site.call)))
     return planning.finish()
@@ -126,12 +129,14 @@ def make_plan(index: ClassIndex, options: Options) -> Plan:
 class _Planning:
     """Sorts the sites of one source by what becomes of them."""
 
-    def __init__(self, index: ClassIndex, directives: Directives, options: Options) -> None:
+    def __init__(
+        self, index: ClassIndex, directives: Directives, options: Options, sites: list[Site]
+    ) -> None:
         self.index = index
         self.directives = directives
         self.options = options
         self.values = Values(index)
-        self.tracing = Tracing(index, directives)
+        self.tracing = Tracing(index, directives, sites)
         pairs = self.tracing.pairs
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
@@ -174,7 +179,7 @@ class _Planning:
         self, site: Site, found: Candidate | Deferred | Verdict | None
     ) -> Candidate | Deferred | Verdict | None:
         """What a site is, or that it is left alone where it would be split, or could not be."""
-        if found is None or (isinstance(found, Verdict) and found.status == "kept"):
+        if found is None or (isinstance(found, Verdict) and found.status in _SETTLED):
             return found
         skip = self.directives.skip(site.call)
         return Verdict("skipped", str(skip)) if skip is not None else found
@@ -204,6 +209,9 @@ class _Planning:
         moved = self._move_copies()
         helper = None
         if built.changes or moved:
+            for name, reason in blocks_for(built.own_norms, source, path)[1].items():
+                place = source.place(built.sites[0].site.call)
+                self.warnings.append(Warning(*place, _BEHIND.format(name, reason)))
             helper = built_helper.make_helper(source, built, path, moved)
         missing: tuple[str, ...] = ("torch",) if writing.needs_torch else ()
         missing += helper.missing if helper else ()
@@ -251,7 +259,7 @@ class _Planning:
 
             if any(map(self.directives.forbids, copy.definitions)):
                 continue
-            reason = why_it_stays(copy, Templates(self.options.templates), self._may_fail)
+            reason = why_it_stays(copy, path, Templates(self.options.templates), self._may_fail)
             moved += [] if reason else [copy]
             said = reason or f"this copy of the helper gives way to what {path} has"
             self.warnings.append(Warning(*source.place(copy.definitions[0]), said))
@@ -273,21 +281,24 @@ class _Planning:
         for each in self.deferred:
             reason = self.deciding.refused.get(each.site.call)
             if reason is not None:
-                self.records.append(left(self.index, each.site, Verdict("unsplit", reason)))
+                self.records.append(left(self.index, each.site, Verdict("left", reason)))
         self.records += [split_when_built(self.index, each, built) for each in built.sites]
         for attribute in attributes:
             self.records += [
                 written_out(self.index, each, attribute) for each in attribute.candidates
             ]
-        for node, reason in built.warnings.items():
+        for node, reason in built.warnings:
             place = self.index.source.place(node)
             self.warnings.append(
-                Warning(*place, f"this will raise for a split convolution: {reason}")
+                Warning(*place, f"this will raise once the convolution is split: {reason}")
             )
         if attributes or built.changes:
             is_done = built.is_done_before if not attributes else None
             self.warnings += warn_of_initialisation(self.index.source, is_done)
             calls = [each.site.call for one in attributes for each in one.candidates]
+            first = min([*calls, *built.ways], key=self.index.source.span)
+            around = self.tracing.surroundings
+            self.warnings += warn_of_initialisation_elsewhere(around, first)
             split = [*zip(calls, calls, strict=True), *built.places()]
             self.warnings += warn_of_functions(self.index, self.directives, split)
             from .by_facts import warn_by_facts  # slow to import
@@ -317,7 +328,9 @@ class _Planning:
         changed = {statement(each) for each in built.changed()}
         for use in uses:
             if any(statement(each) in changed for each in use.changed()):
-                raise Refusal("it is called where another one is built", use.attribute)
+                raise Refusal(
+                    "its call stands in a statement that builds another one", use.attribute
+                )
 
 
 def _place(each: Record | Warning) -> tuple[int, int]:

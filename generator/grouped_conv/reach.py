@@ -24,11 +24,11 @@ def check_reach(index: ClassIndex, reached: Reached) -> None:
         Refusal: it is; by its number among all modules, or by the name of its weight.
     """
     for node in _listings(index, reached):
-        raise Refusal(f"it may be reached by going through all modules ({line_of(node)})")
+        raise Refusal(f"code goes through all modules ({line_of(node)})")
     for _, name in sorted(reached.attributes, key=lambda each: each[1]):
         for node in index.mentions.quoted.get(name, []):
             if _names_weight(node, name) and not _is_about_checkpoints(index, node):
-                raise Refusal(f"{name!r} is also named in a string ({line_of(node)})")
+                raise Refusal(f"{name!r} appears in a string ({line_of(node)})")
         for node in index.mentions.computed(name):
             if _OF_A_WEIGHT.search(ast.unparse(node)) and not _is_about_checkpoints(index, node):
                 raise Refusal(f"it may be reached by a computed name ({line_of(node)})")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 from typing import Final
 
+from ..reading.callees import functions_called, parameters_given
+from ..reading.classes import ClassIndex
 from ..reading.names import meaning
 from ..reading.parts import walk
+from ..reading.scopes import Scope
 from ..reading.source import Source
 
 _REFUSED: Final = frozenset(("grad", "grad_fn", "register_hook", "data_ptr", "untyped_storage"))
@@ -30,11 +33,14 @@ _READING_METHODS: Final = frozenset(
 )
 
 
-def is_only_read(source: Source, tensor: ast.expr, seen: frozenset[str] = frozenset()) -> bool:
+def is_only_read(
+    index: ClassIndex, tensor: ast.expr, seen: frozenset[tuple[Scope, str]] = frozenset()
+) -> bool:
     """Whether an expression for a tensor is used for its values alone, and for their shape.
 
     ``seen`` are the variables of which this is being asked already.
     """
+    source = index.source
     node, parent = tensor, source.parent(tensor)
     while _is_link(source, node, parent):
         if isinstance(parent, ast.Attribute):
@@ -42,6 +48,8 @@ def is_only_read(source: Source, tensor: ast.expr, seen: frozenset[str] = frozen
                 return True
             if parent.attr.endswith("_") or parent.attr in _REFUSED:
                 return False
+        if isinstance(parent, ast.Call) and meaning(source, parent.func).path.endswith("_like"):
+            return True
         assert isinstance(parent, ast.expr)
         node, parent = parent, source.parent(parent)
     match parent:
@@ -51,19 +59,22 @@ def is_only_read(source: Source, tensor: ast.expr, seen: frozenset[str] = frozen
             identity = (ast.Is, ast.IsNot, ast.In, ast.NotIn)
             return not any(isinstance(each, identity) for each in operations)
         case ast.IfExp():
-            return is_only_read(source, parent, seen)
+            return is_only_read(index, parent, seen)
         case ast.Call() | ast.keyword():
             call = source.parent(parent) if isinstance(parent, ast.keyword) else parent
-            return isinstance(call, ast.Call) and _only_reads(source, call)
+            keyword = parent.arg if isinstance(parent, ast.keyword) else None
+            return isinstance(call, ast.Call) and (
+                _only_reads(source, call) or _are_only_read_in(index, node, call, keyword, seen)
+            )
         case ast.Assign(targets=[target], value=value):
-            return value is node and _is_name_only_read(source, target, seen)
+            return value is node and _is_name_only_read(index, target, seen)
         case ast.Tuple():
             outer = source.parent(parent)
             if isinstance(outer, ast.Assign) and isinstance(outer.targets[0], ast.Tuple):
                 targets = outer.targets[0].elts
                 if len(outer.targets) == 1 and len(targets) == len(parent.elts):
                     at = parent.elts.index(node)
-                    return _is_name_only_read(source, targets[at], seen)
+                    return _is_name_only_read(index, targets[at], seen)
     return False
 
 
@@ -94,20 +105,50 @@ def _only_reads(source: Source, call: ast.Call) -> bool:
     return isinstance(call.func, ast.Name) and call.func.id in ("print", "len", "float", "tuple")
 
 
-def _is_name_only_read(source: Source, target: ast.expr, seen: frozenset[str]) -> bool:
+def _are_only_read_in(
+    index: ClassIndex,
+    node: ast.AST,
+    call: ast.Call,
+    keyword: str | None,
+    seen: frozenset[tuple[Scope, str]],
+) -> bool:
+    """Whether the functions of the source that a call runs only read an argument of it."""
+    function, source = call.func, index.source
+    is_own = isinstance(function, ast.Name) or (
+        isinstance(function, ast.Attribute) and index.self_class(function.value) is not None
+    )
+    called = [*functions_called(index, function)] if is_own else []
+    assert isinstance(node, ast.expr)
+    return bool(called) and all(
+        isinstance(each, ast.FunctionDef)
+        and name not in (getattr(star, "arg", "") for star in (each.args.vararg, each.args.kwarg))
+        and _is_variable_only_read(index, source.scope(each.body[0]), name, seen)
+        for each in called
+        for name in parameters_given(source, each, node, call, keyword)
+    )
+
+
+def _is_name_only_read(
+    index: ClassIndex, target: ast.expr, seen: frozenset[tuple[Scope, str]]
+) -> bool:
     """Whether a local variable that is assigned a tensor is only read itself."""
     if not isinstance(target, ast.Name):
         return False
-    found = source.scope(target).lookup(target.id)
-    if found is None or target.id in found[0].module.nonlocals:
+    found = index.source.scope(target).lookup(target.id)
+    return found is not None and _is_variable_only_read(index, found[0], target.id, seen)
+
+
+def _is_variable_only_read(
+    index: ClassIndex, scope: Scope, name: str, seen: frozenset[tuple[Scope, str]]
+) -> bool:
+    source = index.source
+    if name in scope.module.nonlocals:
         return False
-    uses = [
-        each for each in walk(found[0].node) if isinstance(each, ast.Name) and each.id == target.id
-    ]
+    uses = [each for each in walk(scope.node) if isinstance(each, ast.Name) and each.id == name]
     if any(isinstance(source.parent(each), ast.AugAssign) for each in uses if _is_stored(each)):
         return False
-    return target.id in seen or all(
-        is_only_read(source, each, seen | {target.id}) for each in uses if not _is_stored(each)
+    return (scope, name) in seen or all(
+        is_only_read(index, each, seen | {(scope, name)}) for each in uses if not _is_stored(each)
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..outcome import Record
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass
 from ..reading.naming import mangled
+from ..reading.values import Values
+from .built.helper import function_of
 from .built.multiplier import has_marked
-from .built.plan import BuiltPlan
+from .built.plan import BuiltPlan, Way
 from .classify import Candidate, Deferred, Verdict, self_target, single_target
 from .find import Site
 from .form import form_of
@@ -18,8 +22,10 @@ from .tracing import is_by_filter
 def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
     """The record of a convolution that stays as it is."""
     line, column = index.source.place(site.call)
+    is_function = verdict.status == "function"
+    name = index.source.shown(site.call.func) if is_function else name_of(index, site)
     form = form_of(index.source, site)
-    return Record(line, column, name_of(index, site), verdict.status, verdict.reason, form)
+    return Record(line, column, name, verdict.status, verdict.reason, form)
 
 
 def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> Record:
@@ -39,8 +45,8 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
         line,
         column,
         name_of(index, site),
-        "split",
-        f"{_size(site.conv, deferred.numbers, has_marked(ways))}{norm} (built)",
+        "split" if _is_grouped(index, site) else "may be split",
+        f"{_how(deferred, ways)}{norm}",
         form_of(index.source, site),
         style="built",
         note="; ".join([*notes, *plan.notes[site.call]]),
@@ -52,11 +58,12 @@ def written_out(index: ClassIndex, candidate: Candidate, attribute: SplitAttribu
     line, column = index.source.place(candidate.site.call)
     norm = f", with self.{attribute.norm.attribute} in each" if attribute.norm else ""
     detail = f"{_size(candidate.conv, candidate.numbers)}{norm} ({attribute.style})"
+    is_grouped = (candidate.groups or 0) > 1
     return Record(
         line,
         column,
         name_of(index, candidate.site),
-        "split",
+        "split" if is_grouped else "may be split",
         detail,
         form_of(index.source, candidate.site),
         style=attribute.style,
@@ -65,6 +72,14 @@ def written_out(index: ClassIndex, candidate: Candidate, attribute: SplitAttribu
         branches=attribute.paths,
         note="; ".join([*_asked(candidate.site), *([attribute.note] if attribute.note else [])]),
     )
+
+
+def _is_grouped(index: ClassIndex, site: Site) -> bool:
+    """Whether a construction is of a convolution of torch, of more groups than one."""
+    groups = site.arguments.by_name.get("groups")
+    is_of_torch = site.conv is not None or getattr(site.indirect, "kind", "") != "held"
+    number = Values(index).known_int(groups) if groups is not None else None
+    return is_of_torch and number is not None and number > 1
 
 
 def _asked(site: Site) -> list[str]:
@@ -81,13 +96,24 @@ def name_of(index: ClassIndex, site: Site) -> str:
     return index.source.shown(single_target(statement) or site.call.func)
 
 
+def _how(deferred: Deferred, ways: Sequence[Way]) -> str:
+    """How a convolution is split once it is built: into what, or else by which functions."""
+    conv, by_multiplier = deferred.site.conv, has_marked(ways)
+    if conv is not None and deferred.numbers is not None:
+        return f"{_size(conv, deferred.numbers, by_multiplier)} (built)"
+    changes = [each.change for each in ways if each.change is not None]
+    functions = dict.fromkeys(f"{function_of(each.kind)}()" for each in changes)
+    into = "into depthwise ones " if by_multiplier else ""
+    return f"{into}by {' and '.join(functions)} when built"
+
+
 def _size(
-    conv: ConvClass | None, numbers: tuple[int, int, int] | None, by_multiplier: bool = False
+    conv: ConvClass, numbers: tuple[int, int, int] | None, by_multiplier: bool = False
 ) -> str:
     """What a convolution is split into, as far as that is known."""
-    if conv is None or numbers is None:
-        return f"{'depthwise' if by_multiplier else 'plain'} ones when it is built"
+    if numbers is None:
+        return "into plain ones, as many as there are groups"
     inputs, outputs, groups = numbers
     if by_multiplier:
-        return f"{outputs // inputs} depthwise {conv.name} of {inputs} channels"
-    return f"{groups} {conv.name} of {inputs // groups} -> {outputs // groups} channels"
+        return f"into {outputs // inputs} depthwise {conv.name} of {inputs} channels"
+    return f"into {groups} {conv.name} of {inputs // groups} -> {outputs // groups} channels"

@@ -21,7 +21,9 @@ from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Function
 from .by_filter import is_by_filter
-from .own_methods import is_apart, kind_of_method
+from .by_slice import is_by_slice
+from .own_methods import OF_TORCH, is_apart, kind_of_method
+from .paddings import PADDING
 
 _INHERITED = frozenset(("__init__", "__module__", "__doc__", "extra_repr", "__repr__", "forward"))
 _HARMLESS_METHODS = frozenset(("__init__", "reset_parameters", "extra_repr", "__repr__"))
@@ -196,7 +198,7 @@ def _refusal(index: ClassIndex, lineage: list[Class], base: str) -> str:
         if others:
             return f"its base class {others[0]} is not in this file"
         for method in sorted(_methods(each), key=lambda one: "forward" not in one.name):
-            reason = _refusal_of_method(index, method)
+            reason = _refusal_of_method(index, method, lineage, base.rpartition(".")[2])
             if reason:
                 return reason
     return "" if base != _CONV_BASE else "it is a convolution of a kind of its own"
@@ -215,7 +217,17 @@ def _is_conv_path(path: str) -> bool:
     return conv_class(path) is not None or path == _CONV_BASE
 
 
-def _refusal_of_method(index: ClassIndex, method: Function) -> str:
+def _is_called_inside(index: ClassIndex, method: Function, lineage: list[Class]) -> bool:
+    """Whether only a class that has a forward of its own, which its branches keep, asks for it."""
+    owners = {each.node for each in lineage}
+    accesses = index.accesses(method.name)
+    is_own = any("forward" in each.names for each in lineage) and method.name not in OF_TORCH
+    return is_own and bool(accesses) and all(each.owner in owners for each in accesses)
+
+
+def _refusal_of_method(index: ClassIndex, method: Function, lineage: list[Class], base: str) -> str:
+    if method.name == "forward" and is_by_slice(index, method, base):
+        return ""
     if method.name in ("forward", "_conv_forward"):
         if any(isinstance(each, ast.Attribute) and each.attr == "groups" for each in walk(method)):
             return f"its {method.name} uses self.groups (line {method.lineno})"
@@ -224,7 +236,9 @@ def _refusal_of_method(index: ClassIndex, method: Function) -> str:
         return f"it has a {method.name} of its own (line {method.lineno})"
     if method.name == "__init__":
         return _refusal_of_initialiser(index, method)
-    if method.name not in _HARMLESS_METHODS and not is_apart(index.source, method):
+    if method.name not in _HARMLESS_METHODS and not (
+        is_apart(index.source, method) or _is_called_inside(index, method, lineage)
+    ):
         return f"it has a method of its own, {method.name} (line {method.lineno})"
     return ""
 
@@ -243,6 +257,7 @@ def _refusal_of_initialiser(index: ClassIndex, method: Function) -> str:
         is_init = meaning(index.source, node.func).path.startswith("torch.nn.init.")
         if name.startswith("register_") or (passes_self and name not in ("super", "__init__")):
             return f"its __init__ calls {name} (line {node.lineno})"
-        if is_module and not is_init and name != "__init__":
+        is_padding = PADDING.fullmatch(meaning(index.source, node.func).path) is not None
+        if is_module and not is_init and not is_padding and name != "__init__":
             return f"its __init__ makes a {name} (line {node.lineno})"
     return ""

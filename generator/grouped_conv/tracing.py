@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass, conv_class
@@ -17,20 +19,29 @@ from .objects import find_uses
 from .reach import check_reach
 from .refusal import Refusal, line_of
 from .subclasses import Subclass
+from .surroundings import Surroundings
 from .weight_norm import is_weight_norm
 from .weights import Uses
+
+if TYPE_CHECKING:
+    pass
 
 
 class Tracing:
     """Follows the objects of one source; what it has found is kept."""
 
-    def __init__(self, index: ClassIndex, directives: Directives) -> None:
+    def __init__(self, index: ClassIndex, directives: Directives, sites: Iterable[Site]) -> None:
         self.index = index
+        self.surroundings = Surroundings(index, sites, self._holding)
         self.directives = directives
         self.flow = Flow(index)
-        self.pairs = Pairs(index, self.flow, directives)
+        self.pairs = Pairs(index, self.flow, directives, self.surroundings)
         self._reached: dict[ast.Call, Reached] = {}
         self._uses: dict[ast.Call, Uses] = {}
+
+    def _holding(self, site: Site) -> Iterator[str]:
+        """The attributes that may hold the convolution that a site builds."""
+        yield from (name for _, name in self.reached(site).attributes)
 
     def reached(self, site: Site) -> Reached:
         """Where the convolution may get to that a site builds."""
@@ -60,7 +71,24 @@ class Tracing:
             raise Refusal("no place to insert the helper")
         reached = self.reached(site)
         check_reach(self.index, reached)
-        return find_uses(self.index, reached)
+        uses = find_uses(self.index, reached.expressions)
+        made = self.surroundings.made_by(site.call)
+        for other, expressions in self.surroundings.expressions(made):
+            others = find_uses(other.index, expressions)
+            if other.module.runs_apart:
+                uses.add_apart(others, other.index.source.line)
+            else:
+                uses.add(others)
+        return uses
+
+    def line(self, node: ast.AST) -> str:
+        """How a reason names the line of a node, of another file too."""
+        return self.surroundings.source_of(node).line(node)
+
+    def runs_with_model(self, node: ast.AST) -> bool:
+        """Whether a node may be run when a model is built, or in its forward."""
+        other = self.surroundings.other(node)
+        return (other.index if other is not None else self.index).runs_with_model(node)
 
     def conv(self, site: Site) -> ConvClass | None:
         """The class of torch that a site builds an instance of, where it is known."""

@@ -37,7 +37,7 @@ def find_calls(
         assert isinstance(call, ast.Call)
         calls.append(call)
     if not calls:
-        raise Refusal(f"self.{name} is never called in {owner.name}: its user is not seen")
+        raise Refusal(f"no call of self.{name} found")
     return tuple(sorted(calls, key=lambda call: index.source.span(call)))
 
 
@@ -66,11 +66,11 @@ def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str
     if private != name and (index.accesses(private) or private in index.mentions.quoted):
         return f"it is also reached as {private}"
     for node in index.mentions.naming(name):
-        return f"{name!r} is also named in a string ({line_of(node)})"
+        return f"{name!r} appears in a string ({line_of(node)})"
     for node in index.mentions.computed(name):
         return f"it may be reached by a computed name ({line_of(node)})"
     for node in (*(walk for each in relatives for walk in each.walks), *index.foreign_walks):
-        return f"it may be reached by going through all modules or attributes ({line_of(node)})"
+        return f"code goes through all modules or attributes ({line_of(node)})"
     for node in index.code_runners:
         return f"it may be reached by code in a string ({line_of(node)})"
     for node in index.reparametrisations:

@@ -19,12 +19,13 @@ from typing import Final
 from .. import torch_api
 from ..facts.facts import Facts
 from ..facts.heap import Use
-from ..facts.values import External, Instance, Object, Partial, Value
+from ..facts.values import External, Instance, Object, Partial, Value, made_of
 from ..outcome import Warning
 from ..reading.source import Source
 from .harmless import Judging
 from .harmless_to_split import JudgingSplit
 from .harmless_walks import of_container, of_loop, of_name
+from .surroundings import Surroundings
 
 _LASTING: Final = ("bias is set", "it is not known", "register_", "each module is given", "torch.")
 """What cannot be shared out among the parts, be it done before they are there."""
@@ -51,32 +52,33 @@ class Split:
 
 
 def warn_of_walks(
-    source: Source, facts: Facts, split: Split, told: Collection[int]
+    around: Surroundings, first: ast.Call, split: Split, told: Collection[int]
 ) -> Iterator[Warning]:
     """Say where something is done with all modules, or weights, or with one, that differs.
 
     Args:
-        source: that of the facts.
-        facts: what may happen in it.
+        around: the facts of the source, and of the files that speak of what is split.
+        first: the first construction of what is split.
         split: what is split.
-        told: the lines of which something has been said already.
+        told: the lines of the source of which something has been said already.
     """
-    lines = set(told)
+    facts, lines = around.facts, {("", each) for each in told}
     split = replace(split, names={*split.names, *_names(facts, split)})
     found = [
-        *_of_walks(source, facts, split),
-        *_of_objects(facts, split, JudgingSplit(source, facts, split.is_seen)),
+        *_of_walks(around, split),
+        *_of_objects(facts, split, JudgingSplit(around, split.is_seen)),
         *_of_torch(facts, split.names),
     ]
     for node, what in sorted(found, key=lambda each: _place(each[0])):
-        if not isinstance(node, (ast.expr, ast.stmt)) or node.lineno in lines:
+        if not isinstance(node, (ast.expr, ast.stmt)) or not around.may_matter(node):
             continue
-        is_done = _is_done(source, split, node) and not what.startswith(_LASTING)
-        if is_done or _is_of_one_group(source, node):
+        its = around.source_of(node)
+        is_done = _is_done(its, split, node) and not what.startswith(_LASTING)
+        if (its.name, node.lineno) in lines or is_done or _is_of_one_group(its, node):
             continue
-        lines.add(node.lineno)
+        lines.add((its.name, node.lineno))
         message = f"{what}: the parts of what is split may give another result"
-        yield Warning(*source.place(node), message)
+        yield around.warning(node, message, first)
 
 
 def _names(facts: Facts, split: Split) -> Iterator[str]:
@@ -113,10 +115,11 @@ def _is_of_one_group(source: Source, node: ast.AST) -> bool:
     )
 
 
-def _of_walks(source: Source, facts: Facts, split: Split) -> Iterator[tuple[ast.AST, str]]:
+def _of_walks(around: Surroundings, split: Split) -> Iterator[tuple[ast.AST, str]]:
     """What is done with all modules or weights, and how to call that."""
+    facts = around.facts
     made = (each for call in split.calls for each in convolutions(facts, call))
-    judging = Judging(source, all(isinstance(each, Object) for each in made))
+    judging = Judging(around, all(isinstance(each, Object) for each in made))
     for walked in facts.walked():
         if walked.kind == torch_api.WALKED_NAME:
             uses = facts.uses(walked)
@@ -128,11 +131,12 @@ def _of_walks(source: Source, facts: Facts, split: Split) -> Iterator[tuple[ast.
     for container in facts.walks():
         uses = facts.uses(container)
         for use in uses:
-            what = of_container(source, facts, use)
+            its = around.source_of(use.node)
+            what = of_container(its, facts, use)
             if what:
                 yield use.node, what
             elif use.kind == "iterate":
-                yield from of_loop(source, use.node)
+                yield from of_loop(its, use.node)
 
 
 def _judged(
@@ -156,7 +160,9 @@ def _is_given(facts: Facts, value: Value, use: Use) -> bool:
     arguments = [*use.node.args, *(each.value for each in use.node.keywords)]
     given = [facts.values(getattr(each, "value", each)) for each in arguments]
     given += [facts.values(each) for each in arguments]
-    return any(value in facts.heap.reachable(each) for values in given for each in values)
+    handed = {each for values in given for each in values}
+    handed |= {old for each in handed if (old := made_of(each)) is not None}
+    return any(value in facts.heap.reachable(each) for each in handed)
 
 
 def _of_objects(facts: Facts, split: Split, judging: JudgingSplit) -> Iterator[tuple[ast.AST, str]]:

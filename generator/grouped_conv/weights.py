@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ..reading.source import Source
+from ..reading.classes import ClassIndex
+from .built.ties import may_be_tied
 from .initialisation import is_exact_by_branch, whole_initialiser
 from .reading import is_only_read
-from .refusal import line_of
 
 ALIKE: Final = frozenset(("device", "dtype", "requires_grad", "is_cuda"))
 """What is the same of all branches."""
@@ -39,11 +39,15 @@ class Obstacle:
         node: where.
         reason: what is done there, with its line.
         is_loud: whether it would raise for what is split.
+        is_apart: whether a test or a script does it, which no model runs.
+        may_be_lost: whether it would go on to no effect where what is split gives its weight.
     """
 
     node: ast.expr
     reason: str
     is_loud: bool = False
+    is_apart: bool = False
+    may_be_lost: bool = False
 
 
 @dataclass
@@ -53,6 +57,7 @@ class Uses:
     Attributes:
         writes: what gives the weights their values; the attribute, or the method that does so.
         reads: what takes the values of a weight, and keeps nothing else of it.
+        asked: those of reads that ask whether there is a weight.
         applications: the calls of weight_norm.
         obstacles: what only the whole can take.
         bars: what keeps an object from being split, be it done to the whole.
@@ -60,12 +65,33 @@ class Uses:
 
     writes: dict[ast.expr, str] = field(default_factory=dict)
     reads: dict[ast.expr, None] = field(default_factory=dict)
+    asked: dict[ast.expr, None] = field(default_factory=dict)
     applications: dict[ast.Call, Application] = field(default_factory=dict)
     obstacles: list[Obstacle] = field(default_factory=list)
     bars: list[Obstacle] = field(default_factory=list)
 
+    def add(self, others: Uses) -> None:
+        """Add what another file does."""
+        self.writes |= others.writes
+        self.reads |= others.reads
+        self.asked |= others.asked
+        self.applications |= others.applications
+        self.obstacles += others.obstacles
+        self.bars += others.bars
+
+    def add_apart(self, others: Uses, line: Callable[[ast.AST], str]) -> None:
+        """Add what a test or a script does, to be said."""
+        found = [*others.obstacles, *others.bars]
+        for node in (*others.writes, *others.reads, *others.applications):
+            found.append(Obstacle(node, f"its weight is used ({line(node)})"))
+        self.obstacles += (replace(each, is_apart=True) for each in found)
+
     def obstacles_after(
-        self, done: Set[ast.AST], seen: Set[ast.AST], place: ast.AST
+        self,
+        done: Set[ast.AST],
+        seen: Set[ast.AST],
+        place: ast.AST,
+        line: Callable[[ast.AST], str],
     ) -> Iterator[Obstacle]:
         """What is in the way of an object that is split.
 
@@ -73,29 +99,38 @@ class Uses:
             done: the nodes that are done with when it is.
             seen: those of them for which it is known that nothing is kept of it.
             place: where it is split.
+            line: how a reason names the line of a node.
         """
-        when = f"once it is split ({line_of(place)})"
+        when = f"once it is split ({line(place)})"
         yield from self.bars
         yield from (each for each in self.obstacles if each.node not in seen)
         for node, name in self.writes.items():
             if node not in done:
-                reason = f"its {name} is set ({line_of(node)}) {when}"
-                yield Obstacle(node, reason, is_loud=True)
+                reason = f"its {name} is set ({line(node)}) {when}"
+                is_whole = isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
+                is_reset = getattr(node, "attr", "") == "reset_parameters"
+                yield Obstacle(node, reason, True, may_be_lost=not is_whole and not is_reset)
         for call in self.applications:
             if call not in done:
-                reason = f"{_name(call.func)} is applied to it ({line_of(call)}) {when}"
+                reason = f"{_name(call.func)} is applied to it ({line(call)}) {when}"
                 yield Obstacle(call, reason, is_loud=True)
+
+
+def _never(node: ast.expr) -> bool:
+    return False
 
 
 class Weights:
     """Notes what is done with the weights of one object."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, index: ClassIndex, is_another: Callable[[ast.expr], bool] = _never) -> None:
+        self.index = index
+        self.source = index.source
+        self.is_another = is_another
         self.uses = Uses()
 
     def look_at(self, weight: ast.Attribute) -> None:
-        """Note what is done with the weight or the bias of an object."""
+        """Note what is done with the weight or the bias of what may be the object."""
         parent = self.source.parent(weight)
         if isinstance(parent, ast.Compare) and _is_none_test(parent, weight):
             self.uses.reads[weight] = None
@@ -104,15 +139,16 @@ class Weights:
             self.note_read(weight) if is_read else self.note_write(weight)
         elif self._is_written(weight):
             self.note_write(weight)
-        elif is_only_read(self.source, weight):
+        elif is_only_read(self.index, weight):
             self.note_read(weight)
-        else:
-            reason = f"its {weight.attr} is used by itself ({line_of(weight)})"
-            self.uses.obstacles.append(Obstacle(weight, reason, is_loud=True))
+        elif not self.is_another(weight.value):
+            reason = f"its {weight.attr} is used directly ({self.index.source.line(weight)})"
+            self.uses.obstacles.append(Obstacle(weight, reason, True, may_be_lost=True))
 
     def note_write(self, node: ast.Attribute) -> None:
         """Note that weights are given values, by an attribute or a method."""
-        self.uses.writes[node] = node.attr if node.attr != "reset_parameters" else "weight"
+        if not self.is_another(node.value):
+            self.uses.writes[node] = node.attr if node.attr != "reset_parameters" else "weight"
 
     def note_read(self, node: ast.expr) -> None:
         """Note that a weight is read."""
@@ -123,8 +159,10 @@ class Weights:
         if is_exact_by_branch(self.source, weight) or whole_initialiser(self.source, weight):
             return True
         match self.source.statement(weight):
-            case ast.Assign(targets=[ast.Attribute(value=target, attr="data")]):
-                return target is weight
+            case ast.Assign(targets=[ast.Attribute(value=value, attr=attr) as target]):
+                if target is weight:
+                    return not may_be_tied(self.source, weight)
+                return value is weight and attr == "data"
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=target, attr="copy_"))):
                 if isinstance(target, ast.Attribute) and target.attr == "data":
                     target = target.value

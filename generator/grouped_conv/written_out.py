@@ -57,6 +57,7 @@ class WritingOut:
         targets = [each.target for each in candidates]
         calls = find_calls(self.index, first.owner, first.attribute, targets)
         self._check_free(candidates, calls)
+        self.pairs.check_elsewhere(first.owner, first.attribute)
         if (first.groups or 0) > MOST_GROUPS:
             raise Refusal(f"it has more than {MOST_GROUPS} groups")
         style, note = self._style(candidates), ""

@@ -48,6 +48,11 @@ class ConvClass:
         parameters = _TRANSPOSED_PARAMETERS if self.transposed else _PARAMETERS
         return parameters[1:] if self.lazy else parameters
 
+    @property
+    def has_depthwise(self) -> bool:
+        """Whether a depthwise one stays as it is."""
+        return self.dimensions < 3 and not self.transposed
+
 
 CONV_CLASSES: Mapping[str, ConvClass] = {
     name: ConvClass(name, dimensions, bool(transposed), bool(lazy))
@@ -125,7 +130,8 @@ def kind_of(conv: ConvClass, in_channels: int, out_channels: int, groups: int) -
     ``"depthwise"`` is what it takes besides plain ones: groups = in = out, in 1d and 2d only (a 3d
     one must have groups=1; with a channel multiplier no dimension is taken). A branch of a
     depthwise 1d or 2d layer would be a 1 to 1 convolution, which PLiNIO takes for depthwise and
-    computes wrongly. ``"invalid"`` is what torch refuses to construct.
+    computes wrongly. A transposed one is split all the same: PLiNIO takes none, and others that
+    take a plain one refuse it. ``"invalid"`` is what torch refuses to construct.
     """
     if groups < 1 or in_channels < 1 or out_channels < 1:
         return "invalid"
@@ -133,6 +139,6 @@ def kind_of(conv: ConvClass, in_channels: int, out_channels: int, groups: int) -
         return "invalid"
     if groups == 1:
         return "plain"
-    if conv.dimensions < 3 and groups == in_channels == out_channels:
+    if conv.has_depthwise and groups == in_channels == out_channels:
         return "depthwise"
     return "grouped"

@@ -8,13 +8,16 @@ import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..outcome import SourceError
 from .kept import kept
 from .meaning import Meaning
 from .parts import walk
 from .scopes import FUNCTIONS, Function, Scope, Tree
+
+if TYPE_CHECKING:
+    from ..project_files import Location
 
 _LONGEST_SHOWN = 100
 
@@ -36,6 +39,9 @@ class Source:
     Attributes:
         text: as given.
         tree: what ``ast`` makes of it.
+        location: where it lies in a project, if it does.
+        name: what a person calls its file, where that is to be told from others; empty for the one
+            that is split.
         meanings: what names are known to refer to; kept by ``names.meaning``.
         kept: other answers; see ``kept.kept``.
 
@@ -43,11 +49,22 @@ class Source:
         text: as given.
         tree: what ``ast`` makes of it.
         emitted: the statements of the tree that a rule has written itself, and knows.
+        location: where it lies in a project, if it does.
+        name: what a person calls its file, where that is to be told from others.
     """
 
-    def __init__(self, text: str, tree: ast.Module, emitted: Iterable[ast.stmt] = ()) -> None:
+    def __init__(
+        self,
+        text: str,
+        tree: ast.Module,
+        emitted: Iterable[ast.stmt] = (),
+        location: Location | None = None,
+        name: str = "",
+    ) -> None:
         self.text = text
         self.tree = tree
+        self.location = location
+        self.name = name
         self._emitted = {node for each in emitted for node in walk(each)}
         self._tree = Tree(tree)
         self.parent_of = self._tree.parent_of
@@ -70,6 +87,11 @@ class Source:
     def inside(self, node: ast.AST) -> Sequence[ast.AST]:
         """All that ``walk`` finds in a node that is asked for again and again."""
         return [*walk(node)]
+
+    def line(self, node: ast.AST) -> str:
+        """How a message names the line of a node."""
+        line = f"line {getattr(node, 'lineno', 0)}"
+        return f"{self.name}, {line}" if self.name else line
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope that a node is evaluated in."""

@@ -121,9 +121,11 @@ class _Process:
             try:
                 answer = self._answer(line, built_in, seconds)
             finally:
-                if not answer.endswith(b"\n"):  # also where a signal ends this process
+                taken = time.monotonic() - begin
+                # Also where a signal ends this process, or the timer was just going off.
+                if not answer.endswith(b"\n") or taken >= seconds:
                     self.end()
-            return answer, time.monotonic() - begin
+            return answer, taken
 
     def _answer(self, line: bytes, built_in: Mapping[str, str], seconds: float) -> bytes:
         if self._running is None or self._running.poll() is not None:
@@ -142,6 +144,7 @@ class _Process:
             return b""
         finally:
             timer.cancel()
+            timer.join()
 
     def end(self) -> None:
         """End the process, if there is one."""

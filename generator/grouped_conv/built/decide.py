@@ -9,6 +9,7 @@ from itertools import chain
 from ..call_plan import plan_calls
 from ..classify import Deferred
 from ..find import Site
+from ..norms.own_norms import OwnNorm, norms_of_others, own_norms
 from ..refusal import Refusal, line_of
 from ..subclasses import Subclass
 from ..tracing import Tracing
@@ -62,14 +63,16 @@ class Deciding:
                     found[each.site.call] = source.of(each.site)
                 except Refusal as refusal:
                     refused[each.site.call] = str(refusal)
-            if source.reads or self.gives_weights:  # a weight to read: setting it raises nothing
-                refused |= source.loud
+            if source.loud and (source.gives_weights or self.gives_weights):
+                refused |= source.loud  # what sets a weight that is given raises nothing
             refused |= {
-                call: "another one at the same place stays as it is"
+                call: "another convolution at the same place cannot be split"
                 for call, ways in found.items()
                 if any(source.splits(stay, ways) for stay in stays)
             }
             if not refused:
+                if source.loud:
+                    source.lose_reads()
                 return _plan(source, sites, joined(found))
             if self._come_closer(refused, bool(stays)):
                 continue
@@ -113,7 +116,8 @@ def _plan(
         calls,
         padding,
         frozenset(_blocks(source, sites, ways)),
-        source.warnings,
+        tuple(_own_norms(source)),
+        tuple(source.warnings.values()),
     )
 
 
@@ -152,6 +156,16 @@ def _blocks(
             yield "held"
     if any(each.has_padding for found in source.norms.sequences.values() for each in found):
         yield "pads"
+
+
+def _own_norms(source: Ways) -> Iterator[OwnNorm]:
+    """The norms of the project with layers behind that may be among those that are split."""
+    stores = [each for pair in source.followed for each in pair.stores]
+    values = [each.value for each in stores if each.kind.name == "unclear"]
+    values += [norm for each in source.taken for norm in each.norms]
+    if values or source.lists:
+        yield from own_norms(source.index).values()
+        yield from norms_of_others(source.index, source.tracing.surroundings, values)
 
 
 def _subclass(site: Site) -> Subclass | None:

@@ -20,7 +20,9 @@ from ..find import Site
 from ..norms.additions import ADDING
 from ..norms.holding import KEEPING
 from ..norms.plan import passes_groups
+from .handed import keeps_nothing
 
+_WEIGHTS: Final = frozenset(("weight", "bias"))
 _ADDING: Final = frozenset(("append", "extend", "insert"))
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS, *FUNCTIONS, ast.Lambda)
 _DICTS: Final = frozenset(("dict", "collections.OrderedDict"))
@@ -238,7 +240,7 @@ class _Search:
         return found
 
     def _is_passing(self, load: ast.Name) -> bool:
-        """Whether a use of a variable keeps nothing: an attribute is read, or it is called."""
+        """Whether a use of a variable keeps nothing: it is called, or handed on for a while."""
         parent = self.source.parent(load)
         around = self.source.ancestors(load)
         inside = takewhile(lambda each: not isinstance(each, FUNCTIONS), around)
@@ -247,12 +249,13 @@ class _Search:
         if isinstance(parent, ast.Attribute):
             call = self.source.parent(parent)
             is_adding = parent.attr in _ADDING and isinstance(call, ast.Call)
-            return is_adding or isinstance(parent.ctx, ast.Load)
+            return is_adding or isinstance(parent.ctx, ast.Load) or parent.attr in _WEIGHTS
         if isinstance(parent, ast.Subscript):
             return parent.value is load and isinstance(parent.ctx, ast.Store)
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add):
             return self._is_rebound(parent, load.id)
-        return isinstance(parent, ast.Call) and parent.func is load
+        is_called = isinstance(parent, ast.Call) and parent.func is load
+        return is_called or keeps_nothing(self.index, load)
 
     def _is_rebound(self, whole: ast.BinOp, name: str) -> bool:
         """Whether a list is the same with more in it, as in ``layers = layers + [norm]``."""

@@ -16,6 +16,9 @@ from ...reading.source import Source
 from ...reading.spelling import spell_in_module
 from ...rewriting.edits import Insertion
 from ..emitted_earlier import is_of_helper
+from .blocks import ALL_BLOCKS, BLOCKS_OF, blocks_in
+from .layers import Joining, blocks_for, joinings
+from .layers import moved as moved_blocks
 from .plan import BuiltPlan, Line
 
 if TYPE_CHECKING:
@@ -23,12 +26,6 @@ if TYPE_CHECKING:
     from .own_copies import OwnCopy
 
 TEMPLATE: Final = "built.py.jinja"
-ALL_BLOCKS: Final = frozenset(
-    (
-        *("norm", "layers", "pairs", "by_filter", "build", "outputs", "padded", "copy_pad"),
-        *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync", "multiplier"),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,7 @@ class Names:
     grouped: str = "is_grouped"
     split: str = "split_conv"
     split_norm: str = "split_conv_norm"
+    is_split: str = "is_split"
     fits: str = "is_norm_of"
     layers: str = "split_layers"
     pairs: str = "split_pairs"
@@ -60,6 +58,8 @@ class Names:
     joined_multiplier: str = "JoinedMultiplier"
     is_multiplier: str = "is_multiplier"
     order: str = "order_of"
+    joined_layers: str = "JoinedLayers"
+    with_layers: str = "with_layers"
 
 
 _FUNCTIONS: Final = (
@@ -71,38 +71,6 @@ _OF_CHANGE: Final = {
     **{each: each for each in ("layers", "pairs", "split", "by_filter", "build")},
 }
 """By the kind of a change the function that it calls."""
-_BLOCK_OF: Final = {
-    name: frozenset(blocks.split())
-    for name, blocks in {
-        **dict.fromkeys(("unjoined", "joined", "split_norm", "fits"), "norm"),
-        **{each: each for each in ("layers", "pairs", "by_filter", "build", "outputs", "padded")},
-        **{each: each for each in ("copy_pad", "transposed", "weight_norm")},
-        "kind": "subclass",
-        "unjoined_transposed": "transposed norm",
-        **dict.fromkeys(("multiplier", "is_multiplier", "order"), "multiplier"),
-        **dict.fromkeys(("unjoined_multiplier", "joined_multiplier"), "multiplier norm"),
-    }.items()
-}
-"""By the field of ``Names`` the blocks that it takes; none for what always is there."""
-_SIGNS: Final = {
-    "norm": "class JoinedGroups",
-    "reads": "def weight(",
-    "pads": "self.pads",
-    "held": "layer._forward_hooks",
-    "sync": "nn.SyncBatchNorm",
-    "subclass": "def class_of_torch(",
-    "transposed": "class SplitTransposed(",
-    "multiplier": "class Multiplier(",
-    **{
-        block: f"def {name}("
-        for block, name in {
-            **{"layers": "split_layers", "pairs": "split_pairs", "by_filter": "split_by_filter"},
-            **{"build": "build_split", "outputs": "outputs_of", "padded": "apply_padded"},
-            **{"copy_pad": "copy_padding", "weight_norm": "weight_norm_of"},
-        }.items()
-    },
-}
-"""By which text a module has a block."""
 _COPYING: Final = {"by_filter", "copy_pad", "pads"}
 _STANDARD: Final = ("copy", "warnings")
 _KNOWN: Final = re.compile(rf"({'|'.join(str(each.default) for each in fields(Names))})(_\d+)?")
@@ -112,6 +80,11 @@ SPLITTING: Final = tuple(
 )
 """The functions that split, each by its usual name."""
 _SPLITTING: Final = re.compile(rf"({'|'.join(SPLITTING)})(_\d+)?")
+
+
+def function_of(kind: str) -> str:
+    """The usual name of the function that a change of some kind calls."""
+    return str(getattr(Names, _OF_CHANGE[kind]))
 
 
 @dataclass(frozen=True)
@@ -128,6 +101,7 @@ class Helper:
         imports: what to import from there, with ``as`` where it has another name here.
         missing: the modules that the source must import for it, with ``as`` likewise.
         is_there: whether the source has it already.
+        joinings: its classes that join norms with layers of their own.
     """
 
     names: Names = Names()
@@ -140,6 +114,21 @@ class Helper:
     imports: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     is_there: bool = False
+    joinings: tuple[Joining, ...] = ()
+
+
+def helper_of(
+    names: Names,
+    blocks: frozenset[str],
+    torch: str,
+    nn: str,
+    copy: str,
+    warnings: str,
+    missing: tuple[str, ...] = (),
+) -> Helper:
+    """A helper that has some blocks, as ``Helper`` says it."""
+    joined = joinings(blocks, names.joined_layers)
+    return Helper(names, blocks, torch, nn, copy, warnings, missing=missing, joinings=joined)
 
 
 def emitted(tree: ast.Module) -> list[ast.stmt]:
@@ -172,8 +161,9 @@ def make_helper(
         moved: what the source has of it that gives way to the import.
     """
     needed = frozenset(_functions(plan))
-    blocks = plan.blocks.union(*(_BLOCK_OF.get(each, frozenset()) for each in needed))
+    blocks = plan.blocks.union(*(BLOCKS_OF.get(each, frozenset()) for each in needed))
     blocks |= {"norm"} if blocks & {"layers", "pairs"} else set()
+    blocks |= blocks_for(plan.own_norms, source, path)[0]
     if path:
         return _imported(source, needed, blocks, path, moved)
     if _is_there(source, blocks):
@@ -195,7 +185,7 @@ def make_helper(
     nn = spell_in_module(source, "torch.nn", before) or f"{torch}.nn"
     copy = spelled("copy") if blocks & _COPYING else ""
     warnings = spelled("warnings") if "weight_norm" in blocks else ""
-    return Helper(Names(**names), blocks, torch, nn, copy, warnings, missing=tuple(missing))
+    return helper_of(Names(**names), blocks, torch, nn, copy, warnings, tuple(missing))
 
 
 def _may_be_hidden(source: Source) -> bool:
@@ -237,7 +227,7 @@ def _imported(
             imports[names[key]] = usual
     return Helper(
         Names(**names),
-        blocks.union(*(each.blocks for each in moved)),
+        blocks.union(*(moved_blocks(each.blocks, source, path) or () for each in moved)),
         path=path,
         imports=tuple(
             sorted(
@@ -254,7 +244,7 @@ def _is_there(source: Source, blocks: frozenset[str]) -> bool:
     return blocks <= blocks_there(source) and all(
         str(each.default) in there
         for each in fields(Names)
-        if _BLOCK_OF.get(each.name, frozenset()) <= blocks
+        if BLOCKS_OF.get(each.name, frozenset()) <= blocks
     )
 
 
@@ -269,13 +259,8 @@ def helper_source(templates: Templates, blocks: frozenset[str]) -> str:
     copy = "copy" if blocks & _COPYING else ""
     warnings = "warnings" if "weight_norm" in blocks else ""
     return templates.render(
-        TEMPLATE, "module", Helper(Names(), blocks, copy=copy, warnings=warnings)
+        TEMPLATE, "module", helper_of(Names(), blocks, "torch", "nn", copy, warnings)
     )
-
-
-def blocks_in(text: str) -> frozenset[str]:
-    """The blocks of the helper that a module has which ``helper_source`` has made."""
-    return frozenset(block for block, sign in _SIGNS.items() if sign in text)
 
 
 def insert_helper(

@@ -19,6 +19,7 @@ from ...reading.scopes import FUNCTIONS, Function
 from ..initialisation import is_exact_by_branch, whole_initialiser
 from ..reading import is_only_read
 from ..weight_norm import is_weight_norm, possible_norms
+from .handed import keeps_nothing
 from .ties import may_be_tied
 
 _ASKING: Final = frozenset(("isinstance", "hasattr", "type", "id", "len", "print", "repr", "str"))
@@ -167,7 +168,7 @@ class Keeping:
 
     def _is_known(self, weight: ast.Attribute) -> bool:
         """Whether a weight is initialised, or only read."""
-        is_exact = is_exact_by_branch(self.source, weight) or is_only_read(self.source, weight)
+        is_exact = is_exact_by_branch(self.source, weight) or is_only_read(self.index, weight)
         return is_exact or whole_initialiser(self.source, weight) is not None
 
     def _keeps_argument(self, node: ast.expr, call: ast.Call) -> bool:
@@ -178,7 +179,7 @@ class Keeping:
         if is_weight_norm(self.source, call) or possible_norms(self.index, call) is not None:
             return not self._is_put_back(call)
         if not isinstance(callee.node, FUNCTIONS):
-            return True
+            return not keeps_nothing(self.index, node)
         self.methods.setdefault(callee.node, False)
         names = set(parameters_given(self.source, callee.node, node, call, None))
         return self._keeps_named(names, callee.node.body)

@@ -106,7 +106,7 @@ class Multipliers:
             raise Refusal("not all of its nn.Sequential is known")
         obstacle = self.pairs.holding.obstacle(end.item)
         if obstacle is not None:
-            raise Refusal(f"one of its nn.Sequential is used by itself ({line_of(obstacle)})")
+            raise Refusal(f"one of its nn.Sequential is used directly ({line_of(obstacle)})")
         for place, each in enumerate(items):
             if each is end.item or (sequence is not None and self._may_be_split(each)):
                 self._check_from(end.call, items[place + 1 :], sequence)

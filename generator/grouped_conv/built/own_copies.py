@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from ...reading.parts import walk
 from ...reading.source import LINE_END, Source
 from ...reading.spelling import spell_in_module
-from .helper import TEMPLATE, Helper, Names, blocks_in, emitted
+from .blocks import blocks_in
+from .helper import TEMPLATE, Names, emitted, helper_of
+from .layers import moved
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
@@ -28,6 +30,7 @@ _SILENT: Final = (
     "this copy of the helper stays: a weight that is set here once it is split raises, and with the"
     " helper of others it might not"
 )
+_APART: Final = "this copy of the helper stays: {} cannot import the norms that it knows"
 _HELD: Final = "this copy of the helper stays: more is done with {} than to call it"
 
 
@@ -85,7 +88,7 @@ class OwnCopy:
             each.name: usual.get(str(each.default), str(each.default)) for each in fields(Names)
         }
         copy, warnings = (self._spelled(each) or each for each in ("copy", "warnings"))
-        helper = Helper(Names(**names), self.blocks, self._torch, self._nn, copy, warnings)
+        helper = helper_of(Names(**names), self.blocks, self._torch, self._nn, copy, warnings)
         code = templates.render(TEMPLATE, "definitions", helper)
         is_same = ast.dump(ast.parse(code)) == ast.dump(ast.Module([*self.definitions], []))
         return is_same and _comments(code) == _comments(self._text)
@@ -128,11 +131,14 @@ def own_copies(source: Source) -> Iterator[OwnCopy]:
             yield OwnCopy(source, tuple(copy.values()), names)
 
 
-def why_it_stays(copy: OwnCopy, templates: Templates, may_fail: Callable[[OwnCopy], bool]) -> str:
+def why_it_stays(
+    copy: OwnCopy, path: str, templates: Templates, may_fail: Callable[[OwnCopy], bool]
+) -> str:
     """Why a copy is not taken away, for the import of a module; empty if it is.
 
     Args:
         copy: the copy.
+        path: that of the module, as it stands after ``from``.
         templates: that of the helper is among them.
         may_fail: whether the source sets a weight that a copy does not give, which then raises.
 
@@ -146,6 +152,8 @@ def why_it_stays(copy: OwnCopy, templates: Templates, may_fail: Callable[[OwnCop
     for each in copy.uses:
         if isinstance(copy.source.parent(each), ast.Attribute):
             return _HELD.format(copy.source.code(each))
+    if moved(copy.blocks, copy.source, path) is None:
+        return _APART.format(path)
     return _SILENT if "reads" not in copy.blocks and may_fail(copy) else ""
 
 

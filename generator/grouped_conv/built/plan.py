@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from ..call_plan import CallPlan
 from ..classify import Deferred
+from ..norms.own_norms import OwnNorm
 
 LineKind: TypeAlias = Literal["conv", "conv_norm", "layers", "pairs", "padding"]
 WrapKind: TypeAlias = Literal["split", "by_filter", "build", "listed"]
@@ -89,6 +90,7 @@ class Way:
         norm: the norm that is split with it, as a person calls it.
         note: what else there is to know: why a norm stays, say.
         held: the class and the attribute that hold what is split, or an expression for it.
+        joined: what builds the norm, where that joins a convolution which is split already.
     """
 
     change: Change | None
@@ -97,6 +99,7 @@ class Way:
     norm: str = ""
     note: str = ""
     held: tuple[ast.ClassDef, str] | ast.expr | None = None
+    joined: ast.AST | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ class BuiltPlan:
         calls: what is done where one is called.
         padding: the lines that have a padding done for each slice.
         blocks: the parts of the helper that they need for what they are.
-        warnings: what will raise, once it is run, each with what is done there.
+        own_norms: the norms of the project with layers behind that are split.
+        warnings: what will raise, once it is run: a place in the source, and what is done.
     """
 
     sites: tuple[Deferred, ...] = ()
@@ -119,7 +123,8 @@ class BuiltPlan:
     calls: CallPlan = field(default_factory=CallPlan)
     padding: tuple[Line, ...] = ()
     blocks: frozenset[str] = frozenset()
-    warnings: Mapping[ast.expr, str] = field(default_factory=dict)
+    own_norms: tuple[OwnNorm, ...] = ()
+    warnings: tuple[tuple[ast.expr, str], ...] = ()
 
     @property
     def changes(self) -> list[Change]:
@@ -150,6 +155,11 @@ class BuiltPlan:
     def norms(self, call: ast.Call) -> list[str]:
         """The norms that are split with what a construction builds."""
         return [each.norm for each in self.ways[call] if each.norm]
+
+    def joined(self) -> set[ast.AST]:
+        """What builds norms that join convolutions which are split already."""
+        found = (each.joined for each in chain.from_iterable(self.ways.values()))
+        return {each for each in found if each is not None}
 
     def names(self) -> set[str]:
         """The attributes that hold what is split, a convolution or the norm after it."""

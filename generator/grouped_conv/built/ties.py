@@ -64,7 +64,9 @@ def _is_fresh_name(source: Source, name: ast.Name) -> bool:
     if any(isinstance(each, _LOOPS) for each in source.ancestors(name)):
         return False
     values = [
-        each.value if each.value is not None else _unpacked(source, each.node) for each in found[1]
+        each.value if each.value is not None else _unpacked(source, each.node)
+        for each in found[1]
+        if not isinstance(source.parent(each.node), ast.AugAssign)  # which changes that itself
     ]
     own = {each for value in values if value is not None for each in walk(value)}
     others = [each for each in source.names(scope.node, name.id) if each not in own]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Set
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, zip_longest
 
+from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import Scope, assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
 from ..norms.pairs import Pair
-from ..norms.plan import NormPlan, plan_norms
+from ..norms.plan import NormPlan, passes_groups, plan_norms
 from ..norms.sequential import Sequence
 from ..refusal import Refusal
 from ..tracing import Tracing, is_by_filter, is_partial
 from ..weights import Obstacle
 from .conditions import is_built_under_it, is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
+from .handed import done_with
 from .multiplier import Multipliers
 from .places import Place, find_place
 from .plan import Line, Way, Wrap
@@ -45,11 +47,13 @@ class Ways:
         self.directives = tracing.directives
         self.multipliers = multipliers
         reached = [(each, tracing.reached(each)) for each in sites]
+        self.branches_norms = norm
         self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
         self.followed: dict[Pair, None] = {}
         self.lists: dict[ListPair, None] = {}
-        self.reads: set[ast.AST] = set()
-        self.warnings: dict[ast.expr, str] = {}
+        self.reads: dict[ast.expr, ast.expr] = {}
+        self.asked: set[ast.expr] = set()
+        self.warnings: dict[ast.expr, tuple[ast.expr, str]] = {}
         self.loud: dict[ast.Call, str] = {}
         self.taken: list[Sequence] = []
         self._places: dict[tuple[ast.ClassDef, ast.Attribute], Place | None] = {}
@@ -86,18 +90,26 @@ class Ways:
         if self.multipliers.is_multiplier(site):
             own = [] if in_the_way or listed is not None else ends.found
             ways = [self._marked(site, *each) for each in zip_longest(ways, own)]
+        if not in_the_way and not self.multipliers.is_multiplier(site):
+            ways += [way for each in ends.found for way in self._outside(each, site)]
         inside: set[ast.AST] = set()
         if not is_by_filter(site):
             inside |= {node for each in ends.functions for node in walk(each)}
             inside |= {node for each in ends.found for node in walk(each.item)}
         done = inside.union(*(each.done for each in ways))
-        seen = frozenset[ast.AST]().union(*(each.seen for each in ways))
+        seen = set[ast.AST]().union(*(each.seen for each in ways))
+        if len(ways) == 1:
+            handed = {*done_with(self.index, self.tracing.reached(site).expressions, done)}
+            done |= handed
+            seen |= handed
         change = next((each.change for each in ways if each.change is not None), None)
         at = change.node if isinstance(change, Wrap) else change.after if change else site.call
-        self._check(site, uses.obstacles_after(done, seen, at), uses.reads.keys() - done)
+        self._check(site, uses.obstacles_after(done, seen, at, self.tracing.line))
+        self.reads |= dict.fromkeys(uses.reads.keys() - done, site.call)
+        self.asked |= uses.asked.keys() - done
         return tuple(ways)
 
-    def _check(self, site: Site, obstacles: Iterable[Obstacle], reads: Set[ast.expr]) -> None:
+    def _check(self, site: Site, obstacles: Iterable[Obstacle]) -> None:
         """See that what is done with a convolution can be done with a split one.
 
         What fails loudly outside of every forward and constructor is no more than a warning.
@@ -106,11 +118,28 @@ class Ways:
             Refusal: it cannot.
         """
         for each in obstacles:
-            if reads or not each.is_loud or self.index.runs_with_model(each.node):
+            is_said = each.is_loud and not self.tracing.runs_with_model(each.node)
+            if not is_said and not each.is_apart:
                 raise Refusal(each.reason)
-            self.warnings[each.node] = each.reason
-            self.loud.setdefault(site.call, each.reason)
-        self.reads |= reads
+            self._warn(each.node, each.reason, site.call)
+            if each.may_be_lost:
+                self.loud.setdefault(site.call, each.reason)
+
+    def _warn(self, node: ast.expr, reason: str, built: ast.expr) -> None:
+        """Say what will raise at a place; if in another file, where the convolution is built."""
+        is_own = self.tracing.surroundings.other(node) is None
+        self.warnings.setdefault(node, (node if is_own else built, reason))
+
+    @property
+    def gives_weights(self) -> bool:
+        """Whether what is split must give its weight, since a constructor or a forward takes it."""
+        return bool(self.asked) or any(map(self.tracing.runs_with_model, self.reads))
+
+    def lose_reads(self) -> None:
+        """Have what reads a weight raise, and say so: what sets it must not go on to no effect."""
+        for each, built in self.reads.items():
+            self._warn(each, f"its weight is read ({self.tracing.line(each)})", built)
+        self.reads = {}
 
     def _marked(self, site: Site, way: Way, end: End | None) -> Way:
         """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""
@@ -166,7 +195,15 @@ class Ways:
                 found = self._sequence(end, site)
                 if found is not None:
                     self.taken.append(found)
-                    return self._in_sequence(end, found)
+                    way = self._in_sequence(end, found)
+                    done, line = way.done, self.tracing.line
+                    obstacles = found.uses.obstacles_after(done, way.seen, found.place, line)
+                    late = next(obstacles, None)
+                    if late is not None:
+                        note = f"the norm stays after it: {late.reason}"
+                        return self.wraps.wrapped(end.item, "split", note)
+                    self.reads |= {each: each for each in found.uses.reads.keys() - done}
+                    return way
         return self.wraps.wrapped(end.item, "split")
 
     def _in_attribute(self, end: InAttribute) -> Way:
@@ -177,7 +214,7 @@ class Ways:
             return Way(None, note=f"{_shown(owner, name)}: {skip}")
         stores = self.tracing.pairs.stores_of(owner, name)
         if any(self.directives.skip(each) for each in stores):
-            raise Refusal("a comment leaves alone what else is given to its attribute")
+            raise Refusal("a comment leaves another assignment to its attribute alone")
         pair = self.norms.pairs.get((owner, name))
         note = ""
         if pair is not None:
@@ -199,6 +236,41 @@ class Ways:
         done = place.before | self._of_others(owner, end.target)
         return Way(line, done, done, note=note, held=(owner, name))
 
+    def _outside(self, end: End, site: Site) -> Iterator[Way]:
+        """Lines where a module is called, and a norm alone takes what its convolution gives."""
+        if not isinstance(end, InAttribute) or not self.branches_norms:
+            return
+        conv = end.target.attr
+        for each in self.tracing.pairs.outside(end.owner, conv):
+            owner, names = each.owner, (each.module, each.norm[0])
+            stores = [[*self.tracing.pairs.stores_of(owner, name)] for name in names]
+            scopes = {self.source.scope(one) for own in stores for one in own}
+            if not all(stores) or len(scopes) > 1 or not self._may_be_grouped(stores[0], site):
+                continue
+            place = self._allowed(find_place(self.index, owner, stores, [*chain(*stores)]))
+            if place is not None:
+                own = self.source.code(stores[0][0].value)
+                codes = f"{own}.{each.module}.{conv}", ".".join((own, *each.norm))
+                line = Line("conv_norm", place.after, *codes, returns=place.returns)
+                norm = _shown(owner, ".".join(each.norm))
+                yield Way(line, norm=norm, held=(end.owner, conv), joined=each.site)
+
+    def _may_be_grouped(self, modules: Iterable[ast.Attribute], site: Site) -> bool:
+        """Whether one of some modules may be built with groups for a convolution in it."""
+        function = self.source.function_around(site.call)
+        for each in modules:
+            value = assigned_value(self.source.parent_of, each)
+            if not isinstance(value, ast.Call) or function is None:
+                return True
+            is_own = meaning(self.source, value.func).node is self.source.class_around(function)
+            if (
+                passes_groups(self.source, function, value, site)
+                if is_own
+                else (any(one.arg in ("groups", None) for one in value.keywords))
+            ):
+                return True
+        return False
+
     def _code(self, target: ast.Attribute, name: str) -> str:
         return f"{self.source.code(target.value)}.{name}"
 
@@ -217,10 +289,12 @@ class Ways:
         elif pair.conditions[0] is not None and "torch.jit" in self.source.text:
             reason = "torch.jit takes no variable for one tensor or several"
         else:
-            late = pair.uses.obstacles_after(place.before, place.before, place.after)
+            before, line = place.before, self.tracing.line
+            late = pair.uses.obstacles_after(before, before, place.after, line)
             reason = next((each.reason for each in late), None)
         if reason is None:
-            self.reads |= pair.uses.reads.keys() - (place.before if place is not None else set())
+            split = place.before if place is not None else frozenset()
+            self.reads |= {each: each for each in pair.uses.reads.keys() - split}
             return ""
         return f"self.{pair.norm} stays after the concatenation: {reason}"
 

@@ -14,7 +14,7 @@ from ...reading.source import Source
 from ..reads import binds, reads_after, reads_in
 
 IsModule: TypeAlias = Callable[[ast.expr], bool]
-Form: TypeAlias = Literal["nested", "next", "if", "choice"]
+Form: TypeAlias = Literal["nested", "next", "if", "choice", "flow"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Following:
         norm: the call that follows.
         form: ``"nested"``, the one in the other; ``"next"``, in the next statement; ``"if"``, at
             the start of the body of an ``if`` that is the next statement; ``"choice"``, in the
-            body of a conditional expression, which gives else the same unchanged.
+            body of a conditional expression, which gives else the same unchanged; ``"flow"``,
+            wherever the flow of tensors shows it.
         output: the variable between them; empty where there is none.
         guard: the ``if`` or the conditional expression.
     """

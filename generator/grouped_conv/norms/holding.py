@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from ...reading.classes import Class, ClassIndex
@@ -40,20 +40,27 @@ class Holding:
         self.flow = flow
 
     def obstacle(
-        self, start: ast.expr, known: Collection[ast.expr] = (), is_norm: bool = False
+        self,
+        start: ast.expr,
+        known: Collection[ast.expr] = (),
+        is_norm: bool = False,
+        is_harmless: Callable[[ast.expr, ast.AST], bool] = lambda node, parent: False,
     ) -> ast.expr | None:
-        """Where a module is used by itself, or held twice.
+        """Where a module is used directly, or held twice.
 
         Args:
             start: what builds it, or a name for it.
             known: the uses of it, or of what holds it, that are known.
             is_norm: whether it is a norm, of which no attribute may be asked for.
+            is_harmless: tells of an expression that seems to be it, and of what that stands in.
         """
         search = _Levels(self.flow, known)
         search.run(self._origins(start))
         puts: Counter[object] = Counter()
         for node, level in sorted(search.levels, key=self._order):
             is_taken = (node, level) in search.taken
+            if level == 0 and is_harmless(node, self.source.parent(node)):
+                continue
             if is_norm and level == 0 and self._is_kept(node):
                 return node
             if self._is_used(node, level, is_taken or is_norm, is_norm):

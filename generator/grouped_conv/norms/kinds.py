@@ -12,6 +12,8 @@ from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
+from ..reading import is_only_read
+from .own_norms import own_norms
 
 _BY_CHANNEL: Final = re.compile(r"torch\.nn\.(\w+\.)*(SyncBatchNorm|(Batch|Instance)Norm[123]d)")
 _OVER_CHANNELS: Final = re.compile(
@@ -21,7 +23,9 @@ _MORE: Final = re.compile(r"torch\.nn\.(\w+\.)*(Sequential|Linear|(Lazy)?Conv(Tr
 _LIKE_A_NORM: Final = re.compile(r"norm|bn|batch", re.IGNORECASE)
 NORM_TENSORS: Final = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 """What a norm by channel may have in a state dict."""
-_BATCH_NORM_PARAMETERS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+_SETTINGS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+NORM_READS: Final = frozenset(_SETTINGS)
+"""What a norm in parts gives as the whole does."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
     if callee.path.startswith("torch."):
         return _OTHER
     if isinstance(callee.node, ast.ClassDef):
+        if callee.node in own_norms(index):
+            return _UNCLEAR
         around = index.classes[callee.node].ancestors()
         bases = [base for each in around for base in each.node.bases]
         paths = [meaning(index.source, each).path for each in bases]
@@ -121,7 +127,7 @@ def _of_torch(call: ast.Call, name: str) -> Kind:
 
 def _given(call: ast.Call) -> dict[str, ast.expr]:
     """The arguments of a norm of torch, by parameter."""
-    given = dict(zip(_BATCH_NORM_PARAMETERS, call.args, strict=False))
+    given = dict(zip(_SETTINGS, call.args, strict=False))
     return given | {str(each.arg): each.value for each in call.keywords}
 
 
@@ -138,6 +144,12 @@ def tensors_of(source: Source, call: ast.Call) -> set[str]:
 
     found = {*NORM_TENSORS[:2]} if may_be("affine") else set()
     return found | ({*NORM_TENSORS[2:]} if may_be("track_running_stats") else set())
+
+
+def is_statistic_read(index: ClassIndex, attribute: ast.Attribute) -> bool:
+    """Whether an attribute gives the statistics of a norm, and they are only read."""
+    is_statistic = attribute.attr in ("running_mean", "running_var")
+    return is_statistic and is_only_read(index, attribute)
 
 
 def is_like_a_norm(name: str) -> bool:

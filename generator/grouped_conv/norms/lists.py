@@ -120,6 +120,7 @@ class Lists:
         statements = [self.source.statement(each) for each in (built.target, *built.items)]
         statements += [self.source.statement(each.following.norm) for each in steps]
         check_free(self.pairs.directives, ((each, "at it") for each in (*statements, last)))
+        self.pairs.check_elsewhere(owner, convs, norms)
         applied = tuple(each.following.norm for each in steps)
         return ListPair(owner, built_convs.target, built.target, last, applied)
 
@@ -140,7 +141,7 @@ class Lists:
     def _check_unnamed(self, owner: ast.ClassDef, name: str) -> None:
         """See that a list is reached in no other way than by its name."""
         for node in strings_naming(self.index, name):
-            raise Refusal(f"{name!r} is also named in a string ({line_of(node)})")
+            raise Refusal(f"{name!r} appears in a string ({line_of(node)})")
         for node in self.index.mentions.computed(name):
             raise Refusal(f"self.{name} may be reached by a computed name ({line_of(node)})")
         for each in self.index.classes[owner].relatives():
@@ -159,7 +160,7 @@ class Lists:
         holding = self.pairs.holding
         found = (holding.obstacle(each, known, is_norm) for each in built.items)
         for node in filter(None, found):
-            what = f"what is in self.{built.target.attr} is used by itself"
+            what = f"what is in self.{built.target.attr} is used directly"
             raise Refusal(f"{what} ({line_of(node)})")
 
     def _last(self, one: BuiltList, other: BuiltList) -> ast.stmt:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from ...reading.classes import Access, ClassIndex
 from ...reading.directives import Directives
@@ -13,12 +14,17 @@ from ...reading.flow import Flow
 from ...reading.names import meaning
 from ...reading.scopes import assigned_value
 from ..refusal import Refusal, check_free, line_of
+from ..surroundings import Surroundings
 from ..weights import Obstacle, Uses, Weights
 from .following import Following, find_following
 from .holding import KEEPING, Holding
-from .kinds import Kind, kind_of
+from .kinds import NORM_READS, Kind, is_statistic_read, kind_of
 from .loose import find_loose_norm, seems_a_norm
 from .naming import strings_naming
+
+if TYPE_CHECKING:
+    from .by_flow import FlowOfTensors
+    from .outside import Outside
 
 _MODULE_METHODS: Final = KEEPING | frozenset(
     (
@@ -26,7 +32,6 @@ _MODULE_METHODS: Final = KEEPING | frozenset(
         *("reset_parameters", "parameters", "padding", "dilation", "apply"),
     )
 )
-_NORM_READS: Final = frozenset(("num_features", "eps", "momentum", "affine", "track_running_stats"))
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,11 @@ class Pair:
 class Pairs:
     """Finds pairs in one source."""
 
-    def __init__(self, index: ClassIndex, flow: Flow, directives: Directives) -> None:
+    def __init__(
+        self, index: ClassIndex, flow: Flow, directives: Directives, surroundings: Surroundings
+    ) -> None:
         self.index = index
+        self.surroundings = surroundings
         self.source = index.source
         self.flow = flow
         self.directives = directives
@@ -91,8 +99,45 @@ class Pairs:
     def find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
         """The norm after a convolution; None where there is none, a reason where it is to stay."""
         if (owner, conv) not in self._found:
-            self._found[owner, conv] = self._find(owner, conv)
+            found = self._find(owner, conv)
+            if not isinstance(found, Pair):
+                found = self._by_flow(owner, conv) or found
+            self._found[owner, conv] = found
         return self._found[owner, conv]
+
+    def outside(self, owner: ast.ClassDef, conv: str) -> list[Outside]:
+        """The norms outside of a class that take what a convolution of it gives."""
+        if self._find(owner, conv) is not None or "torch.jit" in self.source.text:
+            return []
+        from .outside import Outsides  # slow to import
+
+        return Outsides(self.index, self.surroundings.facts).of(owner, conv)
+
+    def _by_flow(self, owner: ast.ClassDef, conv: str) -> Pair | None:
+        """The norm that the flow of tensors shows behind a convolution."""
+        try:
+            behind = self._flow_of_tensors.behind(owner, conv)
+            if behind is None:
+                return None
+            norm = behind.norm
+            stores = tuple(self._stores(owner, norm))
+            followed = tuple(Following(each.conv, each.norm, "flow") for each in behind.applied)
+            self._check_kinds(norm, stores)
+            self._check_unnamed(norm)
+            uses, _ = self._uses(stores, followed)
+            convs = tuple(self.stores_of(owner, conv))
+            pair = Pair(owner, conv, norm, convs, stores, followed, (), uses, is_plain=False)
+            self._check_free(pair)
+            self.check_elsewhere(owner, conv, norm)
+        except Refusal:
+            return None
+        return pair
+
+    @cached_property
+    def _flow_of_tensors(self) -> FlowOfTensors:
+        from .by_flow import FlowOfTensors  # slow to import
+
+        return FlowOfTensors(self.index, self.surroundings.facts)
 
     def _find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
         followed, alone = [], []
@@ -114,16 +159,29 @@ class Pairs:
             self._check_called(owner, conv, alone)
             self._check_held(owner, conv, calls)
             self._check_kinds(norm, stores)
-            uses, is_plain = self._uses(norm, stores, followed)
+            self._check_unnamed(norm)
+            uses, is_plain = self._uses(stores, followed)
             convs = tuple(self.stores_of(owner, conv))
             pair = Pair(
                 *(owner, conv, norm, convs, stores),
                 *(tuple(followed), tuple(alone), uses, is_plain),
             )
             self._check_free(pair)
+            self.check_elsewhere(owner, conv, norm)
         except Refusal as refusal:
             return Refusal(f"self.{norm} stays after the concatenation: {refusal}")
         return pair
+
+    def check_elsewhere(self, owner: ast.ClassDef, *names: str) -> None:
+        """See that no other file uses, or sets, attributes of a class.
+
+        Raises:
+            Refusal: one does.
+        """
+        for name in names:
+            place = self.surroundings.uses_attribute(owner, name)
+            if place:
+                raise Refusal(f"self.{name} is used in another file ({place})")
 
     def _check_free(self, pair: Pair) -> None:
         """See that nothing is to be left alone that would change."""
@@ -148,7 +206,11 @@ class Pairs:
         """The accesses to an attribute of an object of a class, or of one that is not known."""
         relatives = self.index.classes[owner].relatives()
         for each in self.index.accesses(name):
-            if each.owner is None or self.index.classes[each.owner] in relatives:
+            if each.owner is not None:
+                is_one = self.index.classes[each.owner] in relatives
+            else:
+                is_one = self._flow_of_tensors.may_be_of(owner, each.node.value)
+            if is_one:
                 yield each
 
     def calls(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Call]:
@@ -199,7 +261,9 @@ class Pairs:
             if self.index.self_class(getattr(call.func, "value", call)) is None:
                 raise Refusal(f"self.{conv} may be called elsewhere ({line_of(parent)})")
         for node in strings_naming(self.index, conv):
-            raise Refusal(f"{conv!r} is also named in a string ({line_of(node)})")
+            called = self._flow_of_tensors.calls(owner, conv)
+            if not called <= {*self.calls(owner, conv)}:
+                raise Refusal(f"{conv!r} appears in a string ({line_of(node)})")
         for access in self.accesses(owner, conv):
             parent = self.source.parent(access.node)
             if isinstance(access.node.ctx, ast.Load) and not _is_no_call(parent, access.node):
@@ -222,16 +286,17 @@ class Pairs:
             if _may_be_another_s(each.value) and each in splitting:
                 raise Refusal(f"it may be kept elsewhere too ({line_of(each.value)})")
 
-    def _uses(
-        self, norm: str, stores: tuple[Store, ...], followed: list[Following]
-    ) -> tuple[Uses, bool]:
-        """What else is done with the norm, and whether it is only called."""
+    def _check_unnamed(self, norm: str) -> None:
+        """See that the norm is reached in no other way than by its name."""
         for node in strings_naming(self.index, norm):
-            raise Refusal(f"{norm!r} is also named in a string ({line_of(node)})")
+            raise Refusal(f"{norm!r} appears in a string ({line_of(node)})")
         for node in self.index.mentions.computed(norm):
             raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
-        weights = Weights(self.source)
-        calls = {id(each.norm.func) for each in followed}
+
+    def _uses(self, stores: tuple[Store, ...], followed: Iterable[Following]) -> tuple[Uses, bool]:
+        """What else is done with the norm, and whether it is only called."""
+        weights = Weights(self.index)
+        calls = {id(one) for each in followed for one in _called(each.norm.func)}
         values = {id(each.value) for each in stores}
         reached = {
             node
@@ -250,8 +315,10 @@ class Pairs:
         match parent:
             case ast.Attribute(attr="weight" | "bias"):
                 weights.look_at(parent)
+            case ast.Attribute(attr=name) if is_statistic_read(self.index, parent):
+                weights.note_read(parent)
             case ast.Attribute(attr=name, ctx=ast.Load()):
-                if name not in _NORM_READS | KEEPING:
+                if name not in NORM_READS | KEEPING:
                     raise Refusal(f"its {name} is used ({where})")
             case ast.Attribute(attr=name):
                 raise Refusal(f"its {name} is set ({where})")
@@ -261,7 +328,7 @@ class Pairs:
                 call = parent if isinstance(parent, ast.Call) else self.source.parent(parent)
                 if self._asks_for_a_class(call):
                     if not self._asks_for_a_module(call):
-                        obstacle = Obstacle(node, f"its class is asked for ({where})")
+                        obstacle = Obstacle(node, f"code asks for its class ({where})")
                         weights.uses.obstacles.append(obstacle)
                 elif not self._is_followed_into(call):
                     raise Refusal(f"it is handed on ({where})")
@@ -300,6 +367,13 @@ def _is_no_call(parent: ast.AST, node: ast.Attribute) -> bool:
             name = getattr(function, "attr", getattr(function, "id", ""))
             return "init" in name or "norm" in name
     return False
+
+
+def _called(function: ast.expr) -> Iterator[ast.expr]:
+    """What is called, where that is a module or its forward."""
+    yield function
+    if isinstance(function, ast.Attribute) and function.attr == "forward":
+        yield function.value
 
 
 def _may_be_another_s(value: ast.expr) -> bool:

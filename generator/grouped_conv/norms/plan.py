@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from ...facts.heap import union
+from ...facts.values import NOTHING
 from ...reading.callees import parameters_given
 from ...reading.classes import ClassIndex
 from ...reading.flow import Reached
@@ -44,10 +46,7 @@ def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan
     """Find the norms after some convolutions."""
     sites = list(sites)
     in_sequences = {
-        site.call: [
-            _if_free(finder, each)
-            for each in find_sequences(finder.holding, finder.directives, site.call, reached)
-        ]
+        site.call: [_if_free(finder, each) for each in find_sequences(finder, site.call, reached)]
         for site, reached in sites
     }
     # All norms of an nn.Sequential are split, or none.
@@ -113,10 +112,15 @@ def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
     directives, after = finder.directives, sequence.after
     found = directives.skip(after) if after is not None else directives.forbids(sequence.node)
     skip = next(filter(None, [found, *map(directives.skip, sequence.norms)]), None)
-    if skip is None:
-        return sequence
     what = "the norm stays after" if sequence.has_norm else "the padding stays before"
-    return replace(sequence, reason=f"{what} it: {skip.standing('there')}")
+    if skip is not None:
+        return replace(sequence, reason=f"{what} it: {skip.standing('there')}")
+    around = finder.surroundings
+    norms = union(map(around.facts.values, sequence.norms)) if around.has_others else NOTHING
+    place = around.uses_any(norms) or around.changes_items(sequence.node)
+    if place:
+        return replace(sequence, reason=f"{what} it: it is used in another file ({place})")
+    return sequence
 
 
 def _loose(source: Source, reached: Reached, known: Collection[ast.AST]) -> Iterable[str]:

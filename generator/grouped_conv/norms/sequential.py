@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from ...reading.containers import container
-from ...reading.directives import Directives
 from ...reading.flow import Reached
 from ...reading.names import meaning
+from ...reading.parts import walk
 from ..padding import builds_padding
 from ..refusal import line_of
+from ..weights import Uses
 from .additions import ADDING, Additions
-from .holding import Holding
 from .items import ItemsOf, items_of
 from .kinds import TRYING, Kind, kind_of
+from .pairs import Pairs
+
+if TYPE_CHECKING:
+    from .steps import Steps
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Sequence:
         has_padding: whether a padding comes before one.
         norms: what may be such norms, as far as they are seen.
         reason: why these stay as they are, if so.
+        uses: what else is done with the norms, as far as that may be no obstacle.
     """
 
     node: ast.expr
@@ -39,6 +46,7 @@ class Sequence:
     has_padding: bool
     norms: tuple[ast.expr, ...] = ()
     reason: str = ""
+    uses: Uses = field(default_factory=Uses, compare=False)
 
     @property
     def place(self) -> ast.AST:
@@ -61,29 +69,26 @@ class Followed:
     kind: Kind
 
 
-def find_sequences(
-    holding: Holding, directives: Directives, site: ast.Call, reached: Reached
-) -> Iterator[Sequence]:
+def find_sequences(finder: Pairs, site: ast.Call, reached: Reached) -> Iterator[Sequence]:
     """Each nn.Sequential that a convolution gets into beside a norm or a padding."""
-    search = _Search(holding, directives, site, reached)
-    for node in sorted(reached.expressions, key=holding.source.span):
-        parent = holding.source.parent(node)
-        call = holding.source.parent(parent) if isinstance(parent, ast.Starred) else parent
+    source = finder.source
+    search = _Search(finder, site, reached)
+    for node in sorted(reached.expressions, key=source.span):
+        parent = source.parent(node)
+        call = source.parent(parent) if isinstance(parent, ast.Starred) else parent
         found = search.of_call(node, call) if isinstance(call, ast.Call) else None
         if found is not None:
             yield found
 
 
 class _Search:
-    def __init__(
-        self, holding: Holding, directives: Directives, site: ast.Call, reached: Reached
-    ) -> None:
-        self.holding = holding
-        self.index = holding.index
-        self.source = holding.source
+    def __init__(self, finder: Pairs, site: ast.Call, reached: Reached) -> None:
+        self.finder = finder
+        self.index = finder.index
+        self.source = finder.source
         self.site = site
         self.reached = reached
-        self._additions = Additions(holding.source, directives)
+        self._additions = Additions(finder.source, finder.directives)
 
     def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | None:
         """What becomes of an nn.Sequential that a call puts the convolution into."""
@@ -206,21 +211,41 @@ class _Search:
         if not trying and not padded:
             reason = f"the norm stays after it: {reasons[0]}" if reasons else ""
             return replace(found, reason=reason) if reason else None
-        obstacle = self._obstacle(followed if trying else [], padded)
+        steps = self._steps(followed)
+        obstacle = self._obstacle(followed if trying else [], padded, steps)
         if obstacle is None:
-            return found
+            after = self._after_writes(after, steps.uses) if after is not None else None
+            return replace(found, after=after, uses=steps.uses)
         what = "the norm stays after" if trying else "the padding stays before"
-        reason = f"{what} it: one of them is used by itself ({line_of(obstacle)})"
+        reason = f"{what} it: one of them is used directly ({line_of(obstacle)})"
         return replace(found, reason=reason)
 
+    def _after_writes(self, statement: ast.stmt, uses: Uses) -> ast.stmt:
+        """The last of the statements right behind one that set weights of the norms."""
+        block = self.source.block(statement)
+        following = block[block.index(statement) + 1 :]
+        writing = takewhile(lambda each: any(one in uses.writes for one in walk(each)), following)
+        return [statement, *writing][-1]
+
+    def _steps(self, followed: list[Followed]) -> Steps:
+        """The convolutions and norms of an nn.Sequential, as facts show them."""
+        from .steps import steps_of  # slow to import
+
+        built = [step for each in followed for step in (each.conv or self.site, each.norm)]
+        return steps_of(self.finder.index, self.finder.surroundings.facts, built)
+
     def _obstacle(
-        self, followed: list[Followed], padded: list[tuple[ast.expr, ast.expr]]
+        self,
+        followed: list[Followed],
+        padded: list[tuple[ast.expr, ast.expr]],
+        steps: Steps,
     ) -> ast.expr | None:
-        """Where one of some modules of an nn.Sequential is used by itself."""
+        """Where one of some modules of an nn.Sequential is used directly."""
         modules = [(each.conv or self.site, False) for each in followed]
         modules += [(each.norm, True) for each in followed if each.norm is not None]
         modules += [(each, False) for pair in padded for each in pair]
-        found = (self.holding.obstacle(each, is_norm=is_norm) for each, is_norm in modules)
+        holding, known = self.finder.holding, steps.is_harmless
+        found = (holding.obstacle(each, (), is_norm, known) for each, is_norm in modules)
         return next((each for each in found if each is not None), None)
 
 

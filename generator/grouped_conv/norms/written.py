@@ -63,7 +63,7 @@ def _definition(
 ) -> NormDefinition:
     statement, call = index.source.statement(store.target), store.value
     if store.kind.name != "norm" or not isinstance(call, ast.Call):
-        raise Refusal(f"what self.{pair.norm} after it is, is known only at run time")
+        raise Refusal(f"the class of self.{pair.norm} is known only at run time")
     is_alone = isinstance(statement, (ast.Assign, ast.AnnAssign)) and (
         single_target(statement) is store.target
     )
@@ -84,11 +84,11 @@ def _arguments(index: ClassIndex, call: ast.Call) -> tuple[NormArgument, ...]:
     found = []
     for number, each in enumerate(arguments_of(call)):
         if each.stars or not is_repeatable(index.source, each.value):
-            raise Refusal("the arguments of the norm after it are evaluated once")
+            raise Refusal("the norm's arguments may have side effects")
         is_size = each.keyword == "num_features" or (number == 0 and not each.keyword)
         found.append(NormArgument(each, is_size))
     if not any(each.is_size for each in found):
-        raise Refusal("the norm after it is built without num_features")
+        raise Refusal("the norm is built without num_features")
     return tuple(found)
 
 
@@ -97,15 +97,15 @@ def _check_form(index: ClassIndex, following: Following) -> None:
     source = index.source
     statement = source.statement(following.norm)
     if following.form == "choice":
-        raise Refusal("whether the norm after it is applied is decided in an expression")
+        raise Refusal("an expression decides whether the norm is applied")
     if following.form == "if":
         guard = following.guard
         assert isinstance(guard, ast.If)
         if guard.orelse or len(guard.body) > 1 or not is_rebinding(following, statement):
-            raise Refusal("more is done where the norm after it is applied")
+            raise Refusal("the statement that applies the norm does more")
     if following.form == "next" and is_rebinding(following, statement):
         if not source.has_own_lines(statement):
-            raise Refusal("the norm after it is applied on the same line")
+            raise Refusal("the norm is applied on the same line")
 
 
 def is_rebinding(following: Following, statement: ast.stmt) -> bool:

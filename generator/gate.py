@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from ..reading.convolutions import GROUPS_POSITION
-from ..reading.parts import walk
+from .reading.convolutions import GROUPS_POSITION
+from .reading.parts import walk
 
 
 def may_apply(text: str, tree: ast.Module) -> bool:

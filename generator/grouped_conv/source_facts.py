@@ -1,0 +1,71 @@
+"""The facts of one source, for questions about single expressions; made where first asked for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Container
+from typing import Final
+
+from .. import torch_api
+from ..facts.facts import Facts, facts_of
+from ..facts.project import Project
+from ..facts.values import WEIGHTS, Instance, Object, Value
+from ..reading.classes import ClassIndex
+from ..reading.kept import kept
+
+_LASTING: Final = frozenset(("call", "return", "escape"))
+
+
+@kept
+def facts_of_source(index: ClassIndex) -> Facts:
+    """The facts of all of a source, and of what it uses of its project."""
+    source = index.source
+    if source.location is None:
+        return facts_of(source.tree)
+    project = Project(source.location.files.find)
+    module = source.location.module(source.tree, source.text)
+    project.add(module)
+    return Facts([module], project)
+
+
+def is_never_called(index: ClassIndex, call: ast.Call) -> bool:
+    """Whether what a construction gives to a local variable is there for its weight alone.
+
+    It is surely called nowhere, nor kept.
+    """
+    match index.source.parent(call):
+        case ast.Assign(targets=[ast.Name()]) if index.source.function_around(call) is not None:
+            facts = facts_of_source(index)
+            values = facts.values(call)
+            return (
+                facts.is_complete
+                and bool(values)
+                and all(
+                    isinstance(each, Object)
+                    and not any(use.kind in _LASTING for use in facts.uses(each))
+                    and any(use.name in WEIGHTS for use in facts.uses(each))
+                    and not [*facts.heap.holders(each)]
+                    for each in values
+                )
+            )
+    return False
+
+
+def is_another(index: ClassIndex, node: ast.expr, made: Container[ast.AST]) -> bool:
+    """Whether an expression is surely none of the convolutions that are made at some places.
+
+    It is another one, or what holds it.
+    """
+    facts = facts_of_source(index)
+    values = facts.values(node)
+    return facts.is_complete and bool(values) and all(_is_another(each, made) for each in values)
+
+
+def _is_another(value: Value, made: Container[ast.AST]) -> bool:
+    match value:
+        case Instance(cls=cls):
+            return cls.is_known and torch_api.CONVOLUTIONS.isdisjoint(cls.externals)
+        case Object(kind=kind, site=site):
+            is_conv = kind in torch_api.CONVOLUTIONS
+            return torch_api.is_nn_class(kind) and not (is_conv and site in made)
+    return False

@@ -1,0 +1,268 @@
+"""A source among the files of its project: what may happen there to what it builds.
+
+What another file does counts as if it stood in the source. Tests and scripts run no model but
+their own: what they do is said, and keeps nothing from being split.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Final
+
+from ..facts.facts import Facts
+from ..facts.project import Module, Project
+from ..facts.values import NOTHING, Instance, Object, Value, Values
+from ..outcome import Warning
+from ..reading.classes import ClassIndex
+from ..reading.scopes import FUNCTIONS
+from ..reading.source import Source
+from .find import Site
+from .norms.kinds import TRYING, kind_of
+from .speaking import speaks_of
+
+_MOST_READERS: Final = 12
+"""How many other files are followed."""
+_BUDGET: Final = 100_000
+"""How many expressions may be interpreted for them."""
+_CHANGES: Final = r"\b(setattr|delattr|_modules|prune\w*|quant\w*|register\w*hook)\b"
+"""What code of other files may do to modules that it does not name."""
+
+
+class Surroundings:
+    """The facts of a source, and of the files that speak of what it builds.
+
+    Attributes:
+        sites: what it builds that may be grouped.
+        not_followed: how many files use that, where they are too many or too much to follow.
+
+    Args:
+        index: of the source.
+        sites: likewise.
+        holding: gives the attributes that may hold what a site builds.
+    """
+
+    def __init__(
+        self, index: ClassIndex, sites: Iterable[Site], holding: Callable[[Site], Iterable[str]]
+    ) -> None:
+        self.sites = [*sites]
+        self._holding = holding
+        self.not_followed = 0
+        self._index = index
+        self._source = index.source
+        around = [each for site in self.sites for each in self._source.ancestors(site.call)]
+        self._found: dict[ast.AST, Other | None] = {}
+        self._classes = [each for each in around if isinstance(each, ast.ClassDef)]
+        defined = {each.name for each in around if isinstance(each, (*FUNCTIONS, ast.ClassDef))}
+        self._defined = defined - {"__init__", "forward"}
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What may happen in the source, and in the files that speak of what it builds."""
+        if self._modules:
+            found = self._facts(self._modules, _BUDGET)
+            if found.is_complete:
+                return found
+            self._give_up()
+        return self._facts({}, None)
+
+    def _facts(self, modules: Collection[Module], budget: int | None) -> Facts:
+        source, location = self._source, self._source.location
+        if location is None:
+            module, project = Module("", False, source.tree, source.text), Project()
+        else:
+            module = location.module(source.tree, source.text)
+            project = Project(location.files.find)
+            project.add(module)
+        held = {name for site in self.sites for name in self._holding(site)}
+        own = speaks_of(source, self._defined | self._attributes | held)
+
+        def is_asked_for(one: Module, node: ast.stmt) -> bool:
+            return own(node) if one is module else self._modules[one](node)
+
+        return Facts([module, *modules], project, is_asked_for, budget)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all files of the project were looked at for who uses what is built."""
+        location = self._source.location
+        return location is None or location.files.is_whole
+
+    def _give_up(self) -> None:
+        self.not_followed = len(self._modules)
+        self._modules = {}
+
+    @cached_property
+    def _others(self) -> list[Other]:
+        """The other files that speak of what the source builds, and what all use of others."""
+        own = self.facts.modules[0]
+        read = dict.fromkeys((*self._modules, *self.facts.project.handed_out))
+        return [Other(each) for each in read if each is not own]
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there are other files that speak of what the source builds."""
+        return bool(self._modules)
+
+    @cached_property
+    def _modules(self) -> Mapping[Module, Callable[[ast.stmt], bool]]:
+        """The files that speak of what the source builds, and which of their statements do."""
+        names = "|".join(map(re.escape, sorted(self._attributes))) or "weight"
+        found = self.readers(re.compile(rf"\.({names})\b|{_CHANGES}"))
+        if len(found) <= _MOST_READERS:
+            return found
+        self.not_followed = len(found)
+        return {}
+
+    def readers(self, does: re.Pattern[str]) -> dict[Module, Callable[[ast.stmt], bool]]:
+        """The files that use what is built and have something in their text, as a project tells."""
+        location = self._source.location
+        if location is None or not self.sites:
+            return {}
+        return location.files.readers(location.path, self._defined, does)
+
+    @cached_property
+    def _attributes(self) -> set[str]:
+        """The attributes that are given what is built, or what may be a norm beside it."""
+        built = {each.call for each in self.sites}
+        return {
+            target.attr
+            for cls in self._classes
+            for each in ast.walk(cls)
+            if isinstance(each, ast.Assign)
+            for target in each.targets
+            if isinstance(target, ast.Attribute)
+            if kind_of(self._index, each.value, target.attr).name in TRYING
+            or not built.isdisjoint(ast.walk(each.value))
+        }
+
+    # --- what other files do -----------------------------------------------------------------
+
+    def expressions(self, made: Values) -> Iterator[tuple[Other, list[ast.expr]]]:
+        """For each other file, what in it may be one of some objects."""
+        found: dict[Other, dict[ast.expr, None]] = {}
+        for value in made if self._modules else ():
+            for node in self.facts.expressions(value):
+                other = self.other(node)
+                if other is not None:
+                    found.setdefault(other, {})[node] = None
+        for other, nodes in found.items():
+            yield other, [*nodes]
+
+    def made_by(self, call: ast.Call) -> Values:
+        """What a construction in the source makes, if another file may do something with it."""
+        if not self._modules:
+            return NOTHING
+        return frozenset(each for each in self.facts.values(call) if isinstance(each, Object))
+
+    def uses_attribute(self, owner: ast.ClassDef, name: str) -> str:
+        """Where another file uses or sets an attribute of a class, as reasons say it, if any does.
+
+        What is in it counts too, if it is a list.
+        """
+        if not self._modules:
+            return ""
+        for use in self.facts.uses_of_instances(owner):
+            if use.kind == "write" and use.name in (name, "*"):
+                place = self._place(use.node)
+                if place:
+                    return place
+        for node in self.facts.loose(name):
+            place = "" if isinstance(node.ctx, ast.Load) else self._place(node)
+            if place:
+                return place
+        return self.uses_any(self.facts.attribute(owner, name))
+
+    def uses_any(self, values: Values) -> str:
+        """Where another file uses a module among some values, or in a list among them, if any."""
+        if not self._modules:
+            return ""
+        held = frozenset(filter(_is_object, self.facts.with_items(values)))
+        for other, nodes in self.expressions(held):
+            if not other.module.runs_apart:
+                return other.index.source.line(min(nodes, key=other.index.source.span))
+        return ""
+
+    def changes_items(self, node: ast.expr) -> str:
+        """Where another file takes items of what an expression gives, or changes them, if any."""
+        for value in self.facts.values(node) if self._modules else ():
+            for use in self.facts.uses(value):
+                if use.kind in ("item", "iterate", "write", "escape"):
+                    place = self._place(use.node)
+                    if place:
+                        return place
+        return ""
+
+    def source_of(self, node: ast.AST) -> Source:
+        """The source that a node stands in."""
+        other = self.other(node)
+        return other.index.source if other is not None else self._source
+
+    def warning(self, node: ast.expr | ast.stmt, message: str, at: ast.expr) -> Warning:
+        """A warning of a place; where that is in another file, at one that it is about."""
+        source = self.source_of(node)
+        if source is self._source:
+            return Warning(*source.place(node), message)
+        return Warning(*self._source.place(at), f"{source.line(node)}: {message}")
+
+    def may_matter(self, node: ast.AST) -> bool:
+        """Whether a node stands in the source, or in what speaks of it in another file."""
+        other = self.other(node)
+        if other is None:
+            return True
+        matters = self._modules.get(other.module)
+        statement = other.statement(node)
+        return matters is not None and statement is not None and matters(statement)
+
+    def _place(self, node: ast.AST) -> str:
+        """Where a node stands in another file, as reasons say it; empty for one of the source."""
+        other = self.other(node)
+        return other.index.source.line(node) if other and not other.module.runs_apart else ""
+
+    def other(self, node: ast.AST) -> Other | None:
+        """The other file that a node stands in; None for one of the source."""
+        if node in self._source.parent_of:
+            return None
+        if node not in self._found:
+            self._found[node] = next((each for each in self._others if each.has(node)), None)
+        return self._found[node]
+
+
+class Other:
+    """Another file of the project.
+
+    Attributes:
+        module: the file as a module.
+    """
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+
+    @cached_property
+    def index(self) -> ClassIndex:
+        """What it has."""
+        return ClassIndex(Source(self.module.text, self.module.tree, name=self.module.file))
+
+    def has(self, node: ast.AST) -> bool:
+        """Whether a node is one of it."""
+        return self.statement(node) is not None
+
+    def statement(self, node: ast.AST) -> ast.stmt | None:
+        """The statement of the module itself that a node stands in; None for one of another."""
+        line = getattr(node, "lineno", 0)
+        for each in self.module.tree.body:
+            if _first(each) <= line <= (each.end_lineno or 0):
+                if any(inner is node for inner in ast.walk(each)):
+                    return each
+        return None
+
+
+def _first(statement: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(each.lineno for each in decorators)])
+
+
+def _is_object(value: Value) -> bool:
+    return isinstance(value, (Object, Instance))

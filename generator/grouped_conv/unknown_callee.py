@@ -1,0 +1,146 @@
+"""Tell whether what an unknown callee gives may be a convolution, by what is done with it.
+
+    self.conv = build_conv_layer(cfg, c, c, 3, groups=groups)      # of another package
+    self.last = Conv[Conv.CONV, 2](c, c, kernel_size=3, groups=groups)
+    ...
+    return self.last(self.conv(x))
+
+Whatever it is, the helper can take it: what turns out to be no grouped convolution stays.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Final, Literal
+
+from .. import torch_api
+from ..facts.facts import Facts
+from ..facts.heap import Use
+from ..facts.values import (
+    STRANGE,
+    Bound,
+    Constant,
+    External,
+    Object,
+    Parameter,
+    Tensor,
+    Unknown,
+    Value,
+)
+from ..reading.classes import ClassIndex
+from .source_facts import facts_of_source
+
+_KEEPS: Final = frozenset(("return", "escape"))
+_OTHERS: Final = frozenset(
+    (
+        *("norm", "bn", "act", "activation", "attention", "attn", "pool", "head", "encoder"),
+        *("decoder", "block", "blocks", "bottleneck", "stage", "cell", "net", "model", "backbone"),
+    )
+)
+"""Words in the names of what makes layers of another kind."""
+_LEAST: Final = 4
+"""What a convolution is given at least: two numbers of channels, the kernel and the groups."""
+
+
+def is_used_as_module(index: ClassIndex, call: ast.Call) -> bool:
+    """Whether a call of something unknown that is given groups gives what is called on a tensor.
+
+    A class of another name than a convolution's is that of a block, or of another layer.
+    """
+    if not any(each.arg == "groups" for each in call.keywords):
+        return False
+    name = _name(call.func)
+    is_other = name[:1].isupper() or not _OTHERS.isdisjoint(name.lower().split("_"))
+    if is_other or len(call.args) + len(call.keywords) < _LEAST:
+        return False
+    return _is_unknown(index, call.func) and role(index, call) == "module"
+
+
+def is_made_elsewhere(index: ClassIndex, call: ast.Call) -> bool:
+    """Whether a call gives a convolution that another file of the project builds, perhaps grouped.
+
+    That file splits it too; here it is told apart from what stands beside it.
+    """
+    if index.source.location is None:
+        return False
+    facts = facts_of_source(index)
+    return facts.is_complete and any(
+        isinstance(each, Object)
+        and each.kind in torch_api.CONVOLUTIONS
+        and each.site not in index.source.parent_of
+        and not facts.is_plain(each)
+        for each in facts.values(call)
+    )
+
+
+def makes_any_conv(index: ClassIndex, call: ast.Call) -> bool:
+    """Whether a class that is looked up somewhere is given all that a function for convolutions is.
+
+    def build_conv_layer(cfg, *args, **kwargs):
+        conv_layer = MODELS.get(cfg["type"])
+        return conv_layer(*args, **kwargs)
+    """
+    source = index.source
+    function = source.function_around(call)
+    if function is None or function.args.kwarg is None:
+        return False
+    rest = [each.value for each in call.keywords if each.arg is None]
+    is_all = all(isinstance(each, ast.Starred) for each in call.args) and any(
+        isinstance(each, ast.Name) and each.id == function.args.kwarg.arg for each in rest
+    )
+    found = source.scope(call.func).lookup(_name(call.func)) if is_all else None
+    values = [each.value for each in found[1]] if found is not None else [call.func]
+    words = [function.name, *(source.code(each) for each in (call.func, *filter(None, values)))]
+    is_looked_up = any(isinstance(each, (ast.Call, ast.Subscript)) for each in values)
+    is_of_convs = is_all and is_looked_up and any("conv" in each.lower() for each in words)
+    return is_of_convs and _is_unknown(index, call.func) and role(index, call) != "other"
+
+
+def _name(callee: ast.expr) -> str:
+    return str(getattr(callee, "attr", getattr(callee, "id", "")))
+
+
+def role(index: ClassIndex, call: ast.Call) -> Literal["module", "unseen", "other"]:
+    """What the result of a call is: called on a tensor, gone to where it may be, or no module."""
+    facts = facts_of_source(index)
+    if not facts.is_complete:
+        return "unseen"
+    found = facts.values(call)
+    made = [each for each in found if isinstance(each, Object) and each.site is call]
+    uses = [(each, use) for each in made for use in facts.uses(each)]
+    if any(use.kind == "call" and _is_on_tensor(facts, each, use) for each, use in uses):
+        return "module"
+    is_kept = any(use.kind in _KEEPS and use.name != "operator" for _, use in uses)
+    is_kept = is_kept or any([*facts.heap.holders(each)] for each in made)
+    is_unseen = is_kept or not uses or len(made) < len(found)
+    return "unseen" if is_unseen else "other"
+
+
+def _is_on_tensor(facts: Facts, module: Value, use: Use) -> bool:
+    """Whether a call is of a module with what may be a tensor."""
+    call = use.node
+    if not isinstance(call, ast.Call) or module not in facts.values(call.func):
+        return True  # by an nn.Sequential
+    given = [*call.args, *(each.value for each in call.keywords)]
+    return bool(given) and all(
+        any(isinstance(each, (Tensor, Parameter, Unknown, Object)) for each in facts.values(one))
+        for one in given[:1]
+    )
+
+
+def _is_unknown(index: ClassIndex, callee: ast.expr) -> bool:
+    """Whether what is called is nothing that the source, or torch, defines."""
+    facts = facts_of_source(index)
+    values = facts.values(callee)
+    return facts.is_complete and bool(values) and all(map(_is_foreign, values))
+
+
+def _is_foreign(value: Value) -> bool:
+    match value:
+        case External(path=path):
+            return not path.startswith(("torch.", "builtins."))
+        case Object(kind=kind):
+            return kind == STRANGE
+        case Bound(receiver=receiver, function=None):
+            return not isinstance(receiver, (Tensor, Constant))
+    return isinstance(value, (Unknown, Parameter))
