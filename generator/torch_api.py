@@ -270,6 +270,21 @@ WALKS: Final[Mapping[str, str]] = {
 }
 """Methods of a module that go over what is in it."""
 
+BY_PATH: Final[Mapping[str, str]] = {
+    "get_submodule": "modules",
+    "get_parameter": "parameters",
+    "get_buffer": "buffers",
+}
+"""Methods of a module that give one of what is in it by its path, and what goes over all that."""
+
+DICTS: Final[Mapping[str, str]] = {
+    "state_dict": "state",
+    "_modules": "children",
+    "_parameters": "parameters",
+    "_buffers": "buffers",
+}
+"""What of a module is a dict of such things, by their names."""
+
 WALKED: Final[Mapping[str, str]] = {
     "children": "? module",
     "modules": "? module",
@@ -285,6 +300,11 @@ HARMLESS_METHODS: Final = frozenset(
     ("extra_repr", "zero_grad", "_get_name", "load_state_dict", "compile", "set_extra_state")
 )
 """Other methods of a module that keep nothing that they are given, and give nothing of it."""
+
+TENSORS: Final = frozenset(
+    ("weight", "bias", "running_mean", "running_var", "num_batches_tracked", "weight_g", "weight_v")
+)
+"""Attributes of a convolution or a norm that are tensors."""
 
 ADDS: Final = frozenset(
     (
@@ -305,6 +325,9 @@ GIVES_ACCESS: Final = frozenset(
     )
 )
 """Attributes of a module through which code that has them can use or change it."""
+
+FORWARD: Final = frozenset(("forward", "__call__", "_call_impl"))
+"""Methods of a module that apply it."""
 
 MODULE_ATTRIBUTES: Final = GIVES_ACCESS | HARMLESS_METHODS | {"training"}
 """Attributes that every module has from its base class, as far as they are known."""
@@ -387,3 +410,46 @@ TRANSPARENT_DECORATORS: Final = re.compile(
     r"|torch\.(compiler|fx)\.\w+|typing\.\w+|abc\.\w+|contextlib\.contextmanager"
 )
 """Decorators behind which a function still does what it says."""
+
+# --- what is the same for the parts of a layer -------------------------------------------------
+
+ELEMENT_BY_ELEMENT: Final = (
+    frozenset(
+        name
+        for each in _ELEMENTWISE_FUNCTIONS
+        if each not in ("softmax", "log_softmax", "normalize", "batch_norm", "instance_norm")
+        for name in (each, f"{each}_")
+    )
+    - {"group_norm", "group_norm_", "lerp"}
+) | frozenset(
+    (
+        *("zero_", "fill_", "copy_", "normal_", "uniform_", "trunc_normal_", "lerp_", "addcdiv_"),
+        *("addcdiv", "addcmul_", "masked_fill_", "masked_fill", "nan_to_num_", "bernoulli_"),
+        *("dim", "ndimension", "element_size", "is_floating_point", "is_complex", "data_ptr"),
+        *("is_contiguous", "contiguous", "detach", "detach_", "to", "cpu", "cuda", "float", "half"),
+        *("double", "bfloat16", "type", "type_as", "requires_grad_", "retain_grad", "numpy"),
+        *("register_hook", "backward", "get_device", "is_pinned", "pin_memory", "share_memory_"),
+        *("new_zeros", "new_ones", "new_empty", "new_full", "new_tensor", "isnan", "isinf"),
+        *("isfinite", "any", "all", "eq", "ne", "lt", "le", "gt", "ge", "logical_not", "is_tensor"),
+        *("logical_and", "logical_or", "sign", "sign_", "cpu", "is_set_to", "untyped_storage"),
+    )
+)
+"""Methods and functions that do the same with each element, or give what is the same of all."""
+
+ELEMENTWISE_ON_WEIGHTS: Final = re.compile(
+    r"torch\.optim\.(?!Adafactor|Muon|LBFGS)\w+|torch\.nn\.utils\.clip_grad_(norm|value)_|torch\.distributed\..*"
+    r"|torch\._foreach_\w+"
+)
+"""Functions that treat the elements of weights alike, or all weights together."""
+
+MATTERS_TO_PARTS: Final = re.compile(
+    r"torch\.nn\.((Lazy)?Conv|\w*BatchNorm|InstanceNorm|Module\b|modules\.(module|conv|batchnorm)\b)"
+    r"|torch\.nn\.functional\.(conv|batch_norm|instance_norm)|torch\.(conv|batch_norm|Tensor)"
+)
+"""What of torch does something else with what is split, if it is changed."""
+
+HOLDS_MODULES: Final = re.compile(r"torch\.nn\.(DataParallel|Transformer(En|De)coder)")
+"""Classes of torch that are given modules, and are no containers."""
+
+CHANGES_ALL: Final = re.compile(r"torch\.nn\.modules\.module\.register_module_\w+")
+"""Functions that change what every module does."""

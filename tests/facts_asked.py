@@ -27,7 +27,7 @@ from gencode.facts.values import (
 )
 
 IMPORTS = """
-import collections, copy, functools, itertools
+import collections, copy, functools, itertools, operator, types, weakref
 import torch
 import torch.nn.functional as F
 from torch import nn

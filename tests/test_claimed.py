@@ -178,6 +178,12 @@ def test_a_transposed_depthwise_one_is_split_once_its_weight_is_filled(
     assert [each.status for each in result.records] == ["may be split"]
 
 
+def test_what_is_made_of_a_weight_is_not_the_weight() -> None:
+    top = "KEPT = []\n\n\ndef fill(up):\n    w = up.weight * 2\n    KEPT.append((w + 1).data / 2)"
+    init = "up = nn.ConvTranspose2d(8, 8, 4, groups=8)\nfill(up)\nsetattr(self, 'conv', up)"
+    assert "split_conv(up))" in split_source(net(init, top=top)).text
+
+
 @pytest.mark.parametrize(
     "body",
     [

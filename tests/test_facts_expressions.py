@@ -122,7 +122,7 @@ VALUES = {
     "Net().zero_grad()": {"anything"},
     "Net().frobnicate()": {"anything"},
     "Net()._frobnicate()": {"strange"},
-    "unknown()._modules.values()": {"strange"},
+    "unknown()._modules.values()": {"list", "strange"},
     "Net().training": {"Net.training"},
     "Strange().a": {"anything", "Strange.a"},
     "Foreign().a": {"Foreign.a"},

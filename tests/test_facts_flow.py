@@ -7,6 +7,8 @@ import ast
 import pytest
 from facts_asked import Asked
 
+from gencode.facts.values import Object
+
 CONV = "nn.Conv2d(1, 1, 1)"
 
 
@@ -136,9 +138,222 @@ n = Box()
 n.c = CONV
 getattr(n, unknown()).here
 
+# getattr of any name of a Sequential
+n = nn.Sequential(CONV)
+getattr(n, unknown()).here
+
+# getattr of any name of one of the project
+class Row(nn.Sequential): pass
+n = Row(CONV)
+getattr(n, unknown()).here
+
+# filter
+for c in filter(None, [CONV]):
+    c.here
+
+# a function that filter is given
+for c in filter(lambda c: c.here, [CONV]): pass
+
+# reduce step by step
+n = Box()
+n.c = Box()
+n.c.d = CONV
+functools.reduce(getattr, 'c.d'.split('.'), n).here
+
+# reduce without a first value
+functools.reduce(lambda a, b: a, [CONV, 1]).here
+
+# reduce over any number
+functools.reduce(lambda a, b: b, [CONV for _ in unknown()], 1).here
+
+# chain
+for c in itertools.chain([1], [CONV]):
+    c.here
+
+# chain of one
+for c in itertools.chain([CONV]):
+    c.here
+
+# chain.from_iterable
+for c in itertools.chain.from_iterable([[1], [CONV]]):
+    c.here
+
+# islice
+for c in itertools.islice([CONV], 1):
+    c.here
+
+# attrgetter
+n = Box()
+n.c = Box()
+n.c.d = CONV
+operator.attrgetter('c.d')(n).here
+
+# getitem
+operator.getitem([CONV], 0).here
+
+# SimpleNamespace
+types.SimpleNamespace(c=CONV).c.here
+
+# a weak reference
+weakref.ref(CONV)().here
+
+# checkpoint
+def f(c):
+    c.here
+torch.utils.checkpoint.checkpoint(f, CONV, use_reentrant=False)
+
+# get_submodule
+class Sub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rows = nn.ModuleList([CONV])
+Sub().get_submodule('rows.0').here
+
+# get_submodule of itself
+CONV.get_submodule('').here
+
+# _modules
+class Sub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.other, self.c = 1, CONV
+first, *_ = Sub()._modules.values()
+first.here
+
+# _modules of what holds any
+class Sub(nn.Module):
+    def __init__(self, name):
+        super().__init__()
+        setattr(self, name, 1)
+        self.c = CONV
+for c in Sub(unknown())._modules.values():
+    c.here
+
+# a descriptor
+class Chosen:
+    def __get__(self, box, owner):
+        return box.c
+class Held:
+    chosen = Chosen()
+h = Held()
+h.c = CONV
+h.chosen.here
+
+# an attribute of something unknown
+class Sub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = CONV
+def f(sub):
+    sub.conv.here
+
+# a list of something unknown
+class Sub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convs = [CONV]
+for sub in unknown():
+    sub.convs[0].here
+
+# a property of something unknown
+class Sub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = CONV
+    @property
+    def chosen(self):
+        return self.conv
+def f(sub):
+    sub.chosen.here
+
+# a method of something unknown
+class Sub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = CONV
+    def chosen(self):
+        return self.conv
+def f(sub):
+    sub.chosen().here
+
+# isinstance of what is not known
+c = CONV
+if isinstance(c, unknown):
+    c.here
+
+# isinstance of some of which one is not known
+c = CONV
+if isinstance(c, (nn.Linear, unknown())):
+    c.here
+
+# isinstance of lists of classes
+c = CONV
+if isinstance(c, (nn.Linear, (nn.GroupNorm, unknown()))):
+    c.here
+
+# isinstance of a list
+c = [CONV]
+if isinstance(c, nn.Conv2d):
+    c[0].here
+
+# isinstance of its class
+c = CONV
+if isinstance(c, (nn.Linear, nn.Conv2d)):
+    c.here
+
+# an attribute of something unknown, or a number
+class Sub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = 1
+        self.conv = CONV
+    def chosen(self):
+        return self.conv
+def f(sub):
+    sub.chosen
+    sub.conv.here
+
+# add_module beside __getattr__
+class Sub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.add_module('conv', CONV)
+    def __getattr__(self, name):
+        return unknown()
+Sub().conv.here
+
+# __getattr__ of something unknown
+class Sub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = CONV
+    def __getattr__(self, name):
+        return self.conv
+def f(sub):
+    sub.chosen.here
+
+# what split_conv gives
+def split_conv(conv):
+    return SplitGroups(conv) if is_grouped(conv) else conv
+split_conv(CONV).here
+
+# what split_conv_norm gives
+from pkg.split_groups import split_conv_norm
+conv, norm = split_conv_norm(CONV, 1)
+conv.here
+
+# what build_split gives
+from split_groups import build_split
+build_split(lambda c: c, CONV).here
+
 # setattr
 n = Box()
 setattr(n, 'c', CONV)
+n.c.here
+
+# the setattr of a base
+n = Box()
+object.__setattr__(n, 'c', CONV)
 n.c.here
 
 # setattr of any name
@@ -1194,12 +1409,6 @@ unknown(functools.partial(CONV))
 # a bound method
 unknown(CONV.forward)
 
-# a weight
-unknown(CONV.weight)
-
-# the method of a weight
-unknown(CONV.weight.data.view)
-
 # yield
 def f():
     yield CONV
@@ -1307,10 +1516,19 @@ exec('held')
 filter(unknown, [CONV])
 
 # reduce
-functools.reduce(unknown, [CONV])
+functools.reduce(unknown, [CONV, 1])
 
-# chain
-itertools.chain([CONV])
+# reduce over what is not known
+functools.reduce(unknown, unknown(), CONV)
+
+# cycle
+itertools.cycle([CONV])
+
+# attrgetter of an unknown name
+operator.attrgetter(unknown())(CONV)
+
+# getitem of no list
+operator.getitem(CONV, 0)
 
 # an unusual signature
 zip(*[[CONV]], strict=unknown(), more=CONV)
@@ -1362,8 +1580,8 @@ CONV._frobnicate()
 # a hook
 CONV.register_forward_hook(unknown)
 
-# get_submodule
-CONV.get_submodule('')
+# get_extra_state
+CONV.get_extra_state()
 
 # _modules of a Sequential
 s = nn.Sequential(CONV)
@@ -1561,6 +1779,20 @@ def test_a_module_escapes(body: str) -> None:
         return
     convs = _convs(asked)
     assert any(use.kind == "escape" for conv in convs for use in asked.facts.uses(conv))
+
+
+def test_isinstance_of_another_class_rules_a_module_out() -> None:
+    asked = _asked("c = CONV\nif isinstance(c, nn.Linear):\n    c.here")
+    assert not _convs(asked) & asked.facts.values(asked.node("c.here").value)
+
+
+@pytest.mark.parametrize("given", ["CONV.weight", "CONV.weight.data.view", "CONV.weight[0]"])
+def test_a_weight_escapes_without_its_module(given: str) -> None:
+    asked = _asked(f"unknown({given})")
+    (conv,) = (each for each in _convs(asked) if isinstance(each, Object))
+    found = {path for path, use in asked.facts.uses_with_parts(conv) if use.kind == "escape"}
+    assert found
+    assert "" not in found
 
 
 @pytest.mark.parametrize("body", HARMLESS.values(), ids=HARMLESS)

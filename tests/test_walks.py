@@ -10,6 +10,7 @@ from gencode import Options, split_source
 
 TOP = """\
 import functools
+import re
 import torch
 from torch import nn
 
@@ -52,9 +53,60 @@ SAME = {
     "of one group": MODULES + "print(9 * m.out_channels // m.groups)",
     "another walk": MODULES + "for each in m.children():\n        each.eval()",
     "another package": MODULES + "m.eval()\nfunctools.level = other",
+    "the class as a key": MODULES + "print(seen[type(m)])",
+    "hasattr of any name": "net = Net(2)\nreturn hasattr(net.block.conv, seen)",
+    "text about others": "return eval('3')",
+    "made of each": "n = []\nfor m in net.modules():\n    more = m.weight\n    n.append(more)",
     "the keys": "return [key for key, value in net.state_dict().items()]",
     "its walk": MODULES + "for p in m.parameters():\n        p.requires_grad = False",
     "another layer": "other.last.padding = 1\nreturn str(other.last)",
+    "a linear layer": MODULES + "if isinstance(m, nn.Linear): print(m.weight.norm())",
+    "another class": MODULES + "if isinstance(m, Net): print(m.last.in_channels)",
+    "one of several": MODULES + "if isinstance(m, (nn.Linear, nn.GroupNorm)): seen(m)",
+    "by its type": MODULES + "if type(m) is nn.Linear: seen(m)",
+    "no attribute": WEIGHTS + "p.no_decay = True",
+    "all of a weight": WEIGHTS + "p.data[:] = 0\n    p.data[...] = 0",
+    "an arithmetic": WEIGHTS + "p.data = p.data * 0.9 + 1",
+    "a sum of sizes": "n = 0\nfor p in net.parameters():\n    n += 4 * p.numel()\nreturn n",
+    "an optimiser": "return torch.optim.SGD(net.parameters(), 0.1)",
+    "some, for an optimiser": (
+        "return torch.optim.Adam([p for p in net.parameters() if p.dim() > 1])"
+    ),
+    "a clipping": "nn.utils.clip_grad_norm_(net.parameters(), 1.0)",
+    "side by side": "for p, q in zip(net.parameters(), other.parameters()):\n    q.data.copy_(p)",
+    "a dict by name": (
+        "old = {name: p for name, p in net.named_parameters()}\n"
+        "for name, p in other.named_parameters():\n    p.data.copy_(old[name])"
+    ),
+    "the class in a comparison": MODULES + "if m.__class__.__name__ == 'Linear': m.eval()",
+    "the class in a table": MODULES + "seen.get(type(m), other)",
+    "the class by its text": MODULES + "if str(m).startswith('Linear'): m.eval()",
+    "a text that is logged": MODULES + "seen.info(f'{m}')",
+    "a text in an error": MODULES + "if m.training: raise ValueError(str(m))",
+    "a method of its own": MODULES + "if isinstance(m, Net): m.fuse()",
+    "a way to a part": "net.apply(lambda m: m.eval())",
+    "the first, for its device": "for p in net.parameters():\n    return p.device",
+    "a call in the class": "net = Net(2)\nnet.block.add_module('more', nn.ReLU())\nreturn net",
+    "a name that is written": WEIGHTS + "print(name.upper())",
+    "a pattern for another": WEIGHTS + "if re.search('head', name): p.requires_grad = False",
+    "a list that grows": "found = []\nfor m in net.modules():\n    found.append(m)",
+    "what is known to be kept": "net = Net(2)\nnet.block.conv.mark = 3\nnet.block.conv.eval()",
+    "a comparison": "net = Net(2)\nreturn net.block.conv is other",
+    "isinstance of another": (
+        "net = Net(2)\nm = [net.block.conv][0]\nreturn isinstance(m, nn.Linear)"
+    ),
+    "hasattr of what there is": "net = Net(2)\nreturn hasattr(net.block.conv, 'kernel_size')",
+    "its state": "net = Net(2)\nreturn net.block.conv.state_dict()",
+    "a settings read": "net = Net(2)\nm = [net.block.conv][0]\nreturn m.kernel_size, m.forward",
+    "a shown one": "net = Net(2)\nprint(f'{net.block.conv}')",
+    "weights of one": (
+        "m = functools.reduce(lambda a, b: a, [Net(2).block.conv, 1])\nreturn m.parameters()"
+    ),
+    "what one does not have": (
+        "m = functools.reduce(lambda a, b: a, [Net(2).block.conv, 1])\nm.zero_grad()\nm.fuse()"
+    ),
+    "a layer that holds none": "net = Net(2)\nreturn nn.Linear(net.block.conv, 3)",
+    "a function of tensors": "net = Net(2)\nreturn torch.relu(net)",
 }
 OTHERS = {
     "a size": (MODULES + "print(m.out_channels)", "out_channels is read of each module"),
@@ -92,13 +144,139 @@ OTHERS = {
         "net = Net(2)\nfor m in map(lambda m: m, [net.block.conv]): m.padding = (1, 1)",
         "padding is set of a split convolution",
     ),
-    "its text": (
+    "the text of one": (
         "net = Net(2)\nreturn str(net.block.conv)",
         "the class is asked for of a split convolution",
     ),
     "the name of its class": (
         "net = Net(2)\nreturn net.block.conv._get_name()",
         "the class is asked for of a split convolution",
+    ),
+    "a size by a function": (WEIGHTS + "print(torch.numel(p))", "numel() of each weight is taken"),
+    "its length": (WEIGHTS + "print(len(p))", "each weight is counted"),
+    "a part of it": (MODULES + "m.weight.data[0] = 1", "a part of a weight is taken"),
+    "a row of it": (WEIGHTS + "print(p[0])", "a part of each weight is taken"),
+    "row by row": (WEIGHTS + "for row in p: print(row)", "each weight is gone over"),
+    "its shape": (WEIGHTS + "print(p.shape)", "shape is read of each weight"),
+    "to a stranger": (WEIGHTS + "seen(p)", "each weight is handed on"),
+    "of what is made of it": (
+        WEIGHTS + "print((p * 2).abs().max())",
+        "max() of each weight is taken",
+    ),
+    "applied": ("net.apply(lambda m: m(seen))", "each module is applied"),
+    "a forward": (MODULES + "print(m.forward.__func__)", "forward of each module is taken"),
+    "its dict": (MODULES + "print(m.__dict__)", "__dict__ is read of each module"),
+    "a hook": (
+        MODULES + "m.register_forward_hook(seen)",
+        "register_forward_hook() of each module is called",
+    ),
+    "to a function of torch": (
+        MODULES + "nn.utils.weight_norm(m)",
+        "each module is given to torch.nn.utils.weight_norm",
+    ),
+    "its text": (MODULES + "seen.append(str(m))", "the text of each module is taken"),
+    "its type": (MODULES + "seen.add(type(m))", "the class of each module is asked for"),
+    "its own class": (MODULES + "name = m.__class__", "the class of each module is asked for"),
+    "the rank of a name": (WEIGHTS + "print(name[0])", "the name of each is taken apart"),
+    "the length of a name": (WEIGHTS + "print(len(name))", "the name of each is measured"),
+    "a pattern": (WEIGHTS + "re.search('conv', name)", "the name of each is handed on"),
+    "a number": (WEIGHTS + "if name.endswith('0.weight'): seen()", "one is chosen by its name"),
+    "what is not known": (WEIGHTS + "if name in seen: seen()", "one is chosen by its name"),
+    "in a list": ("return 'conv' in net.state_dict()", "it is asked whether there is one"),
+    "numbered": ("for i, p in enumerate(net.parameters()): seen(i)", "they are counted"),
+    "beside others": ("for p, i in zip(net.parameters(), seen): pass", "they are counted"),
+    "all but some": (
+        "import itertools\nfor p in itertools.islice(net.parameters(), 2): p.zero_()",
+        "one is chosen by its place",
+    ),
+    "the first": ("return next(net.parameters())", "one is chosen by its place"),
+    "the first that is found": (
+        MODULES + "if isinstance(m, nn.Conv2d): return m",
+        "one is chosen by its place",
+    ),
+    "the last that is found": (MODULES + "found = m", "one is chosen by its place"),
+    "until one is found": (
+        MODULES + "if isinstance(m, nn.Conv2d):\n        break",
+        "one is chosen by its place",
+    ),
+    "counted one by one": ("n = 0\n" + MODULES + "n += 1", "they are counted"),
+    "counted at once": ("return sum(1 for m in net.modules())", "they are counted"),
+    "by a key": (
+        "return {n: p for n, p in net.named_parameters()}['x']",
+        "one is chosen by its place",
+    ),
+    "set by a key": ("net.state_dict()['x'] = seen", "one is replaced"),
+    "all of them": ("seen(net.parameters())", "handed on"),
+    "by a path": ("return net.get_submodule(seen)", "one is chosen by its place"),
+    "by a path in the model": ("return seen.get_parameter('conv')", "one is chosen by its place"),
+    "a stranger": (
+        "net = Net(2)\nseen(net.block.conv)",
+        "it is not known what seen() does with it",
+    ),
+    "a list for a stranger": (
+        "net = Net(2)\nseen([net.block.conv])",
+        "it is not known what seen() does with it",
+    ),
+    "a copy": (
+        "import copy\nm = functools.reduce(lambda a, b: a, [Net(2).block.conv, 1])\n"
+        "copy.deepcopy(m).stride = 2",
+        "stride is set of a split convolution",
+    ),
+    "its type by another way": (
+        "m = functools.reduce(lambda a, b: a, [Net(2).block.conv, 1])\nreturn seen.chosen(type(m))",
+        "the class is asked for of a split convolution",
+    ),
+    "its weight by another way": (
+        "m = functools.reduce(lambda a, b: a, [Net(2).block.conv, 1])\nm.weight.data.zero_()",
+        "weight is asked for of a split convolution",
+    ),
+    "an attribute that is asked for": (
+        "net = Net(2)\nreturn hasattr(net.block.conv, 'transposed')",
+        "what it has is asked for of a split convolution",
+    ),
+    "its forward": (
+        "net = Net(2)\nm = [net.block.conv][0]\nreturn m.forward.__func__",
+        "forward.__func__ is asked for of a split convolution",
+    ),
+    "text of a model": ("net = Net(2)\nreturn len(str(net.block))", "the text of a model is taken"),
+    "a replaced one": (
+        "net = Net(2)\nsetattr(net.block, seen, other)",
+        "what holds a split convolution is changed",
+    ),
+    "every hook": (
+        "nn.modules.module.register_module_forward_hook(seen)",
+        "torch.nn.modules.module.register_module_forward_hook is changed",
+    ),
+    "the class by getattr": (
+        MODULES + "name = getattr(m, '__class__')",
+        "the class of each module is asked for",
+    ),
+    "a key by its place": ("return list(net.state_dict().keys())[0]", "one is chosen by its place"),
+    "one that is thrown": ("net = Net(2)\nraise net.block.conv", "it is not known what other code"),
+    "counted in a sum": (
+        "return sum(isinstance(m, nn.Conv2d) for m in net.modules())",
+        "they are counted",
+    ),
+    "counted in a variable": ("n = 0\n" + MODULES + "n = n + 1", "they are counted"),
+    "counted by a list": ("n = []\n" + MODULES + "n.append(1)", "they are counted"),
+    "one for each": (
+        "rates = iter(seen)\n" + MODULES + "m.rate = next(rates)",
+        "they are counted",
+    ),
+    "measured": ("return len([m for m in net.modules() if m.training])", "they are counted"),
+    "how deep": (
+        "def go(m, depth):\n    for c in m.children(): go(c, depth + 1)\ngo(net, 1)",
+        "it depends on how deep each is",
+    ),
+    "text that is run": ("exec('net.block.conv.padding = 2')", "it is not known what exec() does"),
+    "text that is not known": ("eval(seen)", "it is not known what eval() does"),
+    "the groups of an optimiser": (
+        "for group in seen.param_groups:\n    group['params'][0].zero_()",
+        "one is chosen by its place",
+    ),
+    "by the base class": (
+        "net = Net(2)\nnn.Module.__setattr__(net.block.conv, 'padding', 2)",
+        "padding is set of a split convolution",
     ),
     "torch itself": ("nn.Conv2d.forward = other", "torch.nn.Conv2d.forward is changed"),
 }
@@ -150,5 +328,45 @@ def test_other_functions_that_nothing_calls_are_looked_at_too() -> None:
 def test_what_is_too_much_to_follow_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gencode.facts.facts._BUDGET", 9)
     (warning,) = split_source(f"{TOP}    return net\n").warnings
-    assert warning.line == 8
+    assert warning.line == 9
     assert warning.message.startswith("there is too much in this file to follow")
+
+
+SEQUENTIAL = """\
+import strangers
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, g):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(8, 8, 3, groups=g), nn.BatchNorm2d(8))
+        self.kept = strangers.keep(BODY)
+
+    def forward(self, x):
+        return self.body(x)
+
+    def more(self, x):
+        """
+OF_SEQUENTIAL = {
+    "self.get_submodule('body.1')(x)": "it is applied to something else, of a norm that is split",
+    "self.get_submodule('body.0')(x).relu()": "the output is used elsewhere than by the norm",
+    "object.__setattr__(self, 'b', self.body[-1])\n        self.b.eps = 1": "eps is set of a norm",
+    "nn.Module.__setattr__(self.body, '1', x)": "what holds a split convolution is changed",
+    "self.body.pop(-1)": "what holds a split convolution is changed",
+    "delattr(self.body, '1')": "what holds a split convolution is changed",
+}
+
+
+@pytest.mark.parametrize("code", OF_SEQUENTIAL)
+def test_what_takes_a_pair_apart_is_said(code: str) -> None:
+    text = SEQUENTIAL.replace("strangers.keep(BODY)", "1") + code + "\n"
+    found = {each.line: each.message for each in split_source(text).warnings}
+    assert OF_SEQUENTIAL[code] in found[text.count("\n")]
+
+
+def test_a_model_that_a_constructor_hands_on_is_said() -> None:
+    found = split_source(SEQUENTIAL.replace("BODY", "self") + "return x\n").warnings
+    assert [each.line for each in found] == [8]
+    assert "it is not known what strangers.keep() does with a model" in found[0].message
+    after = SEQUENTIAL.replace("strangers.keep(BODY)", "1") + "return strangers.keep(self)\n"
+    assert split_source(after).warnings == ()

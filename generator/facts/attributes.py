@@ -62,6 +62,8 @@ class Attributes:
 
     def _of(self, node: ast.Attribute, value: Value, frame: Frame, is_called: bool) -> Values:
         interpreter, name = self.interpreter, node.attr
+        if name == "param_groups" and not is_called:  # of an optimiser
+            return ANYTHING | interpreter.walks.groups(value, node, frame)
         match value:
             case External(path=path):
                 return frozenset((interpreter.external(f"{path}.{name}"),))
@@ -78,9 +80,9 @@ class Attributes:
             case Bound() if name == "shape" and not is_called and is_of_weight(value):
                 return frozenset((interpreter.intern(Size, value, None),))
             case Unknown() | Parameter():
-                interpreter.noted(node, name)
+                return self._of_unknown(node, value, frame, is_called)
             case Object(kind=kind) if kind.startswith(STRANGE):
-                interpreter.noted(node, name)
+                return self._of_unknown(node, value, frame, is_called)
             case Tensor() if not is_called:
                 return interpreter.tensors.property(node, value, frame)
             case Function() | Partial():
@@ -88,6 +90,17 @@ class Attributes:
                     interpreter.escape((value,), node, frame, name)
                 return ANYTHING
         return self._taken(value, name, node, frame, is_called)
+
+    def _of_unknown(
+        self, node: ast.Attribute, value: Value, frame: Frame, is_called: bool
+    ) -> Values:
+        """What an attribute of something unknown may be."""
+        interpreter, name = self.interpreter, node.attr
+        interpreter.noted(node, name)
+        known = interpreter.by_name.modules(name, node, frame, is_called)
+        if name in torch_api.GIVES_CHILDREN & torch_api.DICTS.keys():
+            known |= interpreter.walks.by_name(value, name, node, frame)
+        return known | self._taken(value, name, node, frame, is_called)
 
     def _taken(
         self, value: Value, name: str, node: ast.AST, frame: Frame, is_called: bool
@@ -97,8 +110,7 @@ class Attributes:
         bound = frozenset((interpreter.intern(Bound, value, name, None),))
         if isinstance(value, Object) and value.kind != STRANGE:
             if name in torch_api.GIVES_CHILDREN:
-                interpreter.escape((value,), node, frame, name)
-                return ANYTHING
+                return self._children(value, name, node, frame)
             return interpreter.heap.attribute(value, name) | bound
         if isinstance(value, Bound) and _depth(value) < _DEEPEST:
             return bound
@@ -109,15 +121,14 @@ class Attributes:
         interpreter = self.interpreter
         heap = interpreter.heap
         if name in torch_api.GIVES_CHILDREN:
-            interpreter.escape((value,), node, frame, name)
-            return ANYTHING
-        stored = heap.attribute(value, name)
-        if name not in torch_api.MODULE_ATTRIBUTES:
-            stored |= heap.attribute(value, BY_ANY_NAME)
-        stored = self._kept(stored, node, frame)
+            return self._children(value, name, node, frame)
         defined = self.of_class_body(value.cls, name)
+        stored = heap.attribute(value, name)
+        stored |= self._of_any_name(value, name, stored | defined)
+        stored = self._kept(stored, node, frame)
         found = stored | self._bound(value, defined, name, node, frame)
-        if self.of_class_body(value.cls, "__getattr__") and not found:
+        is_inherited = name in torch_api.MODULE_ATTRIBUTES and bool(value.cls.externals)
+        if not found and not is_inherited and self.of_class_body(value.cls, "__getattr__"):
             given = Arguments((interpreter.constant(name),))
             found = interpreter.calls.special(value, "__getattr__", given, node, frame)
         if found:
@@ -129,6 +140,24 @@ class Attributes:
             if not bases or not interpreter.is_last_pass:
                 return interpreter.nothing_yet()
         return frozenset((interpreter.intern(Bound, value, name, None),))
+
+    def _children(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
+        """What ``_modules`` and the like are, through which anything may be put into a module."""
+        self.interpreter.escape((value,), node, frame, name)
+        if name not in torch_api.DICTS:
+            return ANYTHING
+        return ANYTHING | self.interpreter.walks.by_name(value, name, node, frame)
+
+    def _of_any_name(self, value: Instance, name: str, known: Values) -> Values:
+        """What has been stored under a computed name: a module takes the place of no function."""
+        stored = self.interpreter.heap.attribute(value, BY_ANY_NAME)
+        if not stored or not any(map(torch_api.is_module_class, value.cls.externals)):
+            return stored
+        if name in torch_api.MODULE_ATTRIBUTES:
+            return NOTHING
+        if any(map(_is_no_module, known)):
+            return frozenset(each for each in stored if not is_module(each))
+        return stored
 
     def _kept(self, values: Values, node: ast.AST, frame: Frame) -> Values:
         """What has been stored: a tensor may be that of an earlier call."""
@@ -164,6 +193,10 @@ class Attributes:
         interpreter = self.interpreter
         result: set[Value] = set()
         for each in found:
+            if isinstance(each, Instance) and self.of_class_body(each.cls, "__get__"):
+                given = Arguments((frozenset((value,)), interpreter.of_class(value.cls)))
+                result |= interpreter.calls.special(each, "__get__", given, node, frame)
+                continue
             if not isinstance(each, Function):
                 if isinstance(each, Object) and each.kind == STRANGE:  # it may be a descriptor
                     interpreter.escape((value,), node, frame, name)
@@ -235,6 +268,12 @@ class Attributes:
                 slot = Slot(values, key)
                 interpreter.put(receiver, (node, frame.context, frame.turns), slot, frame)
         heap.store(receiver, name, values)
+
+
+def _is_no_module(value: Value) -> bool:
+    """Whether a value is none that an attribute has before a module takes its place."""
+    is_number = isinstance(value, Constant) and value.value is not None
+    return is_number or isinstance(value, (Function, Size))
 
 
 def _depth(value: Value) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
 from .arguments import AnyFunction, Arguments, parameters
 from .attributes import BY_ANY_NAME
 from .frames import Frame
 from .heap import Slot, union
+from .library import Known, library
 from .values import (
     ANYTHING,
     NOTHING,
@@ -42,16 +42,8 @@ _LOOSE_COPIES: Final = {
     "builtins.sorted": "builtins.list",
 }
 _DICTS: Final = ("builtins.dict", "collections.OrderedDict", "typing.OrderedDict")
+_BASES: Final = ("builtins.object", "torch.nn.Module")
 _MOST_NUMBERS: Final = 12
-
-
-class _Known(NamedTuple):
-    """A function that is known, for calls with so many arguments and no other names."""
-
-    do: Callable[[str, Arguments, ast.AST, Frame], Values]
-    least: int
-    most: int
-    names: tuple[str, ...] = ()
 
 
 class Builtins:
@@ -60,39 +52,43 @@ class Builtins:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         many = 99
-        self._known: dict[str, _Known] = {
-            **dict.fromkeys(_COPIES, _Known(self._copy, 0, 1)),
-            **dict.fromkeys(_LOOSE_COPIES, _Known(self._loose_copy, 0, 1, ("key", "reverse"))),
-            "builtins.zip": _Known(self._zip, 0, many, ("strict",)),
-            "builtins.enumerate": _Known(self._enumerate, 1, 2, ("start",)),
-            "builtins.reversed": _Known(self._reversed, 1, 1),
-            "builtins.range": _Known(self._range, 1, 3),
-            "builtins.super": _Known(self._super, 0, 2),
-            "builtins.getattr": _Known(self._getattr, 2, 3),
-            "builtins.setattr": _Known(self._setattr, 3, 3),
-            "builtins.delattr": _Known(self._delattr, 2, 2),
-            "builtins.hasattr": _Known(self._hasattr, 2, 2),
-            "builtins.next": _Known(self._next, 1, 2),
-            "builtins.map": _Known(self._map, 2, many),
-            "builtins.max": _Known(self._one_of, 1, many),
-            "builtins.min": _Known(self._one_of, 1, many),
-            "builtins.sum": _Known(self._sum, 1, 2, ("start",)),
-            "builtins.abs": _Known(self._sum, 1, 1),
-            "builtins.pow": _Known(self._sum, 2, 2),
-            "builtins.locals": _Known(self._locals, 0, 0),
-            "builtins.vars": _Known(self._vars, 0, 1),
-            "builtins.globals": _Known(self._globals, 0, 0),
-            "builtins.type": _Known(self._type, 1, 1),
-            "functools.partial": _Known(self._partial, 1, many, ("*",)),
-            "copy.copy": _Known(self._copied, 1, 1),
-            "copy.deepcopy": _Known(self._copied, 1, 2),
-            "typing.cast": _Known(self._cast, 2, 2),
+        self._known: dict[str, Known] = {
+            **dict.fromkeys(_COPIES, Known(self._copy, 0, 1)),
+            **dict.fromkeys(_LOOSE_COPIES, Known(self._loose_copy, 0, 1, ("key", "reverse"))),
+            "builtins.zip": Known(self._zip, 0, many, ("strict",)),
+            "builtins.enumerate": Known(self._enumerate, 1, 2, ("start",)),
+            "builtins.reversed": Known(self._reversed, 1, 1),
+            "builtins.range": Known(self._range, 1, 3),
+            "builtins.super": Known(self._super, 0, 2),
+            "builtins.getattr": Known(self._getattr, 2, 3),
+            "builtins.setattr": Known(self._setattr, 3, 3),
+            "builtins.delattr": Known(self._delattr, 2, 2),
+            **{f"{each}.__setattr__": Known(self._setattr, 3, 3) for each in _BASES},
+            **{f"{each}.__delattr__": Known(self._delattr, 2, 2) for each in _BASES},
+            "builtins.hasattr": Known(self._hasattr, 2, 2),
+            "builtins.next": Known(self._next, 1, 2),
+            "builtins.map": Known(self._map, 2, many),
+            "builtins.max": Known(self._one_of, 1, many),
+            "builtins.min": Known(self._one_of, 1, many),
+            "builtins.sum": Known(self._sum, 1, 2, ("start",)),
+            "builtins.abs": Known(self._sum, 1, 1),
+            "builtins.pow": Known(self._sum, 2, 2),
+            "builtins.locals": Known(self._locals, 0, 0),
+            "builtins.vars": Known(self._vars, 0, 1),
+            "builtins.globals": Known(self._globals, 0, 0),
+            "builtins.type": Known(self._type, 1, 1),
+            "functools.partial": Known(self._partial, 1, many, ("*",)),
+            "copy.copy": Known(self._copied, 1, 1),
+            "copy.deepcopy": Known(self._copied, 1, 2),
+            "typing.cast": Known(self._cast, 2, 2),
+            **library(interpreter),
         }
 
     def call(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         """What calling something that lies outside of the project gives."""
         interpreter = self.interpreter
         if path in ("builtins.eval", "builtins.exec"):
+            interpreter.heap.patched[node] = path
             self._locals(path, given, node, frame)
             self._globals(path, given, node, frame)
         if path in _DICTS and not given.is_open and len(given.positional) < 2:
@@ -102,6 +98,8 @@ class Builtins:
             others = [] if "*" in known.names else given.named.keys() - {*known.names}
             if known.least <= len(given.positional) <= known.most and not others:
                 return known.do(path, given, node, frame)
+        if torch_api.CHANGES_ALL.fullmatch(path):
+            interpreter.heap.patched[node] = path
         if torch_api.is_nn_class(path):
             return interpreter.modules.make(path, given, node, frame)
         if path in torch_api.FUNCTIONS:
@@ -151,10 +149,12 @@ class Builtins:
         return frozenset((made,))
 
     def _zip(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        self._note(path, given, node, frame)
         return self.interpreter.new_containers.rows([*given.positional], node, frame)
 
     def _enumerate(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         containers, first = self.interpreter.new_containers, given.positional[0]
+        self._note(path, given, node, frame)
         is_from_0 = len(given.positional) == 1 and not given.named
         numbers = containers.numbered(first, node, frame, is_from_0)
         return containers.rows([numbers, first], node, frame)
@@ -181,8 +181,15 @@ class Builtins:
         return frozenset((made,))
 
     def _next(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        self._note(path, given, node, frame)
         slots = self.interpreter.items(given.positional[0], node, frame)
         return union(slot.values for slot in slots) | given.get(1, "")
+
+    def _note(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> None:
+        """Note that a function goes over what it is given."""
+        by = self.interpreter.external(path)
+        for values in given.positional:
+            self.interpreter.use(values, "argument", node, frame, by=by)
 
     def _map(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         interpreter = self.interpreter
@@ -252,9 +259,11 @@ class Builtins:
         for receiver in receivers:
             if isinstance(receiver, Instance):
                 found |= union(values for _, values in interpreter.heap.attributes(receiver))
+                found |= union(slot.values for slot in interpreter.heap.slots(receiver))
                 for each in receiver.cls.functions:
                     interpreter.functions.want(receiver, each)
             elif not isinstance(receiver, External):
+                found |= union(slot.values for slot in interpreter.heap.slots(receiver))
                 interpreter.noted(node, BY_ANY_NAME)
         return found | ANYTHING
 

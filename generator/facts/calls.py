@@ -6,10 +6,12 @@ import ast
 from typing import TYPE_CHECKING
 
 from .. import torch_api
+from . import emitted
 from .arguments import Arguments
 from .classes import Class
 from .frames import Frame
-from .heap import PARTIAL, union
+from .heap import PARTIAL, Slot, union
+from .tensors import NUMBERS
 from .values import (
     ANYTHING,
     NOTHING,
@@ -23,8 +25,10 @@ from .values import (
     Parameter,
     Partial,
     Tensor,
+    Unknown,
     Value,
     Values,
+    only_text,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +50,9 @@ class Calls:
     ) -> Values:
         """What calling something gives."""
         interpreter = self.interpreter
+        name = emitted.usual_name(callee)
+        if name:
+            return emitted.called(interpreter, name, given, node, frame)
         match callee:
             case Constant():  # which raises
                 return NOTHING
@@ -151,20 +158,39 @@ class Calls:
         interpreter = self.interpreter
         interpreter.use((receiver,), "method", node, frame, name=name)
         if isinstance(receiver, Constant):
-            return ANYTHING
+            return self._of_constant(receiver, name, given, node, frame)
         if name in torch_api.WALKS and not isinstance(receiver, (Instance, Object)):
-            return interpreter.modules.children.walks(frozenset((receiver,)), name, node, frame)
+            return interpreter.walks.over((receiver,), name, node, frame)
+        if name in torch_api.BY_PATH and not isinstance(receiver, (Instance, Object)):
+            return interpreter.walks.by_path(receiver, name, given, node, frame)
+        if name == "apply" and isinstance(receiver, (Parameter, Bound, Unknown)):
+            interpreter.walks.apply_to_all(receiver, given, node, frame)
         if interpreter.heap.is_container(receiver):
             found = interpreter.containers.method(receiver, name, given, node, frame)
             if found is not None:
                 return found
         if isinstance(receiver, (Tensor, Parameter)):
             return interpreter.tensors.method(receiver, name, given, node, frame)
+        if isinstance(receiver, Object) and receiver.kind == torch_api.WALKED["parameters"]:
+            return self._of_weight(receiver, name, given, node, frame)
         if isinstance(receiver, (Instance, Object, ClassValue)):
             return interpreter.modules.method(receiver, name, given, node, frame)
         if isinstance(receiver, Bound):
             return self._of_part(receiver, name, given, node, frame)
         return self.unknown(given, node, frame, name)
+
+    def _of_constant(
+        self, receiver: Constant, name: str, given: Arguments, node: ast.AST, frame: Frame
+    ) -> Values:
+        """A method of a number or text: ``"a.b".split(".")`` is told."""
+        between = only_text(given.get(0, "sep"))
+        if name != "split" or not isinstance(receiver.value, str) or not between:
+            return ANYTHING
+        interpreter = self.interpreter
+        made = interpreter.container(node, "builtins.list", frame)
+        for place, text in enumerate(receiver.value.split(between)):
+            interpreter.heap.put(made, place, Slot(interpreter.constant(text)))
+        return frozenset((made,))
 
     def _of_part(
         self, receiver: Bound, name: str, given: Arguments, node: ast.AST, frame: Frame
@@ -177,11 +203,22 @@ class Calls:
             path = f"{root.name}.{path}"
             root = root.receiver
         interpreter.use((root,), "method", node, frame, name=path)
+        return self._of_weight(receiver, name, given, node, frame)
+
+    def _of_weight(
+        self, receiver: Value, name: str, given: Arguments, node: ast.AST, frame: Frame
+    ) -> Values:
+        """A method of a weight: what is made of it element by element counts as the same."""
+        interpreter = self.interpreter
         if name not in torch_api.METHODS:
+            if name in torch_api.ELEMENT_BY_ELEMENT | NUMBERS:
+                return ANYTHING
+            interpreter.escape((receiver,), node, frame, name)
             return self.unknown(given, node, frame, name)
         for values in given.all():
             interpreter.use(values, "argument", node, frame, by=receiver)
-        return frozenset((receiver,)) if torch_api.keeps_channels(name) else ANYTHING
+        is_same = torch_api.keeps_channels(name) or name in torch_api.ELEMENT_BY_ELEMENT
+        return frozenset((receiver,)) if is_same else ANYTHING
 
 
 def _partials(value: Value) -> int:

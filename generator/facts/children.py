@@ -1,4 +1,4 @@
-"""What ``children()`` and the like go over."""
+"""The modules that a module holds, as far as they are known."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import torch_api
-from .frames import Frame
-from .heap import Slot, union
+from .heap import Slot
 from .values import Constant, Function, Instance, Object, Size, Value, Values
 
 if TYPE_CHECKING:
@@ -17,37 +16,12 @@ if TYPE_CHECKING:
 
 
 class Children:
-    """Interprets walks over what modules hold."""
+    """Tells what modules hold."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
 
-    def walks(self, values: Values, name: str, node: ast.AST, frame: Frame) -> Values:
-        """What a method of one of several modules goes over."""
-        self.interpreter.use(values, "read", node, frame, name=f"*{name}")
-        return union([self.walk(each, name, node, frame) for each in values])
-
-    def walk(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
-        """What ``children()`` and the like go over."""
-        interpreter, heap = self.interpreter, self.interpreter.heap
-        made = interpreter.container(node, "builtins.list", frame)
-        heap.make_walk(made)
-        known = torch_api.WALKS[name] == "children" and isinstance(value, (Instance, Object))
-        parts = self._children(value) if known else []
-        if not parts or not self._has_order(value):
-            heap.loosen(made)
-        if not parts:
-            any_of = interpreter.made_at(node, torch_api.WALKED[torch_api.WALKS[name]], frame)
-            parts = [Slot(frozenset((any_of,)), many=True, is_optional=True)]
-        for place, slot in enumerate(parts):
-            values = slot.values
-            if name.startswith("named_") or name == "state_dict":
-                names = frozenset((interpreter.made_at(node, torch_api.WALKED_NAME, frame),))
-                values = interpreter.new_containers.tuple_at(made, place, [names, values])
-            heap.put(made, place, replace(slot, values=values, name=None, node=None))
-        return frozenset((made,))
-
-    def _has_order(self, value: Value) -> bool:
+    def are_in_order(self, value: Value) -> bool:
         """Whether the order of the modules that something holds is known.
 
         That is so of attributes if the constructor alone sets them, each once, whatever happens.
@@ -73,8 +47,8 @@ class Children:
         is_other = all(isinstance(each, (Constant, Function, Size)) for each in values)
         return (all(are_modules) and len(values) == 1) or is_other
 
-    def _children(self, value: Value) -> list[Slot]:
-        """The modules that something holds, as far as they are known."""
+    def held(self, value: Value) -> list[Slot]:
+        """The modules that something holds."""
         heap = self.interpreter.heap
         slots = heap.slots(value)
         if not heap.is_container(value):

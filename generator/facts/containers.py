@@ -77,8 +77,8 @@ class Containers:
         return ANYTHING
 
     def _key_slot(self, slot: Slot) -> Slot:
-        key = ANYTHING if slot.name is None else self.interpreter.constant(slot.name)
-        return replace(slot, values=key, name=None, node=None)
+        key = self.interpreter.constant(slot.name) if slot.name is not None else slot.key
+        return replace(slot, values=key or ANYTHING, name=None, node=None, key=NOTHING)
 
     def entries(self, values: Values, node: ast.AST, frame: Frame) -> list[Slot]:
         """What a dict holds, under its keys; of a list, the second part of each pair."""
@@ -100,7 +100,8 @@ class Containers:
             self.interpreter.escape((pair,), node, frame)
             return Slot(ANYTHING, None, True, None, True)
         name = self.key(parts[0].values, node, frame)
-        return Slot(parts[1].values, name, many, parts[1].node, is_optional, around.path)
+        key = NOTHING if name is not None else parts[0].values
+        return Slot(parts[1].values, name, many, parts[1].node, is_optional, around.path, key)
 
     def key(self, values: Values, node: ast.AST, frame: Frame) -> str | int | None:
         """The key that is told apart from others; what else is a key has escaped."""
@@ -164,7 +165,8 @@ class Containers:
             slot = Slot(lasting(values), name)
             interpreter.put(value, None, slot, frame)
         else:
-            slot = Slot(lasting(values), many=True, is_optional=True)
+            key = index if is_mapping(value) else NOTHING
+            slot = Slot(lasting(values), many=True, is_optional=True, key=key)
             heap.put(value, (node, "item"), slot)
             heap.loosen(value)
 
@@ -215,6 +217,8 @@ class Containers:
             return self._view(value, name == "items", node, frame)
         if name == "keys" and is_mapping(value):
             made = interpreter.container(node, "builtins.list", frame)
+            if value in heap.walks:
+                heap.make_walk(made)
             for place, slot in enumerate(heap.slots(value)):
                 heap.put(made, place, self._key_slot(slot))
             return frozenset((made,))
@@ -239,11 +243,13 @@ class Containers:
         """The values of a dict, or its pairs."""
         heap, tuple_at = self.interpreter.heap, self.interpreter.new_containers.tuple_at
         made = self.interpreter.container(node, "builtins.list", frame)
+        if value in heap.walks:
+            heap.make_walk(made)
         for place, slot in enumerate(heap.slots(value)):
             values = slot.values
             if with_keys:
                 values = tuple_at(made, place, [self._key_slot(slot).values, values])
-            heap.put(made, place, replace(slot, values=values, name=None))
+            heap.put(made, place, replace(slot, values=values, name=None, key=NOTHING))
         if heap.is_loose(value):
             heap.loosen(made)
         return frozenset((made,))

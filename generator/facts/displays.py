@@ -11,7 +11,8 @@ from .. import torch_api
 from .arguments import Arguments
 from .frames import Frame
 from .heap import Around, Slot, union
-from .narrowing import truth_of
+from .narrowing import narrowed, truth_of
+from .tensors import is_weight
 from .values import (
     ANYTHING,
     NOTHING,
@@ -123,10 +124,12 @@ class Displays:
 
         def go(left: list[ast.comprehension]) -> None:
             if not left:
-                name = None
+                name, keys = None, NOTHING
                 if key is not None:
-                    name = interpreter.containers.key(interpreter.ev(key, frame), key, frame)
-                slot = Slot(interpreter.ev(element, frame), name, node=element)
+                    keys = interpreter.ev(key, frame)
+                    name = interpreter.containers.key(keys, key, frame)
+                keys = keys if name is None else NOTHING
+                slot = Slot(interpreter.ev(element, frame), name, node=element, key=keys)
                 interpreter.put(made, frame.turns, slot, frame)
                 return
             for slot in interpreter.loops.turns(node, left[0].iter, frame):
@@ -135,6 +138,8 @@ class Displays:
                 for test in left[0].ifs:
                     if truth_of(interpreter, test, frame) is not True:
                         frame.path = (*path, Around(node, False))
+                    known = narrowed(interpreter, test, frame.env, True)
+                    frame.env.update({name: known[name] for name in targets & known.keys()})
                 go(left[1:])
                 frame.path = path
 
@@ -167,8 +172,8 @@ class Displays:
         if isinstance(value, Instance):
             given = Arguments((index,))
             return interpreter.calls.special(value, "__getitem__", given, node, frame)
-        if is_of_weight(value):
-            return frozenset((value,))
+        if is_weight(value):
+            return frozenset((value,)) | (NOTHING if is_of_weight(value) else ANYTHING)
         if isinstance(value, Object) and value.kind in torch_api.LAYERS:  # which raises
             return NOTHING
         interpreter.escape((value,), node, frame, "[]")

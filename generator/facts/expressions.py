@@ -62,7 +62,10 @@ class Expressions:
                 value, is_plain = part.value, part.conversion == -1 and part.format_spec is None
                 if part.format_spec is not None:
                     self.interpreter.ev(part.format_spec, frame)
-            known = only_constant(self.interpreter.ev(value, frame))
+            values = self.interpreter.ev(value, frame)
+            by = self.interpreter.external("builtins.format")
+            self.interpreter.use(values, "argument", part, frame, by=by)
+            known = only_constant(values)
             if known is None or text is None or not is_plain:
                 text = None
             else:
@@ -177,7 +180,7 @@ class Expressions:
             case ast.Attribute(value=ast.Attribute(value=whole, attr="_modules")) if walk:
                 wholes = interpreter.ev(whole, frame)
                 if wholes and all(map(is_module, wholes)):
-                    return interpreter.modules.children.walks(wholes, walk, node, frame)
+                    return interpreter.walks.over(wholes, walk, node, frame)
         if isinstance(node.func, ast.Attribute):
             receivers = interpreter.ev(node.func.value, frame)
             callees = interpreter.attributes.read(node.func, receivers, frame, is_called=True)

@@ -195,12 +195,12 @@ class Facts:
                     yield value
 
     def walks(self) -> Iterator[Value]:
-        """The lists of what walks go over, and their copies."""
+        """The lists and dicts of what walks go over, and their copies."""
         found = dict.fromkeys(self.heap.walks)
-        for made in self.heap.walks:
-            for value in filter(_is_object, self._held(made)):
-                for holder, _ in self.heap.holders(value):
-                    if isinstance(holder, Object) and holder.kind.startswith("builtins.list"):
+        for value in self.walked():
+            for holder, _ in self.heap.holders(value):
+                if isinstance(holder, Object) and _is_copy(holder):
+                    if value.kind != torch_api.WALKED_NAME:
                         found[holder] = None
         yield from found
 
@@ -311,8 +311,9 @@ def facts_of(
     return Facts(modules, Project(), lambda module, node: is_asked_for(node))
 
 
-def _is_object(value: Value) -> bool:
-    return isinstance(value, (Object, Instance))
+def _is_copy(container: Object) -> bool:
+    """Whether a container may have all that a walk goes over."""
+    return container.kind.startswith("builtins.") and "tuple " not in container.kind
 
 
 def _path(part: Value) -> str:

@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from .. import torch_api
 from .values import (
+    MADE_OF_IT,
     NOTHING,
     UNKNOWN,
     Bound,
@@ -80,6 +81,7 @@ class Slot:
     Attributes:
         values: what it may be.
         name: its key or name, where it has a constant one.
+        key: what its key may be, where it has none.
         many: whether it stands for any number of items.
         node: the expression that puts it there, if it is one.
         is_optional: whether it may stand for none.
@@ -92,6 +94,7 @@ class Slot:
     node: ast.AST | None = None
     is_optional: bool = False
     path: tuple[Around, ...] = ()
+    key: Values = NOTHING
 
     @property
     def is_one(self) -> bool:
@@ -106,6 +109,7 @@ class Heap:
         self._worklist = worklist
         self._attributes: dict[tuple[Value, str], Values] = {}
         self._names: dict[Value, dict[str, None]] = {}
+        self._having: dict[str, dict[Value, None]] = {}
         self._slots: dict[Value, dict[Hashable, Slot]] = {}
         self._places: dict[Value, int] = {}
         self._loose: set[Value] = set()
@@ -126,6 +130,11 @@ class Heap:
             self._worklist.read((value, name))
             yield name, self._attributes[value, name]
 
+    def having(self, name: str) -> Iterator[Value]:
+        """The instances that have something stored in an attribute."""
+        self._worklist.read(("having", name))
+        yield from [*self._having.get(name, ())]
+
     def store(self, value: Value, name: str, values: Values) -> None:
         """Note that an attribute may be something."""
         key = value, name
@@ -133,6 +142,9 @@ class Heap:
         if before is None:
             self._names.setdefault(value, {})[name] = None
             self._attributes[key] = before = NOTHING
+            if isinstance(value, Instance):
+                self._having.setdefault(name, {})[value] = None
+                self._worklist.grew(("having", name))
             self._worklist.grew((value, "*"))
         if not values <= before:
             self._attributes[key] = before | values
@@ -192,6 +204,7 @@ class Heap:
             found.many |= slot.many
             found.is_optional |= slot.is_optional
             self._worklist.grew(value)
+        found.key |= slot.key
         if not slot.values <= found.values:
             for each in slot.values - found.values:
                 self._holders.setdefault(each, {})[value, ""] = None
@@ -271,7 +284,8 @@ class Heap:
                 case Bound(receiver=receiver, function=function, name=name):
                     is_module = isinstance(receiver, Instance)
                     gives = name in torch_api.GIVES_ACCESS if is_module else True
-                    if function is not None or (gives and name not in torch_api.PLAIN):
+                    is_plain = name in torch_api.PLAIN | torch_api.TENSORS or name == MADE_OF_IT
+                    if function is not None or (gives and not is_plain):
                         todo.append(receiver)
 
 

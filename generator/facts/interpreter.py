@@ -12,6 +12,7 @@ from .arguments import AnyFunction, Arguments
 from .assignment import Assignment
 from .attributes import Attributes
 from .builtins import Builtins
+from .by_name import ByName
 from .calls import Calls
 from .classes import Class
 from .containers import Containers
@@ -46,6 +47,7 @@ from .values import (
     Value,
     Values,
 )
+from .walks import Walks
 from .worklist import Worklist
 
 _MOST_VALUES: Final = 24
@@ -96,6 +98,8 @@ class Interpreter:
         self.new_containers = NewContainers(self)
         self.modules = Modules(self)
         self.tensors = Tensors(self)
+        self.walks = Walks(self)
+        self.by_name = ByName(self)
         self.loops = Loops(self)
         self._expressions: dict[type[ast.expr], Callable[..., Values]] = {
             **Expressions(self).table,

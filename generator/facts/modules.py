@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
 from .arguments import Arguments, last_argument
-from .children import Children
 from .frames import Frame
 from .heap import Slot
 from .sequences import Sequences
@@ -42,7 +41,6 @@ class Modules:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self._sequences = Sequences(interpreter)
-        self.children = Children(interpreter)
         self._filled: dict[Value, tuple[object, ...]] = {}
 
     # --- making them -------------------------------------------------------------------------
@@ -233,12 +231,13 @@ class Modules:
         if name in torch_api.ADDS:
             return self._add(value, given, node, frame)
         if name in torch_api.GIVES_SELF:
-            for function in given.get(0, "fn") if name == "apply" else NOTHING:
-                interpreter.use((value,), "read", node, frame, name="*apply")
-                interpreter.calls.call(function, Arguments((ANYTHING,)), node, frame)
+            if name == "apply":
+                interpreter.walks.apply_to_all(value, given, node, frame)
             return frozenset((value,))
+        if name in torch_api.BY_PATH:
+            return interpreter.walks.by_path(value, name, given, node, frame)
         if name in torch_api.WALKS:
-            return self.children.walks(frozenset((value,)), name, node, frame)
+            return interpreter.walks.over((value,), name, node, frame)
         if name in torch_api.HARMLESS_METHODS:
             for values in given.all():
                 interpreter.use(values, "argument", node, frame)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .. import torch_api
 from .frames import Env, Frame
 from .heap import union
 from .values import (
+    ANYTHING,
     NOTHING,
     STRANGE,
     Bound,
@@ -29,6 +30,10 @@ from .values import (
 if TYPE_CHECKING:
     from .classes import Class
     from .interpreter import Interpreter
+
+
+_SPLIT: Final = torch_api.CONVOLUTIONS | torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
+_BASES: Final = torch_api.CONTAINERS | torch_api.MAPPINGS | {"torch.nn.Module"}
 
 
 def truth_of(interpreter: Interpreter, test: ast.expr, frame: Frame) -> bool | None:
@@ -100,9 +105,35 @@ def _instances(interpreter: Interpreter, values: Values, classes: Values) -> Val
             waiting += union(slot.values for slot in heap.slots(each))
         else:
             asked.add(each)
-    return frozenset(
-        value for value in values if any(_may_be_instance(value, cls) for cls in asked)
+    found: set[Value] = set()
+    for value in values:
+        if isinstance(value, Object) and value.kind == torch_api.WALKED["modules"]:
+            found |= _of_walked(interpreter, value, asked)
+        elif any(_may_be_instance(value, cls) for cls in asked):
+            found.add(value)
+    return frozenset(found)
+
+
+def _of_walked(interpreter: Interpreter, value: Value, classes: set[Value]) -> Values:
+    """What of all modules that a walk goes over may be an instance of some classes."""
+    same = frozenset((value,))
+    if not all(map(_has_few, classes)):
+        return same
+    own = {each.cls for each in classes if isinstance(each, ClassValue)}
+    known = [*interpreter.definitions.classes.values()]
+    instances = frozenset(
+        interpreter.intern(Instance, each) for each in known if not own.isdisjoint(each.order)
     )
+    may_be_parts = any(isinstance(each, External) and each.path in _SPLIT for each in classes)
+    return instances | (same if may_be_parts else NOTHING) or ANYTHING
+
+
+def _has_few(cls: Value) -> bool:
+    """Whether it is known of a class what its instances are: parts of what is split, or none."""
+    if isinstance(cls, ClassValue):
+        return cls.cls.is_known and _SPLIT.isdisjoint(cls.cls.externals)
+    is_torchs = isinstance(cls, External) and torch_api.is_nn_class(cls.path)
+    return is_torchs and isinstance(cls, External) and cls.path not in _BASES
 
 
 def _may_be_instance(value: Value, cls: Value) -> bool:

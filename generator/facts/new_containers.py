@@ -80,6 +80,8 @@ class NewContainers:
         heap, interpreter = self.interpreter.heap, self.interpreter
         made = interpreter.container(node, kind, frame)
         slots = interpreter.items(values, node, frame)
+        if any(each in heap.walks for each in values):
+            heap.make_walk(made)
         if is_mapping(made):
             slots = interpreter.containers.entries(values, node, frame)
         for place, slot in enumerate(reversed(slots) if backwards else slots):

@@ -12,6 +12,7 @@ from .heap import Slot, union
 from .shapes import Shape, Shapes
 from .values import (
     ANYTHING,
+    MADE_OF_IT,
     NOTHING,
     Bound,
     Constant,
@@ -24,6 +25,7 @@ from .values import (
     Tensor,
     Value,
     Values,
+    made_of,
 )
 
 if TYPE_CHECKING:
@@ -31,9 +33,13 @@ if TYPE_CHECKING:
 
 _MOST_INPUTS: Final = 12
 """How many tensors a module may be applied to at one place before one stands for all of them."""
-_NUMBERS: Final = frozenset(
-    ("dim", "ndimension", "numel", "nelement", "is_contiguous", "stride", "get_device")
+NUMBERS: Final = frozenset(
+    (
+        *("dim", "ndimension", "numel", "nelement", "is_contiguous", "stride", "get_device"),
+        *("size", "item", "tolist"),
+    )
 )
+"""Methods that give numbers, and so nothing of the tensor."""
 _MADE: Final = frozenset(("data", "T", "mT", "real", "imag", "grad"))
 
 
@@ -148,7 +154,7 @@ class Tensors:
         interpreter = self.interpreter
         if name == "size":
             return self._size(value, given)
-        if name in _NUMBERS:
+        if name in NUMBERS:
             return ANYTHING
         if name not in torch_api.METHODS:
             interpreter.escape((value,), node, frame, name)
@@ -195,11 +201,19 @@ class Tensors:
         held = frozenset(each for each in values if _is_held(each))
         interpreter.escape(held, node, frame, "operator")
         tensors = frozenset(each for each in values if isinstance(each, Tensor))
+        weights = frozenset(map(self._of_weight, filter(is_weight, values)))
         if not tensors:
-            return ANYTHING
+            return ANYTHING | weights
         others = frozenset(each for each in values if isinstance(each, Parameter))
         producer = interpreter.external("operator")
-        return frozenset((self._made(producer, tensors | others, node, frame, None, tensors),))
+        made = self._made(producer, tensors | others, node, frame, None, tensors)
+        return weights | {made}
+
+    def _of_weight(self, weight: Value) -> Value:
+        """What an operator makes of a weight."""
+        if made_of(weight) is not None:
+            return weight
+        return self.interpreter.intern(Bound, weight, MADE_OF_IT, None)
 
     # --- parts of them -----------------------------------------------------------------------
 
@@ -223,6 +237,16 @@ class Tensors:
         if isinstance(value, Tensor):
             return self.part(value.site, value, ("each", value.producer, value.step), frame)
         return ANYTHING
+
+
+def is_weight(value: Value) -> bool:
+    """Whether a value is a weight, or an attribute that may be one; so is what is made of it."""
+    if isinstance(value, Object):
+        return value.kind == torch_api.WALKED["parameters"]
+    if not isinstance(value, Bound):
+        return False
+    is_of_module = isinstance(value.receiver, Object) and value.name in torch_api.TENSORS
+    return is_of_module or is_weight(value.receiver)
 
 
 def _is_held(value: Value) -> bool:

@@ -174,6 +174,19 @@ WEIGHTS: Final = frozenset(("weight", "bias", "data"))
 """Attributes that are tensors, of a module or of such a tensor."""
 
 
+MADE_OF_IT: Final = "made of it"
+"""The attribute that stands for all that operators make of a weight, which is not that weight."""
+
+
+def made_of(value: Value) -> Value | None:
+    """What something has been made of by operators; None for what has not been."""
+    while isinstance(value, Bound):
+        if value.name == MADE_OF_IT:
+            return value.receiver
+        value = value.receiver
+    return None
+
+
 def is_of_weight(value: Value) -> bool:
     """Whether something is the weight of a module of torch, its bias or its data, or a view."""
     if not isinstance(value, Bound) or value.name not in WEIGHTS:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 from typing import Final
 
 from ..outcome import Warning
-from ..reading.classes import ClassIndex
 from .built.plan import BuiltPlan
 from .find import Site
 from .model import SplitAttribute
 from .norms.behind import warn_of_norms
 from .records import name_of
-from .surroundings import Surroundings
-from .walks import warn_of_walks
+from .tracing import Tracing
+from .walks import Split, norms_after, warn_of_walks
 
 _UNKNOWN: Final = "what others do with the convolution itself is not known"
 _TOO_MUCH: Final = (
@@ -24,8 +24,7 @@ _TOO_MUCH: Final = (
 
 
 def warn_by_facts(
-    index: ClassIndex,
-    around: Surroundings,
+    tracing: Tracing,
     attributes: Collection[SplitAttribute],
     built: BuiltPlan,
     branches_norms: bool,
@@ -34,14 +33,13 @@ def warn_by_facts(
     """Say what the flow of objects and tensors shows of what is split.
 
     Args:
-        index: of the source.
-        around: its facts, and those of the files that speak of it.
+        tracing: of the source.
         attributes: what is split by writing it out.
         built: what is split once it is built.
         branches_norms: whether norms are to be split as well.
         told: the lines of which something has been said already.
     """
-    source = index.source
+    index, around, source = tracing.index, tracing.surroundings, tracing.index.source
     names = {each.attribute for each in attributes} | built.names()
     split = [each.site.call for each in built.sites]
     written = [each.site.call for one in attributes for each in one.candidates]
@@ -61,8 +59,44 @@ def warn_by_facts(
     of_norms = [*warn_of_norms(around, named, built.joined())]
     yield from of_norms
     is_done = built.is_done_before if not attributes else _never
-    lines = {*told, *(each.line for each in of_norms)}
-    yield from warn_of_walks(around, first, split, names, is_done, lines)
+    joined = {each for each in split if built.norms(each)}
+    joined |= {
+        each.site.call for one in attributes if one.norm is not None for each in one.candidates
+    }
+    is_seen = _Seen(tracing, [*_sites(attributes, built)]).__contains__
+    what = Split((*split, *written), frozenset(joined), names, is_seen, is_done)
+    yield from warn_of_walks(around, first, what, {*told, *(each.line for each in of_norms)})
+
+
+def _sites(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> Iterator[Site]:
+    """The convolutions that are split."""
+    yield from (each.site for each in built.sites)
+    yield from (each.site for one in attributes for each in one.candidates)
+
+
+class _Seen:
+    """The expressions that are known to stand for what is split, or for the norm after it."""
+
+    def __init__(self, tracing: Tracing, sites: list[Site]) -> None:
+        self.tracing = tracing
+        self.sites = sites
+
+    @cached_property
+    def _expressions(self) -> frozenset[ast.AST]:
+        around = self.tracing.surroundings
+        reached = [self.tracing.reached(each).expressions for each in self.sites]
+        elsewhere: list[ast.expr] = []
+        for site in self.sites:
+            for _, expressions in around.expressions(around.made_by(site.call)):
+                elsewhere += expressions
+            for conv in around.facts.values(site.call):
+                for norm in norms_after(around.facts, conv):
+                    if isinstance(norm.site, ast.expr) and around.other(norm.site) is None:
+                        reached.append(self.tracing.flow.reached(norm.site).expressions)
+        return frozenset[ast.AST]().union(elsewhere, *reached)
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._expressions
 
 
 def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> list[Site]:

@@ -38,7 +38,6 @@ from .model import Definition, SplitAttribute, Use
 from .norms.pairs import Pair
 from .records import left, split_when_built, written_out
 from .refusal import Refusal, check_length
-from .surroundings import Surroundings
 from .tracing import Tracing
 from .writing import Writing
 from .written_out import WritingOut, style_of
@@ -137,7 +136,7 @@ class _Planning:
         self.directives = directives
         self.options = options
         self.values = Values(index)
-        self.tracing = Tracing(index, directives, Surroundings(index, sites))
+        self.tracing = Tracing(index, directives, sites)
         pairs = self.tracing.pairs
         self.writing_out = WritingOut(index, self.values, pairs, directives, options)
         self.records: list[Record] = []
@@ -305,7 +304,7 @@ class _Planning:
             from .by_facts import warn_by_facts  # slow to import
 
             told, norms = {each.line for each in self.warnings}, self.options.branches_norms
-            self.warnings += warn_by_facts(self.index, around, attributes, built, norms, told)
+            self.warnings += warn_by_facts(self.tracing, attributes, built, norms, told)
 
     def _defer_all(self, candidates: Iterable[Candidate], reason: str) -> None:
         self.deferred += [Deferred(each.site, reason, each.numbers) for each in candidates]

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
-from .. import torch_api
 from ..facts.facts import Facts
 from ..facts.project import Module, Project
 from ..facts.values import NOTHING, Instance, Object, Value, Values
@@ -22,6 +21,7 @@ from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .find import Site
 from .norms.kinds import TRYING, kind_of
+from .speaking import speaks_of
 
 _MOST_READERS: Final = 12
 """How many other files are followed."""
@@ -29,8 +29,6 @@ _BUDGET: Final = 100_000
 """How many expressions may be interpreted for them."""
 _CHANGES: Final = r"\b(setattr|delattr|_modules|register\w*hook)\b|\bprune\.|\bquantiz"
 """What code of other files may do to modules that it does not name."""
-_WORDS: Final = frozenset(torch_api.WALKS) | torch_api.GIVES_CHILDREN | {"setattr"}
-"""What code speaks of that may get at modules which it does not name."""
 
 
 class Surroundings:
@@ -43,10 +41,14 @@ class Surroundings:
     Args:
         index: of the source.
         sites: likewise.
+        holding: gives the attributes that may hold what a site builds.
     """
 
-    def __init__(self, index: ClassIndex, sites: Iterable[Site]) -> None:
+    def __init__(
+        self, index: ClassIndex, sites: Iterable[Site], holding: Callable[[Site], Iterable[str]]
+    ) -> None:
         self.sites = [*sites]
+        self._holding = holding
         self.not_followed = 0
         self._index = index
         self._source = index.source
@@ -87,13 +89,10 @@ class Surroundings:
         return location is None or location.files.is_whole
 
     @cached_property
-    def _words(self) -> re.Pattern[str]:
-        words = "|".join(map(re.escape, sorted(self._defined | self._attributes | _WORDS)))
-        return re.compile(rf"\b({words}|Conv(Transpose)?[123]d\.\w+)\b")
-
-    def _speaks(self, node: ast.stmt) -> bool:
+    def _speaks(self) -> Callable[[ast.stmt], bool]:
         """Whether a statement of the source speaks of what is built, or of all modules."""
-        return self._words.search(self._source.text, *self._source.span(node)) is not None
+        held = {name for site in self.sites for name in self._holding(site)}
+        return speaks_of(self._source, self._defined | self._attributes | held)
 
     def is_another(self, node: ast.expr, call: ast.Call) -> bool:
         """Whether an expression surely is not what a construction makes.
@@ -111,7 +110,7 @@ class Surroundings:
 
     @cached_property
     def _others(self) -> list[Other]:
-        """The other files that speak of what the source builds, and what they use of others."""
+        """The other files that speak of what the source builds, and what all use of others."""
         own = self.facts.modules[0]
         read = dict.fromkeys((*self._modules, *self.facts.project.handed_out))
         return [Other(each) for each in read if each is not own]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..reading.classes import ClassIndex
@@ -30,17 +31,19 @@ if TYPE_CHECKING:
 class Tracing:
     """Follows the objects of one source; what it has found is kept."""
 
-    def __init__(
-        self, index: ClassIndex, directives: Directives, surroundings: Surroundings
-    ) -> None:
+    def __init__(self, index: ClassIndex, directives: Directives, sites: Iterable[Site]) -> None:
         self.index = index
-        self.surroundings = surroundings
+        self.surroundings = Surroundings(index, sites, self._holding)
         self.directives = directives
         self.flow = Flow(index)
-        self.pairs = Pairs(index, self.flow, directives, surroundings)
-        self.running = Running(index, surroundings)
+        self.pairs = Pairs(index, self.flow, directives, self.surroundings)
+        self.running = Running(index, self.surroundings)
         self._reached: dict[ast.Call, Reached] = {}
         self._uses: dict[ast.Call, Uses] = {}
+
+    def _holding(self, site: Site) -> Iterator[str]:
+        """The attributes that may hold the convolution that a site builds."""
+        yield from (name for _, name in self.reached(site).attributes)
 
     def reached(self, site: Site) -> Reached:
         """Where the convolution may get to that a site builds."""

@@ -1,7 +1,8 @@
-"""Find code that goes over modules, parameters or a state dict and would do something else.
+"""Find code that reaches modules, weights or names, and would do something else for parts.
 
-It finds the parts of what is split as well: more of them, of fewer channels, by other names, some
-in a class of the helper. What does the same to each of them is harmless, and is listed here; all
+Whoever goes over all modules finds the parts of what is split as well: more of them, of fewer
+channels, by other names, some in a class of the helper. Whoever has a name for what is split finds
+a module of the helper. What is known to do the same all the same is harmless (harmless.py); all
 else is said.
 """
 
@@ -9,78 +10,99 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import takewhile
 from typing import Final
 
 from .. import torch_api
 from ..facts.facts import Facts
 from ..facts.heap import Use
-from ..facts.values import External, Object, Value
+from ..facts.values import External, Instance, Object, Partial, Value, made_of
 from ..outcome import Warning
-from ..reading.convolutions import SETTINGS
 from ..reading.source import Source
-from .norms.kinds import NORM_READS, NORM_TENSORS
+from .harmless import Judging
+from .harmless_to_split import JudgingSplit
+from .harmless_walks import of_container, of_loop, of_name
 from .surroundings import Surroundings
 
-_SIZES: Final = frozenset(
-    ("in_channels", "out_channels", "groups", "num_features", "numel", "shape", "size", "nelement")
-)
-_OVER_ALL: Final = frozenset(
-    (
-        *("norm", "mean", "std", "var", "max", "min", "amax", "amin", "median", "topk", "sort"),
-        *("quantile", "kthvalue", "argmax", "argmin", "sum", "cumsum", "softmax", "unique"),
-    )
-)
-"""Methods and functions that take a tensor as a whole, be it one of a part."""
-_OF_CHILDREN: Final = frozenset(("children", "named_children", "modules", "named_modules"))
-_ASKS: Final = frozenset(("_get_name", "extra_repr", "__repr__", "__str__"))
-_ASKING: Final = frozenset(("builtins.str", "builtins.repr", "torch.typename"))
-_KNOWN: Final = (
-    SETTINGS - {"transposed"}
-    | torch_api.GIVES_ACCESS
-    | torch_api.HARMLESS_METHODS
-    | {"weight", "bias", "training", "__class__", "register_forward_hook"}
-    | {*NORM_READS, *NORM_TENSORS}
-)
-"""What a split convolution has, what is looked at elsewhere, and what no convolution has."""
-_REPLACES: Final = re.compile(r"\*|\[\]|in_channels|out_channels|groups|num_features|weight|bias")
-_SPLITS: Final = frozenset(("split", "rsplit", "count", "partition", "rpartition", "replace"))
-_MATCHES: Final = frozenset(("endswith", "startswith", "find", "index", "rfind", "__eq__"))
+_LASTING: Final = ("bias is set", "it is not known", "register_", "each module is given", "torch.")
+"""What cannot be shared out among the parts, be it done before they are there."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """What is split, as far as it matters for other code.
+
+    Attributes:
+        calls: the constructions of the convolutions.
+        joined: those whose norm is split with them, so that they give the parts by themselves.
+        names: the attributes that hold a convolution, or the norm after it.
+        is_seen: whether an expression is known to be one of them, so that what is done with its
+            weights and its class has been looked at.
+        is_done: whether a node is done with before anything is split.
+    """
+
+    calls: tuple[ast.Call, ...]
+    joined: frozenset[ast.Call]
+    names: Set[str]
+    is_seen: Callable[[ast.AST], bool]
+    is_done: Callable[[ast.AST], bool]
 
 
 def warn_of_walks(
-    around: Surroundings,
-    first: ast.Call,
-    split: Iterable[ast.Call],
-    names: Collection[str],
-    is_done: Callable[[ast.AST], bool],
-    told: Collection[int],
+    around: Surroundings, first: ast.Call, split: Split, told: Collection[int]
 ) -> Iterator[Warning]:
-    """Say where something is done with all modules, or parameters, that is another for parts.
+    """Say where something is done with all modules, or weights, or with one, that differs.
 
     Args:
-        around: the facts of its source, and those of the files that speak of it.
+        around: the facts of the source, and of the files that speak of what is split.
         first: the first construction of what is split.
-        split: those of what is split when it is built.
-        names: the attributes that hold what is split.
-        is_done: whether a node is done with before anything is split.
-        told: the lines of which something has been said already.
+        split: what is split.
+        told: the lines of the source of which something has been said already.
     """
     facts, lines = around.facts, {("", each) for each in told}
-    found = [*_differing(facts, names), *_of_objects(facts, split)]
-    for use, what in sorted(found, key=lambda each: _place(each[0])):
-        node = use.node
-        if not isinstance(node, (ast.expr, ast.stmt)) or is_done(node):
-            continue
-        if not around.may_matter(node):
+    split = replace(split, names={*split.names, *_names(facts, split)})
+    found = [
+        *_of_walks(around, split),
+        *_of_objects(facts, split, JudgingSplit(around, split.is_seen)),
+        *_of_torch(facts, split.names),
+    ]
+    for node, what in sorted(found, key=lambda each: _place(each[0])):
+        if not isinstance(node, (ast.expr, ast.stmt)) or not around.may_matter(node):
             continue
         its = around.source_of(node)
-        if (its.name, node.lineno) in lines or _is_of_one_group(its, node):
+        is_done = _is_done(its, split, node) and not what.startswith(_LASTING)
+        if (its.name, node.lineno) in lines or is_done or _is_of_one_group(its, node):
             continue
         lines.add((its.name, node.lineno))
         message = f"{what}: the parts of what is split may give another result"
         yield around.warning(node, message, first)
+
+
+def _names(facts: Facts, split: Split) -> Iterator[str]:
+    """The attributes and keys under which something has what is split."""
+    for call in split.calls:
+        for conv in convolutions(facts, call):
+            for each in (conv, *norms_after(facts, conv)):
+                for holder, name in facts.heap.holders(each):
+                    yield name
+                    for slot in facts.heap.slots(holder):
+                        if each in slot.values and isinstance(slot.name, str):
+                            yield slot.name
+
+
+def _place(node: ast.AST) -> tuple[int, int]:
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def _is_done(source: Source, split: Split, node: ast.AST) -> bool:
+    """Whether a node is done with before anything is split, in a function inside another too."""
+    inner = source.function_around(node)
+    outer = source.function_around(inner) if inner is not None else None
+    names = source.names(outer, getattr(inner, "name", "")) if outer is not None else ()
+    return split.is_done(node) and all(map(split.is_done, names))
 
 
 def _is_of_one_group(source: Source, node: ast.AST) -> bool:
@@ -93,122 +115,146 @@ def _is_of_one_group(source: Source, node: ast.AST) -> bool:
     )
 
 
-def _place(use: Use) -> tuple[int, int]:
-    return getattr(use.node, "lineno", 0), getattr(use.node, "col_offset", 0)
-
-
-def _differing(facts: Facts, names: Collection[str]) -> Iterator[tuple[Use, str]]:
-    """What is done that depends on sizes, counts, classes or names, and how to call that."""
+def _of_walks(around: Surroundings, split: Split) -> Iterator[tuple[ast.AST, str]]:
+    """What is done with all modules or weights, and how to call that."""
+    facts = around.facts
+    made = (each for call in split.calls for each in convolutions(facts, call))
+    judging = Judging(around, all(isinstance(each, Object) for each in made))
     for walked in facts.walked():
         if walked.kind == torch_api.WALKED_NAME:
-            yield from _of_names(facts.uses(walked), names)
+            uses = facts.uses(walked)
+            yield from ((use.node, what) for use in uses if (what := of_name(use, split.names)))
             continue
-        for path, use in facts.uses_with_parts(walked):
-            is_module = walked.kind == torch_api.WALKED["modules"]
-            what = _of_module(path, use) if is_module else _of_tensor(use)
-            if what:
-                yield use, what
+        is_module = walked.kind == torch_api.WALKED["modules"]
+        judge = judging.of_module if is_module else judging.of_weight
+        yield from _judged(facts, walked, judge)
     for container in facts.walks():
-        yield from _of_container(facts, container)
-    for node, path in facts.patched():
-        if path.startswith("torch.nn."):
-            yield Use("write", node), f"{path} is changed"
+        uses = facts.uses(container)
+        for use in uses:
+            its = around.source_of(use.node)
+            what = of_container(its, facts, use)
+            if what:
+                yield use.node, what
+            elif use.kind == "iterate":
+                yield from of_loop(its, use.node)
 
 
-def _of_objects(facts: Facts, split: Iterable[ast.Call]) -> Iterator[tuple[Use, str]]:
+def _judged(
+    facts: Facts, value: Value, judge: Callable[[str, Use], str]
+) -> Iterator[tuple[ast.AST, str]]:
+    """What is done with a value, or with parts of it, that is not harmless."""
+    uses = [*facts.uses_with_parts(value)]
+    methods = {use.node for _, use in uses if use.kind == "method"}
+    for path, use in uses:
+        if use.kind == "escape" and (use.node in methods or not _is_given(facts, value, use)):
+            continue  # of a method that is not known
+        what = judge(path, use)
+        if what:
+            yield use.node, what
+
+
+def _is_given(facts: Facts, value: Value, use: Use) -> bool:
+    """Whether a call that is not known is given a value, and not only called by it."""
+    if not isinstance(use.node, ast.Call):
+        return True
+    arguments = [*use.node.args, *(each.value for each in use.node.keywords)]
+    given = [facts.values(getattr(each, "value", each)) for each in arguments]
+    given += [facts.values(each) for each in arguments]
+    handed = {each for values in given for each in values}
+    handed |= {old for each in handed if (old := made_of(each)) is not None}
+    return any(value in facts.heap.reachable(each) for each in handed)
+
+
+def _of_objects(facts: Facts, split: Split, judging: JudgingSplit) -> Iterator[tuple[ast.AST, str]]:
     """What is done with what is split itself that a split one does not know."""
-    for call in split:
-        made = (each for each in facts.values(call) if isinstance(each, Object))
-        convs = (each for each in made if each.kind in torch_api.CONVOLUTIONS)
-        for conv in convs:
-            for use in () if facts.is_plain(conv) else facts.uses(conv):
-                what = _of_object(use)
-                if what:
-                    yield use, f"{what} of a split convolution"
+    held: dict[Value, None] = {}
+    for call in split.calls:
+        is_joined = call in split.joined
+        of_conv = partial(judging.of_conv, is_joined=is_joined)
+        for conv in convolutions(facts, call):
+            norms = [*norms_after(facts, conv)] if is_joined else []
+            for each in (conv, *_copies(facts, conv)):
+                for node, what in _judged(facts, each, of_conv):
+                    yield node, f"{what} of a split convolution"
+            for norm in norms:
+                for node, what in _judged(facts, norm, judging.of_norm):
+                    yield node, f"{what} of a norm that is split"
+            for each in (conv, *norms):
+                held |= dict.fromkeys(holder for holder, _ in facts.heap.holders(each))
+    for holder in _holders(facts, held):
+        for use in facts.uses(holder):
+            what = judging.of_holder(holder, use)
+            if what and (use.kind != "escape" or _is_given(facts, holder, use)):
+                yield use.node, what
 
 
-def _of_object(use: Use) -> str:
-    """What is done with a convolution that a split one does not know, or answers otherwise."""
-    if use.kind == "read" and use.name.lstrip("*") in _OF_CHILDREN:
-        return "what is in it is asked for,"
-    if use.kind == "read" and use.name not in _KNOWN and not use.name.startswith("*"):
-        return f"{use.name} is asked for"
-    if use.kind == "write" and use.name in SETTINGS:
-        return f"{use.name} is set"
-    if use.kind == "method" and use.name in _ASKS:
-        return "the class is asked for"
-    if use.kind == "argument" and _path(use) in _ASKING:
-        return "the class is asked for"
-    return ""
+def convolutions(facts: Facts, call: ast.Call) -> Iterator[Object | Instance]:
+    """What a construction of a grouped convolution may give."""
+    for value in (*facts.values(call), *_by_partials(facts, call)):
+        match value:
+            case Object(kind=kind) if kind in torch_api.CONVOLUTIONS and not facts.is_plain(value):
+                yield value
+            case Instance(cls=cls) if not torch_api.CONVOLUTIONS.isdisjoint(cls.externals):
+                yield value
 
 
-def _of_module(path: str, use: Use) -> str:
-    """What is done with each module that depends on what it is; empty for what does not."""
-    name = use.name.rpartition(".")[2]
-    if use.kind == "read" and use.name in _SIZES:
-        return f"{use.name} is read of each module"
-    if use.kind in ("method", "argument") and path.partition(".")[0] in ("weight", "bias"):
-        return _of_tensor(use)
-    if use.kind == "method" and use.name.startswith(("weight.", "bias.")):
-        return f"{name}() of a weight is taken" if name in _OVER_ALL | _SIZES else ""
-    if use.kind == "read" and use.name.lstrip("*") in _OF_CHILDREN:
-        return ""  # which is a walk by itself
-    if use.kind == "write" and not path and _REPLACES.fullmatch(use.name):
-        return "a module in each is replaced" if use.name in "*[]" else f"{use.name} is set"
-    if use.kind == "read" and use.name.startswith("*hasattr"):
-        return "what each module has is asked for"
-    if use.kind == "method" and use.name in _ASKS:
-        return "the class of each module is asked for"
-    if use.kind == "escape" and not path and not _is_of_tree(use):
-        return "each module is handed on"
-    return ""
+def _by_partials(facts: Facts, call: ast.Call) -> Iterator[Value]:
+    """What the calls of a partial give."""
+    partials = {each for each in facts.values(call) if isinstance(each, Partial)}
+    for value in facts.heap.used() if partials else ():
+        if isinstance(value, Object) and isinstance(value.site, ast.Call):
+            if not partials.isdisjoint(facts.values(value.site.func)):
+                yield value
 
 
-def _is_of_tree(use: Use) -> bool:
-    """Whether something is handed on only as what is gone over itself, applied or printed."""
-    is_applied = use.name == "()"
-    is_told = use.name in ("_modules", "__dict__", "any of many")
-    return is_applied or is_told or not isinstance(use.node, ast.Call)
+def _holders(facts: Facts, held: Iterable[Value]) -> Iterator[Value]:
+    """What holds something, in any number of steps."""
+    found = dict.fromkeys(held)
+    todo = [*found]
+    while todo:
+        for holder, _ in facts.heap.holders(todo.pop()):
+            if holder not in found:
+                found[holder] = None
+                todo.append(holder)
+    yield from found
 
 
-def _of_tensor(use: Use) -> str:
-    """What is done with each weight that takes it as a whole; empty for what does not."""
-    name = use.name.rpartition(".")[2] if use.kind == "method" else ""
-    if use.kind in ("argument", "input") and _path(use):
-        name = _path(use).rpartition(".")[2]
-    if name in _OVER_ALL and _path(use) != "builtins.sum":
-        return f"{name}() of each weight is taken"
-    return ""
+def _copies(facts: Facts, value: Value) -> Iterator[Value]:
+    """The copies that are made of an object."""
+    for use in facts.uses(value):
+        if (
+            use.kind == "argument"
+            and isinstance(use.by, External)
+            and isinstance(use.node, ast.expr)
+        ):
+            if use.by.path in ("copy.copy", "copy.deepcopy"):
+                yield from (each for each in facts.values(use.node) if isinstance(each, Object))
 
 
-def _path(use: Use) -> str:
-    """What lies outside and is given a value; empty where that is something else."""
-    return use.by.path if isinstance(use.by, External) else ""
+def norms_after(facts: Facts, conv: Value) -> Iterator[Object]:
+    """The norms that take what a convolution gives."""
+    found: dict[Object, None] = {}
+    for use in facts.uses(conv):
+        for after in facts.uses(use.result) if use.result is not None else ():
+            norm = after.by
+            if isinstance(norm, Object) and norm.kind in torch_api.BATCH_NORMS:
+                found[norm] = None
+    yield from found
 
 
-def _of_names(uses: Iterable[Use], names: Collection[str]) -> Iterator[tuple[Use, str]]:
-    """What is asked of the names of modules or weights that the parts have not."""
-    for use in uses:
-        if use.kind == "method" and use.name in _SPLITS:
-            yield use, "the name of each is taken apart"
-        elif use.kind == "compare" or (use.kind == "method" and use.name in _MATCHES):
-            if any(set(re.split(r"\W", each)) & {*names} for each in _texts(use.node)):
-                yield use, "one is chosen by its name"
+def _of_torch(facts: Facts, names: Set[str]) -> Iterator[tuple[ast.AST, str]]:
+    """What is done to torch itself."""
+    for node, path in facts.patched():
+        if path in ("builtins.exec", "builtins.eval"):
+            if _may_speak_of(node, names):
+                yield node, f"it is not known what {path[9:]}() does"
+        elif torch_api.MATTERS_TO_PARTS.match(path):
+            yield node, f"{path} is changed"
 
 
-def _texts(node: ast.AST) -> list[str]:
-    """The texts in an expression."""
-    return [
-        each.value
-        for each in ast.walk(node)
-        if isinstance(each, ast.Constant) and isinstance(each.value, str)
-    ]
-
-
-def _of_container(facts: Facts, container: Value) -> Iterator[tuple[Use, str]]:
-    """What is done with the list of all of them that depends on how many there are."""
-    for use in facts.uses(container):
-        if use.kind == "item":
-            yield use, "one is chosen by its place"
-        elif use.kind == "argument" and _path(use) == "builtins.len":
-            yield use, "they are counted"
+def _may_speak_of(call: ast.AST, names: Set[str]) -> bool:
+    """Whether a text that is run may be about what is split."""
+    match call:
+        case ast.Call(args=[ast.Constant(value=str(text)), *_]):
+            return "." in text or not names.isdisjoint(re.findall(r"\w+", text))
+    return True

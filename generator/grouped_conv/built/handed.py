@@ -13,7 +13,7 @@ from typing import Final
 
 from ... import torch_api
 from ...facts.facts import Facts
-from ...facts.values import Bound, External, Function, Object, Value
+from ...facts.values import MADE_OF_IT, Bound, External, Function, Object, Value, made_of
 from ...reading.callees import functions_called
 from ...reading.classes import ClassIndex
 from ...reading.parts import walk
@@ -98,8 +98,10 @@ class _Handed:
         if any(isinstance(each, _INNER) for each in nodes[1:]):
             return False
         for each in self.made:
-            for _, use in self.facts.uses_with_parts(each):
-                if use.kind == "escape" and use.node in nodes and not self._is_item(use.node):
+            for path, use in self.facts.uses_with_parts(each):
+                is_new = MADE_OF_IT in path.split(".")
+                is_kept = use.kind == "escape" and use.node in nodes
+                if is_kept and not is_new and not self._is_item(use.node):
                     return False
         return all(
             self._is_let_go(each)
@@ -124,6 +126,7 @@ class _Handed:
             _root(each) in self.made
             for each in self.facts.values(node)
             if not isinstance(each, Bound) or each.name not in torch_api.PLAIN
+            if made_of(each) is None
         )
 
     def _is_let_go(self, node: ast.expr) -> bool:

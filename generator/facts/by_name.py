@@ -1,0 +1,66 @@
+"""What an attribute of something unknown may be: a module that some object has by this name."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final
+
+from .. import torch_api
+from .arguments import Arguments
+from .attributes import decorators
+from .frames import Frame
+from .heap import union
+from .values import NOTHING, Function, Instance, Object, Value, Values
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+_MOST_CLASSES: Final = 8
+"""How many classes may have a method for it to be looked for in them."""
+
+
+class ByName:
+    """Looks for attributes in all objects of the project."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def modules(self, name: str, node: ast.AST, frame: Frame, is_called: bool) -> Values:
+        """The modules that any object has in an attribute, or gives by a method."""
+        if name in torch_api.MODULE_ATTRIBUTES or (name.startswith("__") and name.endswith("__")):
+            return NOTHING
+        heap = self.interpreter.heap
+        stored = union(heap.attribute(each, name) for each in heap.having(name))
+        found = frozenset(filter(self._may_hold, stored))
+        return found | self._of_classes(name, node, frame, is_called)
+
+    def _may_hold(self, value: Value) -> bool:
+        """Whether something is a module, or holds some."""
+        if isinstance(value, Instance):
+            return any(map(torch_api.is_module_class, value.cls.externals))
+        if not isinstance(value, Object):
+            return False
+        return torch_api.is_nn_class(value.kind) or self.interpreter.heap.is_container(value)
+
+    def _of_classes(self, name: str, node: ast.AST, frame: Frame, is_called: bool) -> Values:
+        """What a property or a method gives, or what ``__getattr__`` does."""
+        interpreter = self.interpreter
+        found: Values = NOTHING
+        classes = [*interpreter.definitions.classes.values()]
+        owners = [each for each in classes if name in each.functions or each.binds(name)]
+        for cls in owners if len(owners) <= _MOST_CLASSES else ():
+            value = interpreter.intern(Instance, cls)
+            assert isinstance(value, Instance)
+            for each in interpreter.attributes.of_class_body(cls, name):
+                is_method = isinstance(each, Function) and "property" not in "".join(
+                    decorators(each.node)
+                )
+                if not is_method or is_called:
+                    found |= interpreter.attributes.of_instance(value, name, node, frame)
+        for cls in () if owners else [each for each in classes if "__getattr__" in each.functions]:
+            value = interpreter.intern(Instance, cls)
+            assert isinstance(value, Instance)
+            given = Arguments((interpreter.constant(name),))
+            given_back = interpreter.calls.special(value, "__getattr__", given, node, frame)
+            found |= frozenset(filter(self._may_hold, given_back))
+        return found

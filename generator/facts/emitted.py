@@ -1,0 +1,51 @@
+"""What the functions of gencode's own helper give: what they are given, as far as others see."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Final
+
+from ..reading.parts import walk
+from .arguments import Arguments
+from .frames import Frame
+from .heap import Slot, union
+from .values import External, Function, Value, Values
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+_GIVING_BACK: Final = ("split_conv", "split_layers", "split_by_filter", "copy_padding")
+_SPLITTING: Final = (*_GIVING_BACK, "split_conv_norm", "split_pairs", "build_split")
+_NAMED: Final = re.compile(rf"(?P<name>{'|'.join(_SPLITTING)})(_\d+)?")
+_OF_HELPER: Final = re.compile(r"(is_grouped|plain_parts|split_conv|\w+\.deepcopy)(_\d+)?")
+
+
+def usual_name(value: Value) -> str:
+    """What a function of the helper is usually called; empty for any other."""
+    if isinstance(value, External):
+        module, _, name = value.path.rpartition(".")
+        return name if name in _SPLITTING and "split_groups" in module else ""
+    if not isinstance(value, Function) or isinstance(value.node, ast.Lambda):
+        return ""
+    found = _NAMED.fullmatch(value.node.name)
+    if found is None:
+        return ""
+    parts = (each for each in walk(value.node) if isinstance(each, (ast.Name, ast.Attribute)))
+    is_ours = any(_OF_HELPER.fullmatch(ast.unparse(each)) for each in parts)
+    return found["name"] if is_ours else ""
+
+
+def called(
+    interpreter: Interpreter, name: str, given: Arguments, node: ast.AST, frame: Frame
+) -> Values:
+    """What calling a function of the helper gives."""
+    if name in _GIVING_BACK or not given.positional:
+        return given.get(0, "conv")
+    if name == "build_split":
+        call, rest = interpreter.calls.call, given.without_first()
+        return union([call(each, rest, node, frame) for each in given.positional[0]])
+    made = interpreter.container(node, "builtins.tuple", frame)
+    for place, values in enumerate(given.positional[:2]):
+        interpreter.heap.put(made, place, Slot(values))
+    return frozenset((made,))

@@ -1,0 +1,263 @@
+"""What may be done with what is split itself, or with what holds it, and changes nothing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Final
+
+from .. import torch_api
+from ..facts.heap import Use
+from ..facts.values import External, Instance, Object, Tensor, Value
+from ..reading.convolutions import SETTINGS
+from ..reading.source import Source
+from .contexts_of_use import is_shown
+from .harmless import OF_TORCH, REPLACING, TEXTS, TREE
+from .surroundings import Surroundings
+
+_CHILDREN: Final = frozenset(("children", "named_children", "modules", "named_modules"))
+_OF_CONV: Final = (
+    OF_TORCH
+    | SETTINGS
+    | torch_api.TENSORS
+    | frozenset(
+        (
+            *("_reversed_padding_repeated_twice", "_forward_hooks", "_forward_pre_hooks"),
+            *("reset_parameters", "reset_running_stats", "__class__", "extra_repr", "_get_name"),
+            *("eps", "momentum", "affine", "track_running_stats", "num_features", "__module__"),
+        )
+    )
+)
+"""What a convolution or a norm of torch has; what else is asked for is of something else."""
+_CHANGES: Final = frozenset(
+    ("pop", "insert", "__delitem__", "__setitem__", "reverse", "sort", "remove", "clear")
+)
+"""Methods of a list of modules that take some out, or put some between."""
+_PUTTING: Final = torch_api.ADDS | {"append", "extend", "insert"}
+_KNOWN_OF_CONV: Final = (
+    SETTINGS - {"transposed"} | torch_api.GIVES_SELF | torch_api.FORWARD | {"training"}
+)
+_KNOWN_OF_NORM: Final = (
+    frozenset(("num_features", "eps", "momentum", "affine", "track_running_stats", "training"))
+    | torch_api.GIVES_SELF
+    | torch_api.FORWARD
+)
+_OF_CLASS: Final = frozenset(
+    (
+        *("__class__", "register_forward_hook", "register_forward_pre_hook", "_parameters"),
+        *("parameters", "named_parameters", "state_dict", "load_state_dict", "__dict__"),
+        *("reset_parameters", "register_parameter", "get_parameter", "_conv_forward"),
+    )
+)
+"""What is looked at elsewhere, where the source names what is split."""
+
+
+class JudgingSplit:
+    """Says what is done with what is split that is another then; nothing for what is harmless.
+
+    Args:
+        around: the facts, and the sources of these.
+        is_seen: whether an expression is known to be what is split, so that what is done with its
+            weights and its class has been looked at.
+    """
+
+    def __init__(self, around: Surroundings, is_seen: Callable[[ast.AST], bool]) -> None:
+        self.around = around
+        self.facts = around.facts
+        self.is_seen = is_seen
+
+    # --- what holds what is split ------------------------------------------------------------
+
+    def of_holder(self, holder: Value, use: Use) -> str:
+        """What is done with what holds a split convolution that changes or takes it apart."""
+        is_sequence = self.facts.heap.is_container(holder)
+        path = use.by.path if isinstance(use.by, External) else ""
+        match use.kind:
+            case "method" if is_sequence and use.name in _CHANGES:
+                return "what holds a split convolution is changed"
+            case "write" if self._is_kept_at(holder, use):
+                return "what holds a split convolution is changed"
+            case "argument" if path in TEXTS and not is_shown(
+                self.around.source_of(use.node), use.node
+            ):
+                return "the text of a model is taken"
+            case "escape" if isinstance(holder, Instance) and isinstance(use.node, ast.Call):
+                if not _is_no_module(use) and _is_run(self.around.source_of(use.node), use.node):
+                    return f"it is not known what {self._callee(use)} does with a model"
+        return ""
+
+    def _is_kept_at(self, holder: Value, use: Use) -> bool:
+        """Whether others put something where an item of a list of modules may be."""
+        name, slots = use.name, self.facts.heap.slots(holder)
+        is_item = (
+            name in ("[]", "*") or name.isdecimal() or any(each.name == name for each in slots)
+        )
+        return is_item and not self._builds(holder, use.node)
+
+    def _builds(self, holder: Value, node: ast.AST) -> bool:
+        """Whether something is put into a module by methods of its own, or of who builds it."""
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") not in ("", "__setattr__"):
+            return True  # add_module
+        source = self.around.source_of(node)
+        cls = source.class_around(node)
+        own = [each.node for each in holder.cls.order] if isinstance(holder, Instance) else []
+        function = source.function_around(node)
+        is_inner = function is not None and source.function_around(function) is not None
+        return cls in own and not is_inner
+
+    # --- what is split itself ----------------------------------------------------------------
+
+    def of_conv(self, path: str, use: Use, is_joined: bool) -> str:
+        """What is done with a convolution that a split one does not know, or does otherwise."""
+        if use.kind == "call" and is_joined and not self._is_normed(use):
+            return "the output is used elsewhere than by the norm"
+        return self._of_split(path, use, _KNOWN_OF_CONV)
+
+    def of_norm(self, path: str, use: Use) -> str:
+        """What is done with a norm that a split one does not know."""
+        if use.kind == "call" and isinstance(use.result, Tensor):
+            given = self.facts.inputs_of(use.result)
+            if not all(map(_is_of_conv, given)):
+                return "it is applied to something else,"
+        return self._of_split(path, use, _KNOWN_OF_NORM)
+
+    def _of_split(self, path: str, use: Use, known: frozenset[str]) -> str:
+        if path:  # of which it has been said that it is asked for
+            is_inner = use.kind == "read" and path in torch_api.FORWARD
+            return f"{path}.{use.name} is asked for" if is_inner else ""
+        name = use.name
+        match use.kind:
+            case "method" | "read":
+                return self._asked(use, known)
+            case "write" if name in SETTINGS | known | REPLACING:
+                return "" if name in torch_api.TENSORS and self._is_seen(use) else f"{name} is set"
+            case "argument":
+                return self._given_to(use)
+            case "escape" if name.startswith("torch.nn.utils.") and self._is_seen(use):
+                return ""
+            case "escape" if not _is_no_module(use):
+                return f"it is not known what {self._callee(use)} does with it: it is given one"
+        return ""
+
+    def _asked(self, use: Use, known: frozenset[str]) -> str:
+        name = use.name
+        if name in ("*hasattr", "*"):
+            asked = self._named(use.node) if name == "*hasattr" else ""
+            is_looked_at = asked in (*torch_api.TENSORS, "") and self._is_seen(use)
+            return "" if asked in known or is_looked_at else "what it has is asked for"
+        if name == "*apply" or name in known or "." in name:
+            return ""
+        if name.lstrip("*") in _CHILDREN | {"_modules"}:
+            return "what is in it is asked for,"
+        if name in ("_get_name", "extra_repr", "__repr__", "__str__"):
+            return "the class is asked for"
+        if name.startswith("*") or name in torch_api.WALKS:
+            return ""  # which is a walk by itself
+        if name in torch_api.TENSORS | _OF_CLASS and self._is_seen(use):
+            return ""
+        if name in ("zero_grad", "load_state_dict", "register_buffer", "add_module"):
+            return ""
+        return f"{name} is asked for" if name in _OF_CONV else ""
+
+    def _given_to(self, use: Use) -> str:
+        """What a function makes of it: one of the project is followed."""
+        path = use.by.path if isinstance(use.by, External) else ""
+        if path in TEXTS:
+            return "" if self._is_shown(use.node) else "the class is asked for"
+        if path in ("builtins.isinstance", "builtins.type"):
+            is_known = self._is_seen(use) or self._is_no_class_of_it(use)
+            return "" if is_known else "the class is asked for"
+        return ""
+
+    def _is_no_class_of_it(self, use: Use) -> bool:
+        """Whether isinstance is given classes that neither what is split, nor the rest is of."""
+        match use.node:
+            case ast.Call(args=[_, classes]):
+                values = self.facts.values(classes)
+                paths = [each.path for each in values if isinstance(each, External)]
+                others = torch_api.CONVOLUTIONS | torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
+                return len(paths) == len(values) and all(
+                    torch_api.is_module_class(each) and each not in others for each in paths
+                )
+        return False
+
+    def _is_shown(self, node: ast.AST) -> bool:
+        return is_shown(self.around.source_of(node), node)
+
+    def _is_seen(self, use: Use) -> bool:
+        """Whether the source names what is split where something is done with it."""
+        match use.node:
+            case ast.Attribute(value=value) | ast.Call(func=ast.Attribute(value=value)):
+                if self.is_seen(value):
+                    return True
+        if isinstance(use.node, ast.Call):
+            return any(map(self.is_seen, use.node.args))
+        return False
+
+    def _named(self, node: ast.AST) -> str:
+        """The attribute that hasattr asks for, if it is known."""
+        match node:
+            case ast.Call(args=[_, ast.Constant(value=str(name)), *_]):
+                return name
+        return ""
+
+    def _is_normed(self, use: Use) -> bool:
+        """Whether the output of a convolution goes to nothing but norms."""
+        made = self.facts.uses(use.result) if use.result is not None else ()
+        uses = [each for each in made if each.kind != "test"]
+        if self._is_seen_call(use.node):  # by a norm that may be None, or of a class not known
+            return not uses or any(_is_norm(each) or _may_be_norm(each) for each in uses)
+        return all(map(_is_norm, uses))
+
+    def _is_seen_call(self, node: ast.AST) -> bool:
+        """Whether the source names a convolution where it calls it."""
+        if not isinstance(node, ast.Call) or not self.is_seen(node.func):
+            return False
+        called = self.facts.values(node.func)
+        return any(getattr(each, "kind", "") in torch_api.CONVOLUTIONS for each in called)
+
+    def _callee(self, use: Use) -> str:
+        node = use.node
+        if isinstance(node, ast.Call):
+            return f"{self.around.source_of(node).shown(node.func)}()"
+        return use.name or "other code"
+
+
+def _is_no_module(use: Use) -> bool:
+    """Whether what is handed something takes no module, or keeps it as it is."""
+    name = use.name
+    is_put = isinstance(use.node, ast.Call) and getattr(use.node.func, "attr", "") in _PUTTING
+    if is_put and not name.startswith("torch."):
+        return True
+    if name in torch_api.FUNCTIONS or name.startswith("torch.utils.checkpoint."):
+        return True
+    is_layer = torch_api.is_nn_class(name) and not torch_api.HOLDS_MODULES.fullmatch(name)
+    return is_layer or name in (*TREE, "key", "for", "[]", "operator", "with")
+
+
+def _is_run(source: Source, node: ast.AST) -> bool:
+    """Whether something is done in a constructor, or in a forward."""
+    function = source.function_around(node)
+    return getattr(function, "name", "") in ("__init__", "forward")
+
+
+def _is_of_conv(value: Value) -> bool:
+    """Whether something is what a convolution gives, or may be any of several such."""
+    producer = getattr(value, "producer", None)
+    kind = getattr(producer, "kind", getattr(producer, "path", ""))
+    return kind in torch_api.CONVOLUTIONS or kind == "any of several"
+
+
+def _may_be_norm(use: Use) -> bool:
+    """Whether something is given to what is not known, be it a module of the project."""
+    return use.kind == "escape" or isinstance(use.by, Instance)
+
+
+def _is_norm(use: Use) -> bool:
+    norms = torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
+    match use.by:
+        case Object(kind=kind):
+            return kind in norms
+        case Instance(cls=cls):
+            return not norms.isdisjoint(cls.externals)
+    return False
