@@ -220,6 +220,19 @@ def test_what_another_file_does_with_all_modules_is_said(net: str, line: int) ->
     assert any(each.startswith(f"net.py, line {line}: ") for each in said(result(net)))
 
 
+def test_what_a_file_that_is_imported_does_is_said_where_it_does_it() -> None:
+    walk = (
+        "def walk(net):\n    for m in net.modules():\n        m.k = m.out_channels\n"
+        "def other(net):\n    for m in net.modules():\n        m.k = m.out_channels\n"
+        "class Other(nn.Module):\n    def forward(self, x):\n        other(self)\n"
+    )
+    unit = UNIT.replace("import torch\n", "from walks import Other, walk\n")
+    unit = unit.replace("(8)\n", "(8)\n        walk(self)\n        self.other = Other()\n")
+    write({"src/walks.py": "from torch import nn\n" + walk})
+    found = result("", unit=unit)
+    assert said(found) == ["walks.py, line 4: out_channels is read of each module"]
+
+
 def test_what_goes_over_others_is_not_said() -> None:
     """Another function of that file, which does not speak of it."""
     net = "def other(net):\n    for m in net.modules():\n        print(len(list(m.modules())))\n"

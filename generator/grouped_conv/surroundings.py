@@ -230,13 +230,27 @@ class Surroundings:
         return Warning(*self._source.place(at), f"{source.line(node)}: {message}")
 
     def may_matter(self, node: ast.AST) -> bool:
-        """Whether a node stands in the source, or in what speaks of it in another file."""
+        """Whether a node stands in the source, in what it uses, or in what speaks of it."""
         other = self.other(node)
-        if other is None:
+        if other is None or other.module not in self._modules:
             return True
-        matters = self._modules.get(other.module)
         statement = other.statement(node)
-        return matters is not None and statement is not None and matters(statement)
+        return statement is not None and self._modules[other.module](statement)
+
+    def may_go_over(self, walked: Value) -> bool:
+        """Whether what a walk over a module goes over may be of the source, wherever it stands."""
+        site = getattr(walked, "site", None)
+        other = self.other(site) if isinstance(site, ast.AST) else None
+        if other is None or other.module in self._modules:
+            return True
+        match site:
+            case ast.Call(func=ast.Attribute(value=receiver)):
+                own = self.facts.modules[0]
+                return any(
+                    isinstance(each, Instance) and each.cls.module is own
+                    for each in self.facts.values(receiver)
+                )
+        return False
 
     def _place(self, node: ast.AST) -> str:
         """Where a node stands in another file, as reasons say it; empty for one of the source."""

@@ -120,7 +120,7 @@ def _of_walks(around: Surroundings, split: Split) -> Iterator[tuple[ast.AST, str
     facts = around.facts
     made = (each for call in split.calls for each in convolutions(facts, call))
     judging = Judging(around, all(isinstance(each, Object) for each in made))
-    for walked in facts.walked():
+    for walked in filter(around.may_go_over, facts.walked()):
         if walked.kind == torch_api.WALKED_NAME:
             uses = facts.uses(walked)
             yield from ((use.node, what) for use in uses if (what := of_name(use, split.names)))
@@ -128,7 +128,7 @@ def _of_walks(around: Surroundings, split: Split) -> Iterator[tuple[ast.AST, str
         is_module = walked.kind == torch_api.WALKED["modules"]
         judge = judging.of_module if is_module else judging.of_weight
         yield from _judged(facts, walked, judge)
-    for container in facts.walks():
+    for container in filter(around.may_go_over, facts.walks()):
         uses = facts.uses(container)
         for use in uses:
             its = around.source_of(use.node)
