@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from .. import torch_api
-from ..facts.heap import Use
+from ..facts.heap import Use, is_mapping
 from ..facts.values import External, Instance, Object, Tensor, Value
 from ..reading.convolutions import SETTINGS
 from ..reading.source import Source
@@ -99,11 +99,16 @@ class JudgingSplit:
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") not in ("", "__setattr__"):
             return True  # add_module
         source = self.around.source_of(node)
-        cls = source.class_around(node)
-        own = [each.node for each in holder.cls.order] if isinstance(holder, Instance) else []
         function = source.function_around(node)
+        if is_mapping(holder) and isinstance(holder, Object) and source.has(holder.site):
+            return function is source.function_around(holder.site)
         is_inner = function is not None and source.function_around(function) is not None
-        return cls in own and not is_inner
+        return self.is_of_class(holder, node) and not is_inner
+
+    def is_of_class(self, value: Value, node: ast.AST) -> bool:
+        """Whether a node stands in the class of the project that an object is an instance of."""
+        cls = self.around.source_of(node).class_around(node)
+        return isinstance(value, Instance) and cls in [each.node for each in value.cls.order]
 
     # --- what is split itself ----------------------------------------------------------------
 

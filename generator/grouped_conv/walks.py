@@ -175,7 +175,8 @@ def _of_objects(facts: Facts, split: Split, judging: JudgingSplit) -> Iterator[t
             norms = [*norms_after(facts, conv)] if is_joined else []
             for each in (conv, *_copies(facts, conv)):
                 for node, what in _judged(facts, each, of_conv):
-                    yield node, f"{what} of a split convolution"
+                    if not judging.is_of_class(each, node):
+                        yield node, f"{what} of a split convolution"
             for norm in norms:
                 for node, what in _judged(facts, norm, judging.of_norm):
                     yield node, f"{what} of a norm that is split"
