@@ -531,7 +531,7 @@ def test_what_reads_a_weight_raises_where_what_sets_one_would_go_on_to_no_effect
     assert [each.status for each in result.records] == ["may be split"] * 2
     assert "def weight(" not in result.text
     assert [each.message.rpartition(": ")[2] for each in result.warnings] == [
-        "its weight is used directly (line 15)",
+        "its weight is set (line 15) once it is split (line 9)",
         "its weight is read (line 15)",
     ]
     with pytest.raises(AttributeError, match="weight"):
