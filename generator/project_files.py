@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -308,9 +309,7 @@ def _root(directory: Path) -> tuple[Path, str | None]:
     It is the nearest directory with what marks one, else the topmost package by itself, else the
     files of the directory; never a home directory or an environment, nor what lies above these.
     """
-    for each in (directory, *directory.parents):
-        if _is_barred(each):
-            break
+    for each in takewhile(lambda one: not _is_barred(one), (directory, *directory.parents)):
         if any(_is_there(each / mark) for mark in _MARKS):
             return each, None
     package = directory

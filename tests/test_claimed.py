@@ -8,6 +8,7 @@ import pytest
 
 from cases import assert_unchanged
 from gencode import Record, split_source
+from gencode.command import main
 
 NET = """\
 import torch
@@ -282,3 +283,10 @@ def test_where_there_is_too_much_to_follow(monkeypatch: pytest.MonkeyPatch) -> N
     init, value = WEIGHTS["a dynamic weight"]
     assert [each.status for each in records(net(init, f"return {value}"))] == ["left"]
     assert records(net("self.conv = lib.create(c, c, 3, groups=groups)")) == ()
+
+
+def test_functions_are_counted_by_themselves(tmp_path, capsys) -> None:
+    source = tmp_path / "loss.py"
+    source.write_text(net("pass", "return F.conv2d(x, torch.ones(4, 1, 3, 3), groups=4)"))
+    assert main([str(source), "-o", str(tmp_path / "out.py")]) == 0
+    assert capsys.readouterr().err.endswith("no grouped convolutions; 1 function call\n")

@@ -175,3 +175,9 @@ del u
 (v := 1)
 """)
     assert {*Module("", False, tree).bindings} == {*"adghijklmnopqrstuv"}
+
+
+def test_a_star_in_a_block() -> None:
+    """It binds no name that is known."""
+    asked = Asked("try:\n    from foreign import *\nexcept ImportError:\n    pass\nanything_at_all")
+    assert "anything" in asked.values("anything_at_all")

@@ -611,3 +611,21 @@ def test_a_norm_layer_parameter() -> None:
     check(source, {16}, build=lambda each: each.Net(each.nn.InstanceNorm2d))
     check(source, set(), build=lambda each: each.Net(lambda c: each.nn.GroupNorm(2, c)))
     check(source, set(), build=lambda each: each.Net(each.nn.Identity))
+
+
+def test_a_norm_in_whose_place_a_sequence_is_filled() -> None:
+    """What is added to that, before the split, is none of the norm's business."""
+    init = """
+    self.conv = nn.Conv2d(16, 32, 3, groups=groups)
+    if groups > 1:
+        self.bn = nn.BatchNorm2d(32)
+    else:
+        self.bn = nn.Sequential()
+        self.bn.add_module("act", nn.ReLU())
+    """
+    result = split_source(model(init, "return self.bn(self.conv(x))", "groups=4"))
+    assert "with Net.bn in each" in result.records[0].detail
+    later = model(
+        init, "self.bn.add_module('b', self.act)\nreturn self.bn(self.conv(x))", "groups=4"
+    )
+    assert "something is added to it (line" in split_source(later).records[0].note

@@ -389,6 +389,9 @@ def test_a_copy_in_a_file_of_a_package_imports_it(
     ("path", "old", "new"),
     [
         ("net/layers/norms.py", "super().forward(x)", "super().forward(x) * 2"),
+        ("net/layers/norms.py", "from .noting import noted", "noted = print"),
+        ("net/layers/norms.py", "from .noting import noted", "from .gone import noted"),
+        ("net/layers/norms.py", "from .noting import noted", "from .norms import noted"),
         ("net/layers/norms.py", "class NormAct", "if noted:\n    NormAct = 1\n\n\nclass NormAct"),
         (
             "net/layers/norms.py",

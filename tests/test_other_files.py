@@ -122,6 +122,14 @@ def test_a_norm_that_another_file_is_about_stays(net: str) -> None:
     assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
 
 
+USES |= {
+    "it is set in what is not known": (
+        "def strip(unit, kind=Unit):\n    unit.bn = nn.Identity()\n    return unit\n\n"
+        "def make():\n    return unknown(strip)(Unit())\n\n"
+        "def unknown(function):\n    return functions[function.__name__]\n\n"
+        "functions = {'strip': strip}\n"
+    ),
+}
 HARMLESS = {
     "it is built": "def make():\n    return Unit()\n",
     "a subclass": "class Over(Unit):\n    pass\n\ndef make():\n    return Over()\n",
@@ -231,6 +239,16 @@ def test_what_a_file_that_is_imported_does_is_said_where_it_does_it() -> None:
     write({"src/walks.py": "from torch import nn\n" + walk})
     found = result("", unit=unit)
     assert said(found) == ["walks.py, line 4: out_channels is read of each module"]
+
+
+def test_what_a_function_does_that_is_handed_it() -> None:
+    """It does not speak of it itself."""
+    net = (
+        "def hooked(net):\n    for m in net.modules():\n        if isinstance(m, nn.Conv2d):\n"
+        "            m.register_forward_hook(lambda m, i, o: o * o.std())\n    return net\n"
+        "def make():\n    net = Unit()\n    setattr(net, 'kind', 1)\n    return hooked(net)\n"
+    )
+    assert any(each.startswith("net.py, line 10: ") for each in said(result(net)))
 
 
 def test_what_goes_over_others_is_not_said() -> None:
@@ -354,3 +372,63 @@ def test_a_convolution_that_another_file_builds_has_its_norm_beside_it() -> None
     original, split = both("Net")
     assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
     assert "SplitGroups" in repr(split()) or "UnjoinedGroups" in repr(split())
+
+
+def test_a_norm_that_a_base_class_of_another_file_has() -> None:
+    """It is applied there or here: it computes the same."""
+    base = (
+        "import torch.nn as nn\n\n\nclass Base(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.bn = nn.BatchNorm2d(8)\n"
+        "\n    def forward(self, x):\n        return self.bn(self.conv(x))\n"
+    )
+    unit = UNIT.replace("nn.Module", "Base").replace("        self.bn = nn.BatchNorm2d(8)\n", "")
+    unit = unit.partition("    def forward")[0].replace("import torch\n", "from base import Base\n")
+    write({"src/base.py": base})
+    result("def make():\n    return Unit()\n", unit=unit)
+    original, split = both("make")
+    assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
+
+
+SEQUENCE = UNIT.replace(
+    "        self.bn = nn.BatchNorm2d(8)\n",
+    "        self.net = nn.Sequential(self.conv, nn.BatchNorm2d(8))\n        del self.conv\n",
+).replace("self.bn(self.conv(x))", "self.net(x)")
+SEQUENCE = SEQUENCE.replace("self.conv = nn", "conv = nn").replace("self.conv, ", "conv, ")
+SEQUENCE = SEQUENCE.replace("        del self.conv\n", "")
+
+
+@pytest.mark.parametrize(
+    "change", ["net.net[1] = nn.Identity()", "net.net[1].eps = 1.0", "net.extra = [*net.net][1]"]
+)
+def test_a_norm_of_a_sequence_that_another_file_is_about_stays(change: str) -> None:
+    found = result(f"def make():\n    net = Unit()\n    {change}\n    return net\n", unit=SEQUENCE)
+    assert "the norm stays after it: it is used in another file (net.py, line 9)" in notes(found)
+    original, split = both("make")
+    assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
+
+
+def test_a_norm_of_a_sequence_that_no_other_file_is_about() -> None:
+    found = result(
+        "def make():\n    net = Unit()\n    net.extra = net.net\n    return net\n", unit=SEQUENCE
+    )
+    assert "stays" not in notes(found)
+
+
+def test_a_norm_outside_whose_convolution_another_file_applies() -> None:
+    """What that gives there has no norm behind it: the norm stays where it is."""
+    unit = (
+        UNIT.replace("        self.bn = nn.BatchNorm2d(8)\n", "").replace(
+            "self.bn(self.conv(x))", "self.conv(x)"
+        )
+        + "\n\nclass Outer(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.unit = Unit()\n        self.bn = nn.BatchNorm2d(8)\n"
+        "\n    def forward(self, x):\n        return self.bn(self.unit(x))\n"
+    )
+    net = (
+        "class Net(Unit):\n    def forward(self, x):\n        return self.conv(x)\n"
+        "\ndef make():\n    return Net()\n"
+    )
+    found = result(net, unit=unit)
+    assert "in each" not in notes(found)
+    original, split = both("make")
+    assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))

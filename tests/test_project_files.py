@@ -264,3 +264,10 @@ def test_which_statements_of_it_matter() -> None:
 )
 def test_tests_and_scripts_run_apart(path: str, is_apart: bool) -> None:
     assert Module("net", False, ast.parse(""), "", path).runs_apart is is_apart
+
+
+def test_a_package_that_is_the_root_itself() -> None:
+    files = project(
+        {"__init__.py": "", "a.py": UNIT, "b.py": "from . import a\na.Unit().conv = 1\n"}
+    )
+    assert readers(files, "a.py", "Unit") == ["b.py"]

@@ -36,7 +36,7 @@ def split_all(jobs: Sequence[Job], only_list: bool) -> Generator[Outcome]:
     else:
         locator = Locator()
         for job in jobs:
-            yield _split(job, only_list, locator)
+            yield from _split_some([job], only_list, locator)
 
 
 def _split(job: Job, only_list: bool, locator: Locator) -> Outcome:
@@ -54,8 +54,8 @@ _locator = Locator()
 """Those of a process that splits for another one."""
 
 
-def _split_some(jobs: Sequence[Job], only_list: bool) -> list[Outcome]:
-    return [_split(job, only_list, _locator) for job in jobs]
+def _split_some(jobs: Sequence[Job], only_list: bool, locator: Locator = _locator) -> list[Outcome]:
+    return [_split(job, only_list, locator) for job in jobs]
 
 
 def _in_processes(jobs: Sequence[Job], only_list: bool, workers: int) -> Iterator[Outcome]:

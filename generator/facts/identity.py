@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from .. import torch_api
 from .values import (
     STRANGE,
-    Bound,
     ClassValue,
     Constant,
     External,
@@ -46,8 +45,6 @@ def is_another(value: Value, made: Values) -> bool:
             if kind in torch_api.CONVOLUTIONS:
                 return _are_known(made)
             return torch_api.is_nn_class(kind) or kind.startswith(_STANDARD)
-        case Bound(function=Function()):
-            return True
     return isinstance(value, _NO_MODULES)
 
 

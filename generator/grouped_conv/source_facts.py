@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Container
 from typing import Final
 
-from .. import torch_api
 from ..facts.facts import Facts, facts_of
 from ..facts.project import Project
-from ..facts.values import WEIGHTS, Instance, Object, Value
+from ..facts.values import WEIGHTS, Object
 from ..reading.classes import ClassIndex
 from ..reading.kept import kept
 
@@ -48,24 +46,4 @@ def is_never_called(index: ClassIndex, call: ast.Call) -> bool:
                     for each in values
                 )
             )
-    return False
-
-
-def is_another(index: ClassIndex, node: ast.expr, made: Container[ast.AST]) -> bool:
-    """Whether an expression is surely none of the convolutions that are made at some places.
-
-    It is another one, or what holds it.
-    """
-    facts = facts_of_source(index)
-    values = facts.values(node)
-    return facts.is_complete and bool(values) and all(_is_another(each, made) for each in values)
-
-
-def _is_another(value: Value, made: Container[ast.AST]) -> bool:
-    match value:
-        case Instance(cls=cls):
-            return cls.is_known and torch_api.CONVOLUTIONS.isdisjoint(cls.externals)
-        case Object(kind=kind, site=site):
-            is_conv = kind in torch_api.CONVOLUTIONS
-            return torch_api.is_nn_class(kind) and not (is_conv and site in made)
     return False

@@ -91,8 +91,7 @@ class Surroundings:
     @cached_property
     def _speaks(self) -> Callable[[ast.stmt], bool]:
         """Whether a statement of the source speaks of what is built, or of all modules."""
-        held = {name for site in self.sites for name in self._holding(site)}
-        return speaks_of(self._source, self._defined | self._attributes | held)
+        return speaks_of(self._source, self._defined | self._attributes)
 
     def is_another(self, node: ast.expr, call: ast.Call) -> bool:
         """Whether an expression surely is not what a construction makes.
@@ -142,7 +141,8 @@ class Surroundings:
     def _attributes(self) -> set[str]:
         """The attributes that are given what is built, or what may be a norm beside it."""
         built = {each.call for each in self.sites}
-        return {
+        held = {name for site in self.sites for name in self._holding(site)}
+        return held | {
             target.attr
             for cls in self._classes
             for each in ast.walk(cls)
@@ -229,19 +229,11 @@ class Surroundings:
             return Warning(*source.place(node), message)
         return Warning(*self._source.place(at), f"{source.line(node)}: {message}")
 
-    def may_matter(self, node: ast.AST) -> bool:
-        """Whether a node stands in the source, in what it uses, or in what speaks of it."""
-        other = self.other(node)
-        if other is None or other.module not in self._modules:
-            return True
-        statement = other.statement(node)
-        return statement is not None and self._modules[other.module](statement)
-
     def may_go_over(self, walked: Value) -> bool:
         """Whether what a walk over a module goes over may be of the source, wherever it stands."""
         site = getattr(walked, "site", None)
         other = self.other(site) if isinstance(site, ast.AST) else None
-        if other is None or other.module in self._modules:
+        if not isinstance(site, ast.AST) or other is None or self._matters(other, site):
             return True
         match site:
             case ast.Call(func=ast.Attribute(value=receiver)):
@@ -251,6 +243,11 @@ class Surroundings:
                     for each in self.facts.values(receiver)
                 )
         return False
+
+    def _matters(self, other: Other, node: ast.AST) -> bool:
+        """Whether a node stands in what speaks of what is built in another file."""
+        matters, statement = self._modules.get(other.module), other.statement(node)
+        return matters is not None and statement is not None and matters(statement)
 
     def _place(self, node: ast.AST) -> str:
         """Where a node stands in another file, as reasons say it; empty for one of the source."""

@@ -70,7 +70,7 @@ def warn_of_walks(
         *_of_torch(facts, split.names),
     ]
     for node, what in sorted(found, key=lambda each: _place(each[0])):
-        if not isinstance(node, (ast.expr, ast.stmt)) or not around.may_matter(node):
+        if not isinstance(node, (ast.expr, ast.stmt)):
             continue
         its = around.source_of(node)
         is_done = _is_done(its, split, node) and not what.startswith(_LASTING)
