@@ -47,6 +47,7 @@ SAME = {
     "the same for all": MODULES + "if isinstance(m, nn.BatchNorm2d): m.momentum = 0.3",
     "the device": "return next(net.parameters()).device",
     "a printed one": MODULES + "print(name, m)",
+    "noted by others": "net = Net(2)\nseen.append(net.block.conv)",
     "another name": MODULES + "if name == 'head': m.eval()",
     "the end of a name": WEIGHTS + "if name.endswith('.weight'): p.requires_grad = False",
     "elementwise": WEIGHTS + "p.data.mul_(0.5).abs_()",
@@ -370,3 +371,11 @@ def test_a_model_that_a_constructor_hands_on_is_said() -> None:
     assert "it is not known what strangers.keep() does with a model" in found[0].message
     after = SEQUENTIAL.replace("strangers.keep(BODY)", "1") + "return strangers.keep(self)\n"
     assert split_source(after).warnings == ()
+
+
+def test_what_is_run_again_in_the_backward_pass_is_run_as_ever() -> None:
+    """A checkpoint keeps a module as it is."""
+    forward = "self.last(torch.utils.checkpoint.checkpoint(self.block, x))"
+    text = TOP.replace("self.last(self.block(x))", forward) + "    pass\n"
+    assert forward in text
+    assert split_source(text).warnings == ()
