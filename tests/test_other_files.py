@@ -123,6 +123,10 @@ def test_a_norm_that_another_file_is_about_stays(net: str) -> None:
 
 
 USES |= {
+    "a function sets it of what may be one": (
+        "def strip(unit, kind=Unit):\n    unit.bn = nn.Identity()\n"
+        "\ndef make():\n    return Unit()\n"
+    ),
     "it is set in what is not known": (
         "def strip(unit, kind=Unit):\n    unit.bn = nn.Identity()\n    return unit\n\n"
         "def make():\n    return unknown(strip)(Unit())\n\n"

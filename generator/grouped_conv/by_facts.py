@@ -90,9 +90,13 @@ class _Seen:
             for _, expressions in around.expressions(around.made_by(site.call)):
                 elsewhere += expressions
             for conv in around.facts.values(site.call):
-                for norm in norms_after(around.facts, conv):
-                    if isinstance(norm.site, ast.expr) and around.other(norm.site) is None:
-                        reached.append(self.tracing.flow.reached(norm.site).expressions)
+                sites = (each.site for each in norms_after(around.facts, conv))
+                own = (each for each in sites if around.other(each) is None)
+                reached += (
+                    self.tracing.flow.reached(each).expressions
+                    for each in own
+                    if isinstance(each, ast.expr)
+                )
         return frozenset[ast.AST]().union(elsewhere, *reached)
 
     def __contains__(self, node: object) -> bool:

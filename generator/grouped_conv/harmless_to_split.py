@@ -234,10 +234,9 @@ def _is_no_module(use: Use) -> bool:
     is_put = isinstance(use.node, ast.Call) and getattr(use.node.func, "attr", "") in _PUTTING
     if is_put and not name.startswith("torch."):
         return True
-    if name in torch_api.FUNCTIONS or name.startswith("torch.utils.checkpoint."):
-        return True
+    is_function = name in torch_api.FUNCTIONS or name.startswith("torch.utils.checkpoint.")
     is_layer = torch_api.is_nn_class(name) and not torch_api.HOLDS_MODULES.fullmatch(name)
-    return is_layer or name in (*TREE, "key", "for", "[]", "operator", "with")
+    return is_function or is_layer or name in (*TREE, "key", "for", "[]", "operator", "with")
 
 
 def _is_run(source: Source, node: ast.AST) -> bool:

@@ -29,6 +29,8 @@ _BUDGET: Final = 100_000
 """How many expressions may be interpreted for them."""
 _CHANGES: Final = r"\b(setattr|delattr|_modules|register\w*hook)\b|\bprune\.|\bquantiz"
 """What code of other files may do to modules that it does not name."""
+_TAKING: Final = ("item", "iterate", "write", "escape")
+"""What may be done with items of a list."""
 
 
 class Surroundings:
@@ -186,16 +188,12 @@ class Surroundings:
         """
         if not self._modules:
             return ""
-        for use in self.facts.uses_of_instances(owner):
-            if use.kind == "write" and use.name in (name, "*"):
-                place = self._place(use.node)
-                if place:
-                    return place
-        for node in self.facts.loose(name):
-            place = "" if isinstance(node.ctx, ast.Load) else self._place(node)
-            if place:
-                return place
-        return self.uses_any(self.facts.attribute(owner, name))
+        uses = self.facts.uses_of_instances(owner)
+        writes = [each.node for each in uses if each.kind == "write" and each.name in (name, "*")]
+        loose = self.facts.loose(name)
+        writes += (each for each in loose if not isinstance(each.ctx, ast.Load))
+        found = next(filter(None, map(self._place, writes)), "")
+        return found or self.uses_any(self.facts.attribute(owner, name))
 
     def uses_any(self, values: Values) -> str:
         """Where another file uses a module among some values, or in a list among them, if any."""
@@ -209,13 +207,11 @@ class Surroundings:
 
     def changes_items(self, node: ast.expr) -> str:
         """Where another file takes items of what an expression gives, or changes them, if any."""
-        for value in self.facts.values(node) if self._modules else ():
-            for use in self.facts.uses(value):
-                if use.kind in ("item", "iterate", "write", "escape"):
-                    place = self._place(use.node)
-                    if place:
-                        return place
-        return ""
+        if not self._modules:
+            return ""
+        uses = (use for value in self.facts.values(node) for use in self.facts.uses(value))
+        changes = (each.node for each in uses if each.kind in _TAKING)
+        return next(filter(None, map(self._place, changes)), "")
 
     def source_of(self, node: ast.AST) -> Source:
         """The source that a node stands in."""
@@ -235,14 +231,11 @@ class Surroundings:
         other = self.other(site) if isinstance(site, ast.AST) else None
         if not isinstance(site, ast.AST) or other is None or self._matters(other, site):
             return True
-        match site:
-            case ast.Call(func=ast.Attribute(value=receiver)):
-                own = self.facts.modules[0]
-                return any(
-                    isinstance(each, Instance) and each.cls.module is own
-                    for each in self.facts.values(receiver)
-                )
-        return False
+        receiver, own = getattr(getattr(site, "func", None), "value", None), self.facts.modules[0]
+        return isinstance(receiver, ast.expr) and any(
+            isinstance(each, Instance) and each.cls.module is own
+            for each in self.facts.values(receiver)
+        )
 
     def _matters(self, other: Other, node: ast.AST) -> bool:
         """Whether a node stands in what speaks of what is built in another file."""
@@ -285,11 +278,10 @@ class Other:
     def statement(self, node: ast.AST) -> ast.stmt | None:
         """The statement of the module itself that a node stands in; None for one of another."""
         line = getattr(node, "lineno", 0)
-        for each in self.module.tree.body:
-            if _first(each) <= line <= (each.end_lineno or 0):
-                if any(inner is node for inner in ast.walk(each)):
-                    return each
-        return None
+        around = (
+            each for each in self.module.tree.body if _first(each) <= line <= (each.end_lineno or 0)
+        )
+        return next((each for each in around if any(one is node for one in ast.walk(each))), None)
 
 
 def _first(statement: ast.stmt) -> int:

@@ -69,9 +69,8 @@ def warn_of_walks(
         *_of_objects(facts, split, JudgingSplit(around, split.is_seen)),
         *_of_torch(facts, split.names),
     ]
-    for node, what in sorted(found, key=lambda each: _place(each[0])):
-        if not isinstance(node, (ast.expr, ast.stmt)):
-            continue
+    placed = [(node, what) for node, what in found if isinstance(node, (ast.expr, ast.stmt))]
+    for node, what in sorted(placed, key=lambda each: _place(each[0])):
         its = around.source_of(node)
         is_done = _is_done(its, split, node) and not what.startswith(_LASTING)
         if (its.name, node.lineno) in lines or is_done or _is_of_one_group(its, node):
