@@ -21,6 +21,7 @@ from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .find import Site
 from .norms.kinds import TRYING, kind_of
+from .source_facts import facts_of_source
 from .speaking import speaks_of
 
 _MOST_READERS: Final = 12
@@ -29,6 +30,8 @@ _BUDGET: Final = 100_000
 """How many expressions may be interpreted for them."""
 _CHANGES: Final = r"\b(setattr|delattr|_modules|register\w*hook)\b|\bprune\.|\bquantiz"
 """What code of other files may do to modules that it does not name."""
+_SMALL: Final = 10_000
+"""How many characters a source has all of whose facts are made at once."""
 _TAKING: Final = ("item", "iterate", "write", "escape")
 """What may be done with items of a list."""
 
@@ -68,6 +71,8 @@ class Surroundings:
             if found.is_complete:
                 return found
             self._give_up()
+        if len(self._source.text) < _SMALL:
+            return facts_of_source(self._index)  # which is asked for anyway, or costs little
         return self._facts({}, None)
 
     def _facts(self, modules: Collection[Module], budget: int | None) -> Facts:
