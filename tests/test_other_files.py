@@ -8,12 +8,15 @@ from types import ModuleType
 
 import pytest
 
-from equivalence import assert_same_models, import_from, torch
 from gencode.command import main
 from gencode.file_split import split_path
 from gencode.grouped_conv import surroundings
 from gencode.outcome import Options, Result
 from sources import text, write
+
+torch = pytest.importorskip("torch")
+
+from equivalence import assert_same_models, import_from  # noqa: E402
 
 UNIT = """
 import torch

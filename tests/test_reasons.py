@@ -6,12 +6,14 @@ from textwrap import dedent
 from types import ModuleType
 
 import pytest
-import torch
-from torch import nn
 
 from cases import assert_wrapped, left, wrapped
-from equivalence import assert_equivalent
 from gencode import split_source
+
+torch = pytest.importorskip("torch")
+
+from equivalence import assert_equivalent  # noqa: E402
+from torch import nn  # noqa: E402
 
 TOP = """\
 import copy
