@@ -12,8 +12,9 @@ from gencode import split_source
 
 torch = pytest.importorskip("torch")
 
-from equivalence import assert_equivalent  # noqa: E402
 from torch import nn  # noqa: E402
+
+from equivalence import assert_equivalent  # noqa: E402
 
 TOP = """\
 import copy
