@@ -190,3 +190,15 @@ def test_a_collector_that_rests_goes_on_to_rest() -> None:
         gc.enable()
     facts_of(ast.parse("x = 1"))
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(("count", "is_anything"), [(30, False), (50, True)])
+def test_a_call_of_too_many_methods(count: int, is_anything: bool) -> None:
+    """They are not told apart any more: it gives what is not known."""
+    layers = "".join(f"        self.run = nn.Linear({n}, 1)\n" for n in range(count))
+    asked = Asked(
+        f"class A(nn.Module):\n    def __init__(self):\n        super().__init__()\n{layers}"
+        "    def forward(self, x):\n        return self.run(x)\n"
+    )
+    assert asked.facts.is_complete
+    assert (asked.values("self.run(x)") == {"strange"}) is is_anything

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _MOST_CALLEES: Final = 8
 """How many functions a call may be of for their results to be told apart."""
+_MOST_METHODS: Final = 40
+"""How many methods a call may be of for them to be told apart, be they of unknown objects."""
 _WALKS_OF_DICT: Final = {"values": "children", "items": "named_children"}
 """What the methods of ``_modules`` are of a module."""
 
@@ -184,6 +186,7 @@ class Expressions:
         if isinstance(node.func, ast.Attribute):
             receivers = interpreter.ev(node.func.value, frame)
             callees = interpreter.attributes.read(node.func, receivers, frame, is_called=True)
+            callees = interpreter.widened(callees, node.func, frame, "callee", most=_MOST_METHODS)
             interpreter.note(node.func, callees)
         else:
             callees = interpreter.ev(node.func, frame)

@@ -129,9 +129,16 @@ class Interpreter:
         if before is not values:
             self.at[node] = values if before is None else before | values
 
-    def widened(self, values: Values, node: ast.AST, frame: Frame, step: object = None) -> Values:
+    def widened(
+        self,
+        values: Values,
+        node: ast.AST,
+        frame: Frame,
+        step: object = None,
+        most: int = _MOST_VALUES,
+    ) -> Values:
         """The same, or if they are too many, what stands for them: they are tensors or escape."""
-        if len(values) <= _MOST_VALUES:
+        if len(values) <= most:
             return values
         tensors = frozenset(each for each in values if isinstance(each, Tensor))
         self.escape(values - tensors, node, frame, "any of many")
