@@ -41,6 +41,8 @@ CONTAINERS: Final = frozenset(
     f"torch.nn.{each}" for each in ("Sequential", "ModuleList", "ParameterList")
 )
 MAPPINGS: Final = frozenset(("torch.nn.ModuleDict", "torch.nn.ParameterDict"))
+HOLDING: Final = CONTAINERS | MAPPINGS
+"""Modules that have items."""
 ELEMENTWISE: Final = frozenset(
     f"torch.nn.{each}"
     for each in (

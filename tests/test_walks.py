@@ -7,14 +7,6 @@ from textwrap import dedent, indent
 import pytest
 
 from gencode import Options, split_source
-from gencode.grouped_conv import surroundings
-
-
-@pytest.fixture(autouse=True)
-def as_in_a_large_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the facts of what speaks of modules are made."""
-    monkeypatch.setattr(surroundings, "_SMALL", 0)
-
 
 TOP = """\
 import functools

@@ -103,6 +103,9 @@ class Calls:
         inner = given.behind(frozenset((value,)))
         functions = [each for each in found if isinstance(each, Function)]
         if not functions:
+            is_container = any(each in torch_api.HOLDING for each in value.cls.externals)
+            if is_container and not interpreter.is_last_pass:
+                return interpreter.nothing_yet()  # its constructor makes it one
             interpreter.escape((value,), node, frame, name)
             return ANYTHING
         run = interpreter.functions.run

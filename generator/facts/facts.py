@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Final
 
@@ -32,6 +32,10 @@ from .worklist import Unit
 
 _BUDGET: Final = 300_000
 """How many expressions may be interpreted."""
+_BUDGET_OF_OTHERS: Final = 100_000
+"""How many more for other modules."""
+_INDEXES: Final = ("_expressions", "_callers", "_parts", "_parameters")
+"""What is worked out when first asked for, from all that has been interpreted."""
 _WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
 
 
@@ -44,34 +48,55 @@ class Facts:
         is_complete: whether all was interpreted; if not, nothing is known.
 
     Args:
-        modules: those that are asked about.
+        modules: those that are asked about, all that they define.
         project: what they may import.
-        is_asked_for: whether a function or class of one of them is of interest by itself, be it
-            not used by those that are; by default each is.
-        budget: how many expressions may be interpreted.
     """
 
-    def __init__(
-        self,
-        modules: Sequence[Module],
-        project: Project,
-        is_asked_for: Callable[[Module, ast.stmt], bool] = lambda module, node: True,
-        budget: int | None = None,
-    ) -> None:
-        self.modules = modules
+    def __init__(self, modules: Sequence[Module], project: Project) -> None:
+        self.modules = [*modules]
         self.project = project
-        self._is_asked_for = is_asked_for
-        self._interpreter = Interpreter(project, budget or _BUDGET)
+        self._of_interest: dict[Module, Callable[[ast.stmt], bool]] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._interpreter = Interpreter(self.project)
+        self.is_complete = self._interpret(self.modules, _BUDGET)
+        if not self.is_complete:
+            self._interpreter = Interpreter(self.project)  # half would be taken for the whole
+
+    def add(self, modules: Mapping[Module, Callable[[ast.stmt], bool]]) -> bool:
+        """Have what others do count too; whether that was not too much to interpret.
+
+        Args:
+            modules: the others, and which of their functions and classes are of interest by
+                themselves, be they not used by those that are.
+        """
+        if not self.is_complete:
+            return False
+        self._of_interest.update(modules)
+        is_done = self._interpret([*modules], _BUDGET_OF_OTHERS)
+        if is_done:
+            self.modules += modules
+        else:
+            self._of_interest = {}
+            self._begin()
+        return is_done
+
+    def _interpret(self, modules: Sequence[Module], budget: int) -> bool:
+        """Interpret some more modules; whether that was not too much."""
+        for each in [each for each in vars(self) if each in _INDEXES]:
+            delattr(self, each)
+        self._interpreter.budget = self._interpreter.evaluations + budget
         try:
             with without_collector():
-                self._interpret(modules)
-            self.is_complete = True
+                self._interpret_all(modules)
         except (GaveUp, RecursionError):
-            self.is_complete = False
-            self._interpreter = Interpreter(project, 0)  # half of it would be taken for the whole
+            return False
+        return True
 
-    def _interpret(self, modules: Sequence[Module]) -> None:
+    def _interpret_all(self, modules: Sequence[Module]) -> None:
         interpreter = self._interpreter
+        interpreter.is_last_pass = False
         interpreter.functions.asked_about.update(modules)
         for each in modules:
             interpreter.worklist.add(Unit(each), partial(self._body, each))
@@ -81,6 +106,7 @@ class Facts:
         interpreter.worklist.run()
         interpreter.finish()
         interpreter.worklist.run()
+        interpreter.heap.settle()
 
     def _body(self, module: Module) -> None:
         """Interpret the body of a module, and have all that it defines interpreted."""
@@ -94,7 +120,7 @@ class Facts:
                 continue
             for value in interpreter.lookups.of_module(module, name):
                 if isinstance(value, Function) and value.frame is frame:
-                    if self._is_of_interest(module, value.node):
+                    if self._is_asked_for(module, value.node):
                         interpreter.functions.anybody_may_call(value)
         for instance in self._instances((module,)):
             interpreter.functions.wanted(instance)
@@ -108,10 +134,10 @@ class Facts:
                 return False
         return True
 
-    def _is_of_interest(self, module: Module, node: ast.AST) -> bool:
-        return isinstance(node, ast.Lambda) or (
-            isinstance(node, ast.stmt) and self._is_asked_for(module, node)
-        )
+    def _is_asked_for(self, module: Module, node: ast.AST) -> bool:
+        """Whether a statement of a module is of interest, be it not used by those that are."""
+        matters = self._of_interest.get(module)
+        return matters is None or not isinstance(node, ast.stmt) or matters(node)
 
     def _instances(self, modules: Sequence[Module]) -> Iterator[Instance]:
         """The instances of the classes of some modules."""
@@ -153,10 +179,9 @@ class Facts:
     @cached_property
     def _callers(self) -> dict[ast.AST, dict[ast.AST, None]]:
         found: dict[ast.AST, dict[ast.AST, None]] = {}
-        for value in self.heap.used():
-            for use in self.uses(value):
-                if use.kind == "argument" and isinstance(use.by, Function):
-                    found.setdefault(use.by.node, {})[use.node] = None
+        for _, use in self.heap.own_uses():
+            if use.kind == "argument" and isinstance(use.by, Function):
+                found.setdefault(use.by.node, {})[use.node] = None
         return found
 
     def callers(self, function: ast.AST) -> Iterable[ast.AST]:
@@ -269,10 +294,18 @@ class Facts:
     def given_to(self, module: Instance) -> Iterator[Parameter]:
         """What stands for what the forward of a module is given."""
         found = self._interpreter.attributes.of_class_body(module.cls, "forward")
-        functions = {each.node for each in found if isinstance(each, Function)}
+        for each in found:
+            if isinstance(each, Function):
+                yield from self._parameters.get(each.node, ())
+
+    @cached_property
+    def _parameters(self) -> dict[ast.AST, list[Parameter]]:
+        """The parameters of each function that anybody may call."""
+        found: dict[ast.AST, list[Parameter]] = {}
         for value in self.heap.used():
-            if isinstance(value, Parameter) and value.function in functions:
-                yield value
+            if isinstance(value, Parameter):
+                found.setdefault(value.function, []).append(value)
+        return found
 
     def uses_of_instances(self, node: ast.ClassDef) -> Iterator[Use]:
         """All that is done with instances of a class, and of those that inherit from it."""
@@ -303,12 +336,9 @@ class Facts:
         return self._interpreter.heap
 
 
-def facts_of(
-    tree: ast.Module, is_asked_for: Callable[[ast.stmt], bool] = lambda node: True
-) -> Facts:
+def facts_of(tree: ast.Module) -> Facts:
     """The facts of a source by itself, all of which it imports is not known."""
-    modules = [Module("", False, tree)]
-    return Facts(modules, Project(), lambda module, node: is_asked_for(node))
+    return Facts([Module("", False, tree)], Project())
 
 
 def _is_copy(container: Object) -> bool:

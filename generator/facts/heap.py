@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -17,8 +17,10 @@ from .values import (
     Context,
     Instance,
     Object,
+    Parameter,
     Partial,
     Super,
+    Tensor,
     Unknown,
     Value,
     Values,
@@ -67,6 +69,9 @@ class Use(NamedTuple):
     result: Value | None = None
 
 
+_Uses: TypeAlias = dict[tuple[Use, Context], Use]
+
+
 class Around(NamedTuple):
     """A statement around a point, of which it is not known whether or how often it is run."""
 
@@ -103,17 +108,26 @@ class Slot:
 
 
 class Heap:
-    """The attributes and items of all objects, and the uses of all values."""
+    """The attributes and items of all objects, and the uses of all values.
 
-    def __init__(self, worklist: Worklist) -> None:
+    Args:
+        worklist: told what grows.
+        opened: told of each value that code that is not known can get at.
+    """
+
+    def __init__(self, worklist: Worklist, opened: Callable[[Value], None]) -> None:
         self._worklist = worklist
+        self._opened = opened
         self._attributes: dict[tuple[Value, str], Values] = {}
         self._names: dict[Value, dict[str, None]] = {}
         self._having: dict[str, dict[Value, None]] = {}
         self._slots: dict[Value, dict[Hashable, Slot]] = {}
         self._places: dict[Value, int] = {}
         self._loose: set[Value] = set()
-        self._uses: dict[Value, dict[tuple[Use, Context], Use]] = {}
+        self._uses: dict[Value, _Uses] = {}
+        self._escapes: dict[Value, _Uses] = {}
+        self._open: set[Value] = set()
+        self._leading_to: dict[Value, list[Value]] = {}
         self.walks: dict[Value, None] = {}
         self.patched: dict[ast.AST, str] = {}
         self._holders: dict[Value, dict[tuple[Value, str], None]] = {}
@@ -149,8 +163,15 @@ class Heap:
         if not values <= before:
             self._attributes[key] = before | values
             self._worklist.grew(key)
-            for each in values - before:
-                self._holders.setdefault(each, {})[key] = None
+            self._hold(values - before, value, name)
+
+    def _hold(self, values: Values, holder: Value, name: str) -> None:
+        """Note that a container, or an attribute, holds something more."""
+        for each in values:
+            self._holders.setdefault(each, {})[holder, name] = None
+        if holder in self._open and (not name or isinstance(holder, (Object, Partial))):
+            for each in values:
+                self.open(each)
 
     def make_walk(self, value: Value) -> None:
         """Note that a container has what a walk over a module goes over."""
@@ -206,10 +227,10 @@ class Heap:
             self._worklist.grew(value)
         found.key |= slot.key
         if not slot.values <= found.values:
-            for each in slot.values - found.values:
-                self._holders.setdefault(each, {})[value, ""] = None
+            more = slot.values - found.values
             found.values |= slot.values
             self._worklist.grew(value)
+            self._hold(more, value, "")
 
     def _insert(self, value: Value, key: Hashable, slot: Slot) -> None:
         """Put an item where it belongs: it may be met later than those behind it."""
@@ -246,19 +267,55 @@ class Heap:
             return slots[key].values
         return union(each.values for each in slots)
 
+    # --- what is done with them --------------------------------------------------------------
+
     def use(self, value: Value, use: Use, context: Context) -> None:
         """Note that something is done with a value."""
         if isinstance(value, (Constant, Unknown)):
             return
-        self._uses.setdefault(value, {}).setdefault((use, context), use)
+        key = use, context
+        self._uses.setdefault(value, {}).setdefault(key, use)
+        if use.kind == "escape" and not isinstance(value, (Tensor, Parameter)):
+            self._escapes.setdefault(value, {}).setdefault(key, use)
+            self.open(value)
+
+    def open(self, value: Value) -> None:
+        """Note that code that is not known can get at a value, and at all that this leads to."""
+        todo = [value]
+        while todo:
+            each = todo.pop()
+            if each not in self._open:
+                self._open.add(each)
+                self._opened(each)
+                todo += self._next(each)
+
+    def uses(self, value: Value) -> Iterable[Use]:
+        """All that is done with a value; it escapes with what leads to it."""
+        own = self._uses.get(value, {})
+        if value not in self._open:
+            return own.values()
+        found = dict(own)
+        for holder in self._leading_to.get(value, ()):
+            found.update(self._escapes[holder])
+        return found.values()
 
     def used(self) -> list[Value]:
         """All values with which anything is done."""
-        return [*self._uses]
+        return [*dict.fromkeys((*self._uses, *self._leading_to))]
 
-    def uses(self, value: Value) -> Iterable[Use]:
-        """All that is done with a value."""
-        return self._uses.get(value, {}).values()
+    def own_uses(self) -> Iterator[tuple[Value, Use]]:
+        """What is done with each value itself."""
+        for value, uses in self._uses.items():
+            for use in uses.values():
+                yield value, use
+
+    def settle(self) -> None:
+        """Work out what has escaped with what leads to it, once nothing grows any more."""
+        self._leading_to = {}
+        for each in self._escapes:
+            for inner in self.reachable(each):
+                if inner is not each:
+                    self._leading_to.setdefault(inner, []).append(each)
 
     def reachable(self, value: Value) -> Iterator[Value]:
         """What code can reach that is given a value: itself first, and not what modules hold."""
@@ -266,27 +323,34 @@ class Heap:
         todo = [value]
         while todo:
             each = todo.pop()
-            if each in seen or each is UNKNOWN:
-                continue
-            seen[each] = None
-            yield each
-            for slot in self.slots(each):
-                todo += slot.values
-            match each:
-                case Object():
-                    for _, values in self.attributes(each):
-                        todo += values
-                case Partial(function=function):
-                    todo.append(function)
-                    todo += self.attribute(each, PARTIAL)
-                case Super(receiver=receiver):
-                    todo.append(receiver)
-                case Bound(receiver=receiver, function=function, name=name):
-                    is_module = isinstance(receiver, Instance)
-                    gives = name in torch_api.GIVES_ACCESS if is_module else True
-                    is_plain = name in torch_api.PLAIN | torch_api.TENSORS or name == MADE_OF_IT
-                    if function is not None or (gives and not is_plain):
-                        todo.append(receiver)
+            if each not in seen and each is not UNKNOWN:
+                seen[each] = None
+                yield each
+                self._worklist.read(each)
+                self._worklist.read((each, "*"))
+                for name in self._names.get(each, ()):
+                    self._worklist.read((each, name))
+                todo += self._next(each)
+
+    def _next(self, value: Value) -> Iterator[Value]:
+        """What code can get from a value in one step."""
+        for slot in self._slots.get(value, {}).values():
+            yield from slot.values
+        match value:
+            case Object():
+                for name in self._names.get(value, ()):
+                    yield from self._attributes[value, name]
+            case Partial(function=function):
+                yield function
+                yield from self._attributes.get((value, PARTIAL), NOTHING)
+            case Super(receiver=receiver):
+                yield receiver
+            case Bound(receiver=receiver, function=function, name=name):
+                is_module = isinstance(receiver, Instance)
+                gives = name in torch_api.GIVES_ACCESS if is_module else True
+                is_plain = name in torch_api.PLAIN | torch_api.TENSORS or name == MADE_OF_IT
+                if function is not None or (gives and not is_plain):
+                    yield receiver
 
 
 PARTIAL: Final = "arguments"

@@ -41,9 +41,7 @@ from .values import (
     Instance,
     Interned,
     Object,
-    Parameter,
     Tensor,
-    Unknown,
     Value,
     Values,
 )
@@ -70,12 +68,13 @@ class Interpreter:
         copies: what may be a copy of an object.
         is_last_pass: whether what nobody has stored counts as unknown, no more as not yet known.
         evaluations: how many expressions have been interpreted.
+        budget: how many may be.
     """
 
-    def __init__(self, project: Project, budget: int) -> None:
+    def __init__(self, project: Project) -> None:
         self.project = project
         self.worklist = Worklist()
-        self.heap = Heap(self.worklist)
+        self.heap = Heap(self.worklist, self.opened)
         self.intern = Interned()
         self.at: dict[ast.AST, Values] = {}
         self.loose: dict[str, dict[ast.Attribute, None]] = {}
@@ -84,7 +83,7 @@ class Interpreter:
         self.is_last_pass = False
         self._constants: dict[tuple[type, str], Values] = {}
         self.evaluations = 0
-        self._budget = budget
+        self.budget = 0
         self._born: dict[Value, tuple[tuple[Around, ...], tuple[ast.AST, ...]]] = {}
         self._made_nodes: dict[tuple[ast.AST, str], ast.Attribute] = {}
         self.lookups = Lookups(self)
@@ -115,7 +114,7 @@ class Interpreter:
     def ev(self, node: ast.expr, frame: Frame) -> Values:
         """What an expression may be."""
         self.evaluations += 1
-        if self.evaluations > self._budget:
+        if self.evaluations > self.budget:
             raise GaveUp
         visit = self._expressions.get(type(node), self._unknown)
         values = visit(node, frame)
@@ -257,15 +256,7 @@ class Interpreter:
 
     def escape(self, values: Iterable[Value], node: ast.AST, frame: Frame, name: str = "") -> None:
         """Note that values are handed to what is not known, with all that they hold."""
-        for value in values:
-            if isinstance(value, (Constant, Unknown)):
-                continue
-            if isinstance(value, (Tensor, Parameter)):  # which hold nothing, and are many
-                self.use((value,), "escape", node, frame, name=name)
-                continue
-            for each in [*self.heap.reachable(value)]:
-                self.use((each,), "escape", node, frame, name=name)
-                self.opened(each)
+        self.use(values, "escape", node, frame, name=name)
 
     def opened(self, value: Value) -> None:
         """Note what code that is not known may do with a value: call it, or fill it."""

@@ -32,8 +32,6 @@ from .worklist import Unit
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
-_HOLDING: Final = torch_api.CONTAINERS | torch_api.MAPPINGS
-
 
 class Modules:
     """Interprets what is done with modules."""
@@ -51,7 +49,7 @@ class Modules:
         made = interpreter.made_at(node, path, frame)
         before = interpreter.given.get(made)
         interpreter.given[made] = given if before is None else before.or_else(given)
-        if path in _HOLDING:
+        if path in torch_api.HOLDING:
             self._fill(made, path, given, node, frame)
             return frozenset((made,))
         for values in given.all():
@@ -61,7 +59,7 @@ class Modules:
 
     def construct(self, value: Instance, given: Arguments, node: ast.AST, frame: Frame) -> None:
         """Construct an instance by the constructor of a class that lies outside."""
-        held = next((each for each in value.cls.externals if each in _HOLDING), None)
+        held = next((each for each in value.cls.externals if each in torch_api.HOLDING), None)
         if held is not None:
             self._fill(value, held, given, node, frame)
             return
@@ -155,7 +153,7 @@ class Modules:
     ) -> Values:
         """What the forward of a class outside of the project gives."""
         interpreter, bases = self.interpreter, value.cls.externals
-        if any(each in _HOLDING for each in bases):
+        if any(each in torch_api.HOLDING for each in bases):
             interpreter.use((value,), "call", node, frame)
             return self._sequences.through(value, given, node, frame, step)
         if value.cls.is_known and bases and all(map(torch_api.is_nn_class, bases)):

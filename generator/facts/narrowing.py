@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _SPLIT: Final = torch_api.CONVOLUTIONS | torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
-_BASES: Final = torch_api.CONTAINERS | torch_api.MAPPINGS | {"torch.nn.Module"}
+_BASES: Final = torch_api.HOLDING | {"torch.nn.Module"}
 
 
 def truth_of(interpreter: Interpreter, test: ast.expr, frame: Frame) -> bool | None:

@@ -16,7 +16,10 @@ _LASTING: Final = frozenset(("call", "return", "escape"))
 
 @kept
 def facts_of_source(index: ClassIndex) -> Facts:
-    """The facts of all of a source, and of what it uses of its project."""
+    """The facts of all of a source, and of what it uses of its project.
+
+    There is one set for a source, which ``Surroundings.facts`` adds the other files to.
+    """
     source = index.source
     if source.location is None:
         return facts_of(source.tree)

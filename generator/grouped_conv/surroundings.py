@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
 from ..facts.facts import Facts
-from ..facts.project import Module, Project
+from ..facts.project import Module
 from ..facts.values import NOTHING, Instance, Object, Value, Values
 from ..outcome import Warning
 from ..reading.classes import ClassIndex
@@ -22,16 +22,11 @@ from ..reading.source import Source
 from .find import Site
 from .norms.kinds import TRYING, kind_of
 from .source_facts import facts_of_source
-from .speaking import speaks_of
 
 _MOST_READERS: Final = 12
 """How many other files are followed."""
-_BUDGET: Final = 100_000
-"""How many expressions may be interpreted for them."""
 _CHANGES: Final = r"\b(setattr|delattr|_modules|register\w*hook)\b|\bprune\.|\bquantiz"
 """What code of other files may do to modules that it does not name."""
-_SMALL: Final = 10_000
-"""How many characters a source has all of whose facts are made at once."""
 _TAKING: Final = ("item", "iterate", "write", "escape")
 """What may be done with items of a list."""
 
@@ -66,28 +61,10 @@ class Surroundings:
     @cached_property
     def facts(self) -> Facts:
         """What may happen in the source, and in the files that speak of what it builds."""
-        if self._modules:
-            found = self._facts(self._modules, _BUDGET)
-            if found.is_complete:
-                return found
+        facts = facts_of_source(self._index)
+        if self._modules and not facts.add(self._modules):
             self._give_up()
-        if len(self._source.text) < _SMALL:
-            return facts_of_source(self._index)  # which is asked for anyway, or costs little
-        return self._facts({}, None)
-
-    def _facts(self, modules: Collection[Module], budget: int | None) -> Facts:
-        source, location = self._source, self._source.location
-        if location is None:
-            module, project = Module("", False, source.tree, source.text), Project()
-        else:
-            module = location.module(source.tree, source.text)
-            project = Project(location.files.find)
-            project.add(module)
-
-        def is_asked_for(one: Module, node: ast.stmt) -> bool:
-            return self._speaks(node) if one is module else self._modules[one](node)
-
-        return Facts([module, *modules], project, is_asked_for, budget)
+        return facts
 
     @property
     def is_whole(self) -> bool:
@@ -95,19 +72,8 @@ class Surroundings:
         location = self._source.location
         return location is None or location.files.is_whole
 
-    @cached_property
-    def _speaks(self) -> Callable[[ast.stmt], bool]:
-        """Whether a statement of the source speaks of what is built, or of all modules."""
-        return speaks_of(self._source, self._defined | self._attributes)
-
     def is_another(self, node: ast.expr, call: ast.Call) -> bool:
-        """Whether an expression surely is not what a construction makes.
-
-        Of a function that speaks of none of it, not all calls are followed.
-        """
-        outer = [*self._source.ancestors(node)][-2:-1]
-        if any(isinstance(each, FUNCTIONS) and not self._speaks(each) for each in outer):
-            return False
+        """Whether an expression surely is not what a construction makes."""
         return self.facts.is_another(node, self.facts.values(call))
 
     def _give_up(self) -> None:
