@@ -26,6 +26,31 @@ def _cases(text: str) -> dict[str, str]:
 
 
 FOLLOWED = _cases("""
+
+# locals
+def f(c):
+    return locals()
+f(CONV)["c"].here
+
+# locals of a function in another one
+def f():
+    c = CONV
+    def g():
+        return locals(), c
+    return g()[0]
+f()["c"].here
+
+# attributes that are set from locals
+def keep(box, names):
+    for name, value in names.items():
+        if name != "self":
+            setattr(box, name, value)
+class Kept:
+    def __init__(self, c, other):
+        keep(self, vars())
+    def f(self):
+        self.c.here
+Kept(CONV, 1)
 # a variable
 c = CONV
 c.here
@@ -1483,17 +1508,15 @@ d[CONV] = 1
 # the key of setdefault
 {}.setdefault(CONV, 1)
 
-# locals
+# locals that are handed on
 def f():
     c = CONV
-    return locals()
+    unknown(locals())
 f()
 
-# vars
-def f():
-    c = CONV
-    return vars()
-f()
+# vars of the module
+c = CONV
+vars()
 
 # vars of a dict
 vars([CONV])

@@ -89,7 +89,7 @@ class Builtins:
         interpreter = self.interpreter
         if path in ("builtins.eval", "builtins.exec"):
             interpreter.heap.patched[node] = path
-            self._locals(path, given, node, frame)
+            self._variables_escape(path, node, frame)
             self._globals(path, given, node, frame)
         if path in _DICTS and not given.is_open and len(given.positional) < 2:
             return self._dict(given, node, frame)
@@ -286,9 +286,23 @@ class Builtins:
         return ANYTHING
 
     def _locals(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """A dict of the variables of a function; to change it changes none of these."""
+        interpreter = self.interpreter
+        if frame.holder is not None:
+            self._variables_escape(path, node, frame)
+            return interpreter.strange(node, frame)
+        made = interpreter.container(node, "builtins.dict", frame)
+        around: Frame | None = frame
+        while around is not None and around.parent is not None:
+            for name, values in [*around.every.items()]:
+                around.worklist.read((around, name))
+                interpreter.heap.put(made, name, Slot(values, name))
+            around = around.parent
+        return frozenset((made,))
+
+    def _variables_escape(self, path: str, node: ast.AST, frame: Frame) -> None:
         for values in [*frame.every.values()]:
             self.interpreter.escape(values, node, frame, path)
-        return self.interpreter.strange(node, frame)
 
     def _vars(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         if not given.positional:
