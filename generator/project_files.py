@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from .facts.project import Module
 from .files import FileError, decoded, read_found
 from .outcome import SourceError
-from .reading.source import parse
+from .reading.source import Source, parse
 
 _MARKS: Final = ("pyproject.toml", "setup.py", ".git")
 _ENVIRONMENTS: Final = ("site-packages", "dist-packages")
@@ -82,6 +82,11 @@ class Location:
     def module(self, tree: ast.Module, text: str) -> Module:
         """The source as a module of the project."""
         return _made(self.path, tree, text)
+
+
+def location_of(source: Source) -> Location | None:
+    """Where a source lies in a project; None for one that lies nowhere."""
+    return source.location if isinstance(source.location, Location) else None
 
 
 class ProjectFiles:

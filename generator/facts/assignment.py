@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
+from .attributes import Attributes
+from .containers import Containers
 from .folding import can_fold, folded
 from .frames import Frame
 from .heap import Slot, union
+from .interpreter import Interpreter
+from .lookups import Lookups
+from .tensors import Tensors
 from .values import Parameter, Size, Tensor, Value, Values, only_constant
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
-
+@dataclass(eq=False)
 class Assignment:
     """Interprets the targets of assignments."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
+    interpreter: Interpreter
+    attributes: Attributes
+    containers: Containers
+    lookups: Lookups
+    tensors: Tensors
 
     def assign(self, target: ast.expr, values: Values, frame: Frame) -> None:
         """Put values into the target of an assignment."""
         interpreter = self.interpreter
         match target:
             case ast.Name(id=name):
-                interpreter.lookups.bind(name, values, frame)
+                self.lookups.bind(name, values, frame)
                 interpreter.note(target, values)
             case ast.Attribute():
                 receivers = interpreter.ev(target.value, frame)
-                interpreter.attributes.store(target, receivers, values, frame)
+                self.attributes.store(target, receivers, values, frame)
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 interpreter.use(values, "iterate", target, frame)
                 for place in range(len(elements)):
@@ -39,7 +45,7 @@ class Assignment:
                 index = interpreter.ev(target.slice, frame)
                 receivers = interpreter.ev(target.value, frame)
                 for value in receivers:
-                    interpreter.containers.set_item(value, index, values, target, frame)
+                    self.containers.set_item(value, index, values, target, frame)
 
     def _unpack(
         self, elements: list[ast.expr], place: int, values: Values, node: ast.expr, frame: Frame
@@ -67,7 +73,7 @@ class Assignment:
         if isinstance(value, Size) and value.dimension is None and count is not None:
             return frozenset((interpreter.intern(Size, value.of, place),))
         if isinstance(value, (Tensor, Parameter)):
-            return interpreter.tensors.part(target, value, place, frame)
+            return self.tensors.part(target, value, place, frame)
         slots = interpreter.items(frozenset((value,)), target, frame)
         is_fixed = all(each.is_one for each in slots) and not heap.is_loose(value)
         if is_fixed and len(slots) == count:
@@ -81,7 +87,7 @@ class Assignment:
         values = interpreter.ev(node.value, frame)
         containers = frozenset(each for each in before if interpreter.heap.is_container(each))
         for each in containers:
-            interpreter.containers.extend(each, values, node, frame)
+            self.containers.extend(each, values, node, frame)
             if not isinstance(node.op, ast.Add) or len(before) > 1:
                 interpreter.heap.loosen(each)
         others = before - containers
@@ -97,4 +103,4 @@ class Assignment:
         a, b = only_constant(before), only_constant(values)
         if a is not None and b is not None and can_fold(node.op):
             return self.interpreter.constant(folded(node.op, a.value, b.value))
-        return self.interpreter.tensors.operation(node, [before, values], frame)
+        return self.tensors.operation(node, [before, values], frame)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 from .. import torch_api
 from .arguments import Arguments
+from .by_name import ByName
 from .children import is_module
-from .classes import Class
+from .classes import Class, decorators
 from .frames import Frame
-from .heap import Slot, union
-from .lookups import lasting
+from .functions import Functions
+from .heap import BY_ANY_NAME, Slot, union
+from .interpreter import Interpreter
+from .lookups import Lookups, lasting
+from .tensors import Tensors
 from .values import (
     ANYTHING,
     NOTHING,
@@ -34,21 +39,25 @@ from .values import (
     Values,
     is_of_weight,
 )
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
+from .walks import Walks
 
 _DEEPEST: Final = 3
 """How many attributes in a row are told apart, as in ``conv.weight.data``."""
-BY_ANY_NAME: Final = "*"
-"""The attribute that stands for those whose name is not known."""
 
 
+@dataclass(eq=False)
 class Attributes:
     """Interprets attributes."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
+    interpreter: Interpreter
+    functions: Functions
+    lookups: Lookups
+    tensors: Tensors
+    walks: Walks
+
+    def __post_init__(self) -> None:
+        self._by_name = ByName(self.interpreter, self.of_instance)
+        self.interpreter.read = self.read
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -63,12 +72,12 @@ class Attributes:
     def _of(self, node: ast.Attribute, value: Value, frame: Frame, is_called: bool) -> Values:
         interpreter, name = self.interpreter, node.attr
         if name == "param_groups" and not is_called:  # of an optimiser
-            return ANYTHING | interpreter.walks.groups(value, node, frame)
+            return ANYTHING | self.walks.groups(value, node, frame)
         match value:
             case External(path=path):
                 return frozenset((interpreter.external(f"{path}.{name}"),))
             case ModuleValue():
-                return interpreter.lookups.given_by(value.module, name)
+                return self.lookups.given_by(value.module, name)
             case Instance():
                 return self.of_instance(value, name, node, frame)
             case Super(receiver=receiver, after=after):
@@ -84,7 +93,7 @@ class Attributes:
             case Object(kind=kind) if kind.startswith(STRANGE):
                 return self._of_unknown(node, value, frame, is_called)
             case Tensor() if not is_called:
-                return interpreter.tensors.property(node, value, frame)
+                return self.tensors.property(node, value, frame)
             case Function() | Partial():
                 if name not in torch_api.FUNCTION_ATTRIBUTES:
                     interpreter.escape((value,), node, frame, name)
@@ -97,9 +106,9 @@ class Attributes:
         """What an attribute of something unknown may be."""
         interpreter, name = self.interpreter, node.attr
         interpreter.noted(node, name)
-        known = interpreter.by_name.modules(name, node, frame, is_called)
+        known = self._by_name.modules(name, node, frame, is_called)
         if name in torch_api.GIVES_CHILDREN & torch_api.DICTS.keys():
-            known |= interpreter.walks.by_name(value, name, node, frame)
+            known |= self.walks.by_name(value, name, node, frame)
         return known | self._taken(value, name, node, frame, is_called)
 
     def _taken(
@@ -122,15 +131,19 @@ class Attributes:
         heap = interpreter.heap
         if name in torch_api.GIVES_CHILDREN:
             return self._children(value, name, node, frame)
-        defined = self.of_class_body(value.cls, name)
+        defined = self.interpreter.of_class_body(value.cls, name)
         stored = heap.attribute(value, name)
         stored |= self._of_any_name(value, name, stored | defined)
         stored = self._kept(stored, node, frame)
         found = stored | self._bound(value, defined, name, node, frame)
         is_inherited = name in torch_api.MODULE_ATTRIBUTES and bool(value.cls.externals)
-        if not found and not is_inherited and self.of_class_body(value.cls, "__getattr__"):
+        if (
+            not found
+            and not is_inherited
+            and self.interpreter.of_class_body(value.cls, "__getattr__")
+        ):
             given = Arguments((interpreter.constant(name),))
-            found = interpreter.calls.special(value, "__getattr__", given, node, frame)
+            found = interpreter.special(value, "__getattr__", given, node, frame)
         if found:
             return found
         if not value.cls.is_known:
@@ -146,7 +159,7 @@ class Attributes:
         self.interpreter.escape((value,), node, frame, name)
         if name not in torch_api.DICTS:
             return ANYTHING
-        return ANYTHING | self.interpreter.walks.by_name(value, name, node, frame)
+        return ANYTHING | self.walks.by_name(value, name, node, frame)
 
     def _of_any_name(self, value: Instance, name: str, known: Values) -> Values:
         """What has been stored under a computed name: a module takes the place of no function."""
@@ -164,22 +177,12 @@ class Attributes:
         tensors = frozenset(each for each in values if isinstance(each, Tensor))
         if not tensors:
             return values
-        return values - tensors | self.interpreter.tensors.any_of(tensors, node, frame, "kept")
-
-    def of_class_body(self, cls: Class, name: str, after: Class | None = None) -> Values:
-        """What an attribute is by the bodies of a class and its bases; nothing if it is not."""
-        interpreter = self.interpreter
-        found = NOTHING
-        for each in cls.resolution(after):
-            found |= interpreter.heap.attribute(interpreter.intern(ClassValue, each), name)
-            if each.binds(name):
-                break
-        return found
+        return values - tensors | self.interpreter.any_of(tensors, node, frame, "kept")
 
     def _behind(self, value: Value, after: Class, name: str, node: ast.AST, frame: Frame) -> Values:
         """What ``super()`` finds."""
         assert isinstance(value, (Instance, ClassValue))
-        found = self.of_class_body(value.cls, name, after)
+        found = self.interpreter.of_class_body(value.cls, name, after)
         if found and isinstance(value, Instance):
             return self._bound(value, found, name, node, frame)
         if found:
@@ -193,9 +196,9 @@ class Attributes:
         interpreter = self.interpreter
         result: set[Value] = set()
         for each in found:
-            if isinstance(each, Instance) and self.of_class_body(each.cls, "__get__"):
+            if isinstance(each, Instance) and self.interpreter.of_class_body(each.cls, "__get__"):
                 given = Arguments((frozenset((value,)), interpreter.of_class(value.cls)))
-                result |= interpreter.calls.special(each, "__get__", given, node, frame)
+                result |= interpreter.special(each, "__get__", given, node, frame)
                 continue
             if not isinstance(each, Function):
                 if isinstance(each, Object) and each.kind == STRANGE:  # it may be a descriptor
@@ -207,7 +210,7 @@ class Attributes:
                 result.add(each)
             elif kinds & {"property", "cached_property"}:
                 arguments = Arguments((frozenset((value,)),))
-                result |= interpreter.functions.run(each, arguments, node, frame)
+                result |= self.functions.run(each, arguments, node, frame)
             elif "classmethod" in kinds:
                 cls = interpreter.intern(ClassValue, value.cls)
                 result.add(interpreter.intern(Bound, cls, name, each))
@@ -218,7 +221,7 @@ class Attributes:
     def _of_class(self, cls: Class, name: str) -> Values:
         interpreter = self.interpreter
         value = interpreter.intern(ClassValue, cls)
-        found = self.of_class_body(cls, name)
+        found = self.interpreter.of_class_body(cls, name)
         if not found:
             return frozenset((interpreter.intern(Bound, value, name, None),))
         return self._bound_to_class(value, found, name)
@@ -258,10 +261,10 @@ class Attributes:
             for special in (f"{name}.setter", "__setattr__"):
                 text = [interpreter.constant(name)] if special == "__setattr__" else []
                 given = Arguments((frozenset((receiver,)), *text, values))
-                for each in self.of_class_body(receiver.cls, special):
+                for each in self.interpreter.of_class_body(receiver.cls, special):
                     if isinstance(each, Function):
-                        interpreter.functions.run(each, given, node, frame)
-            if self.of_class_body(receiver.cls, f"{name}.setter"):
+                        self.functions.run(each, given, node, frame)
+            if self.interpreter.of_class_body(receiver.cls, f"{name}.setter"):
                 return
             if heap.is_container(receiver) and any(map(is_module, values)):
                 key = name if name != BY_ANY_NAME else None
@@ -279,10 +282,3 @@ def _is_no_module(value: Value) -> bool:
 def _depth(value: Value) -> int:
     """How many attributes in a row something is."""
     return 1 + _depth(value.receiver) if isinstance(value, Bound) else 0
-
-
-def decorators(node: ast.AST) -> set[str]:
-    """The last names of the decorators of a function."""
-    found = getattr(node, "decorator_list", [])
-    callees = [each.func if isinstance(each, ast.Call) else each for each in found]
-    return {str(getattr(each, "attr", None) or getattr(each, "id", "")) for each in callees}

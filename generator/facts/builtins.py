@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 from .. import torch_api
 from .arguments import AnyFunction, Arguments, parameters
-from .attributes import BY_ANY_NAME
+from .attributes import Attributes
+from .containers import Containers
 from .frames import Frame
-from .heap import Slot, union
-from .library import Known, library
+from .functions import Functions
+from .heap import BY_ANY_NAME, Slot, union
+from .interpreter import Interpreter
+from .library import Known, Library
+from .lookups import Lookups
+from .modules import Modules
+from .new_containers import NewContainers
+from .partials import Partials
+from .tensors import Tensors
 from .values import (
     ANYTHING,
     NOTHING,
@@ -26,9 +35,6 @@ from .values import (
     only_constant,
     only_text,
 )
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
 _COPIES: Final = {
     "builtins.list": "builtins.list",
@@ -46,11 +52,22 @@ _BASES: Final = ("builtins.object", "torch.nn.Module")
 _MOST_NUMBERS: Final = 12
 
 
+@dataclass(eq=False)
 class Builtins:
     """Interprets calls of what lies outside of the project."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
+    interpreter: Interpreter
+    attributes: Attributes
+    containers: Containers
+    functions: Functions
+    lookups: Lookups
+    modules: Modules
+    new_containers: NewContainers
+    library: Library
+    partials: Partials
+    tensors: Tensors
+
+    def __post_init__(self) -> None:
         many = 99
         self._known: dict[str, Known] = {
             **dict.fromkeys(_COPIES, Known(self._copy, 0, 1)),
@@ -81,7 +98,7 @@ class Builtins:
             "copy.copy": Known(self._copied, 1, 1),
             "copy.deepcopy": Known(self._copied, 1, 2),
             "typing.cast": Known(self._cast, 2, 2),
-            **library(interpreter),
+            **self.library.known,
         }
 
     def call(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
@@ -101,12 +118,12 @@ class Builtins:
         if torch_api.CHANGES_ALL.fullmatch(path):
             interpreter.heap.patched[node] = path
         if torch_api.is_nn_class(path):
-            return interpreter.modules.make(path, given, node, frame)
+            return self.modules.make(path, given, node, frame)
         if path in torch_api.FUNCTIONS:
             for values in given.all():
                 parts = [each for each in values if isinstance(each, (Bound, Object))]
                 interpreter.use(parts, "argument", node, frame, by=interpreter.external(path))
-            return interpreter.tensors.function(path, given, node, frame)
+            return self.tensors.function(path, given, node, frame)
         is_context = torch_api.CONTEXTS.fullmatch(path)
         if (
             is_context
@@ -126,41 +143,41 @@ class Builtins:
     # --- containers --------------------------------------------------------------------------
 
     def _copy(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        return self.interpreter.new_containers.copied(given.get(0, ""), _COPIES[path], node, frame)
+        return self.new_containers.copied(given.get(0, ""), _COPIES[path], node, frame)
 
     def _loose_copy(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         interpreter = self.interpreter
         kind = _LOOSE_COPIES[path]
-        made = interpreter.new_containers.copied(given.get(0, ""), kind, node, frame)
+        made = self.new_containers.copied(given.get(0, ""), kind, node, frame)
         for each in made:
             interpreter.heap.loosen(each)
             for key in given.named.get("key", NOTHING):
                 one = Arguments((interpreter.heap.item(each, None),))
-                interpreter.calls.call(key, one, node, frame)
+                interpreter.call(key, one, node, frame)
         return made
 
     def _dict(self, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         interpreter = self.interpreter
         made = interpreter.container(node, "builtins.dict", frame)
         if given.positional:
-            interpreter.containers.extend(made, given.positional[0], node, frame)
+            self.containers.extend(made, given.positional[0], node, frame)
         for name, values in given.named.items():
             interpreter.heap.put(made, None, Slot(values, name))
         return frozenset((made,))
 
     def _zip(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         self._note(path, given, node, frame)
-        return self.interpreter.new_containers.rows([*given.positional], node, frame)
+        return self.new_containers.rows([*given.positional], node, frame)
 
     def _enumerate(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        containers, first = self.interpreter.new_containers, given.positional[0]
+        containers, first = self.new_containers, given.positional[0]
         self._note(path, given, node, frame)
         is_from_0 = len(given.positional) == 1 and not given.named
         numbers = containers.numbered(first, node, frame, is_from_0)
         return containers.rows([numbers, first], node, frame)
 
     def _reversed(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        copied = self.interpreter.new_containers.copied
+        copied = self.new_containers.copied
         return copied(given.positional[0], "builtins.list", node, frame, backwards=True)
 
     def _range(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
@@ -200,7 +217,7 @@ class Builtins:
         ]
         result = union(
             [
-                interpreter.calls.call(each, Arguments(tuple(items)), node, frame)
+                interpreter.call(each, Arguments(tuple(items)), node, frame)
                 for each in given.positional[0]
             ]
         )
@@ -222,7 +239,7 @@ class Builtins:
             slots = self.interpreter.items(operands[0], node, frame)
             operands += [slot.values for slot in slots]
             operands = operands[1:]
-        return self.interpreter.tensors.operation(node, operands, frame)
+        return self.tensors.operation(node, operands, frame)
 
     # --- attributes and names ----------------------------------------------------------------
 
@@ -232,7 +249,7 @@ class Builtins:
         while around is not None and around.cls is None:
             around = around.parent
         if around is None or around.cls is None:
-            interpreter.calls.unknown(given, node, frame, path)
+            interpreter.unknown(given, node, frame, path)
             return ANYTHING
         assert isinstance(around.node, AnyFunction)
         first = next(iter(parameters(around.node)), "")
@@ -244,7 +261,7 @@ class Builtins:
             if isinstance(each, ClassValue) and isinstance(receiver, (Instance, ClassValue))
         )
         if not found:
-            interpreter.calls.unknown(given, node, frame, path)
+            interpreter.unknown(given, node, frame, path)
         return found or ANYTHING
 
     def _getattr(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
@@ -253,7 +270,7 @@ class Builtins:
         default = given.get(2, "")
         if name is not None and name.isidentifier():
             attribute = interpreter.attribute_node(node, name)
-            return interpreter.attributes.read(attribute, receivers, frame) | default
+            return interpreter.read(attribute, receivers, frame) | default
         interpreter.use(receivers, "read", node, frame, name=BY_ANY_NAME)
         found: Values = default
         for receiver in receivers:
@@ -261,7 +278,7 @@ class Builtins:
                 found |= union(values for _, values in interpreter.heap.attributes(receiver))
                 found |= union(slot.values for slot in interpreter.heap.slots(receiver))
                 for each in receiver.cls.functions:
-                    interpreter.functions.want(receiver, each)
+                    self.functions.want(receiver, each)
             elif not isinstance(receiver, External):
                 found |= union(slot.values for slot in interpreter.heap.slots(receiver))
                 interpreter.noted(node, BY_ANY_NAME)
@@ -272,7 +289,7 @@ class Builtins:
         name = only_text(text) or BY_ANY_NAME
         self.interpreter.use(receivers, "write", node, frame, name=name)
         for receiver in receivers:
-            self.interpreter.attributes.store_named(receiver, name, values, node, frame)
+            self.attributes.store_named(receiver, name, values, node, frame)
         return self.interpreter.constant(None)
 
     def _delattr(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
@@ -307,13 +324,13 @@ class Builtins:
     def _vars(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         if not given.positional:
             return self._locals(path, given, node, frame)
-        return self.interpreter.calls.unknown(given, node, frame, path)
+        return self.interpreter.unknown(given, node, frame, path)
 
     def _globals(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         interpreter = self.interpreter
         for name in frame.module.bindings:
             if name != "*":
-                values = interpreter.lookups.of_module(frame.module, name)
+                values = self.lookups.of_module(frame.module, name)
                 interpreter.escape(values, node, frame, path)
         return interpreter.strange(node, frame)
 
@@ -328,7 +345,7 @@ class Builtins:
     # --- other functions ---------------------------------------------------------------------
 
     def _partial(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        return self.interpreter.calls.partial(given, node, frame)
+        return self.partials.made(given, node, frame)
 
     def _cast(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         return given.positional[1]
@@ -344,7 +361,7 @@ class Builtins:
                 made.add(value)
             elif interpreter.heap.is_container(value):
                 one = frozenset((value,))
-                made |= interpreter.new_containers.copied(one, value.kind, node, frame)
+                made |= self.new_containers.copied(one, value.kind, node, frame)
             else:
                 copy = interpreter.made_at(node, value.kind, frame)
                 interpreter.copies.setdefault(value, {})[copy] = None

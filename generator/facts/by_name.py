@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from .. import torch_api
 from .arguments import Arguments
-from .attributes import decorators
+from .classes import decorators
 from .frames import Frame
 from .heap import union
+from .interpreter import Interpreter
 from .values import NOTHING, Function, Instance, Object, Value, Values
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
 _MOST_CLASSES: Final = 8
 """How many classes may have a method for it to be looked for in them."""
@@ -22,8 +21,13 @@ _MOST_CLASSES: Final = 8
 class ByName:
     """Looks for attributes in all objects of the project."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        of_instance: Callable[[Instance, str, ast.AST, Frame], Values],
+    ) -> None:
         self.interpreter = interpreter
+        self._of_instance = of_instance
 
     def modules(self, name: str, node: ast.AST, frame: Frame, is_called: bool) -> Values:
         """The modules that any object has in an attribute, or gives by a method."""
@@ -46,21 +50,21 @@ class ByName:
         """What a property or a method gives, or what ``__getattr__`` does."""
         interpreter = self.interpreter
         found: Values = NOTHING
-        classes = [*interpreter.definitions.classes.values()]
+        classes = [*interpreter.classes.values()]
         owners = [each for each in classes if name in each.functions or each.binds(name)]
         for cls in owners if len(owners) <= _MOST_CLASSES else ():
             value = interpreter.intern(Instance, cls)
             assert isinstance(value, Instance)
-            for each in interpreter.attributes.of_class_body(cls, name):
+            for each in interpreter.of_class_body(cls, name):
                 is_method = isinstance(each, Function) and "property" not in "".join(
                     decorators(each.node)
                 )
                 if not is_method or is_called:
-                    found |= interpreter.attributes.of_instance(value, name, node, frame)
+                    found |= self._of_instance(value, name, node, frame)
         for cls in () if owners else [each for each in classes if "__getattr__" in each.functions]:
             value = interpreter.intern(Instance, cls)
             assert isinstance(value, Instance)
             given = Arguments((interpreter.constant(name),))
-            given_back = interpreter.calls.special(value, "__getattr__", given, node, frame)
+            given_back = interpreter.special(value, "__getattr__", given, node, frame)
             found |= frozenset(filter(self._may_hold, given_back))
         return found

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from .. import torch_api
 from .heap import Slot
+from .interpreter import Interpreter
 from .values import Constant, Function, Instance, Object, Size, Value, Values
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
-
+@dataclass(eq=False)
 class Children:
     """Tells what modules hold."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
+    interpreter: Interpreter
 
     def are_in_order(self, value: Value) -> bool:
         """Whether the order of the modules that something holds is known.
@@ -30,7 +27,7 @@ class Children:
         is_container = heap.is_container(value)
         if is_container or not isinstance(value, Instance):
             return is_container and not heap.is_loose(value)
-        found = self.interpreter.attributes.of_class_body(value.cls, "__init__")
+        found = self.interpreter.of_class_body(value.cls, "__init__")
         nodes = [each.node for each in found if isinstance(each, Function)]
         targets = {each for node in nodes for each in _always_set(node)} if len(nodes) == 1 else ()
         written = [each for each in heap.uses(value) if each.kind == "write"]

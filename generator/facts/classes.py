@@ -6,13 +6,24 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple
 
 from ..reading.scopes import FUNCTIONS
 from .project import Module, bound_names, own_statements
-from .values import ClassValue, External, Values
 
-_Base = TypeVar("_Base", ClassValue, External)
+
+class Base(NamedTuple):
+    """What a base of a class may be.
+
+    Attributes:
+        classes: classes of the project.
+        paths: those of classes that lie outside of it.
+        is_known: whether it is one of these, and which.
+    """
+
+    classes: tuple[Class, ...]
+    paths: tuple[str, ...]
+    is_known: bool
 
 
 @dataclass(eq=False)
@@ -27,7 +38,7 @@ class Class:
 
     node: ast.ClassDef
     module: Module
-    _bases: Callable[[], list[Values]]
+    _bases: Callable[[], list[Base]]
     _resolving: bool = field(default=False)
 
     @property
@@ -36,7 +47,7 @@ class Class:
         return self.node.name
 
     @cached_property
-    def bases(self) -> list[Values]:
+    def bases(self) -> list[Base]:
         """What each base may be."""
         return self._bases()
 
@@ -46,27 +57,21 @@ class Class:
         if self._resolving:  # a class that is its own base
             return (self,)
         self._resolving = True
-        parents = [each.cls for each in self._only(ClassValue)]
+        parents = [cls for base in self.bases for cls in base.classes]
         return (self, *_merged([[*each.order] for each in parents] + [parents]))
 
     @cached_property
     def externals(self) -> tuple[str, ...]:
         """The paths of what it inherits from that lies outside of the project, in order."""
-        paths = [base.path for cls in self.order for base in cls._only(External)]
+        paths = [path for cls in self.order for base in cls.bases for path in base.paths]
         return tuple(dict.fromkeys(paths))
 
     @cached_property
     def is_known(self) -> bool:
         """Whether every class that it inherits from is known, and is made in the usual way."""
         has_metaclass = any(cls.node.keywords for cls in self.order)
-        return not has_metaclass and all(
-            len(values) == 1 and isinstance(next(iter(values)), (ClassValue, External))
-            for cls in self.order
-            for values in cls.bases
-        )
-
-    def _only(self, kind: type[_Base]) -> list[_Base]:
-        return [each for values in self.bases for each in values if isinstance(each, kind)]
+        bases = (base for cls in self.order for base in cls.bases)
+        return not has_metaclass and all(base.is_known for base in bases)
 
     def resolution(self, after: Class | None = None) -> tuple[Class, ...]:
         """The classes in which an attribute is looked for, perhaps only those behind one."""
@@ -106,6 +111,13 @@ def accessor(statement: ast.stmt) -> str:
         if isinstance(each, ast.Attribute) and each.attr in ("setter", "deleter"):
             return each.attr
     return ""
+
+
+def decorators(node: ast.AST) -> set[str]:
+    """The last names of the decorators of a function."""
+    found = getattr(node, "decorator_list", [])
+    callees = [each.func if isinstance(each, ast.Call) else each for each in found]
+    return {str(getattr(each, "attr", None) or getattr(each, "id", "")) for each in callees}
 
 
 def _merged(orders: list[list[Class]]) -> list[Class]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 from .arguments import Arguments, last_argument
 from .frames import Frame
-from .heap import Slot, is_mapping, union
+from .heap import Slot, is_mapping
+from .interpreter import Interpreter
+from .iteration import Iteration
 from .lookups import lasting
+from .new_containers import NewContainers
 from .values import (
     ANYTHING,
     NOTHING,
-    Constant,
     Instance,
     Object,
-    Parameter,
-    Size,
     Tensor,
     Value,
     Values,
@@ -25,91 +25,17 @@ from .values import (
     only_constant,
 )
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
-
 _READS: Final = frozenset(("index", "count", "__len__", "__contains__", "_get_abs_string_index"))
 _TAKES: Final = frozenset(("pop", "popleft", "remove", "clear", "reverse", "popitem", "discard"))
 
 
+@dataclass(eq=False)
 class Containers:
     """Interprets what is done with containers."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-
-    # --- what is in them ---------------------------------------------------------------------
-
-    def iterated(self, values: Values, node: ast.AST, frame: Frame) -> list[Slot]:
-        """What iterating over something gives: the keys, of a dict.
-
-        One stands for all where it is not known which they are, or in which order.
-        """
-        found = [slot for each in values for slot in self._iterated(each, node, frame)]
-        heap = self.interpreter.heap
-        if len(found) < 2 or (len(values) == 1 and not any(map(heap.is_loose, values))):
-            return found
-        any_of = union(each.values for each in found)
-        return [Slot(any_of, many=True, is_optional=True)]
-
-    def _iterated(self, value: Value, node: ast.AST, frame: Frame) -> list[Slot]:
-        heap = self.interpreter.heap
-        if heap.is_container(value):
-            slots = heap.slots(value)
-            return [*map(self._key_slot, slots)] if is_mapping(value) else slots
-        if isinstance(value, Constant) and not isinstance(value.value, (str, bytes)):
-            return []  # it raises
-        if isinstance(value, (Tensor, Parameter, Size)):
-            parts = self.interpreter.tensors.elements(value, frame)
-        else:
-            parts = self._of_iterator(value, node, frame)
-        return [Slot(parts, many=True, is_optional=True)]
-
-    def _of_iterator(self, value: Value, node: ast.AST, frame: Frame) -> Values:
-        """What iterating over something gives that is known for no container."""
-        if isinstance(value, Instance):
-            calls = self.interpreter.calls
-            calls.special(value, "__next__", Arguments(), node, frame)
-            found = calls.special(value, "__iter__", Arguments(), node, frame)
-            self.interpreter.escape(found, node, frame, "for")
-        else:
-            self.interpreter.escape((value,), node, frame, "for")
-        return ANYTHING
-
-    def _key_slot(self, slot: Slot) -> Slot:
-        key = self.interpreter.constant(slot.name) if slot.name is not None else slot.key
-        return replace(slot, values=key or ANYTHING, name=None, node=None, key=NOTHING)
-
-    def entries(self, values: Values, node: ast.AST, frame: Frame) -> list[Slot]:
-        """What a dict holds, under its keys; of a list, the second part of each pair."""
-        interpreter, heap = self.interpreter, self.interpreter.heap
-        found: list[Slot] = []
-        for value in values:
-            if heap.is_container(value) and is_mapping(value):
-                found += heap.slots(value)
-                continue
-            for slot in interpreter.items(frozenset((value,)), node, frame):
-                found += [self._entry(pair, slot, node, frame) for pair in slot.values]
-        return found
-
-    def _entry(self, pair: Value, around: Slot, node: ast.AST, frame: Frame) -> Slot:
-        heap = self.interpreter.heap
-        parts = heap.slots(pair)
-        many, is_optional = around.many, around.is_optional or len(around.values) > 1
-        if len(parts) != 2 or heap.is_loose(pair) or not all(each.is_one for each in parts):
-            self.interpreter.escape((pair,), node, frame)
-            return Slot(ANYTHING, None, True, None, True)
-        name = self.key(parts[0].values, node, frame)
-        key = NOTHING if name is not None else parts[0].values
-        return Slot(parts[1].values, name, many, parts[1].node, is_optional, around.path, key)
-
-    def key(self, values: Values, node: ast.AST, frame: Frame) -> str | int | None:
-        """The key that is told apart from others; what else is a key has escaped."""
-        known = only_constant(values)
-        if known is None:
-            self.interpreter.escape(values, node, frame, "key")
-            return None
-        return known.value if isinstance(known.value, (str, int)) else None
+    interpreter: Interpreter
+    iteration: Iteration
+    new_containers: NewContainers
 
     # --- what is put into them ---------------------------------------------------------------
 
@@ -137,7 +63,7 @@ class Containers:
         if len(values) != 1 or any(map(heap.is_loose, values)):
             heap.loosen(value)
         if is_mapping(value):
-            slots = self.entries(values, node, frame)
+            slots = self.iteration.entries(values, node, frame)
         else:
             slots = interpreter.items(values, node, frame)
         for place, slot in enumerate(slots):
@@ -150,10 +76,10 @@ class Containers:
         """Interpret ``value[index] = ...``."""
         interpreter, heap = self.interpreter, self.interpreter.heap
         interpreter.use((value,), "write", node, frame, name="[]")
-        name = self.key(index, node, frame)
+        name = self.iteration.key(index, node, frame)
         if isinstance(value, Instance) and not heap.is_container(value):
             given = Arguments((index, values))
-            interpreter.calls.special(value, "__setitem__", given, node, frame)
+            interpreter.special(value, "__setitem__", given, node, frame)
             interpreter.escape(values, node, frame)
         elif is_of_weight(value):
             interpreter.use(values, "operand", node, frame)
@@ -179,7 +105,7 @@ class Containers:
         heap, interpreter = self.interpreter.heap, self.interpreter
         first = given.get(0, "module") | given.named.get("modules", NOTHING)
         if given.is_open and name in ("append", "add", "appendleft", "insert", "extend", "update"):
-            interpreter.calls.unknown(given, node, frame, name)
+            interpreter.unknown(given, node, frame, name)
             heap.put(value, (node, "rest"), Slot(ANYTHING, many=True, is_optional=True))
             heap.loosen(value)
         elif name in ("append", "add", "appendleft"):
@@ -209,7 +135,7 @@ class Containers:
         if name == "sort":
             heap.loosen(value)
             for key in given.named.get("key", NOTHING):
-                interpreter.calls.call(key, Arguments((heap.item(value, None),)), node, frame)
+                interpreter.call(key, Arguments((heap.item(value, None),)), node, frame)
             return interpreter.constant(None)
         if name in ("get", "setdefault", "__getitem__"):
             return self._get(value, given, node, frame, name == "setdefault")
@@ -220,11 +146,11 @@ class Containers:
             if value in heap.walks:
                 heap.make_walk(made)
             for place, slot in enumerate(heap.slots(value)):
-                heap.put(made, place, self._key_slot(slot))
+                heap.put(made, place, self.iteration.key_slot(slot))
             return frozenset((made,))
         if name == "copy":
             kind = value.kind if isinstance(value, Object) else "builtins.list"
-            return interpreter.new_containers.copied(frozenset((value,)), kind, node, frame)
+            return self.new_containers.copied(frozenset((value,)), kind, node, frame)
         return ANYTHING if name in _READS else None
 
     def _get(
@@ -233,7 +159,7 @@ class Containers:
         index = only_constant(given.get(0, "key"))
         default = given.get(1, "default")
         if is_put:
-            name = self.key(given.get(0, "key"), node, frame)
+            name = self.iteration.key(given.get(0, "key"), node, frame)
             slot = Slot(lasting(default), name)
             self.interpreter.heap.put(value, (node, "default"), slot)
         found = self.interpreter.heap.item(value, index)
@@ -241,14 +167,14 @@ class Containers:
 
     def _view(self, value: Value, with_keys: bool, node: ast.AST, frame: Frame) -> Values:
         """The values of a dict, or its pairs."""
-        heap, tuple_at = self.interpreter.heap, self.interpreter.new_containers.tuple_at
+        heap, tuple_at = self.interpreter.heap, self.new_containers.tuple_at
         made = self.interpreter.container(node, "builtins.list", frame)
         if value in heap.walks:
             heap.make_walk(made)
         for place, slot in enumerate(heap.slots(value)):
             values = slot.values
             if with_keys:
-                values = tuple_at(made, place, [self._key_slot(slot).values, values])
+                values = tuple_at(made, place, [self.iteration.key_slot(slot).values, values])
             heap.put(made, place, replace(slot, values=values, name=None, key=NOTHING))
         if heap.is_loose(value):
             heap.loosen(made)

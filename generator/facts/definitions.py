@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from .. import torch_api
 from .arguments import AnyFunction, Arguments, defaults
-from .classes import Class, accessor
+from .classes import Base, Class, accessor
 from .frames import Frame
 from .heap import union
+from .interpreter import Interpreter
 from .values import NOTHING, ClassValue, External, Function, Values
 from .worklist import Unit
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
-
+@dataclass(eq=False)
 class Definitions:
-    """Interprets definitions.
+    """Interprets definitions."""
 
-    Attributes:
-        classes: those that are defined, by where and in which frame.
-    """
-
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self.classes: dict[tuple[ast.ClassDef, Frame], Class] = {}
+    interpreter: Interpreter
 
     # --- functions ---------------------------------------------------------------------------
 
@@ -82,8 +75,7 @@ class Definitions:
         if is_known:
             return values
         arguments = Arguments((values,))
-        calls = interpreter.calls
-        made = union([calls.call(each, arguments, decorator, frame) for each in found])
+        made = union([interpreter.call(each, arguments, decorator, frame) for each in found])
         is_ours = all(isinstance(each, Function) for each in found)
         return made if is_ours else made | values
 
@@ -93,13 +85,13 @@ class Definitions:
         """The class that a definition makes, or what its decorators make of it."""
         interpreter = self.interpreter
         key = node, frame
-        if key not in self.classes:
+        if key not in interpreter.classes:
 
-            def bases() -> list[Values]:
-                return [interpreter.ev(_plain_base(each), frame) for each in node.bases]
+            def bases() -> list[Base]:
+                return [self._base(each, node, frame) for each in node.bases]
 
-            self.classes[key] = Class(node, frame.module, bases)
-        cls = self.classes[key]
+            interpreter.classes[key] = Class(node, frame.module, bases)
+        cls = interpreter.classes[key]
         made = interpreter.intern(ClassValue, cls)
         assert isinstance(made, ClassValue)
         interpreter.worklist.demand(Unit(cls), lambda: self._body(made, frame))
@@ -115,14 +107,16 @@ class Definitions:
         frame.context, frame.owner = around.context, around.owner
         for keyword in cls.node.keywords:
             interpreter.escape(interpreter.ev(keyword.value, around), cls.node, around)
-        for base in cls.bases:
-            unknown = frozenset(
-                each for each in base if not isinstance(each, (ClassValue, External))
-            )
-            interpreter.escape(unknown, cls.node, around)
+        assert cls.bases is not None  # they are evaluated here
         interpreter.block(cls.node.body, frame)
 
-
-def _plain_base(node: ast.expr) -> ast.expr:
-    """A base without its parameters: ``Generic`` of ``Generic[T]``."""
-    return node.value if isinstance(node, ast.Subscript) else node
+    def _base(self, node: ast.expr, cls: ast.ClassDef, frame: Frame) -> Base:
+        """What a base may be, without its parameters: ``Generic`` of ``Generic[T]``."""
+        plain = node.value if isinstance(node, ast.Subscript) else node
+        values = self.interpreter.ev(plain, frame)
+        classes = tuple(each.cls for each in values if isinstance(each, ClassValue))
+        paths = tuple(each.path for each in values if isinstance(each, External))
+        known = len(classes) + len(paths)
+        unknown = [each for each in values if not isinstance(each, (ClassValue, External))]
+        self.interpreter.escape(unknown, cls, frame)
+        return Base(classes, paths, is_known=len(values) == known == 1)

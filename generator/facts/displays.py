@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from .. import torch_api
 from .arguments import Arguments
+from .assignment import Assignment
 from .frames import Frame
 from .heap import Around, Slot, union
+from .interpreter import Interpreter
+from .iteration import Iteration
+from .loops import Loops
 from .narrowing import narrowed, truth_of
-from .tensors import is_weight
+from .tensors import Tensors, is_weight
 from .values import (
     ANYTHING,
     NOTHING,
@@ -28,27 +30,32 @@ from .values import (
     only_constant,
 )
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
-
+@dataclass(eq=False)
 class Displays:
     """One function for each kind of expression that makes a container or takes an item."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self.table: dict[type[ast.expr], Callable[..., Values]] = {
-            ast.List: lambda node, frame: self._display(node, "builtins.list", frame),
-            ast.Tuple: lambda node, frame: self._display(node, "builtins.tuple", frame),
-            ast.Set: self._set,
-            ast.Dict: self._dict,
-            ast.ListComp: self._list_comprehension,
-            ast.SetComp: self._set_comprehension,
-            ast.GeneratorExp: self._list_comprehension,
-            ast.DictComp: self._dict_comprehension,
-            ast.Subscript: self._subscript,
-            ast.Slice: self._slice,
-        }
+    interpreter: Interpreter
+    assignment: Assignment
+    iteration: Iteration
+    loops: Loops
+    tensors: Tensors
+
+    def __post_init__(self) -> None:
+        self.interpreter.expressions.update(
+            {
+                ast.List: lambda node, frame: self._display(node, "builtins.list", frame),
+                ast.Tuple: lambda node, frame: self._display(node, "builtins.tuple", frame),
+                ast.Set: self._set,
+                ast.Dict: self._dict,
+                ast.ListComp: self._list_comprehension,
+                ast.SetComp: self._set_comprehension,
+                ast.GeneratorExp: self._list_comprehension,
+                ast.DictComp: self._dict_comprehension,
+                ast.Subscript: self._subscript,
+                ast.Slice: self._slice,
+            }
+        )
 
     def _display(self, node: ast.List | ast.Tuple | ast.Set, kind: str, frame: Frame) -> Values:
         interpreter = self.interpreter
@@ -79,10 +86,10 @@ class Displays:
         for place, (key, value) in enumerate(zip(node.keys, node.values, strict=True)):
             if key is None:
                 values = interpreter.ev(value, frame)
-                for number, slot in enumerate(interpreter.containers.entries(values, value, frame)):
+                for number, slot in enumerate(self.iteration.entries(values, value, frame)):
                     interpreter.heap.put(made, (place, number, frame.turns), slot)
                 continue
-            name = interpreter.containers.key(interpreter.ev(key, frame), key, frame)
+            name = self.iteration.key(interpreter.ev(key, frame), key, frame)
             values = interpreter.ev(value, frame)
             slot = Slot(values, name, node=value)
             interpreter.heap.put(made, (place, frame.turns), slot)
@@ -127,13 +134,13 @@ class Displays:
                 name, keys = None, NOTHING
                 if key is not None:
                     keys = interpreter.ev(key, frame)
-                    name = interpreter.containers.key(keys, key, frame)
+                    name = self.iteration.key(keys, key, frame)
                 keys = keys if name is None else NOTHING
                 slot = Slot(interpreter.ev(element, frame), name, node=element, key=keys)
                 interpreter.put(made, frame.turns, slot, frame)
                 return
-            for slot in interpreter.loops.turns(node, left[0].iter, frame):
-                interpreter.assignment.assign(left[0].target, slot.values, frame)
+            for slot in self.loops.turns(node, left[0].iter, frame):
+                self.assignment.assign(left[0].target, slot.values, frame)
                 path = frame.path
                 for test in left[0].ifs:
                     if truth_of(interpreter, test, frame) is not True:
@@ -164,14 +171,14 @@ class Displays:
             if isinstance(known.value, int):
                 return frozenset((interpreter.intern(Size, value.of, known.value),))
         if isinstance(value, (Tensor, Parameter)):
-            return interpreter.tensors.sliced(node, value, frame)
+            return self.tensors.sliced(node, value, frame)
         if interpreter.heap.is_container(value):
             if isinstance(node.slice, ast.Slice):
                 return self._part(node, value, frame)
             return interpreter.heap.item(value, known)
         if isinstance(value, Instance):
             given = Arguments((index,))
-            return interpreter.calls.special(value, "__getitem__", given, node, frame)
+            return interpreter.special(value, "__getitem__", given, node, frame)
         if is_weight(value):
             return frozenset((value,)) | (NOTHING if is_of_weight(value) else ANYTHING)
         if isinstance(value, Object) and value.kind in torch_api.LAYERS:  # which raises

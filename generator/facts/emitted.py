@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..reading.parts import walk
 from .arguments import Arguments
 from .frames import Frame
 from .heap import Slot, union
+from .interpreter import Interpreter
 from .values import External, Function, Value, Values
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
 _GIVING_BACK: Final = ("split_conv", "split_layers", "split_by_filter", "copy_padding")
 _SPLITTING: Final = (*_GIVING_BACK, "split_conv_norm", "split_pairs", "build_split")
@@ -43,7 +41,7 @@ def called(
     if name in _GIVING_BACK or not given.positional:
         return given.get(0, "conv")
     if name == "build_split":
-        call, rest = interpreter.calls.call, given.without_first()
+        call, rest = interpreter.call, given.without_first()
         return union([call(each, rest, node, frame) for each in given.positional[0]])
     made = interpreter.container(node, "builtins.tuple", frame)
     for place, values in enumerate(given.positional[:2]):

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 from .arguments import Arguments
+from .assignment import Assignment
+from .calls import Calls
 from .children import is_module
+from .definitions import Definitions
 from .folding import can_fold, folded
 from .frames import Frame, joined
 from .heap import Around, Slot, union
+from .interpreter import Interpreter
+from .iteration import Iteration
+from .lookups import Lookups
 from .narrowing import is_none, narrowed, truth_of
+from .new_containers import NewContainers
+from .tensors import Tensors
 from .values import (
     ANYTHING,
     NOTHING,
@@ -19,9 +27,7 @@ from .values import (
     Values,
     only_constant,
 )
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
+from .walks import Walks
 
 _MOST_CALLEES: Final = 8
 """How many functions a call may be of for their results to be told apart."""
@@ -31,26 +37,38 @@ _WALKS_OF_DICT: Final = {"values": "children", "items": "named_children"}
 """What the methods of ``_modules`` are of a module."""
 
 
+@dataclass(eq=False)
 class Expressions:
     """One function for each kind of expression."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self.table: dict[type[ast.expr], Callable[..., Values]] = {
-            ast.Constant: self._constant,
-            ast.JoinedStr: self._joined_text,
-            ast.Name: self._name,
-            ast.Attribute: self._attribute,
-            ast.NamedExpr: self._named,
-            ast.IfExp: self._conditional,
-            ast.BoolOp: self._and_or,
-            ast.UnaryOp: self._unary,
-            ast.BinOp: self._binary,
-            ast.Compare: self._compare,
-            ast.Lambda: self._lambda,
-            ast.Await: self._await,
-            ast.Call: self._call,
-        }
+    interpreter: Interpreter
+    assignment: Assignment
+    calls: Calls
+    definitions: Definitions
+    iteration: Iteration
+    lookups: Lookups
+    new_containers: NewContainers
+    tensors: Tensors
+    walks: Walks
+
+    def __post_init__(self) -> None:
+        self.interpreter.expressions.update(
+            {
+                ast.Constant: self._constant,
+                ast.JoinedStr: self._joined_text,
+                ast.Name: self._name,
+                ast.Attribute: self._attribute,
+                ast.NamedExpr: self._named,
+                ast.IfExp: self._conditional,
+                ast.BoolOp: self._and_or,
+                ast.UnaryOp: self._unary,
+                ast.BinOp: self._binary,
+                ast.Compare: self._compare,
+                ast.Lambda: self._lambda,
+                ast.Await: self._await,
+                ast.Call: self._call,
+            }
+        )
 
     def _constant(self, node: ast.Constant, frame: Frame) -> Values:
         return self.interpreter.constant(node.value)
@@ -75,20 +93,20 @@ class Expressions:
         return ANYTHING if text is None else self.interpreter.constant(text)
 
     def _name(self, node: ast.Name, frame: Frame) -> Values:
-        return self.interpreter.lookups.name(node.id, frame)
+        return self.lookups.name(node.id, frame)
 
     def _attribute(self, node: ast.Attribute, frame: Frame) -> Values:
         receivers = self.interpreter.ev(node.value, frame)
-        return self.interpreter.attributes.read(node, receivers, frame)
+        return self.interpreter.read(node, receivers, frame)
 
     def _named(self, node: ast.NamedExpr, frame: Frame) -> Values:
         values = self.interpreter.ev(node.value, frame)
         before = frame.env.get(node.target.id, NOTHING)  # it may stand behind ``and``
-        self.interpreter.assignment.assign(node.target, values | before, frame)
+        self.assignment.assign(node.target, values | before, frame)
         return values
 
     def _lambda(self, node: ast.Lambda, frame: Frame) -> Values:
-        return frozenset((self.interpreter.definitions.made(node, frame),))
+        return frozenset((self.definitions.made(node, frame),))
 
     def _await(self, node: ast.Await, frame: Frame) -> Values:
         values = self.interpreter.ev(node.value, frame)
@@ -138,7 +156,7 @@ class Expressions:
         if known is not None and isinstance(node.op, ast.USub):
             if isinstance(known.value, (int, float)):
                 return interpreter.constant(-known.value)
-        return interpreter.tensors.operation(node, [values], frame)
+        return self.tensors.operation(node, [values], frame)
 
     def _binary(self, node: ast.BinOp, frame: Frame) -> Values:
         interpreter = self.interpreter
@@ -149,8 +167,8 @@ class Expressions:
         if isinstance(node.op, (ast.Add, ast.Mult)):
             if any(interpreter.heap.is_container(each) for each in (*left, *right)):
                 times = isinstance(node.op, ast.Mult)
-                return interpreter.new_containers.added(node, left, right, times, frame)
-        return interpreter.tensors.operation(node, [left, right], frame)
+                return self.new_containers.added(node, left, right, times, frame)
+        return self.tensors.operation(node, [left, right], frame)
 
     def _compare(self, node: ast.Compare, frame: Frame) -> Values:
         interpreter = self.interpreter
@@ -170,7 +188,7 @@ class Expressions:
         tensors = any(isinstance(each, Tensor) for side in values for each in side)
         is_plain = isinstance(operation, (ast.Is, ast.IsNot, ast.In, ast.NotIn))
         if tensors and not is_plain:
-            return interpreter.tensors.operation(node, values, frame)
+            return self.tensors.operation(node, values, frame)
         return ANYTHING
 
     # --- calls -------------------------------------------------------------------------------
@@ -182,10 +200,10 @@ class Expressions:
             case ast.Attribute(value=ast.Attribute(value=whole, attr="_modules")) if walk:
                 wholes = interpreter.ev(whole, frame)
                 if wholes and all(map(is_module, wholes)):
-                    return interpreter.walks.over(wholes, walk, node, frame)
+                    return self.walks.over(wholes, walk, node, frame)
         if isinstance(node.func, ast.Attribute):
             receivers = interpreter.ev(node.func.value, frame)
-            callees = interpreter.attributes.read(node.func, receivers, frame, is_called=True)
+            callees = interpreter.read(node.func, receivers, frame, is_called=True)
             callees = interpreter.widened(callees, node.func, frame, "callee", most=_MOST_METHODS)
             interpreter.note(node.func, callees)
         else:
@@ -193,13 +211,13 @@ class Expressions:
         given = self._arguments(node, frame)
         if len(callees) == 1:
             (callee,) = callees
-            return interpreter.calls.call(callee, given, node, frame)
+            return interpreter.call(callee, given, node, frame)
         path = frame.path
         frame.path = (*path, Around(node, False))
         if len(callees) > _MOST_CALLEES:
-            found = interpreter.calls.any_of(callees, given, node, frame)
+            found = self.calls.any_of(callees, given, node, frame)
         else:
-            found = union([interpreter.calls.call(each, given, node, frame) for each in callees])
+            found = union([interpreter.call(each, given, node, frame) for each in callees])
         frame.path = path
         return found
 
@@ -240,7 +258,7 @@ class Expressions:
             if keyword.arg is not None:
                 named[keyword.arg] = values
                 continue
-            for slot in self.interpreter.containers.entries(values, keyword.value, frame):
+            for slot in self.iteration.entries(values, keyword.value, frame):
                 if isinstance(slot.name, str) and not slot.is_optional:
                     named[slot.name] = named.get(slot.name, NOTHING) | slot.values
                 else:

@@ -11,6 +11,7 @@ from .. import torch_api
 from ..reading.convolutions import GROUPS_POSITION
 from .classes import Class
 from .collector import without_collector
+from .engine import Engine
 from .heap import Heap, Use, union
 from .identity import is_another, with_copies
 from .interpreter import GaveUp, Interpreter
@@ -59,10 +60,10 @@ class Facts:
         self._begin()
 
     def _begin(self) -> None:
-        self._interpreter = Interpreter(self.project)
+        self._engine = Engine(self.project)
         self.is_complete = self._interpret(self.modules, _BUDGET)
         if not self.is_complete:
-            self._interpreter = Interpreter(self.project)  # half would be taken for the whole
+            self._engine = Engine(self.project)  # half would be taken for the whole
 
     def add(self, modules: Mapping[Module, Callable[[ast.stmt], bool]]) -> bool:
         """Have what others do count too; whether that was not too much to interpret.
@@ -97,12 +98,12 @@ class Facts:
     def _interpret_all(self, modules: Sequence[Module]) -> None:
         interpreter = self._interpreter
         interpreter.is_last_pass = False
-        interpreter.functions.asked_about.update(modules)
+        self._engine.functions.asked_about.update(modules)
         for each in modules:
             interpreter.worklist.add(Unit(each), partial(self._body, each))
         interpreter.worklist.run()
         for instance in self._instances(modules):
-            interpreter.functions.rest(instance)
+            self._engine.functions.rest(instance)
         interpreter.worklist.run()
         interpreter.finish()
         interpreter.worklist.run()
@@ -111,19 +112,19 @@ class Facts:
     def _body(self, module: Module) -> None:
         """Interpret the body of a module, and have all that it defines interpreted."""
         interpreter = self._interpreter
-        frame = interpreter.lookups.module_frame(module)
+        frame = self._engine.lookups.module_frame(module)
         frame.start(None, ())
         body = (each for each in module.tree.body if self._is_run(module, each))
         interpreter.block(body, frame)
         for name, statements in module.bindings.items():
             if not any(self._is_run(module, each) for each in statements):
                 continue
-            for value in interpreter.lookups.of_module(module, name):
+            for value in self._engine.lookups.of_module(module, name):
                 if isinstance(value, Function) and value.frame is frame:
                     if self._is_asked_for(module, value.node):
-                        interpreter.functions.anybody_may_call(value)
+                        self._engine.functions.anybody_may_call(value)
         for instance in self._instances((module,)):
-            interpreter.functions.wanted(instance)
+            self._engine.functions.wanted(instance)
 
     def _is_run(self, module: Module, node: ast.AST) -> bool:
         """Whether a statement of a module is interpreted, be the name that it binds used or not."""
@@ -141,11 +142,15 @@ class Facts:
 
     def _instances(self, modules: Sequence[Module]) -> Iterator[Instance]:
         """The instances of the classes of some modules."""
-        for cls in [*self._interpreter.definitions.classes.values()]:
+        for cls in [*self._interpreter.classes.values()]:
             if cls.module in modules and self._is_asked_for(cls.module, cls.node):
                 instance = self._interpreter.intern(Instance, cls)
                 assert isinstance(instance, Instance)
                 yield instance
+
+    @property
+    def _interpreter(self) -> Interpreter:
+        return self._engine.interpreter
 
     # --- questions ---------------------------------------------------------------------------
 
@@ -190,7 +195,7 @@ class Facts:
 
     def shape(self, value: Value) -> Shape:
         """What is known of the shape of a tensor."""
-        return self._interpreter.tensors.shape(value)
+        return self._interpreter.shapes.of(value)
 
     @cached_property
     def _parts(self) -> dict[Value, list[Bound]]:
@@ -253,7 +258,7 @@ class Facts:
 
     def inputs_of(self, tensor: Tensor) -> Values:
         """What a tensor is made of."""
-        return self._interpreter.tensors.inputs_of(tensor)
+        return self._interpreter.inputs_of.get(tensor, NOTHING)
 
     def batches(self, value: Value) -> list[Value]:
         """A value, and what it is made of as far as dimension 0 is kept, the first of it last."""
@@ -270,13 +275,13 @@ class Facts:
 
     def classes(self, node: ast.ClassDef) -> Iterator[Class]:
         """A class, and all that inherit from it."""
-        for cls in self._interpreter.definitions.classes.values():
+        for cls in self._interpreter.classes.values():
             if any(each.node is node for each in cls.order):
                 yield cls
 
     def class_of(self, node: ast.ClassDef) -> Class | None:
         """A class; None where its definition is never evaluated."""
-        found = self._interpreter.definitions.classes.values()
+        found = self._interpreter.classes.values()
         return next((cls for cls in found if cls.node is node), None)
 
     def is_module(self, node: ast.ClassDef) -> bool:
@@ -293,7 +298,7 @@ class Facts:
 
     def given_to(self, module: Instance) -> Iterator[Parameter]:
         """What stands for what the forward of a module is given."""
-        found = self._interpreter.attributes.of_class_body(module.cls, "forward")
+        found = self._interpreter.of_class_body(module.cls, "forward")
         for each in found:
             if isinstance(each, Function):
                 yield from self._parameters.get(each.node, ())

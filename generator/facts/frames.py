@@ -9,8 +9,7 @@ from typing import TypeAlias
 
 from .classes import Class
 from .heap import Around
-from .project import Module
-from .values import NOTHING, ClassValue, Context, Instance, ModuleValue, Values
+from .values import NOTHING, ClassValue, Context, Instance, ModuleValue, Scope, Values
 from .worklist import Worklist
 
 Env: TypeAlias = dict[str, Values]
@@ -18,12 +17,10 @@ Env: TypeAlias = dict[str, Values]
 
 
 @dataclass(eq=False)
-class Frame:
+class Frame(Scope):
     """One function, or the body of a module or class, in one context.
 
     Attributes:
-        node: the function; the tree of a module for its body, the definition of a class for its.
-        module: the module that it stands in.
         parent: the frame that it was defined in; None for a module.
         worklist: told when a variable may be more than before.
         context: the calls of plain functions that led here.
@@ -43,8 +40,6 @@ class Frame:
         turn_count: how many turns these have in all.
     """
 
-    node: ast.AST
-    module: Module
     parent: Frame | None
     worklist: Worklist
     context: Context = ()

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 from ..reading.parts import parts, walk
 from .arguments import AnyFunction, Arguments, bound, defaults, parameters
-from .attributes import decorators
+from .classes import decorators
 from .frames import Frame
 from .heap import Around, Slot
+from .interpreter import Interpreter
 from .lookups import lasting
+from .project import Module
 from .values import (
     ANYTHING,
     NOTHING,
+    Bound,
     ClassValue,
     Constant,
     Context,
     Function,
     Instance,
+    Object,
     Parameter,
     Size,
     Tensor,
@@ -28,22 +33,20 @@ from .values import (
 )
 from .worklist import Unit
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
-    from .project import Module
-
 _DEEPEST: Final = 4
 """How many calls of plain functions lead to a place before they are no longer told apart."""
 _MOST_CONTEXTS: Final = 24
 """In how many contexts a function is interpreted before they are no longer told apart."""
 _LARGEST: Final = 100
 """How many nodes a function has whose calls are told apart."""
+_GROWING: Final = ("list", "dict", "set", "deque", "OrderedDict", "defaultdict")
 _LEFT_OUT: Final = (Constant, Tensor, Size, Parameter)
 """What a function that anybody may call with anything is not interpreted with one by one."""
 _ENTRIES: Final = ("__init__", "forward", "__call__")
 """The methods that are interpreted once for a class, and not where they are called."""
 
 
+@dataclass(eq=False)
 class Functions:
     """Interprets calls of functions.
 
@@ -51,8 +54,10 @@ class Functions:
         asked_about: the modules whose large functions are interpreted where no module calls them.
     """
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
+    interpreter: Interpreter
+
+    def __post_init__(self) -> None:
+        self.interpreter.heap.opened = self.opened
         self.asked_about: set[Module] = set()
         self._cells: dict[tuple[Function, Instance | None], dict[str, Values]] = {}
         self._results: dict[tuple[Function, Instance | None], Values] = {}
@@ -118,7 +123,7 @@ class Functions:
         name = getattr(function.node, "name", "")
         if owner is None or function.owner is None or name not in _ENTRIES:
             return False
-        return function in self.interpreter.attributes.of_class_body(owner.cls, name)
+        return function in self.interpreter.of_class_body(owner.cls, name)
 
     def _bind(self, function: Function, given: Arguments, frame: Frame) -> dict[str, Values]:
         code = function.node
@@ -164,6 +169,7 @@ class Functions:
         key = function, owner, context
         if key not in self._frames:
             parent, worklist = function.frame, self.interpreter.worklist
+            assert isinstance(parent, Frame)
             made = Frame(function.node, parent.module, parent, worklist, context, owner)
             made.cls = function.owner
             about = self._about(function.node)
@@ -202,6 +208,19 @@ class Functions:
         owner = owner if function.owner is not None else None
         unit = Unit(function, owner)
         self.interpreter.worklist.add(unit, lambda: self._interpret_openly(function, owner))
+
+    def opened(self, value: Value) -> None:
+        """Note what code that is not known may do with a value: call it, or fill it."""
+        match value:
+            case Function():
+                self.anybody_may_call(value)
+            case Bound(receiver=Instance() as receiver, function=Function() as function):
+                self.anybody_may_call(function, receiver)
+            case Object(kind=kind) if kind.startswith(("builtins.", "collections.")):
+                if kind.rpartition(".")[2] in _GROWING:
+                    others = Slot(ANYTHING, many=True, is_optional=True)
+                    self.interpreter.heap.put(value, "others", others)
+                    self.interpreter.heap.loosen(value)
 
     def merged(self, function: Function, owner: Instance | None, given: Arguments) -> Values:
         """What a function gives whoever calls it; it is interpreted once for all of them."""
@@ -288,10 +307,10 @@ class Functions:
 
     def want(self, value: Instance, name: str, only_new: bool = False) -> None:
         """Have a method of a class interpreted for whoever calls it."""
-        attributes = self.interpreter.attributes
-        found = attributes.of_class_body(value.cls, name)
+        of_body = self.interpreter.of_class_body
+        found = of_body(value.cls, name)
         for kind in ("setter", "deleter"):
-            found |= attributes.of_class_body(value.cls, f"{name}.{kind}")
+            found |= of_body(value.cls, f"{name}.{kind}")
         for each in found:
             if isinstance(each, Function):
                 if not only_new or (each.node, value) not in self._called:

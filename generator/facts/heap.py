@@ -110,14 +110,17 @@ class Slot:
 class Heap:
     """The attributes and items of all objects, and the uses of all values.
 
+    Attributes:
+        opened: told of each value that code that is not known can get at.
+
     Args:
         worklist: told what grows.
-        opened: told of each value that code that is not known can get at.
     """
 
-    def __init__(self, worklist: Worklist, opened: Callable[[Value], None]) -> None:
+    opened: Callable[[Value], None]
+
+    def __init__(self, worklist: Worklist) -> None:
         self._worklist = worklist
-        self._opened = opened
         self._attributes: dict[tuple[Value, str], Values] = {}
         self._names: dict[Value, dict[str, None]] = {}
         self._having: dict[str, dict[Value, None]] = {}
@@ -286,7 +289,7 @@ class Heap:
             each = todo.pop()
             if each not in self._open:
                 self._open.add(each)
-                self._opened(each)
+                self.opened(each)
                 todo += self._next(each)
 
     def uses(self, value: Value) -> Iterable[Use]:
@@ -353,6 +356,8 @@ class Heap:
                     yield receiver
 
 
+BY_ANY_NAME: Final = "*"
+"""The attribute that stands for those whose name is not known."""
 PARTIAL: Final = "arguments"
 """The attribute of a Partial in which the heap has its arguments."""
 

@@ -1,39 +1,26 @@
-"""The abstract interpreter: what it knows, and which function interprets what kind of node."""
+"""The abstract interpreter: what it knows, and what all that interprets a kind of node shares.
+
+Which function interprets what is told it by the others, which know it and not each other's callers.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from .. import torch_api
 from .arguments import AnyFunction, Arguments
-from .assignment import Assignment
-from .attributes import Attributes
-from .builtins import Builtins
-from .by_name import ByName
-from .calls import Calls
 from .classes import Class
-from .containers import Containers
-from .definitions import Definitions
-from .displays import Displays
-from .expressions import Expressions
 from .frames import Frame
-from .functions import Functions
-from .heap import Around, Heap, Slot, Use, UseKind
-from .lookups import Lookups
-from .loops import Loops
-from .modules import Modules
-from .new_containers import NewContainers
+from .heap import Around, Heap, Slot, Use, UseKind, union
 from .project import Project
-from .statements import Statements
-from .tensors import Tensors
+from .shapes import Shapes
 from .values import (
     ANYTHING,
     NOTHING,
     STRANGE,
-    Bound,
     ClassValue,
     Constant,
     External,
@@ -45,16 +32,26 @@ from .values import (
     Value,
     Values,
 )
-from .walks import Walks
 from .worklist import Worklist
 
 _MOST_VALUES: Final = 24
 """How many values an expression may have for them to be told apart."""
-_GROWING: Final = ("list", "dict", "set", "deque", "OrderedDict", "defaultdict")
 
 
 class GaveUp(Exception):
     """The interpretation takes too long; nothing is known."""
+
+
+class _Call(Protocol):
+    def __call__(
+        self, callee: Value, given: Arguments, node: ast.AST, frame: Frame, step: object = None
+    ) -> Values: ...
+
+
+class _Read(Protocol):
+    def __call__(
+        self, node: ast.Attribute, receivers: Values, frame: Frame, is_called: bool = False
+    ) -> Values: ...
 
 
 class Interpreter:
@@ -69,12 +66,23 @@ class Interpreter:
         is_last_pass: whether what nobody has stored counts as unknown, no more as not yet known.
         evaluations: how many expressions have been interpreted.
         budget: how many may be.
+        classes: those that are defined, by where and in which frame.
+        inputs_of: what each tensor is made of.
+        expressions: what interprets each kind of expression.
+        statements: the same for statements; it says whether what follows is reached.
+        call: what calling something gives.
+        read: what an attribute of something may be, ``is_called`` where it is at once called.
+        items: what iterating over something gives.
     """
+
+    call: _Call
+    read: _Read
+    items: Callable[[Values, ast.AST, Frame], list[Slot]]
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.worklist = Worklist()
-        self.heap = Heap(self.worklist, self.opened)
+        self.heap = Heap(self.worklist)
         self.intern = Interned()
         self.at: dict[ast.AST, Values] = {}
         self.loose: dict[str, dict[ast.Attribute, None]] = {}
@@ -86,28 +94,11 @@ class Interpreter:
         self.budget = 0
         self._born: dict[Value, tuple[tuple[Around, ...], tuple[ast.AST, ...]]] = {}
         self._made_nodes: dict[tuple[ast.AST, str], ast.Attribute] = {}
-        self.lookups = Lookups(self)
-        self.definitions = Definitions(self)
-        self.attributes = Attributes(self)
-        self.assignment = Assignment(self)
-        self.calls = Calls(self)
-        self.functions = Functions(self)
-        self.builtins = Builtins(self)
-        self.containers = Containers(self)
-        self.new_containers = NewContainers(self)
-        self.modules = Modules(self)
-        self.tensors = Tensors(self)
-        self.walks = Walks(self)
-        self.by_name = ByName(self)
-        self.loops = Loops(self)
-        self._expressions: dict[type[ast.expr], Callable[..., Values]] = {
-            **Expressions(self).table,
-            **Displays(self).table,
-        }
-        self._statements: dict[type[ast.stmt], Callable[..., bool]] = {
-            **Statements(self).table,
-            **self.loops.table,
-        }
+        self.classes: dict[tuple[ast.ClassDef, Frame], Class] = {}
+        self.inputs_of: dict[Value, Values] = {}
+        self.shapes = Shapes(self.given)
+        self.expressions: dict[type[ast.expr], Callable[..., Values]] = {}
+        self.statements: dict[type[ast.stmt], Callable[..., bool]] = {}
 
     # --- nodes -------------------------------------------------------------------------------
 
@@ -116,7 +107,7 @@ class Interpreter:
         self.evaluations += 1
         if self.evaluations > self.budget:
             raise GaveUp
-        visit = self._expressions.get(type(node), self._unknown)
+        visit = self.expressions.get(type(node), self._unknown)
         values = visit(node, frame)
         values = self.widened(values, node, frame)
         self.note(node, values)
@@ -143,7 +134,7 @@ class Interpreter:
         self.escape(values - tensors, node, frame, "any of many")
         if not tensors:
             return ANYTHING
-        one = self.tensors.any_of(tensors, node, frame, step)
+        one = self.any_of(tensors, node, frame, step)
         return one if tensors == values else one | ANYTHING
 
     def _unknown(self, node: ast.AST, frame: Frame) -> Values:
@@ -159,7 +150,7 @@ class Interpreter:
 
     def statement(self, node: ast.stmt, frame: Frame) -> bool:
         """Interpret one."""
-        visit = self._statements.get(type(node))
+        visit = self.statements.get(type(node))
         if visit is not None:
             return visit(node, frame)
         self._unknown(node, frame)
@@ -236,6 +227,48 @@ class Interpreter:
         self.is_last_pass = True
         self.worklist.stop_waiting()
 
+    def tensor(
+        self,
+        producer: Value,
+        inputs: Values,
+        node: ast.AST,
+        frame: Frame,
+        step: object = None,
+        first: Values = NOTHING,
+        given: Arguments | None = None,
+    ) -> Tensor:
+        """The tensor that something gives.
+
+        Args:
+            producer: what gives it.
+            inputs: the tensors that it is made of.
+            node: where.
+            frame: in which context.
+            step: which of several that are given there.
+            first: the one of them that its shape depends on.
+            given: the other arguments that its shape depends on.
+        """
+        made = self.intern(Tensor, node, producer, frame.context, frame.owner, step)
+        assert isinstance(made, Tensor)
+        self.shapes.note(made, first, given or Arguments())
+        self.inputs_of[made] = self.inputs_of.get(made, NOTHING) | inputs
+        self.use(inputs, "input", node, frame, by=producer, result=made)
+        return made
+
+    def any_of(self, values: Values, node: ast.AST, frame: Frame, step: object) -> Values:
+        """One tensor that stands for any of some; the same at each asking."""
+        producer = self.external("any of several")
+        return frozenset((self.tensor(producer, values, node, frame, step),))
+
+    def of_class_body(self, cls: Class, name: str, after: Class | None = None) -> Values:
+        """What an attribute is by the bodies of a class and its bases; nothing if it is not."""
+        found = NOTHING
+        for each in cls.resolution(after):
+            found |= self.heap.attribute(self.intern(ClassValue, each), name)
+            if each.binds(name):
+                break
+        return found
+
     # --- what is done with them --------------------------------------------------------------
 
     def use(
@@ -258,18 +291,6 @@ class Interpreter:
         """Note that values are handed to what is not known, with all that they hold."""
         self.use(values, "escape", node, frame, name=name)
 
-    def opened(self, value: Value) -> None:
-        """Note what code that is not known may do with a value: call it, or fill it."""
-        match value:
-            case Function():
-                self.functions.anybody_may_call(value)
-            case Bound(receiver=Instance() as receiver, function=Function() as function):
-                self.functions.anybody_may_call(function, receiver)
-            case Object(kind=kind) if kind.startswith(("builtins.", "collections.")):
-                if kind.rpartition(".")[2] in _GROWING:
-                    self.heap.put(value, "others", Slot(ANYTHING, many=True, is_optional=True))
-                    self.heap.loosen(value)
-
     def noted(self, node: ast.AST, name: str) -> None:
         """Note that an attribute of what is not known is read or set."""
         attribute = node if isinstance(node, ast.Attribute) else self.attribute_node(node, name)
@@ -283,6 +304,23 @@ class Interpreter:
             self._made_nodes[key] = ast.fix_missing_locations(ast.copy_location(made, node))
         return self._made_nodes[key]
 
-    def items(self, values: Values, node: ast.AST, frame: Frame) -> list[Slot]:
-        """What iterating over something gives: the keys, of a dict."""
-        return self.containers.iterated(values, node, frame)
+    def unknown(self, given: Arguments, node: ast.AST, frame: Frame, name: str = "") -> Values:
+        """What code that is not known gives: it may keep and change all that it is given."""
+        for values in given.all():
+            self.escape(values, node, frame, name)
+        return self.strange(node, frame)
+
+    def special(
+        self, value: Instance, name: str, given: Arguments, node: ast.AST, frame: Frame
+    ) -> Values:
+        """What a method that Python calls by itself gives; the instance escapes if it has none."""
+        found = self.of_class_body(value.cls, name)
+        inner = given.behind(frozenset((value,)))
+        functions = [each for each in found if isinstance(each, Function)]
+        if not functions:
+            is_container = any(each in torch_api.HOLDING for each in value.cls.externals)
+            if is_container and not self.is_last_pass:
+                return self.nothing_yet()  # its constructor makes it one
+            self.escape((value,), node, frame, name)
+            return ANYTHING
+        return union([self.call(each, inner, node, frame) for each in functions])

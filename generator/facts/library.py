@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from .arguments import Arguments
+from .containers import Containers
 from .frames import Frame
 from .heap import union
+from .interpreter import Interpreter
+from .new_containers import NewContainers
+from .partials import Partials
 from .values import NOTHING, Values, only_text
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
+from .walks import Walks
 
 _MANY: Final = 99
 _ROUNDS: Final = 4
@@ -32,142 +34,117 @@ class Known(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-def library(interpreter: Interpreter) -> Mapping[str, Known]:
+@dataclass(eq=False)
+class Library:
     """The functions that are known, by their paths."""
 
-    def known(do: Callable[..., Values], least: int, most: int, *names: str) -> Known:
-        return Known(partial(do, interpreter), least, most, names)
+    interpreter: Interpreter
+    containers: Containers
+    new_containers: NewContainers
+    partials: Partials
+    walks: Walks
 
-    return {
-        "builtins.filter": known(_filter, 2, 2),
-        "functools.reduce": known(_reduce, 2, 3),
-        "itertools.chain": known(_chain, 0, _MANY),
-        "itertools.chain.from_iterable": known(_chain_of, 1, 1),
-        "itertools.islice": known(_slice, 2, 4),
-        "operator.attrgetter": known(_getter, 1, 1),
-        BY_PATH: known(_by_path, 2, 2),
-        "operator.getitem": known(_item, 2, 2),
-        "types.SimpleNamespace": known(_namespace, 0, 0, "*"),
-        "torch.utils.checkpoint.checkpoint": known(_applied, 1, _MANY, *_CHECKPOINT),
-        "weakref.ref": known(_reference, 1, 1),
-    }
+    def __post_init__(self) -> None:
+        self.known: Mapping[str, Known] = {
+            "builtins.filter": Known(self._filter, 2, 2),
+            "functools.reduce": Known(self._reduce, 2, 3),
+            "itertools.chain": Known(self._chain, 0, _MANY),
+            "itertools.chain.from_iterable": Known(self._chain_of, 1, 1),
+            "itertools.islice": Known(self._slice, 2, 4),
+            "operator.attrgetter": Known(self._getter, 1, 1),
+            BY_PATH: Known(self._by_path, 2, 2),
+            "operator.getitem": Known(self._item, 2, 2),
+            "types.SimpleNamespace": Known(self._namespace, 0, 0, ("*",)),
+            "torch.utils.checkpoint.checkpoint": Known(self._applied, 1, _MANY, _CHECKPOINT),
+            "weakref.ref": Known(self._reference, 1, 1),
+        }
 
+    def _applied(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """A function that applies its first argument to the rest."""
+        others = Arguments(given.positional[1:])
+        call = self.interpreter.call
+        return union([call(each, others, node, frame) for each in given.positional[0]])
 
-def _applied(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    """A function that applies its first argument to the rest."""
-    others = Arguments(given.positional[1:])
-    call = interpreter.calls.call
-    return union([call(each, others, node, frame) for each in given.positional[0]])
+    def _filter(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        function, items = given.positional
+        made = self.new_containers.copied(items, "builtins.list", node, frame)
+        any_of = union(self.interpreter.heap.item(each, None) for each in made)
+        for each in function:
+            self.interpreter.call(each, Arguments((any_of,)), node, frame)
+        for each in made:
+            self.interpreter.heap.loosen(each)
+        return made
 
-
-def _filter(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    function, items = given.positional
-    made = interpreter.new_containers.copied(items, "builtins.list", node, frame)
-    any_of = union(interpreter.heap.item(each, None) for each in made)
-    for each in function:
-        interpreter.calls.call(each, Arguments((any_of,)), node, frame)
-    for each in made:
-        interpreter.heap.loosen(each)
-    return made
-
-
-def _reduce(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    slots, call = interpreter.items(given.positional[1], node, frame), interpreter.calls.call
-    turns = [slot.values for slot in slots]
-    if all(slot.is_one for slot in slots) and not any(
-        map(interpreter.heap.is_loose, given.get(1, ""))
-    ):
-        found = given.get(2, "initial") or turns.pop(0)
-        for turn in turns:
-            arguments = Arguments((found, turn))
-            found = union([call(each, arguments, node, frame) for each in given.positional[0]])
+    def _reduce(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        slots, call = (
+            self.interpreter.items(given.positional[1], node, frame),
+            self.interpreter.call,
+        )
+        turns = [slot.values for slot in slots]
+        if all(slot.is_one for slot in slots) and not any(
+            map(self.interpreter.heap.is_loose, given.get(1, ""))
+        ):
+            found = given.get(2, "initial") or turns.pop(0)
+            for turn in turns:
+                arguments = Arguments((found, turn))
+                found = union([call(each, arguments, node, frame) for each in given.positional[0]])
+            return found
+        found = given.get(2, "initial") or union(turns)
+        for _ in range(_ROUNDS):
+            for each in given.positional[0]:
+                found |= call(each, Arguments((found, union(turns))), node, frame)
         return found
-    found = given.get(2, "initial") or union(turns)
-    for _ in range(_ROUNDS):
+
+    def _chain(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        made = self.interpreter.container(node, "builtins.list", frame)
+        for each in given.positional:
+            self.containers.extend(made, each, node, frame)
+        if len(given.positional) > 1:
+            self.interpreter.heap.loosen(made)
+        return frozenset((made,))
+
+    def _chain_of(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        slots = self.interpreter.items(given.positional[0], node, frame)
+        many = Arguments(tuple(slot.values for slot in slots))
+        found = self._chain(path, many, node, frame)
+        for each in found:
+            self.interpreter.heap.loosen(each)
+        return found
+
+    def _slice(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        self.interpreter.use(given.positional[0], "item", node, frame)
+        made = self.new_containers.copied(given.positional[0], "builtins.list", node, frame)
+        for each in made:
+            self.interpreter.heap.loosen(each)
+        return made
+
+    def _getter(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        by_path = frozenset((self.interpreter.external(BY_PATH),))
+        return self.partials.made(Arguments((by_path, *given.positional)), node, frame)
+
+    def _by_path(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        text = only_text(given.positional[0])
+        if text is None:
+            return self.interpreter.unknown(given, node, frame, path)
+        return self.walks.at_path(given.positional[1], text, node, frame)
+
+    def _item(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        self.interpreter.use(given.positional[0], "item", node, frame)
+        found: Values = NOTHING
         for each in given.positional[0]:
-            found |= call(each, Arguments((found, union(turns))), node, frame)
-    return found
+            if self.interpreter.heap.is_container(each):
+                found |= self.interpreter.heap.item(each, None)
+            else:
+                found |= self.interpreter.unknown(given, node, frame, path)
+        return found
 
+    def _namespace(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        made = self.interpreter.made_at(node, path, frame)
+        for name, values in given.named.items():
+            self.interpreter.heap.store(made, name, values)
+        return frozenset((made,))
 
-def _chain(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    made = interpreter.container(node, "builtins.list", frame)
-    for each in given.positional:
-        interpreter.containers.extend(made, each, node, frame)
-    if len(given.positional) > 1:
-        interpreter.heap.loosen(made)
-    return frozenset((made,))
-
-
-def _chain_of(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    slots = interpreter.items(given.positional[0], node, frame)
-    many = Arguments(tuple(slot.values for slot in slots))
-    found = _chain(interpreter, path, many, node, frame)
-    for each in found:
-        interpreter.heap.loosen(each)
-    return found
-
-
-def _slice(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    interpreter.use(given.positional[0], "item", node, frame)
-    made = interpreter.new_containers.copied(given.positional[0], "builtins.list", node, frame)
-    for each in made:
-        interpreter.heap.loosen(each)
-    return made
-
-
-def _getter(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    by_path = frozenset((interpreter.external(BY_PATH),))
-    return interpreter.calls.partial(Arguments((by_path, *given.positional)), node, frame)
-
-
-def _by_path(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    text = only_text(given.positional[0])
-    if text is None:
-        return interpreter.calls.unknown(given, node, frame, path)
-    return interpreter.walks.at_path(given.positional[1], text, node, frame)
-
-
-def _item(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    interpreter.use(given.positional[0], "item", node, frame)
-    found: Values = NOTHING
-    for each in given.positional[0]:
-        if interpreter.heap.is_container(each):
-            found |= interpreter.heap.item(each, None)
-        else:
-            found |= interpreter.calls.unknown(given, node, frame, path)
-    return found
-
-
-def _namespace(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    made = interpreter.made_at(node, path, frame)
-    for name, values in given.named.items():
-        interpreter.heap.store(made, name, values)
-    return frozenset((made,))
-
-
-def _reference(
-    interpreter: Interpreter, path: str, given: Arguments, node: ast.AST, frame: Frame
-) -> Values:
-    cast = frozenset((interpreter.external("typing.cast"),))
-    arguments = Arguments((cast, interpreter.constant(None), given.positional[0]))
-    return interpreter.calls.partial(arguments, node, frame)
+    def _reference(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        cast = frozenset((self.interpreter.external("typing.cast"),))
+        arguments = Arguments((cast, self.interpreter.constant(None), given.positional[0]))
+        return self.partials.made(arguments, node, frame)

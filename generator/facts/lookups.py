@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
+from .definitions import Definitions
 from .frames import Frame, everything
 from .heap import Slot
+from .interpreter import Interpreter
 from .project import Module
 from .values import (
     ANYTHING,
@@ -19,15 +21,15 @@ from .values import (
 )
 from .worklist import Unit
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
-
+@dataclass(eq=False)
 class Lookups:
     """Resolves names."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
+    interpreter: Interpreter
+    definitions: Definitions
+
+    def __post_init__(self) -> None:
         self._frames: dict[Module, Frame] = {}
         self._starring: set[tuple[Module, str]] = set()
 
@@ -129,9 +131,9 @@ class Lookups:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             values = self.imported(node, name, module)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            values = interpreter.definitions.function(node, shared)
+            values = self.definitions.function(node, shared)
         elif isinstance(node, ast.ClassDef):
-            values = interpreter.definitions.class_of(node, shared)
+            values = self.definitions.class_of(node, shared)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             frame.path = shared.path
             interpreter.statement(node, frame)

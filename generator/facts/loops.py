@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
+from .assignment import Assignment
 from .frames import Env, Frame, joined
 from .heap import Around, Slot
+from .interpreter import Interpreter
 from .lookups import lasting
 from .narrowing import narrowed, truth_of
 from .values import NOTHING, Tensor, Values
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
 _MOST_TURNS: Final = 12
 """How many turns loops in loops may have for their turns to be told apart."""
 
 
+@dataclass(eq=False)
 class Loops:
     """Interprets loops."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self.table: dict[type[ast.stmt], Callable[..., bool]] = {
-            ast.For: self._for,
-            ast.AsyncFor: self._for,
-            ast.While: self._while,
-        }
+    interpreter: Interpreter
+    assignment: Assignment
+
+    def __post_init__(self) -> None:
+        self.interpreter.statements.update(
+            {
+                ast.For: self._for,
+                ast.AsyncFor: self._for,
+                ast.While: self._while,
+            }
+        )
 
     def turns(self, node: ast.AST, iterable: ast.expr, frame: Frame) -> Iterator[Slot]:
         """The turns of a loop: each item by itself where they are few and known."""
@@ -58,7 +63,7 @@ class Loops:
                 frame.env = self._settled(node, slot.values, frame)
             elif is_reached:
                 frame.continues = []
-                interpreter.assignment.assign(node.target, slot.values, frame)
+                self.assignment.assign(node.target, slot.values, frame)
                 ends = [frame.env] if interpreter.block(node.body, frame) else []
                 ends += frame.continues
                 is_reached = bool(ends)
@@ -101,7 +106,7 @@ class Loops:
         while True:
             frame.env, frame.continues = dict(start), []
             if values is not None and not isinstance(node, ast.While):
-                interpreter.assignment.assign(node.target, values, frame)
+                self.assignment.assign(node.target, values, frame)
             ends = [frame.env] if interpreter.block(node.body, frame) else []
             after = joined([start, *ends, *frame.continues])
             carried = {
@@ -123,5 +128,5 @@ class Loops:
         tensors = frozenset(each for each in new if isinstance(each, Tensor))
         found = before | lasting(new - tensors)
         if tensors:
-            found |= self.interpreter.tensors.any_of(tensors, node, frame, ("turn", name))
+            found |= self.interpreter.any_of(tensors, node, frame, ("turn", name))
         return found

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .. import torch_api
 from .arguments import Arguments, last_argument
+from .attributes import Attributes
+from .containers import Containers
 from .frames import Frame
 from .heap import Slot
+from .interpreter import Interpreter
+from .iteration import Iteration
 from .sequences import Sequences
+from .tensors import Tensors
 from .values import (
     ANYTHING,
     NOTHING,
@@ -27,18 +33,23 @@ from .values import (
     Values,
     only_text,
 )
+from .walks import Walks
 from .worklist import Unit
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
-
+@dataclass(eq=False)
 class Modules:
     """Interprets what is done with modules."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self._sequences = Sequences(interpreter)
+    interpreter: Interpreter
+    attributes: Attributes
+    containers: Containers
+    iteration: Iteration
+    tensors: Tensors
+    walks: Walks
+
+    def __post_init__(self) -> None:
+        self._sequences = Sequences(self.interpreter)
         self._filled: dict[Value, tuple[object, ...]] = {}
 
     # --- making them -------------------------------------------------------------------------
@@ -69,7 +80,7 @@ class Modules:
     def _fill(self, made: Value, path: str, given: Arguments, node: ast.AST, frame: Frame) -> None:
         """Put what its constructor is given into a container of torch."""
         interpreter = self.interpreter
-        heap, containers = interpreter.heap, interpreter.containers
+        heap, iteration = interpreter.heap, self.iteration
         interpreter.born(made, frame)
         key = node, frame.context
         if self._filled.setdefault(made, key) != key:
@@ -78,7 +89,7 @@ class Modules:
             unit = Unit(made, "applied by anybody")
             interpreter.worklist.add(unit, partial(self._apply_openly, made, node, frame))
         if given.is_open and not (given.items and path.endswith("Sequential")):
-            interpreter.calls.unknown(given, node, frame, path)
+            interpreter.unknown(given, node, frame, path)
             rest = Slot(given.rest | ANYTHING, many=True, is_optional=True)
             heap.put(made, (node, "rest"), rest)
             heap.loosen(made)
@@ -89,7 +100,7 @@ class Modules:
         )
         named = given.named.get("modules", NOTHING) | given.named.get("parameters", NOTHING)
         if path in torch_api.MAPPINGS or (dicts and path.endswith("Sequential")):
-            self._extend(made, containers.entries(first or named, node, frame), frame, node)
+            self._extend(made, iteration.entries(first or named, node, frame), frame, node)
         elif path.endswith("List"):
             self._extend(made, interpreter.items(first or named, node, frame), frame, node)
         else:
@@ -126,17 +137,17 @@ class Modules:
             interpreter.use((value,), "call", node, frame)
             return self._sequences.through(value, given, node, frame, step)
         if torch_api.is_nn_class(value.kind):
-            return interpreter.tensors.applied(value, given, node, frame, step)
+            return self.tensors.applied(value, given, node, frame, step)
         interpreter.use((value,), "call", node, frame)
         interpreter.escape((value,), node, frame, "()")
-        return interpreter.calls.unknown(given, node, frame, value.kind)
+        return interpreter.unknown(given, node, frame, value.kind)
 
     def _forward(
         self, value: Instance, given: Arguments, node: ast.AST, frame: Frame, step: object
     ) -> Values:
         """What calling an instance of a class of the project gives."""
         interpreter = self.interpreter
-        of_body = interpreter.attributes.of_class_body
+        of_body = interpreter.of_class_body
         stored = interpreter.heap.attribute(value, "forward")
         found = of_body(value.cls, "__call__") or of_body(value.cls, "forward") | stored
         if not found:
@@ -145,7 +156,7 @@ class Modules:
         for each in found:
             inner = given.behind(frozenset((value,)))
             is_method = isinstance(each, Function) and each.owner is not None
-            results |= interpreter.calls.call(each, inner if is_method else given, node, frame)
+            results |= interpreter.call(each, inner if is_method else given, node, frame)
         return self._given_back(results, value, given, node, frame, step)
 
     def _of_base(
@@ -157,9 +168,9 @@ class Modules:
             interpreter.use((value,), "call", node, frame)
             return self._sequences.through(value, given, node, frame, step)
         if value.cls.is_known and bases and all(map(torch_api.is_nn_class, bases)):
-            return interpreter.tensors.applied(value, given, node, frame, step)
+            return self.tensors.applied(value, given, node, frame, step)
         interpreter.use((value,), "call", node, frame)
-        return interpreter.calls.unknown(given, node, frame, value.cls.name)
+        return interpreter.unknown(given, node, frame, value.cls.name)
 
     def _given_back(
         self,
@@ -172,7 +183,7 @@ class Modules:
     ) -> Values:
         """The results of a forward, as they are where it is called."""
         interpreter = self.interpreter
-        heap, applied = interpreter.heap, interpreter.tensors.applied
+        heap, applied = interpreter.heap, self.tensors.applied
         made: set[Value] = set()
         for each in results:
             if isinstance(each, (Tensor, Parameter, Unknown)):
@@ -207,7 +218,7 @@ class Modules:
         plain = frozenset(each for each in values if isinstance(each, (Tensor, Parameter, Unknown)))
         if not plain:
             return values
-        applied = self.interpreter.tensors.applied(value, given, node, frame, step)
+        applied = self.tensors.applied(value, given, node, frame, step)
         return applied | (values - plain)
 
     # --- their methods -----------------------------------------------------------------------
@@ -230,12 +241,12 @@ class Modules:
             return self._add(value, given, node, frame)
         if name in torch_api.GIVES_SELF:
             if name == "apply":
-                interpreter.walks.apply_to_all(value, given, node, frame)
+                self.walks.apply_to_all(value, given, node, frame)
             return frozenset((value,))
         if name in torch_api.BY_PATH:
-            return interpreter.walks.by_path(value, name, given, node, frame)
+            return self.walks.by_path(value, name, given, node, frame)
         if name in torch_api.WALKS:
-            return interpreter.walks.over((value,), name, node, frame)
+            return self.walks.over((value,), name, node, frame)
         if name in torch_api.HARMLESS_METHODS:
             for values in given.all():
                 interpreter.use(values, "argument", node, frame)
@@ -248,7 +259,7 @@ class Modules:
         if not is_super and self._surely_lacks(value, name):
             return interpreter.nothing_yet()  # it raises
         interpreter.escape((value,), node, frame, name)
-        return interpreter.calls.unknown(given, node, frame, name)
+        return interpreter.unknown(given, node, frame, name)
 
     def _surely_lacks(self, value: Value, name: str) -> bool:
         """Whether something has no such method."""
@@ -269,9 +280,9 @@ class Modules:
         interpreter.use((value,), "write", node, frame, name=name or "*")
         if interpreter.heap.is_container(value):
             made_by = last_argument(node)
-            interpreter.containers.put(value, values, node, frame, name=name, made_by=made_by)
+            self.containers.put(value, values, node, frame, name=name, made_by=made_by)
         else:
-            interpreter.attributes.store_named(value, name or "*", values, node, frame)
+            self.attributes.store_named(value, name or "*", values, node, frame)
         return interpreter.constant(None)
 
 

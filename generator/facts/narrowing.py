@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .. import torch_api
+from .classes import Class
 from .frames import Env, Frame
 from .heap import union
+from .interpreter import Interpreter
 from .values import (
     ANYTHING,
     NOTHING,
@@ -26,11 +28,6 @@ from .values import (
     Values,
     only_constant,
 )
-
-if TYPE_CHECKING:
-    from .classes import Class
-    from .interpreter import Interpreter
-
 
 _SPLIT: Final = torch_api.CONVOLUTIONS | torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
 _BASES: Final = torch_api.HOLDING | {"torch.nn.Module"}
@@ -120,7 +117,7 @@ def _of_walked(interpreter: Interpreter, value: Value, classes: set[Value]) -> V
     if not all(map(_has_few, classes)):
         return same
     own = {each.cls for each in classes if isinstance(each, ClassValue)}
-    known = [*interpreter.definitions.classes.values()]
+    known = [*interpreter.classes.values()]
     instances = frozenset(
         interpreter.intern(Instance, each) for each in known if not own.isdisjoint(each.order)
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from .frames import Frame
 from .heap import Slot, is_mapping, union
+from .interpreter import Interpreter
+from .iteration import Iteration
+from .tensors import Tensors
 from .values import (
     ANYTHING,
     NOTHING,
@@ -19,15 +21,14 @@ from .values import (
     Values,
 )
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
-
+@dataclass(eq=False)
 class NewContainers:
     """Makes containers of others."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
+    interpreter: Interpreter
+    iteration: Iteration
+    tensors: Tensors
 
     def tuple_at(self, around: Object, place: int, parts: list[Values]) -> Values:
         """A tuple that stands at a place of a container."""
@@ -83,7 +84,7 @@ class NewContainers:
         if any(each in heap.walks for each in values):
             heap.make_walk(made)
         if is_mapping(made):
-            slots = interpreter.containers.entries(values, node, frame)
+            slots = self.iteration.entries(values, node, frame)
         for place, slot in enumerate(reversed(slots) if backwards else slots):
             heap.put(made, place, slot)
         if any(map(heap.is_loose, values)) or len(values) > 1:
@@ -99,7 +100,7 @@ class NewContainers:
         others = [left - sides[0], right - sides[1]]
         found = NOTHING
         if any(others):
-            found = interpreter.tensors.operation(node, others, frame)
+            found = self.tensors.operation(node, others, frame)
         if times:
             is_container = any(map(_may_be_number, others))
         else:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from .arguments import Arguments
 from .frames import Frame
 from .heap import Around, Slot, union
+from .interpreter import Interpreter
 from .values import Constant, Value, Values
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
-
+@dataclass(eq=False)
 class Sequences:
     """Applies the modules that a Sequential holds."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
+    interpreter: Interpreter
+
+    def __post_init__(self) -> None:
         self._applying: set[Value] = set()
 
     def through(
@@ -75,15 +74,15 @@ class Sequences:
             before = self.interpreter.widened(before | result, node, frame, (step, "many"))
 
     def _any_of(self, values: Values, node: ast.AST, frame: Frame, step: object) -> Values:
-        return self.interpreter.tensors.any_of(values, node, frame, step)
+        return self.interpreter.any_of(values, node, frame, step)
 
     def _step(
         self, slot: Slot, current: Values, node: ast.AST, frame: Frame, step: object
     ) -> Values:
-        calls, given = self.interpreter.calls, Arguments((current,))
+        call, given = self.interpreter.call, Arguments((current,))
         return union(
             [
-                calls.call(each, given, node, frame, step)
+                call(each, given, node, frame, step)
                 for each in slot.values
                 if not isinstance(each, Constant)
             ]

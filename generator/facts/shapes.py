@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from .. import torch_api
 from .arguments import Arguments
@@ -16,9 +16,6 @@ from .values import (
     Values,
     only_constant,
 )
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ class Shape:
 class Shapes:
     """Answers when all is interpreted; until then it only notes what a shape depends on."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self._interpreter = interpreter
+    def __init__(self, constructed: Mapping[Value, Arguments]) -> None:
+        self._constructed = constructed
         self._first: dict[Value, Values] = {}
         self._given: dict[Value, Arguments] = {}
         self._known: dict[Value, Shape] = {}
@@ -76,14 +73,14 @@ class Shapes:
         if kind in torch_api.CONVOLUTIONS:
             return Shape(rank, self._out_channels(module))
         if kind == "torch.nn.Flatten":
-            given = self._interpreter.given.get(module)
+            given = self._constructed.get(module)
             has_none = given is not None and not [*given.all()]
             return Shape(2 if has_none else None)
         return Shape(known.rank if kind == "torch.nn.Linear" else None)
 
     def _out_channels(self, conv: Object) -> int | None:
         """The number of channels that a convolution gives, where it is a number."""
-        given = self._interpreter.given.get(conv)
+        given = self._constructed.get(conv)
         place = 0 if ".Lazy" in conv.kind else 1
         known = only_constant(given.get(place, "out_channels")) if given is not None else None
         return known.value if known is not None and isinstance(known.value, int) else None

@@ -3,50 +3,61 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from .arguments import Arguments
+from .assignment import Assignment
+from .attributes import Attributes
+from .definitions import Definitions
 from .frames import Env, Frame, joined
+from .functions import Functions
 from .heap import Around, union
+from .interpreter import Interpreter
+from .lookups import Lookups
 from .narrowing import narrowed, truth_of
 from .values import ANYTHING, NOTHING, External, Instance, Object, Value, Values
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
-
+@dataclass(eq=False)
 class Statements:
     """One function for each kind of statement; each says whether what follows is reached."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self.table: dict[type[ast.stmt], Callable[..., bool]] = {
-            ast.Expr: self._expression,
-            ast.Return: self._return,
-            ast.Raise: self._raise,
-            ast.Assert: self._assert,
-            ast.Pass: self._pass,
-            ast.Global: self._pass,
-            ast.Nonlocal: self._pass,
-            ast.Break: self._break,
-            ast.Continue: self._continue,
-            ast.Assign: self._assign,
-            ast.AnnAssign: self._annotated,
-            ast.AugAssign: self._augmented,
-            ast.Delete: self._delete,
-            ast.If: self._if,
-            ast.With: self._with,
-            ast.AsyncWith: self._with,
-            ast.Try: self._try,
-            getattr(ast, "TryStar", ast.Try): self._try,
-            ast.Match: self._match,
-            ast.FunctionDef: self._function,
-            ast.AsyncFunctionDef: self._function,
-            ast.ClassDef: self._class,
-            ast.Import: self._import,
-            ast.ImportFrom: self._import,
-        }
+    interpreter: Interpreter
+    assignment: Assignment
+    attributes: Attributes
+    definitions: Definitions
+    functions: Functions
+    lookups: Lookups
+
+    def __post_init__(self) -> None:
+        self.interpreter.statements.update(
+            {
+                ast.Expr: self._expression,
+                ast.Return: self._return,
+                ast.Raise: self._raise,
+                ast.Assert: self._assert,
+                ast.Pass: self._pass,
+                ast.Global: self._pass,
+                ast.Nonlocal: self._pass,
+                ast.Break: self._break,
+                ast.Continue: self._continue,
+                ast.Assign: self._assign,
+                ast.AnnAssign: self._annotated,
+                ast.AugAssign: self._augmented,
+                ast.Delete: self._delete,
+                ast.If: self._if,
+                ast.With: self._with,
+                ast.AsyncWith: self._with,
+                ast.Try: self._try,
+                getattr(ast, "TryStar", ast.Try): self._try,
+                ast.Match: self._match,
+                ast.FunctionDef: self._function,
+                ast.AsyncFunctionDef: self._function,
+                ast.ClassDef: self._class,
+                ast.Import: self._import,
+                ast.ImportFrom: self._import,
+            }
+        )
 
     def _expression(self, node: ast.Expr, frame: Frame) -> bool:
         self.interpreter.ev(node.value, frame)
@@ -62,7 +73,7 @@ class Statements:
         if not frame.context:
             interpreter.use(values, "return", node, frame)
             for each in values:
-                interpreter.opened(each)
+                self.functions.opened(each)
         return False
 
     def _leave(self, node: ast.stmt, frame: Frame) -> None:
@@ -99,17 +110,17 @@ class Statements:
     def _assign(self, node: ast.Assign, frame: Frame) -> bool:
         values = self.interpreter.ev(node.value, frame)
         for target in node.targets:
-            self.interpreter.assignment.assign(target, values, frame)
+            self.assignment.assign(target, values, frame)
         return True
 
     def _annotated(self, node: ast.AnnAssign, frame: Frame) -> bool:
         if node.value is not None:
             values = self.interpreter.ev(node.value, frame)
-            self.interpreter.assignment.assign(node.target, values, frame)
+            self.assignment.assign(node.target, values, frame)
         return True
 
     def _augmented(self, node: ast.AugAssign, frame: Frame) -> bool:
-        self.interpreter.assignment.augmented(node, frame)
+        self.assignment.augmented(node, frame)
         return True
 
     def _delete(self, node: ast.Delete, frame: Frame) -> bool:
@@ -122,7 +133,7 @@ class Statements:
                     interpreter.heap.loosen(value)
             elif isinstance(target, ast.Attribute):
                 receivers = interpreter.ev(target.value, frame)
-                interpreter.attributes.store(target, receivers, NOTHING, frame)
+                self.attributes.store(target, receivers, NOTHING, frame)
         return True
 
     # --- branches ----------------------------------------------------------------------------
@@ -152,7 +163,7 @@ class Statements:
             given = union([self._entered(each, item.context_expr, frame) for each in values])
             swallows = swallows or not all(map(_is_torch, values))
             if item.optional_vars is not None:
-                interpreter.assignment.assign(item.optional_vars, given, frame)
+                self.assignment.assign(item.optional_vars, given, frame)
         before = dict(frame.env)
         is_reached = interpreter.block(node.body, frame)
         if swallows:  # an exception of the body
@@ -163,9 +174,9 @@ class Statements:
         """What ``with`` gives for its name."""
         interpreter = self.interpreter
         if isinstance(value, Instance):
-            calls, given = interpreter.calls, Arguments((ANYTHING, ANYTHING, ANYTHING))
-            calls.special(value, "__exit__", given, node, frame)
-            return calls.special(value, "__enter__", Arguments(), node, frame)
+            special, given = interpreter.special, Arguments((ANYTHING, ANYTHING, ANYTHING))
+            special(value, "__exit__", given, node, frame)
+            return special(value, "__enter__", Arguments(), node, frame)
         interpreter.escape((value,), node, frame, "with")
         return ANYTHING
 
@@ -182,7 +193,7 @@ class Statements:
             if handler.type is not None:
                 interpreter.ev(handler.type, frame)
             if handler.name is not None:
-                interpreter.lookups.bind(handler.name, ANYTHING, frame)
+                self.lookups.bind(handler.name, ANYTHING, frame)
             if interpreter.block(handler.body, frame):
                 ends.append(frame.env)
             thrown = self._thrown(joined([thrown, frame.env]), handler.body, frame)
@@ -214,7 +225,7 @@ class Statements:
             for each in ast.walk(case.pattern):
                 name = getattr(each, "name", None) or getattr(each, "rest", None)
                 if isinstance(name, str):
-                    interpreter.lookups.bind(name, ANYTHING, frame)
+                    self.lookups.bind(name, ANYTHING, frame)
             if case.guard is not None:
                 truth_of(interpreter, case.guard, frame)
             if interpreter.block(case.body, frame):
@@ -225,19 +236,17 @@ class Statements:
     # --- definitions -------------------------------------------------------------------------
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> bool:
-        values = self.interpreter.definitions.function(node, frame)
+        values = self.definitions.function(node, frame)
         if values:
-            self.interpreter.lookups.bind(node.name, values, frame)
+            self.lookups.bind(node.name, values, frame)
         return True
 
     def _class(self, node: ast.ClassDef, frame: Frame) -> bool:
-        self.interpreter.lookups.bind(
-            node.name, self.interpreter.definitions.class_of(node, frame), frame
-        )
+        self.lookups.bind(node.name, self.definitions.class_of(node, frame), frame)
         return True
 
     def _import(self, node: ast.Import | ast.ImportFrom, frame: Frame) -> bool:
-        lookups = self.interpreter.lookups
+        lookups = self.lookups
         for alias in node.names:
             if alias.name == "*":
                 continue

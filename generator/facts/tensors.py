@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 from .. import torch_api
 from .arguments import Arguments
 from .frames import Frame
 from .heap import Slot, union
-from .shapes import Shape, Shapes
+from .interpreter import Interpreter
 from .values import (
     ANYTHING,
     MADE_OF_IT,
@@ -28,9 +29,6 @@ from .values import (
     made_of,
 )
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
-
 _MOST_INPUTS: Final = 12
 """How many tensors a module may be applied to at one place before one stands for all of them."""
 NUMBERS: Final = frozenset(
@@ -43,52 +41,13 @@ NUMBERS: Final = frozenset(
 _MADE: Final = frozenset(("data", "T", "mT", "real", "imag", "grad"))
 
 
+@dataclass(eq=False)
 class Tensors:
     """Interprets what is done with tensors."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self.shapes = Shapes(interpreter)
-        self._inputs_of: dict[Value, Values] = {}
-
-    def shape(self, value: Value) -> Shape:
-        """What is known of the shape of something."""
-        return self.shapes.of(value)
-
-    def inputs_of(self, value: Value) -> Values:
-        """What a tensor is made of."""
-        return self._inputs_of.get(value, NOTHING)
+    interpreter: Interpreter
 
     # --- what gives them ---------------------------------------------------------------------
-
-    def _made(
-        self,
-        producer: Value,
-        inputs: Values,
-        node: ast.AST,
-        frame: Frame,
-        step: object = None,
-        first: Values = NOTHING,
-        given: Arguments | None = None,
-    ) -> Tensor:
-        """The tensor that something gives.
-
-        Args:
-            producer: what gives it.
-            inputs: the tensors that it is made of.
-            node: where.
-            frame: in which context.
-            step: which of several that are given there.
-            first: the one of them that its shape depends on.
-            given: the other arguments that its shape depends on.
-        """
-        interpreter = self.interpreter
-        made = interpreter.intern(Tensor, node, producer, frame.context, frame.owner, step)
-        assert isinstance(made, Tensor)
-        self.shapes.note(made, first, given or Arguments())
-        self._inputs_of[made] = self._inputs_of.get(made, NOTHING) | inputs
-        interpreter.use(inputs, "input", node, frame, by=producer, result=made)
-        return made
 
     def _inputs(self, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         """The tensors that a call is given, those in lists too, and what may be one.
@@ -116,15 +75,10 @@ class Tensors:
         """What a module gives."""
         inputs = self._inputs(given, node, frame)
         if len(inputs) > _MOST_INPUTS:
-            inputs = self.any_of(inputs, node, frame, ("inputs", step))
-        made = self._made(value, inputs, node, frame, step, given.get(0, "input"))
+            inputs = self.interpreter.any_of(inputs, node, frame, ("inputs", step))
+        made = self.interpreter.tensor(value, inputs, node, frame, step, given.get(0, "input"))
         self.interpreter.use((value,), "call", node, frame, result=made)
         return frozenset((made,))
-
-    def any_of(self, values: Values, node: ast.AST, frame: Frame, step: object) -> Values:
-        """One tensor that stands for any of some; the same at each asking."""
-        producer = self.interpreter.external("any of several")
-        return frozenset((self._made(producer, values, node, frame, step),))
 
     # --- functions and methods ---------------------------------------------------------------
 
@@ -135,7 +89,9 @@ class Tensors:
         inputs = self._inputs(given, node, frame)
         tensors = self._inputs(Arguments((first,)), node, frame)
         producer = self.interpreter.external(path)
-        made = self._made(producer, inputs, node, frame, None, tensors, given.without_first())
+        made = self.interpreter.tensor(
+            producer, inputs, node, frame, None, tensors, given.without_first()
+        )
         return self._results(name, made, node, frame)
 
     def _results(self, name: str, made: Tensor, node: ast.AST, frame: Frame) -> Values:
@@ -158,13 +114,13 @@ class Tensors:
             return ANYTHING
         if name not in torch_api.METHODS:
             interpreter.escape((value,), node, frame, name)
-            return interpreter.calls.unknown(given, node, frame, name)
+            return interpreter.unknown(given, node, frame, name)
         if isinstance(value, Parameter) and name == "add":  # which may be a set
-            interpreter.calls.unknown(given, node, frame, name)
+            interpreter.unknown(given, node, frame, name)
         receiver = frozenset((value,))
         inputs = self._inputs(given, node, frame) | receiver
         producer = interpreter.external(f"torch.Tensor.{name}")
-        made = self._made(producer, inputs, node, frame, None, receiver, given)
+        made = self.interpreter.tensor(producer, inputs, node, frame, None, receiver, given)
         if not name.endswith("_"):
             return self._results(name, made, node, frame)
         interpreter.use(receiver, "write", node, frame, name=name)
@@ -190,7 +146,9 @@ class Tensors:
             return ANYTHING
         receiver = frozenset((value,))
         producer = self.interpreter.external(f"torch.Tensor.{node.attr}")
-        return frozenset((self._made(producer, receiver, node, frame, None, receiver),))
+        return frozenset(
+            (self.interpreter.tensor(producer, receiver, node, frame, None, receiver),)
+        )
 
     def operation(self, node: ast.AST, operands: list[Values], frame: Frame) -> Values:
         """What an operator gives."""
@@ -206,7 +164,7 @@ class Tensors:
             return ANYTHING | weights
         others = frozenset(each for each in values if isinstance(each, Parameter))
         producer = interpreter.external("operator")
-        made = self._made(producer, tensors | others, node, frame, None, tensors)
+        made = self.interpreter.tensor(producer, tensors | others, node, frame, None, tensors)
         return weights | {made}
 
     def _of_weight(self, weight: Value) -> Value:
@@ -222,14 +180,14 @@ class Tensors:
         if isinstance(value, Parameter):  # which may be a list as well
             return ANYTHING
         producer = self.interpreter.external("torch.Tensor.__getitem__")
-        return frozenset((self._made(producer, frozenset((value,)), node, frame),))
+        return frozenset((self.interpreter.tensor(producer, frozenset((value,)), node, frame),))
 
     def part(self, node: ast.AST, value: Value, place: object, frame: Frame) -> Values:
         """What one of several names is bound to by ``a, b = x``, or each item in turn."""
         if not isinstance(value, Tensor):
             return ANYTHING
         producer = self.interpreter.external("torch.Tensor.unbind")
-        made = self._made(producer, frozenset((value,)), node, frame, place)
+        made = self.interpreter.tensor(producer, frozenset((value,)), node, frame, place)
         return frozenset((made,))
 
     def elements(self, value: Value, frame: Frame) -> Values:

@@ -9,15 +9,26 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
-if TYPE_CHECKING:
-    from .classes import Class
-    from .frames import Frame
-    from .project import Module
+from .classes import Class
+from .project import Module
 
 Context: TypeAlias = tuple[ast.AST, ...]
 """The calls of plain functions that led to a place, the outermost first."""
+
+
+@dataclass(eq=False)
+class Scope:
+    """Where a function is defined.
+
+    Attributes:
+        node: the function, module or class whose body it is.
+        module: the module that it stands in.
+    """
+
+    node: ast.AST
+    module: Module
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,7 +57,7 @@ class Function:
     """A function or lambda of the project, with the frame that it was defined in."""
 
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-    frame: Frame
+    frame: Scope
     owner: Class | None
 
 

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from .. import torch_api
 from .arguments import Arguments
-from .attributes import BY_ANY_NAME
 from .children import Children, is_module
 from .frames import Frame
-from .heap import Slot, union
+from .heap import BY_ANY_NAME, Slot, union
+from .interpreter import Interpreter
+from .new_containers import NewContainers
 from .values import ANYTHING, NOTHING, Constant, Instance, Object, Value, Values, only_text
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
 
 def _is_known(value: Value) -> bool:
     return isinstance(value, (Instance, Object))
 
 
+@dataclass(eq=False)
 class Walks:
     """Interprets walks over modules."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self._children = Children(interpreter)
+    interpreter: Interpreter
+    new_containers: NewContainers
+
+    def __post_init__(self) -> None:
+        self._children = Children(self.interpreter)
 
     def over(self, values: Collection[Value], name: str, node: ast.AST, frame: Frame) -> Values:
         """What ``children()`` and the like of one of several modules go over."""
@@ -52,7 +52,7 @@ class Walks:
             values = slot.values
             if name.startswith("named_"):
                 names = frozenset((interpreter.made_at(node, torch_api.WALKED_NAME, frame),))
-                values = interpreter.new_containers.tuple_at(made, place, [names, values])
+                values = self.new_containers.tuple_at(made, place, [names, values])
             heap.put(made, place, replace(slot, values=values, name=None, node=None))
         return frozenset((made,))
 
@@ -94,7 +94,7 @@ class Walks:
         parts = interpreter.items(self._of(value, "modules", node, frame), node, frame)
         any_of = union(each.values for each in parts)
         for function in given.get(0, "fn"):
-            interpreter.calls.call(function, Arguments((any_of,)), node, frame)
+            interpreter.call(function, Arguments((any_of,)), node, frame)
 
     def by_path(
         self, value: Value, name: str, given: Arguments, node: ast.AST, frame: Frame
@@ -120,5 +120,5 @@ class Walks:
                 found = union(items) | (NOTHING if len(held) == len(found) else ANYTHING)
             else:
                 attribute = interpreter.attribute_node(node, step)
-                found = interpreter.attributes.read(attribute, found, frame)
+                found = interpreter.read(attribute, found, frame)
         return found

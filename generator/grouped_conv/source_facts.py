@@ -8,6 +8,7 @@ from typing import Final
 from ..facts.facts import Facts, facts_of
 from ..facts.project import Project
 from ..facts.values import WEIGHTS, Object
+from ..project_files import location_of
 from ..reading.classes import ClassIndex
 from ..reading.kept import kept
 
@@ -21,10 +22,11 @@ def facts_of_source(index: ClassIndex) -> Facts:
     There is one set for a source, which ``Surroundings.facts`` adds the other files to.
     """
     source = index.source
-    if source.location is None:
+    location = location_of(source)
+    if location is None:
         return facts_of(source.tree)
-    project = Project(source.location.files.find)
-    module = source.location.module(source.tree, source.text)
+    project = Project(location.files.find)
+    module = location.module(source.tree, source.text)
     project.add(module)
     return Facts([module], project)
 

@@ -16,6 +16,7 @@ from ..facts.facts import Facts
 from ..facts.project import Module
 from ..facts.values import NOTHING, Instance, Object, Value, Values
 from ..outcome import Warning
+from ..project_files import location_of
 from ..reading.classes import ClassIndex
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
@@ -69,7 +70,7 @@ class Surroundings:
     @property
     def is_whole(self) -> bool:
         """Whether all files of the project were looked at for who uses what is built."""
-        location = self._source.location
+        location = location_of(self._source)
         return location is None or location.files.is_whole
 
     def is_another(self, node: ast.expr, call: ast.Call) -> bool:
@@ -105,7 +106,7 @@ class Surroundings:
 
     def readers(self, does: re.Pattern[str]) -> dict[Module, Callable[[ast.stmt], bool]]:
         """The files that use what is built and have something in their text, as a project tells."""
-        location = self._source.location
+        location = location_of(self._source)
         if location is None or not self.sites:
             return {}
         return location.files.readers(location.path, self._defined, does)
@@ -130,7 +131,7 @@ class Surroundings:
 
     def naming(self, defined: str, name: str) -> Iterator[Other]:
         """The other files that name something where they speak of what the source defines."""
-        location = self._source.location
+        location = location_of(self._source)
         if location is not None:
             does = re.compile(rf"\b{re.escape(name)}\b")
             yield from map(Other, location.files.readers(location.path, {defined}, does))

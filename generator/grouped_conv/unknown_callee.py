@@ -27,6 +27,7 @@ from ..facts.values import (
     Unknown,
     Value,
 )
+from ..project_files import location_of
 from ..reading.classes import ClassIndex
 from .source_facts import facts_of_source
 
@@ -65,7 +66,7 @@ def is_made_elsewhere(index: ClassIndex, call: ast.Call) -> bool:
     source = index.source
     parent = source.parent(call)
     is_local = isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name)
-    if source.location is None or is_local or isinstance(parent, ast.Return):
+    if location_of(source) is None or is_local or isinstance(parent, ast.Return):
         return False
     facts = facts_of_source(index)
     return facts.is_complete and any(

@@ -8,16 +8,13 @@ import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..outcome import SourceError
 from .kept import kept
 from .meaning import Meaning
 from .parts import walk
 from .scopes import FUNCTIONS, Function, Scope, Tree
-
-if TYPE_CHECKING:
-    from ..project_files import Location
 
 _LONGEST_SHOWN = 100
 
@@ -39,7 +36,7 @@ class Source:
     Attributes:
         text: as given.
         tree: what ``ast`` makes of it.
-        location: where it lies in a project, if it does.
+        location: where it lies in a project, as ``project_files`` knows it; None for nowhere.
         name: what a person calls its file, where that is to be told from others; empty for the one
             that is split.
         meanings: what names are known to refer to; kept by ``names.meaning``.
@@ -49,7 +46,7 @@ class Source:
         text: as given.
         tree: what ``ast`` makes of it.
         emitted: the statements of the tree that a rule has written itself, and knows.
-        location: where it lies in a project, if it does.
+        location: where it lies in a project, as ``project_files`` knows it; None for nowhere.
         name: what a person calls its file, where that is to be told from others.
     """
 
@@ -58,7 +55,7 @@ class Source:
         text: str,
         tree: ast.Module,
         emitted: Iterable[ast.stmt] = (),
-        location: Location | None = None,
+        location: object = None,
         name: str = "",
     ) -> None:
         self.text = text

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ...facts.project import Module
+from ...project_files import ProjectFiles, location_of
 from ...reading.source import Source
 from ..norms.own_norms import OwnNorm
 
@@ -157,22 +158,24 @@ def moved(blocks: Iterable[str], source: Source, helper: str) -> frozenset[str] 
 
 def _module(path: str, source: Source) -> Module | None:
     """What stands after ``from`` in a source; None for the source itself."""
-    if path == _HERE or source.location is None:
+    location = location_of(source)
+    if path == _HERE or location is None:
         return None
-    own = source.location.module(source.tree, source.text)
+    own = location.module(source.tree, source.text)
     name = path.lstrip(".")
-    return source.location.files.find(own.absolute(len(path) - len(name), name), own)
+    return location.files.find(own.absolute(len(path) - len(name), name), own)
 
 
 def _path(module: Module | None, source: Source, helper: str) -> str | None:
     """How the helper imports a module, None for the source itself; None if that is not known."""
     if module is None and not helper:
         return _HERE
-    if source.location is None:
+    location = location_of(source)
+    if location is None:
         return None
-    own = source.location.module(source.tree, source.text)
+    own = location.module(source.tree, source.text)
     if not helper.startswith(".") and (helper or not _imports_relatively(source)):
-        return _as_imported(module, source, own) if module is not None else None
+        return _as_imported(module, location.files, source, own) if module is not None else None
     name = helper.lstrip(".")
     package = own.absolute(len(helper) - len(name) or 1, name.rpartition(".")[0])
     return _relative(package.split("."), (module or own).name.split("."))
@@ -182,9 +185,8 @@ def _imports_relatively(source: Source) -> bool:
     return any(isinstance(each, ast.ImportFrom) and each.level for each in source.nodes)
 
 
-def _as_imported(module: Module, source: Source, own: Module) -> str | None:
+def _as_imported(module: Module, files: ProjectFiles, source: Source, own: Module) -> str | None:
     """The name of a module from where the imports of a source start, if one shows where that is."""
-    assert source.location is not None
     parts = module.name.split(".")
     for each in source.nodes:
         match each:
@@ -193,7 +195,7 @@ def _as_imported(module: Module, source: Source, own: Module) -> str | None:
             ):
                 top = path.partition(".")[0]
                 name = ".".join(parts[parts.index(top) :]) if top in parts else ""
-                found = source.location.files.find(name, own) if name else None
+                found = files.find(name, own) if name else None
                 if found is not None and found.file == module.file:
                     return name
     return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...facts.project import Module
 from ...facts.values import ClassValue, Constant, Instance, Object, Value
+from ...project_files import location_of
 from ...reading.classes import ClassIndex
 from ...reading.kept import kept
 from ...reading.names import meaning
@@ -70,7 +71,7 @@ def norms_of_others(
         around: the facts of that.
         values: what gives a norm to an attribute.
     """
-    location, facts = index.source.location, around.facts
+    location, facts = location_of(index.source), around.facts
     if location is None:
         return
     made = [facts.values(each) for each in values]
