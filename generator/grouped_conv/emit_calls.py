@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..reading.calls import arguments_of
-from ..reading.places import insert_after
 from ..reading.scopes import assigned_value
 from ..reading.source import Source
 from ..rewriting.edits import CallEdit, Codes, Edit, Removal, Replacement, StatementEdit, TextEdit
+from ..rewriting.places import insert_after
 from .contexts import (
     BranchContext,
     CallContext,

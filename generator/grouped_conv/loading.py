@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from ..reading.classes import Class, ClassIndex
 from ..reading.naming import mangled
-from ..reading.places import insert_after
 from ..reading.source import Source
 from ..rewriting.edits import Insertion
+from ..rewriting.places import insert_after
 from .model import SplitAttribute
 from .norms.kinds import NORM_TENSORS, tensors_of
 from .refusal import Refusal, line_of

@@ -11,7 +11,7 @@ from ..reading.convolutions import ConvClass, conv_class
 from ..reading.directives import Directives
 from ..reading.flow import Flow, Reached
 from ..reading.names import meaning
-from ..reading.places import place_for_definition
+from ..rewriting.places import place_for_definition
 from .find import Site
 from .indirect import Indirect
 from .norms.pairs import Pairs

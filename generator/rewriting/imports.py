@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ..reading.places import line_of, place_for_definition, place_for_import
 from ..reading.source import Source
 from .edits import Insertion
+from .places import line_of, place_for_definition, place_for_import
 
 if TYPE_CHECKING:
     from .templating import Templates

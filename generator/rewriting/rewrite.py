@@ -13,13 +13,13 @@ from itertools import takewhile
 
 from ..outcome import Options, TemplateError
 from ..reading.parts import walk
-from ..reading.places import line_end
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import LINE_END, Source, Span, compiled
 from ..reading.width import width_of
 from .edits import CallEdit, Edit, Insertion, Naming, Removal, StatementEdit, TextEdit
 from .formatting import Formatter
 from .fragment import Fragment
+from .places import line_end
 from .splicing import Splice, TextRewrite, longest, spliced
 
 _COMPOUND = (

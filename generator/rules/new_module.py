@@ -15,10 +15,10 @@ from ..facts.facts import Facts
 from ..facts.values import External
 from ..reading.mentions import Mentions
 from ..reading.naming import numbered
-from ..reading.places import insert_after
 from ..reading.scopes import FUNCTIONS, Function
 from ..reading.source import Source
 from ..rewriting.edits import TextEdit
+from ..rewriting.places import insert_after
 from .construction import Construction
 from .rule import Left, Proposal
 

@@ -169,7 +169,7 @@ def _own_norms(source: Ways) -> Iterator[OwnNorm]:
     values += [norm for each in source.taken for norm in each.norms]
     if values or source.lists:
         yield from own_norms(source.index).values()
-        yield from norms_of_others(source.index, source.tracing.surroundings, values)
+        yield from norms_of_others(source.index, source.tracing.surroundings.facts, values)
 
 
 def _subclass(site: Site) -> Subclass | None:

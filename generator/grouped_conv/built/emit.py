@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...reading.places import insert_after, insert_before
 from ...reading.source import Source
 from ...rewriting.edits import Edit, Naming, TextEdit
+from ...rewriting.places import insert_after, insert_before
 from ..emit_outputs import make_output_edits
 from ..emit_padding import make_padding_edits
 from .helper import TEMPLATE, Helper

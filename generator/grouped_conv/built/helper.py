@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ...reading.names import is_unknown_star
 from ...reading.naming import fresh, names_in
 from ...reading.parts import walk
-from ...reading.places import line_above_comments, place_beside_imports, place_for_definition
 from ...reading.source import Source
 from ...reading.spelling import spell_in_module
 from ...rewriting.edits import Insertion
+from ...rewriting.places import line_above_comments, place_beside_imports, place_for_definition
 from ..emitted_earlier import is_of_helper
 from .blocks import ALL_BLOCKS, BLOCKS_OF, blocks_in
 from .layers import Joining, blocks_for, joinings
@@ -23,9 +23,24 @@ from .plan import BuiltPlan, Line
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
-    from .own_copies import OwnCopy
 
 TEMPLATE: Final = "built.py.jinja"
+
+
+class Copy(Protocol):
+    """A copy of the helper that gives way to its import: see ``own_copies``."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """By the name of each of its definitions what it usually is called."""
+
+    @property
+    def used(self) -> Mapping[str, str]:
+        """Those of them that the rest of the source uses."""
+
+    @property
+    def blocks(self) -> frozenset[str]:
+        """The blocks that it has."""
 
 
 @dataclass(frozen=True)
@@ -149,9 +164,7 @@ def is_splitting(source: Source, function: ast.expr) -> bool:
     return is_of_helper(source, function, _SPLITTING, _is_ours)
 
 
-def make_helper(
-    source: Source, plan: BuiltPlan, path: str, moved: Sequence[OwnCopy] = ()
-) -> Helper:
+def make_helper(source: Source, plan: BuiltPlan, path: str, moved: Sequence[Copy] = ()) -> Helper:
     """Name the helper so that nothing else in the source has its names.
 
     Args:
@@ -210,7 +223,7 @@ def _imported(
     needed: frozenset[str],
     blocks: frozenset[str],
     path: str,
-    moved: Sequence[OwnCopy],
+    moved: Sequence[Copy],
 ) -> Helper:
     """The helper of another module, of which the source imports what it has not imported yet."""
     bindings = source.scope(source.tree).bindings

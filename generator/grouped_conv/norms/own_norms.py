@@ -7,22 +7,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from ...facts.facts import Facts
 from ...facts.project import Module
 from ...facts.values import ClassValue, Constant, Instance, Object, Value
-from ...project_files import location_of
+from ...project_files import ProjectFiles, location_of
 from ...reading.classes import ClassIndex
 from ...reading.kept import kept
 from ...reading.names import meaning
 from ...reading.running import runs_in_file
 from ...reading.source import Source
 from .layered import Layered, layered
-
-if TYPE_CHECKING:
-    from ...facts.facts import Facts
-    from ...project_files import ProjectFiles
-    from ..surroundings import Surroundings
 
 _SUBCLASS: Final = re.compile(r"^class\s+\w+\([\w.]*\bBatchNorm[123]d\s*\)", re.MULTILINE)
 """What the text of a file has that may define one."""
@@ -62,16 +58,16 @@ def own_norms(index: ClassIndex) -> Mapping[ast.ClassDef, OwnNorm]:
 
 
 def norms_of_others(
-    index: ClassIndex, around: Surroundings, values: Iterable[ast.expr]
+    index: ClassIndex, facts: Facts, values: Iterable[ast.expr]
 ) -> Iterator[OwnNorm]:
     """Those of other files that some expressions may make; where that is not known, any.
 
     Args:
         index: of the source of the expressions.
-        around: the facts of that.
+        facts: of that.
         values: what gives a norm to an attribute.
     """
-    location, facts = location_of(index.source), around.facts
+    location = location_of(index.source)
     if location is None:
         return
     made = [facts.values(each) for each in values]

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable
 from itertools import takewhile
 
-from ..rewriting.edits import Insertion
-from .parts import walk
-from .scopes import FUNCTIONS
-from .source import Source
+from ..reading.parts import walk
+from ..reading.scopes import FUNCTIONS
+from ..reading.source import Source
+from .edits import Insertion
 
 Import = (ast.Import, ast.ImportFrom)
 
