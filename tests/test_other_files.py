@@ -108,6 +108,15 @@ USES = {
         "    def forward(self, x):\n        return self.first[0](x)\n"
         "\ndef make():\n    return Net()\n"
     ),
+    "a class is given another forward": (
+        "def forward(self, x):\n    return self.bn(self.conv(x) + x)\n\n"
+        "def make():\n    Unit.forward = forward\n    return Unit()\n"
+    ),
+    "an instance is given another forward": (
+        "import types\ndef forward(self, x):\n    return self.bn(self.conv(x) + x)\n\n"
+        "def make():\n    unit = Unit()\n    unit.forward = types.MethodType(forward, unit)\n"
+        "    return unit\n"
+    ),
     "a function that is handed it": (
         "def strip(unit):\n    unit.bn = nn.Identity()\n    return unit\n\n"
         "def make():\n    return strip(Unit())\n"
@@ -227,12 +236,24 @@ WALKS = {
         "            m.register_forward_hook(lambda m, i, o: o * o.std())\n    return net\n",
         11,
     ),
+    "one is chosen by its name": (
+        "def make():\n    net = Unit()\n    for name, p in net.named_parameters():\n"
+        "        if name.endswith('bn.weight'):\n            p.data.zero_()\n    return net\n",
+        10,
+    ),
 }
 
 
 @pytest.mark.parametrize(("net", "line"), WALKS.values(), ids=WALKS.keys())
 def test_what_another_file_does_with_all_modules_is_said(net: str, line: int) -> None:
     assert any(each.startswith(f"net.py, line {line}: ") for each in said(result(net)))
+
+
+def test_what_another_file_does_to_torch_is_said() -> None:
+    """Be it one that has nothing to do with what is split."""
+    write({"src/patches.py": "from torch import nn\nsetattr(nn.Conv2d, 'forward', print)\n"})
+    message = "patches.py, line 2: torch.nn.Conv2d.forward is changed"
+    assert message in said(result(""))
 
 
 def test_what_a_file_that_is_imported_does_is_said_where_it_does_it() -> None:

@@ -280,6 +280,10 @@ OTHERS = {
         "padding is set of a split convolution",
     ),
     "torch itself": ("nn.Conv2d.forward = other", "torch.nn.Conv2d.forward is changed"),
+    "torch itself for a while": (
+        "from unittest import mock\nwith mock.patch.object(nn.Conv2d, 'forward', other):\n    pass",
+        "torch.nn.Conv2d.forward is changed",
+    ),
 }
 
 

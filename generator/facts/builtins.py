@@ -79,6 +79,7 @@ class Builtins:
             "builtins.super": Known(self._super, 0, 2),
             "builtins.getattr": Known(self._getattr, 2, 3),
             "builtins.setattr": Known(self._setattr, 3, 3),
+            "unittest.mock.patch.object": Known(self._setattr, 3, 3),
             "builtins.delattr": Known(self._delattr, 2, 2),
             **{f"{each}.__setattr__": Known(self._setattr, 3, 3) for each in _BASES},
             **{f"{each}.__delattr__": Known(self._delattr, 2, 2) for each in _BASES},

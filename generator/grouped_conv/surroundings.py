@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from ..facts.facts import Facts
@@ -26,8 +26,15 @@ from .source_facts import facts_of_source
 
 _MOST_READERS: Final = 12
 """How many other files are followed."""
-_CHANGES: Final = r"\b(setattr|delattr|_modules|register\w*hook)\b|\bprune\.|\bquantiz"
+_CHANGES: Final = (
+    r"\b(setattr|delattr|_modules|register\w*hook|MethodType|__get__)\b|\bprune\.|\bquantiz"
+    r"|\.forward\s*=|\b(named_(modules|parameters|buffers)|modules)\("
+)
 """What code of other files may do to modules that it does not name."""
+_PATCHES: Final = re.compile(
+    r"\bnn\.\w*(Conv|Norm)\w*(\.\w+)?\s*=[^=]|\bsetattr\(\s*[\w.]*\bnn\.\w*(Conv|Norm)"
+)
+"""What changes a class of torch itself."""
 _TAKING: Final = ("item", "iterate", "write", "escape")
 """What may be done with items of a list."""
 
@@ -97,8 +104,11 @@ class Surroundings:
     def _modules(self) -> Mapping[Module, Callable[[ast.stmt], bool]]:
         """The files that speak of what the source builds, and which of their statements do."""
         names = "|".join(map(re.escape, sorted(self._attributes))) or "weight"
+        location = location_of(self._source) if self.sites else None
         # Its own attributes are another class's, unless that inherits from what is built.
         found = self.readers(re.compile(rf"(?<!\bself)\.({names})\b|{_CHANGES}"))
+        for each in location.files.containing(_PATCHES) if location is not None else ():
+            found.setdefault(each, partial(_patches, each))
         if len(found) <= _MOST_READERS:
             return found
         self.not_followed = len(found)
@@ -254,6 +264,11 @@ class Other:
             each for each in self.module.tree.body if _first(each) <= line <= (each.end_lineno or 0)
         )
         return next((each for each in around if any(one is node for one in ast.walk(each))), None)
+
+
+def _patches(module: Module, node: ast.stmt) -> bool:
+    """Whether a statement of a module changes a class of torch."""
+    return _PATCHES.search(module.code(node)) is not None
 
 
 def _first(statement: ast.stmt) -> int:
