@@ -170,11 +170,13 @@ def test_a_class_that_inherits_from_it_and_has_a_forward_of_its_own() -> None:
 
 @pytest.mark.parametrize("call", ["c(8)", "c(8, 8, 3, groups=2)"])
 def test_a_variable_that_may_also_hold_a_class_that_cannot_be_split(call: str) -> None:
-    more = f"class Gain(Plain):\n    def fuse(self): ...\ndef f(c=Own, d=Gain):\n    {call}"
-    assert [each.status for each in split_source(own(more)).records] == ["may be split"]
-    for line in ("c = d", "c = pick(d)\ndef pick(x): return x"):
-        source = own(f"{more}\n    {line}")
-        reason = "Gain is a subclass of Conv3d: it has a method of its own, fuse (line 25)"
+    more = "def pick(x): return x\nclass Gain(Plain):\n    def fuse(self): ...\n"
+    more += "def f(c=Own, d=Gain):\n"
+    (record,) = split_source(own(f"{more}    {call}\n    c = d")).records
+    assert record.status == "may be split"
+    for line in ("if d: c = d", "if d: c = pick(d)"):
+        source = own(f"{more}    {line}\n    {call}")
+        reason = "Gain is a subclass of Conv3d: it has a method of its own, fuse (line 26)"
         assert left(source) == reason
 
 
@@ -188,7 +190,8 @@ def test_a_variable_that_may_also_hold_a_class_that_cannot_be_split(call: str) -
         "from typing import Union\ndef f(c: Union[Own, None]): return c(8)",
         "__all__ = ['Own']",
         "class More(Own): ...",
-        "class A:\n    def forward(self, x): return self.conv(x)\nx.conv = Own",
+        "make = functools.partial(Own, 8)",
+        "class A:\n    def __init__(self): self.kind = Own\ndef f(a): return a.kind(8)",
     ],
 )
 def test_a_class_that_is_called_nowhere(more: str) -> None:
@@ -202,8 +205,10 @@ def test_a_class_that_is_called_nowhere(more: str) -> None:
         "register(Own)",
         "register(kind=Own)",
         "register([Own])",
-        "make = functools.partial(Own, 8)",
         "nn.utils.skip_init(Own, 8)",
+        "class A:\n    def forward(self, x): return self.conv(x)\nregister.conv = Own",
+        "register.kind = Own",
+        "REGISTRY.register(Own)\nREGISTRY['Own'](8)",
         "def f(make): make(Own)",
         "class A(Base):\n    def __init__(self): super().__init__(conv=Own)",
         "def f(**kw): register(**kw)\nf(c=Own)",
@@ -223,7 +228,7 @@ def test_a_class_that_is_passed_on_to_where_it_is_not_seen(more: str) -> None:
         "which is not seen where it is passed on (line "
     )
     line = int(record.detail.partition("(line ")[2].rstrip(")"))
-    words = ("register(", "partial(", "skip_init(", "make(", "super(")
+    words = ("register(", "register.", "partial(", "skip_init(", "make(", "super(")
     assert any(each in source.splitlines()[line - 1] for each in words)
     others = [each.status for each in result.records if each is not record]
     assert others == ["may be split"] * ("Own(8)" in more or "c(8)" in more)
@@ -243,8 +248,7 @@ CALLED = [
     "make = lambda kind=Own: kind(8)",
     "class A:\n    kind = Own\n    def f(self): return self.kind(8)",
     "class A:\n    def __init__(self, c): self.c = c\n    def f(self): return self.c(8)\nA(Own)",
-    "cfg.kind = Own\ndef f(cfg): return cfg.kind(8, stride)",
-    "REGISTRY.register(Own)\nREGISTRY['Own'](8)",
+    "make = functools.partial(Own, 8)\ndef f(): return make()",
     "class A:\n    def __init__(self, c=Own): self.make(c)\n    def make(self, d): return d(8)",
     "class A:\n    def __init__(self, k): k(8)\ndef f(block): block(Own)\nf(A)",
     "def use(k): k(8)\ndef f(run): run(Own)\nf(use)",
@@ -255,7 +259,6 @@ CALLED = [
     "class A:\n    kind = Own\n    def f(self): return type(self).kind(8)",
     "class A:\n    kind = Own\n    def f(self): return self.__class__.kind(8)",
     "class A:\n    kind = Own\n    def f(self): return getattr(self, 'kind')(8)",
-    "class A:\n    def __init__(self): self.kind = Own\ndef f(a): return a.kind(8)",
     "class A:\n    def pick(self): return Own\ndef f(a): return a.pick()(8)",
     "def f(m, c=Own): return m.__class__ is A or m.__class__.__name__, c(8)\nclass A: ...",
     "class More(Own): ...\ndef f(build=More):\n    return build(8, build.get_downsample_stride(2))",

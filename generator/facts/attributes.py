@@ -131,6 +131,8 @@ class Attributes:
         heap = interpreter.heap
         if name in torch_api.GIVES_CHILDREN:
             return self._children(value, name, node, frame)
+        if name == "__class__":
+            return interpreter.of_class(value.cls) | ANYTHING
         defined = self.interpreter.of_class_body(value.cls, name)
         stored = heap.attribute(value, name)
         stored |= self._of_any_name(value, name, stored | defined)

@@ -89,9 +89,10 @@ class Displays:
                 for number, slot in enumerate(self.iteration.entries(values, value, frame)):
                     interpreter.heap.put(made, (place, number, frame.turns), slot)
                 continue
-            name = self.iteration.key(interpreter.ev(key, frame), key, frame)
+            keys = interpreter.ev(key, frame)
+            name = self.iteration.key(keys, key, frame)
             values = interpreter.ev(value, frame)
-            slot = Slot(values, name, node=value)
+            slot = Slot(values, name, node=value, key=NOTHING if name is not None else keys)
             interpreter.heap.put(made, (place, frame.turns), slot)
         return frozenset((made,))
 

@@ -11,7 +11,7 @@ from ..reading.parts import parts, walk
 from .arguments import AnyFunction, Arguments, bound, defaults, parameters
 from .classes import decorators
 from .frames import Frame
-from .heap import Around, Slot
+from .heap import Around, Slot, union
 from .interpreter import Interpreter
 from .lookups import lasting
 from .project import Module
@@ -231,17 +231,18 @@ class Functions:
         self.anybody_may_call(function, owner)
         cell = self._cells.setdefault(key, {})
         found = bound(function.node, given)
-        for name, given_values in found.by_name.items():
+        handed = {**found.by_name, "*": union((*found.extra, found.rest))}
+        handed |= {f"**{name}": values for name, values in found.extra_named.items()}
+        for name, given_values in handed.items():
             values: Values = frozenset(
                 each for each in given_values if not isinstance(each, _LEFT_OUT)
             )
+            if name.startswith("**") and len(values) < len(given_values):
+                values |= ANYTHING
             before = cell.get(name, NOTHING)
             if not values <= before:
                 cell[name] = before | values
                 interpreter.worklist.grew(("cell", key))
-        frame = self._frame(function, owner, ())
-        for values in (*found.extra, *found.extra_named.values(), found.rest):
-            interpreter.escape(values, function.node, frame)
         interpreter.worklist.read(("result", key))
         return self._results.get(key, NOTHING) or interpreter.nothing_yet()
 
@@ -279,7 +280,8 @@ class Functions:
             parameter = interpreter.intern(Parameter, function.node, name)
             kept = interpreter.heap.attribute(function, name)
             given[name] = cell.get(name, NOTHING) | kept | {parameter}
-        self._stars(function.node, given, {}, (), ANYTHING, frame)
+        named = {name[2:]: values for name, values in cell.items() if name.startswith("**")}
+        self._stars(function.node, given, named, (), ANYTHING | cell.get("*", NOTHING), frame)
         return given
 
     # --- methods -----------------------------------------------------------------------------

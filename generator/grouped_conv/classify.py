@@ -181,9 +181,9 @@ def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
     assert indirect is not None, "every site has a class or is indirect"
     if _known(values, site, "groups") == 1:
         return None
-    if has_weight_of_no_module(values.index, site.call):
-        return _NO_MODULE
     if indirect.kind == "refused":
+        if indirect.is_function and has_weight_of_no_module(values.index, site.call):
+            return _NO_MODULE
         return _left(indirect.reason)
     shown = values.index.source.shown(site.call.func)
     subclass = indirect.subclass

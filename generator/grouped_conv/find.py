@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from ..gate import can_carry_groups
-from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
 from ..reading.comments import Directive
 from ..reading.convolutions import GROUPS_POSITION, Arguments, ConvClass, bind_arguments, conv_class
@@ -15,9 +15,12 @@ from ..reading.kept import kept
 from ..reading.names import meaning
 from ..reading.scopes import Scope
 from ..reading.source import Source
+from .called import calls_of
 from .emitted_earlier import is_split_already
-from .indirect import Indirect, find_indirect, refused_subclass
+from .indirect import Indirect, find_indirect, passes_groups, refused
 from .subclasses import Subclass, find_subclass, may_be_grouped
+
+_Held: TypeAlias = Mapping[ast.Call, list[Subclass]]
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,12 @@ class Site:
 
 def find_sites(index: ClassIndex) -> list[Site]:
     """All sites of a source, in its order, but for those that gencode has split already."""
-    found = []
-    held = _calls_of_held(index)
+    found, held = [], _held(index)
     for node in index.source.nodes:
         if isinstance(node, ast.Call):
-            site = _subclass_site(index, node)
+            site = _of_subclass(index, node, held)
             if site is None and can_carry_groups(node):
                 site = _site(index, node)
-            if node in held:
-                site = _held_site(node, site, held[node])
             if site is not None and not is_split_already(index.source, node):
                 found.append(site)
     return sorted(found, key=lambda site: index.source.span(site.call))
@@ -75,39 +75,41 @@ def _site(index: ClassIndex, call: ast.Call) -> Site | None:
     return Site(call, None, Arguments(named, False, hidden), indirect)
 
 
-def _subclass_site(index: ClassIndex, call: ast.Call) -> Site | None:
-    """A call of a convolution's subclass, whose initialiser may pass groups by itself."""
-    callee = meaning(index.source, call.func).node
-    if not isinstance(callee, ast.ClassDef) or not find_subclass(index, callee):
-        return None
-    if not _may_build_grouped(index, callee, call):
-        return None
-    return Site(call, None, _named_groups(call), find_indirect(index, call))
+def _of_subclass(index: ClassIndex, call: ast.Call, held: _Held) -> Site | None:
+    """A call of a convolution's subclass, or of a variable that may hold some.
 
-
-def _held_site(call: ast.Call, site: Site | None, classes: list[Subclass]) -> Site | None:
-    """A call of a variable that may hold subclasses, one of which may pass groups by itself.
-
-    What the helper is given must be a class that it may take to pieces, or can tell by its forward.
+    Their initialisers may pass groups by themselves. What the helper is given must be a class that
+    it may take to pieces, or can tell by its forward.
     """
-    if site is None:
-        plain = next((each for each in classes if each.is_plain), None)
-        if plain is None:
-            return None
-        site = Site(call, None, _named_groups(call), Indirect("held", subclass=plain))
-    refused = [each for each in classes if not each.is_plain]
-    return replace(site, indirect=refused_subclass(refused[0])) if refused else site
+    callee = meaning(index.source, call.func).node
+    if isinstance(callee, ast.ClassDef):
+        if find_subclass(index, callee) and _may_build_grouped(index, callee, call):
+            return Site(call, None, _named_groups(call), find_indirect(index, call))
+        return None
+    classes = [
+        each
+        for each in held.get(call, ())
+        if each.refusal or _may_build_grouped(index, each.node, call)
+    ]
+    plain = next((each for each in classes if not each.refusal), None)
+    found = find_indirect(index, call) if classes and passes_groups(call) else None
+    if found is None and plain is not None:
+        found = Indirect("held", subclass=plain)
+    if found is None:
+        return None
+    refusing = (refused(each) for each in classes if each.refusal)
+    return Site(call, None, _named_groups(call), next(refusing, found))
 
 
-def _calls_of_held(index: ClassIndex) -> dict[ast.Call, list[Subclass]]:
-    """The calls of variables that may hold subclasses, with those that may matter there."""
-    found = defaultdict(list)
+@kept
+def _held(index: ClassIndex) -> _Held:
+    """The calls of what may be subclasses, which are split there if their initialisers say so."""
+    found: dict[ast.Call, list[Subclass]] = {}
     for node in index.classes:
         subclass = find_subclass(index, node)
         if subclass is not None and not subclass.has_forward:
-            for call in uses_of_class(index, node).calls:
-                if subclass.refusal or _may_build_grouped(index, node, call):
-                    found[call].append(subclass)
+            for call in calls_of(index, node):
+                found.setdefault(call, []).append(subclass)
     return found
 
 

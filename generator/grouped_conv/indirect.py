@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ..reading.callees import parameters_given
-from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import (
     CONV_CLASSES,
@@ -17,13 +14,11 @@ from ..reading.convolutions import (
     conv_class,
     is_functional_convolution,
 )
-from ..reading.kept import kept
 from ..reading.names import meaning
-from ..reading.parts import walk
-from ..reading.scopes import FUNCTIONS, Binding
 from ..reading.source import Source
+from .called import callables, calls_of, escapes, holds_conv, is_conv_class, speaks_of_classes
 from .subclasses import Subclass, find_subclass
-from .unknown_callee import is_made_elsewhere, is_used_as_module, makes_any_conv, role
+from .unknown_callee import is_foreign, is_made_elsewhere, is_used_as_module, makes_any_conv, role
 
 # Those with classes of the same names that are not torch's.
 _OTHER_FRAMEWORKS = frozenset(("flax", "jittor", "mindspore", "mlx", "paddle", "tinygrad"))
@@ -45,48 +40,79 @@ class Indirect:
             convolution class; ``"refused"`` where there is nothing that could be split.
         reason: why it cannot be split, if refused; else what is known of it.
         subclass: what is known of it, or of one that a variable may hold.
+        is_function: whether it is a convolution as a function.
     """
 
     kind: Literal["held", "subclass", "partial", "refused"]
     reason: str = ""
     subclass: Subclass | None = None
+    is_function: bool = False
 
 
 def find_indirect(index: ClassIndex, call: ast.Call) -> Indirect | None:
     """What a call may build; None where it is no convolution as far as the source tells."""
-    source, function = index.source, call.func
-    callee = meaning(source, function)
+    callee = meaning(index.source, call.func)
     if callee.kind == "import":
         return _imported(index, call, callee.path)
     if callee.kind == "class" and isinstance(callee.node, ast.ClassDef):
         subclass = find_subclass(index, callee.node)
         if subclass is None:
             return None
-        if subclass.refusal:
-            return refused_subclass(subclass)
-        return Indirect("subclass", subclass=subclass)
-    if isinstance(function, ast.Attribute):
-        if function.attr == "__init__":
-            return _initialiser(index, call)
-        if function.attr in CONV_CLASSES:
-            return Indirect("held")
-    if callee.kind == "function":
-        return None
-    if callee.kind == "unknown" and _is_conv_name(source.code(function)):
-        return Indirect("held")
-    if any(keyword.arg == "groups" for keyword in call.keywords):
-        if callee.kind in ("parameter", "value") and _is_named_like_a_class(function, call):
-            return Indirect("held")
-    elif _is_in_forward(source, call):
-        return None  # of a module that was built with a class: self.block(x, **kwargs)
-    is_conv = holds_class(index, function) or is_used_as_module(index, call)
-    return Indirect("held") if is_conv or makes_any_conv(index, call) else None
+        return refused(subclass) if subclass.refusal else Indirect("subclass", subclass=subclass)
+    if getattr(call.func, "attr", "") == "__init__":
+        return _initialiser(index, call)
+    return None if callee.kind == "function" else _called(index, call)
 
 
-def refused_subclass(subclass: Subclass) -> Indirect:
+def refused(subclass: Subclass) -> Indirect:
     """That a subclass cannot be split, with the reason."""
     reason = f"{subclass.node.name} is a subclass of {subclass.base}: {subclass.refusal}"
     return Indirect("refused", reason)
+
+
+def _called(index: ClassIndex, call: ast.Call) -> Indirect | None:
+    """What a call of a variable may build, by what the variable may be."""
+    has_groups = any(keyword.arg == "groups" for keyword in call.keywords)
+    if not (has_groups or speaks_of_classes(index) or _may_be_conv_by_text(index, call)):
+        return None
+    found = [*callables(index, call.func)]
+    paths = [getattr(each, "path", "") for each in found]
+    if any(map(is_conv_class, found)):
+        return Indirect("held")
+    if paths and all(map(is_functional_convolution, paths)):
+        return _function(index, call)
+    if not all(map(is_foreign, found)):
+        return None
+    if has_groups and _is_named_like_a_class(call):
+        return Indirect("held")
+    is_conv = _may_be_conv_by_text(index, call) or is_used_as_module(index, call)
+    return Indirect("held") if is_conv else None
+
+
+def _may_be_conv_by_text(index: ClassIndex, call: ast.Call) -> bool:
+    """Whether what is called is named as a convolution class, or looked up by such a name."""
+    name = getattr(call.func, "attr", "") or getattr(call.func, "id", "")
+    is_name = isinstance(call.func, ast.Name) and _is_conv_name(name)
+    is_named = name in CONV_CLASSES or is_name
+    return is_named or _is_getattr_of_conv(index, call.func) or makes_any_conv(index, call)
+
+
+def _is_getattr_of_conv(index: ClassIndex, callee: ast.expr) -> bool:
+    """Whether something is called that a computed name gives, as ``getattr(nn, f"Conv{n}d")``."""
+    if isinstance(callee, ast.Name):
+        known = index.source.scope(callee).only_value(callee.id)
+        callee = known[1] if known is not None else callee
+    match callee:
+        case ast.Call(func=ast.Name(id="getattr"), args=[module, name, *_]):
+            is_of_nn = meaning(index.source, module).path.startswith("torch.nn")
+            return is_of_nn and "Conv" in index.source.code(name)
+    return False
+
+
+def _is_named_like_a_class(call: ast.Call) -> bool:
+    """Whether what is called is a ``conv_layer`` by its name, and given what that would take."""
+    name = getattr(call.func, "attr", "") or getattr(call.func, "id", "")
+    return _HELD_NAME.fullmatch(name) is not None and len(call.args) + len(call.keywords) > 3
 
 
 def _initialiser(index: ClassIndex, call: ast.Call) -> Indirect | None:
@@ -95,50 +121,30 @@ def _initialiser(index: ClassIndex, call: ast.Call) -> Indirect | None:
     subclass = find_subclass(index, owner) if owner is not None else None
     if subclass is None:
         return None
-    if subclass.refusal:
-        is_told = uses_of_class(index, subclass.node).direct
-        return refused_subclass(subclass) if not is_told else None
-    reason = (
-        f"{subclass.node.name} is a subclass of {subclass.base}, to be split where it is called"
-    )
-    reason += ", which is not seen"
-    is_called, unseen = False, []
+    called, unseen = list[ast.Call](), list[int]()
     for each in index.classes[subclass.node].descendants():
-        uses, kind = uses_of_class(index, each.node), find_subclass(index, each.node)
-        is_called |= bool(uses.direct or uses.calls)
-        unseen += uses.escapes
-        unseen += uses.calls if kind is not None and not kind.is_plain else []
-    if unseen:
-        line = min(each.lineno for each in unseen)
-        return Indirect("refused", f"{reason} where it is passed on (line {line})")
-    return Indirect("refused", f"{reason} here") if not is_called else None
-
-
-def _is_named_like_a_class(function: ast.expr, call: ast.Call) -> bool:
-    """Whether what is called is a ``conv_layer`` by its name, and given what that would take."""
-    name = getattr(function, "attr", "") or getattr(function, "id", "")
-    return _HELD_NAME.fullmatch(name) is not None and len(call.args) + len(call.keywords) > 3
-
-
-def _is_in_forward(source: Source, call: ast.Call) -> bool:
-    return any(getattr(each, "name", "") == "forward" for each in source.ancestors(call))
+        calls, kind = calls_of(index, each.node), find_subclass(index, each.node)
+        direct = [one for one in calls if meaning(index.source, one.func).node is each.node]
+        called += direct if subclass.refusal else calls
+        unseen += (getattr(one, "lineno", 0) for one in escapes(index, each.node))
+        if kind is not None and not kind.is_plain:
+            unseen += (one.lineno for one in calls if one not in direct)
+    if subclass.refusal:
+        return refused(subclass) if not called else None
+    if called and not unseen:
+        return None
+    where = f"where it is passed on (line {min(unseen)})" if unseen else "here"
+    name = f"{subclass.node.name} is a subclass of {subclass.base}"
+    return Indirect("refused", f"{name}, to be split where it is called, which is not seen {where}")
 
 
 def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     module, _, name = path.rpartition(".")
     if is_functional_convolution(path):
-        owner = index.source.class_around(call)
-        if owner is not None and find_subclass(index, owner) is not None:
-            return None  # of the forward of a convolution
-        shown = _shown(index.source, call.func)
-        return Indirect(
-            "refused", f"{shown} is a function: there is no module to split, and PLiNIO takes none"
-        )
-    if path == "torch.nn.utils.skip_init":
-        return Indirect("held") if call.args and holds_class(index, call.args[0]) else None
-    if path == "functools.partial":
-        makes_conv = bool(call.args) and holds_class(index, call.args[0])
-        return Indirect("partial") if makes_conv else None
+        return _function(index, call)
+    if path in ("torch.nn.utils.skip_init", "functools.partial"):
+        makes_conv = bool(call.args) and holds_conv(index, call.args[0])
+        return Indirect("partial" if module == "functools" else "held") if makes_conv else None
     if conv_class(module) is not None and name == "__init__":
         return _initialiser(index, call) or Indirect(
             "refused",
@@ -154,6 +160,16 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     return Indirect("held") if role(index, call) != "other" else None
 
 
+def _function(index: ClassIndex, call: ast.Call) -> Indirect | None:
+    """A convolution as a function, but for that of a forward of a convolution."""
+    owner = index.source.class_around(call)
+    if owner is not None and find_subclass(index, owner) is not None:
+        return None
+    reason = "is a function: there is no module to split, and PLiNIO takes none"
+    shown = _shown(index.source, call.func)
+    return Indirect("refused", f"{shown} {reason}", is_function=True)
+
+
 def passes_groups(call: ast.Call) -> bool:
     """Whether groups are among the arguments of a call for all to see."""
     is_named = any(keyword.arg == "groups" for keyword in call.keywords)
@@ -163,108 +179,6 @@ def passes_groups(call: ast.Call) -> bool:
 def _is_conv_name(name: str) -> bool:
     """Whether a class is a convolution by its name, and not one with a norm or more behind it."""
     return _CONV_NAME.fullmatch(name) is not None and _BLOCK_NAME.search(name) is None
-
-
-@kept
-def holds_class(
-    index: ClassIndex, expression: ast.expr, depth: int = 3, with_keys: bool = True
-) -> bool:
-    """Whether an expression, or what it is bound to, mentions a convolution class.
-
-    What is looked up in a dict, as in ``counters[type(m)]``, is none of its keys.
-    """
-    source = index.source
-    if any(_mentioned(source, expression, with_keys)):
-        return True
-    if depth == 0:
-        return False
-    return any(
-        holds_class(index, given, depth - 1, with_keys and not _is_looked_up_in(source, node))
-        for node in walk(expression)
-        for given in _given(index, node)
-    )
-
-
-def _is_looked_up_in(source: Source, node: ast.AST) -> bool:
-    match source.parent(node):
-        case ast.Subscript(value=value):
-            return value is node
-        case ast.Attribute(attr=attr):
-            return attr in ("get", "pop")
-    return False
-
-
-def _given(index: ClassIndex, node: ast.AST) -> Iterator[ast.expr]:
-    """The expressions that a name or an attribute may get its value from."""
-    source = index.source
-    if isinstance(node, ast.Name):
-        found = source.scope(node).lookup(node.id)
-        for binding in found[1] if found is not None else ():
-            yield from _given_by(index, binding)
-    elif isinstance(node, ast.Attribute):
-        for access in index.accesses(node.attr):
-            if isinstance(access.node.ctx, ast.Store):
-                yield from _assigned_in(source.statement(access.node))
-        for each in index.classes.values():
-            for binding in each.scope.bindings.get(node.attr, []):
-                yield from _given_by(index, binding)
-
-
-def _given_by(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
-    if binding.kind == "parameter":
-        if binding.value is not None:
-            yield binding.value
-        yield from _passed_to(index, binding)
-    elif isinstance(binding.node, FUNCTIONS):
-        for node in walk(binding.node):
-            if isinstance(node, ast.Return) and node.value is not None:
-                yield node.value
-    elif binding.kind in ("assign", "other"):
-        yield from _assigned_in(index.source.statement(binding.node))
-
-
-def _passed_to(index: ClassIndex, binding: Binding) -> Iterator[ast.expr]:
-    """What the calls in the source may pass to the parameter that a binding is of."""
-    source = index.source
-    function = source.parent(source.parent(binding.node))
-    own = getattr(function, "name", "")
-    around = [each.name for each in source.ancestors(function) if isinstance(each, ast.ClassDef)]
-    for name in {own, *around}:
-        is_run = own in (name, "__init__") and not getattr(function, "decorator_list", [])
-        for call in index.calls_of.get(name, []):
-            given: list[tuple[ast.expr, str | None]] = [(each, None) for each in call.args]
-            given += [(each.value, each.arg) for each in call.keywords]
-            for value, keyword in given:
-                if isinstance(function, FUNCTIONS) and is_run:
-                    names = parameters_given(source, function, value, call, keyword)
-                    if getattr(binding.node, "arg", "") not in names:
-                        continue
-                yield value
-
-
-def _assigned_in(statement: ast.stmt) -> Iterator[ast.expr]:
-    if isinstance(statement, (ast.For, ast.AsyncFor)):
-        yield statement.iter
-    elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
-        yield statement.value
-
-
-def _mentioned(source: Source, value: ast.expr, with_keys: bool) -> Iterator[str]:
-    """The convolution classes that an expression mentions without calling them."""
-    dicts = [each for each in walk(value) if isinstance(each, ast.Dict) and not with_keys]
-    keys = [key for each in dicts for key in each.keys]
-    for node in walk(value):
-        if node in keys:
-            continue
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            path, parent = meaning(source, node).path, source.parent(node)
-            is_called = isinstance(parent, ast.Call) and parent.func is node
-            if conv_class(path) is not None and not is_called:
-                yield path
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-            if node.func.id == "getattr" and "Conv" in source.code(node):
-                if meaning(source, node.args[0]).path.startswith("torch.nn"):
-                    yield source.code(node)
 
 
 def _shown(source: Source, function: ast.expr) -> str:

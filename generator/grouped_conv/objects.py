@@ -17,7 +17,7 @@ from ..facts.facts import Facts
 from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.convolutions import SETTINGS
 from ..reading.names import meaning
-from .indirect import holds_class
+from .called import holds_conv
 from .questions import (
     are_treated_alike,
     asks_for_others,
@@ -100,7 +100,7 @@ class _Search:
                     case ast.Call(func=ast.Name(id="isinstance"), args=[asked, classes]):
                         is_same = ast.dump(asked) == ast.dump(node)
                         is_torchs = meaning(self.source, classes).path.startswith("torch.nn.")
-                        if is_same and is_torchs and not holds_class(self.index, classes):
+                        if is_same and is_torchs and not holds_conv(self.index, classes):
                             return not _is_base(meaning(self.source, classes).path)
             inner = outer
         return False

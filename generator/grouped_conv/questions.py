@@ -14,7 +14,7 @@ from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Function
 from ..reading.source import Source
-from .indirect import holds_class
+from .called import holds_conv
 from .subclasses import find_subclass
 from .weights import ALIKE
 
@@ -25,7 +25,7 @@ _TAKING: Final = frozenset(("add_param_group", "dict", "extend", "chain"))
 
 def may_be_conv(index: ClassIndex, classes: ast.expr) -> bool:
     """Whether what isinstance is given may be, or hold, the class of a convolution."""
-    if holds_class(index, classes):
+    if holds_conv(index, classes):
         return True
     for node in walk(classes):
         if isinstance(node, (ast.Name, ast.Attribute)):

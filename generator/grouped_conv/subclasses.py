@@ -14,7 +14,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..reading.class_uses import uses_of_class
+from ..facts.values import ClassValue, Instance
 from ..reading.classes import Class, ClassIndex
 from ..reading.convolutions import GROUPS_POSITION, conv_class
 from ..reading.names import meaning
@@ -24,6 +24,7 @@ from .by_filter import is_by_filter
 from .by_slice import is_by_slice
 from .own_methods import OF_TORCH, is_apart, kind_of_method
 from .paddings import PADDING
+from .source_facts import facts_of_source
 
 _INHERITED = frozenset(("__init__", "__module__", "__doc__", "extra_repr", "__repr__", "forward"))
 _HARMLESS_METHODS = frozenset(("__init__", "reset_parameters", "extra_repr", "__repr__"))
@@ -164,11 +165,18 @@ def _asks_for_held(index: ClassIndex, own_class: Class, question: ast.Call | ast
     """Whether the class of an object is compared with a variable that may hold a class."""
     objects = question.args[:1] if isinstance(question, ast.Call) else [question]
     asked = {each for one in objects for each in walk(one)}
-    held = {each for each in walk(_around(index, question)) if each not in asked}
     return any(
-        not held.isdisjoint(uses_of_class(index, each.node).expressions)
-        for each in own_class.relatives()
+        _may_be(index, own_class, each)
+        for each in walk(_around(index, question))
+        if isinstance(each, ast.expr) and each not in asked
     )
+
+
+def _may_be(index: ClassIndex, own_class: Class, expression: ast.expr) -> bool:
+    """Whether an expression may be a class, or one that inherits from the same."""
+    nodes = {each.node for each in own_class.relatives()}
+    values = facts_of_source(index).values(expression)
+    return any(isinstance(each, ClassValue) and each.cls.node in nodes for each in values)
 
 
 def _is_asked_of_class(index: ClassIndex, own_class: Class, attribute: ast.Attribute) -> bool:
@@ -179,9 +187,10 @@ def _is_asked_of_class(index: ClassIndex, own_class: Class, attribute: ast.Attri
     kinds = {kind_of_method(index.source, each) for each in functions}
     if not isinstance(attribute.ctx, ast.Load) or not bound or kinds & {"", "property"}:
         return False
-    held = [uses_of_class(index, each.node) for each in relatives]
-    is_class = any(attribute.value in each.expressions for each in held)
-    return is_class and all(each.is_never_object(attribute.value) for each in held)
+    values = facts_of_source(index).values(attribute.value)
+    return _may_be(index, own_class, attribute.value) and not any(
+        isinstance(each, Instance) for each in values
+    )
 
 
 def _methods(each: Class) -> Iterator[Function]:

@@ -29,6 +29,7 @@ from ..facts.values import (
 )
 from ..project_files import location_of
 from ..reading.classes import ClassIndex
+from .called import callables
 from .source_facts import facts_of_source
 
 _KEEPS: Final = frozenset(("return", "escape"))
@@ -98,7 +99,7 @@ def makes_any_conv(index: ClassIndex, call: ast.Call) -> bool:
     words = [function.name, *(source.code(each) for each in (call.func, *filter(None, values)))]
     is_looked_up = any(isinstance(each, (ast.Call, ast.Subscript)) for each in values)
     is_of_convs = is_all and is_looked_up and any("conv" in each.lower() for each in words)
-    return is_of_convs and _is_unknown(index, call.func) and role(index, call) != "other"
+    return is_of_convs and role(index, call) != "other"
 
 
 def _name(callee: ast.expr) -> str:
@@ -135,12 +136,12 @@ def _is_on_tensor(facts: Facts, module: Value, use: Use) -> bool:
 
 def _is_unknown(index: ClassIndex, callee: ast.expr) -> bool:
     """Whether what is called is nothing that the source, or torch, defines."""
-    facts = facts_of_source(index)
-    values = facts.values(callee)
-    return facts.is_complete and bool(values) and all(map(_is_foreign, values))
+    called = [*callables(index, callee)]
+    return bool(called) and all(map(is_foreign, called))
 
 
-def _is_foreign(value: Value) -> bool:
+def is_foreign(value: Value) -> bool:
+    """Whether a value is nothing that the source, or torch, defines."""
     match value:
         case External(path=path):
             return not path.startswith(("torch.", "builtins."))

@@ -10,14 +10,13 @@ Whether another file gives it groups cannot be seen: such a convolution is kept,
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 
-from ..reading.class_uses import uses_of_class
 from ..reading.classes import ClassIndex
-from ..reading.kept import kept
 from ..reading.names import meaning
 from ..reading.scopes import FUNCTIONS, Function
+from .called import calls_of, escapes
 from .find import Site, is_only_read, lacks_groups
+from .source_facts import facts_of_source
 
 
 def never_given_groups(index: ClassIndex, site: Site) -> str:
@@ -27,7 +26,7 @@ def never_given_groups(index: ClassIndex, site: Site) -> str:
         return ""
     unpacked = [each for each in arguments.double_starred if not lacks_groups(index.source, each)]
     names = [_never_given(index, each, ()) for each in unpacked]
-    return names[0] if names and all(names) and not _gives_groups_unseen(index) else ""
+    return names[0] if names and all(names) else ""
 
 
 def _never_given(index: ClassIndex, mapping: ast.expr, inside: tuple[ast.AST, ...]) -> str:
@@ -40,66 +39,37 @@ def _never_given(index: ClassIndex, mapping: ast.expr, inside: tuple[ast.AST, ..
     bound = source.scope(mapping).lookup(getattr(mapping, "id", ""))
     if function.args.kwarg is not given or not isinstance(given, ast.arg) or bound is None:
         return ""
-    if not is_only_read(source, bound[0], given.arg):
+    if not is_only_read(source, bound[0], given.arg) or _is_named(index, mapping):
         return ""
-    name, calls = _calls(index, function)
-    is_given = any(_may_give_groups(index, each, (*inside, function)) for each in calls)
-    return name if calls and not is_given else ""
+    owner = source.scope(function).node
+    run = owner if isinstance(owner, ast.ClassDef) else function
+    if not _is_closed(index, run, function):
+        return ""
+    calls = [*calls_of(index, run)]
+    hidden = [each.value for one in calls for each in one.keywords if each.arg is None]
+    is_given = any(
+        not lacks_groups(source, each) and not _never_given(index, each, (*inside, function))
+        for each in hidden
+    )
+    return run.name if calls and not is_given else ""
 
 
-def _may_give_groups(index: ClassIndex, call: ast.Call, inside: tuple[ast.AST, ...]) -> bool:
-    for each in call.keywords:
-        if each.arg == "groups":
-            return True
-        if each.arg is None and not lacks_groups(index.source, each.value):
-            if not _never_given(index, each.value, inside):
-                return True
-    return False
-
-
-@kept
-def _gives_groups_unseen(index: ClassIndex) -> bool:
-    """Whether groups may be given to what a call gives, as in ``type(net)(8, groups=2)``."""
-    return any(
-        each.arg in ("groups", None) and _is_of_object(node.func)
-        for node in index.source.nodes
-        if isinstance(node, ast.Call)
-        for each in node.keywords
+def _is_named(index: ClassIndex, mapping: ast.expr) -> bool:
+    """Whether a call that is seen gives a function groups among its ``**kwargs``."""
+    facts = facts_of_source(index)
+    return not facts.is_complete or any(
+        slot.name == "groups" for value in facts.values(mapping) for slot in facts.heap.slots(value)
     )
 
 
-def _is_of_object(function: ast.expr) -> bool:
-    match function:
-        case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))):
-            return False
-        case ast.Attribute(attr=attr):
-            return attr in ("__class__", "__init__")
-    return isinstance(function, (ast.Call, ast.Subscript))
-
-
-def _calls(index: ClassIndex, function: Function) -> tuple[str, Iterable[ast.Call]]:
-    """The name of what runs a function, and its calls; none where not all of them are seen."""
-    owner = index.source.scope(function).node
-    if isinstance(owner, ast.ClassDef):
-        uses = uses_of_class(index, owner)
-        is_open = bool(uses.escapes or index.classes[owner].derived or owner.decorator_list)
-        calls = [] if is_open or function.name != "__init__" else [*uses.direct, *uses.calls]
-        return owner.name, [] if _is_exported(index, owner.name) else calls
-    names = [
-        each
-        for each in index.source.nodes
-        if isinstance(each, ast.Name) and meaning(index.source, each).node is function
-    ]
-    calls = [call for each in names if (call := _call_of(index, each)) is not None]
-    is_open = len(calls) < len(names) or _is_exported(index, function.name)
-    return function.name, [] if is_open else calls
-
-
-def _call_of(index: ClassIndex, name: ast.Name) -> ast.Call | None:
-    parent = index.source.parent(name)
-    return parent if isinstance(parent, ast.Call) and parent.func is name else None
-
-
-def _is_exported(index: ClassIndex, name: str) -> bool:
-    """Whether ``__all__``, or another string, names something for others to use."""
-    return bool(index.mentions.quoted.get(name))
+def _is_closed(index: ClassIndex, run: ast.ClassDef | Function, function: Function) -> bool:
+    """Whether all calls of a function, or of the class that it initialises, are seen."""
+    if isinstance(run, ast.ClassDef):
+        is_open = function.name != "__init__" or bool(index.classes[run].derived)
+    else:  # a list of it, say, may be another file's
+        names = index.names.get(run.name, ())
+        is_open = any(
+            getattr(index.source.parent(each), "func", None) is not each for each in names
+        )
+    is_open |= bool(run.decorator_list or index.mentions.quoted.get(run.name))
+    return not is_open and not any(escapes(index, run))
