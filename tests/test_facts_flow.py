@@ -1668,16 +1668,6 @@ A().m()
 # super outside of a class
 super(unknown, CONV)
 
-# more arguments than can be told
-def f(n, *a):
-    f(n, *a)
-f(1, CONV)
-
-# names that are not told
-def f(n, **k):
-    f(n, **k)
-f(1, c=CONV)
-
 # an item of a tuple that is no pair
 dict([(1, 2, CONV)])
 

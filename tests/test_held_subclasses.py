@@ -191,7 +191,6 @@ def test_a_variable_that_may_also_hold_a_class_that_cannot_be_split(call: str) -
         "__all__ = ['Own']",
         "class More(Own): ...",
         "make = functools.partial(Own, 8)",
-        "class A:\n    def __init__(self): self.kind = Own\ndef f(a): return a.kind(8)",
     ],
 )
 def test_a_class_that_is_called_nowhere(more: str) -> None:
@@ -259,6 +258,7 @@ CALLED = [
     "class A:\n    kind = Own\n    def f(self): return type(self).kind(8)",
     "class A:\n    kind = Own\n    def f(self): return self.__class__.kind(8)",
     "class A:\n    kind = Own\n    def f(self): return getattr(self, 'kind')(8)",
+    "class A:\n    def __init__(self): self.kind = Own\ndef f(a): return a.kind(8)",
     "class A:\n    def pick(self): return Own\ndef f(a): return a.pick()(8)",
     "def f(m, c=Own): return m.__class__ is A or m.__class__.__name__, c(8)\nclass A: ...",
     "class More(Own): ...\ndef f(build=More):\n    return build(8, build.get_downsample_stride(2))",

@@ -12,7 +12,7 @@ from .classes import decorators
 from .frames import Frame
 from .heap import union
 from .interpreter import Interpreter
-from .values import NOTHING, Function, Instance, Object, Value, Values
+from .values import NOTHING, ClassValue, External, Function, Instance, Object, Value, Values
 
 _MOST_CLASSES: Final = 8
 """How many classes may have a method for it to be looked for in them."""
@@ -39,9 +39,11 @@ class ByName:
         return found | self._of_classes(name, node, frame, is_called)
 
     def _may_hold(self, value: Value) -> bool:
-        """Whether something is a module, or holds some."""
-        if isinstance(value, Instance):
+        """Whether something is a module, or holds some, or is a class of modules."""
+        if isinstance(value, (Instance, ClassValue)):
             return any(map(torch_api.is_module_class, value.cls.externals))
+        if isinstance(value, External):
+            return torch_api.is_nn_class(value.path)
         if not isinstance(value, Object):
             return False
         return torch_api.is_nn_class(value.kind) or self.interpreter.heap.is_container(value)

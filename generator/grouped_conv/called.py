@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..facts.values import (
+    STRANGE,
     Bound,
     ClassValue,
     Constant,
@@ -40,6 +41,19 @@ def holds_conv(index: ClassIndex, expression: ast.expr) -> bool:
     """Whether an expression may be a convolution class, or a tuple or list with one."""
     facts = facts_of_source(index)
     return any(map(is_conv_class, facts.with_items(frozenset(callables(index, expression)))))
+
+
+def gives_conv(index: ClassIndex, callee: ast.expr) -> bool:
+    """Whether a convolution class may be called, or what unknown code makes of one, as by h(C)()."""
+    given = callee.args if isinstance(callee, ast.Call) else []
+    return any(
+        is_conv_class(each) or (getattr(each, "kind", "") == STRANGE and _has_conv(index, given))
+        for each in callables(index, callee)
+    )
+
+
+def _has_conv(index: ClassIndex, given: list[ast.expr]) -> bool:
+    return any(holds_conv(index, each) for each in given)
 
 
 def is_conv_class(value: Value) -> bool:

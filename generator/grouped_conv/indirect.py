@@ -16,7 +16,7 @@ from ..reading.convolutions import (
 )
 from ..reading.names import meaning
 from ..reading.source import Source
-from .called import callables, calls_of, escapes, holds_conv, is_conv_class, speaks_of_classes
+from .called import callables, calls_of, escapes, gives_conv, holds_conv, speaks_of_classes
 from .subclasses import Subclass, find_subclass
 from .unknown_callee import is_foreign, is_made_elsewhere, is_used_as_module, makes_any_conv, role
 
@@ -75,13 +75,13 @@ def _called(index: ClassIndex, call: ast.Call) -> Indirect | None:
     has_groups = any(keyword.arg == "groups" for keyword in call.keywords)
     if not (has_groups or speaks_of_classes(index) or _may_be_conv_by_text(index, call)):
         return None
+    if gives_conv(index, call.func):
+        return Indirect("held")
     found = [*callables(index, call.func)]
     paths = [getattr(each, "path", "") for each in found]
-    if any(map(is_conv_class, found)):
-        return Indirect("held")
     if paths and all(map(is_functional_convolution, paths)):
         return _function(index, call)
-    if not all(map(is_foreign, found)):
+    if found and not any(map(is_foreign, found)):
         return None
     if has_groups and _is_named_like_a_class(call):
         return Indirect("held")

@@ -11,6 +11,7 @@ Whatever it is, the helper can take it: what turns out to be no grouped convolut
 from __future__ import annotations
 
 import ast
+import builtins
 from typing import Final, Literal
 
 from .. import torch_api
@@ -144,7 +145,9 @@ def is_foreign(value: Value) -> bool:
     """Whether a value is nothing that the source, or torch, defines."""
     match value:
         case External(path=path):
-            return not path.startswith(("torch.", "builtins."))
+            root, _, rest = path.partition(".")  # a name that is not there counts as a builtin
+            is_builtin = root == "builtins" and hasattr(builtins, rest.partition(".")[0])
+            return root != "torch" and not is_builtin
         case Object(kind=kind):
             return kind == STRANGE
         case Bound(receiver=receiver, function=None):
