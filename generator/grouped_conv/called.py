@@ -44,7 +44,7 @@ def holds_conv(index: ClassIndex, expression: ast.expr) -> bool:
 
 
 def gives_conv(index: ClassIndex, callee: ast.expr) -> bool:
-    """Whether a convolution class may be called, or what unknown code makes of one, as by h(C)()."""
+    """Whether a convolution class may be called, or what unknown code makes of one: ``h(C)()``."""
     given = callee.args if isinstance(callee, ast.Call) else []
     return any(
         is_conv_class(each) or (getattr(each, "kind", "") == STRANGE and _has_conv(index, given))

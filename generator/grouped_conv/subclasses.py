@@ -14,16 +14,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..facts.values import ClassValue, Instance
+from .. import torch_api
+from ..facts.values import WEIGHTS, ClassValue, Instance
 from ..reading.classes import Class, ClassIndex
-from ..reading.convolutions import GROUPS_POSITION, conv_class
+from ..reading.convolutions import GROUPS_POSITION, SETTINGS, conv_class
 from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Function
-from .by_filter import is_by_filter
-from .by_slice import is_by_slice
-from .own_methods import OF_TORCH, is_apart, kind_of_method
-from .paddings import PADDING
+from .by_slice import PADDING, is_by_slice, is_staticmethod
 from .source_facts import facts_of_source
 
 _INHERITED = frozenset(("__init__", "__module__", "__doc__", "extra_repr", "__repr__", "forward"))
@@ -184,8 +182,8 @@ def _is_asked_of_class(index: ClassIndex, own_class: Class, attribute: ast.Attri
     relatives = own_class.relatives()
     bound = [each for one in relatives for each in one.scope.bindings.get(attribute.attr, [])]
     functions = [each.node for each in bound if isinstance(each.node, FUNCTIONS)]
-    kinds = {kind_of_method(index.source, each) for each in functions}
-    if not isinstance(attribute.ctx, ast.Load) or not bound or kinds & {"", "property"}:
+    is_plain = all(is_staticmethod(index, each) for each in functions)
+    if not isinstance(attribute.ctx, ast.Load) or not bound or not is_plain:
         return False
     values = facts_of_source(index).values(attribute.value)
     return _may_be(index, own_class, attribute.value) and not any(
@@ -226,12 +224,23 @@ def _is_conv_path(path: str) -> bool:
     return conv_class(path) is not None or path == _CONV_BASE
 
 
-def _is_called_inside(index: ClassIndex, method: Function, lineage: list[Class]) -> bool:
-    """Whether only a class that has a forward of its own, which its branches keep, asks for it."""
+def _is_of_torch(name: str) -> bool:
+    """Whether a convolution of torch has an attribute of a name."""
+    is_method = torch_api.may_have_method("torch.nn.Conv2d", name)
+    return is_method or name in SETTINGS or name in WEIGHTS
+
+
+def _is_apart(index: ClassIndex, method: Function, lineage: list[Class]) -> bool:
+    """Whether a method that is none of torch's cannot touch what the convolution is.
+
+    It is given no object; or only a class with a forward of its own, which its branches keep, asks
+    for it.
+    """
     owners = {each.node for each in lineage}
     accesses = index.accesses(method.name)
-    is_own = any("forward" in each.names for each in lineage) and method.name not in OF_TORCH
-    return is_own and bool(accesses) and all(each.owner in owners for each in accesses)
+    has_forward = any("forward" in each.names for each in lineage)
+    is_inside = has_forward and accesses and all(each.owner in owners for each in accesses)
+    return not _is_of_torch(method.name) and (is_staticmethod(index, method) or bool(is_inside))
 
 
 def _refusal_of_method(index: ClassIndex, method: Function, lineage: list[Class], base: str) -> str:
@@ -240,14 +249,10 @@ def _refusal_of_method(index: ClassIndex, method: Function, lineage: list[Class]
     if method.name in ("forward", "_conv_forward"):
         if any(isinstance(each, ast.Attribute) and each.attr == "groups" for each in walk(method)):
             return f"its {method.name} uses self.groups (line {method.lineno})"
-        if method.name == "forward" and is_by_filter(index, method):
-            return ""
         return f"it has a {method.name} of its own (line {method.lineno})"
     if method.name == "__init__":
         return _refusal_of_initialiser(index, method)
-    if method.name not in _HARMLESS_METHODS and not (
-        is_apart(index.source, method) or _is_called_inside(index, method, lineage)
-    ):
+    if method.name not in _HARMLESS_METHODS and not _is_apart(index, method, lineage):
         return f"it has a method of its own, {method.name} (line {method.lineno})"
     return ""
 
