@@ -134,6 +134,9 @@ class Attributes:
         if name == "__class__":
             return interpreter.of_class(value.cls) | ANYTHING
         defined = self.interpreter.of_class_body(value.cls, name)
+        if any(each.node.decorator_list for each in value.cls.order):
+            is_field = any(not isinstance(each, Function) for each in defined)
+            defined |= ANYTHING if is_field else NOTHING  # it may be one of a dataclass
         stored = heap.attribute(value, name)
         stored |= self._of_any_name(value, name, stored | defined)
         stored = self._kept(stored, node, frame)
@@ -226,6 +229,7 @@ class Attributes:
         found = self.interpreter.of_class_body(cls, name)
         if not found:
             return frozenset((interpreter.intern(Bound, value, name, None),))
+        found |= interpreter.heap.attribute(value, BY_ANY_NAME)
         return self._bound_to_class(value, found, name)
 
     def _bound_to_class(self, value: Value, found: Values, name: str) -> Values:

@@ -10,6 +10,7 @@ from .. import torch_api
 from .arguments import AnyFunction, Arguments, parameters
 from .attributes import Attributes
 from .containers import Containers
+from .folding import folded_call
 from .frames import Frame
 from .functions import Functions
 from .heap import BY_ANY_NAME, Slot, union
@@ -109,6 +110,11 @@ class Builtins:
             interpreter.heap.patched[node] = path
             self._variables_escape(path, node, frame)
             self._globals(path, given, node, frame)
+        constants = [only_constant(each) for each in given.positional]
+        if not given.is_open and not given.named and None not in constants:
+            result = folded_call(path, (each.value for each in constants if each is not None))
+            if isinstance(result, (int, float)):
+                return interpreter.constant(result)
         if path in _DICTS and not given.is_open and len(given.positional) < 2:
             return self._dict(given, node, frame)
         known = self._known.get(path)

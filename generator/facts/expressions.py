@@ -136,11 +136,12 @@ class Expressions:
         for each in node.values:
             values = interpreter.ev(each, frame)
             interpreter.use(values, "test", node, frame)
-            found |= values
-            known = only_constant(values)
-            if known is not None and not isinstance(each, ast.Attribute):
-                if bool(known.value) != is_and:
-                    break
+            known = None if isinstance(each, ast.Attribute) else only_constant(values)
+            goes_on = known is not None and bool(known.value) == is_and
+            if not goes_on or each is node.values[-1]:
+                found |= values
+            if known is not None and not goes_on:
+                break
             frame.path = (*path, Around(node, False))
             frame.env = narrowed(interpreter, each, frame.env, is_and)
         frame.path, frame.env = path, env if frame.env is env else joined([env, frame.env])

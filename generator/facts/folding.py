@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 _OPERATORS: Final[dict[type[ast.AST], Callable[..., object]]] = {
@@ -14,6 +14,7 @@ _OPERATORS: Final[dict[type[ast.AST], Callable[..., object]]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Div: operator.truediv,
     ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -25,6 +26,10 @@ _OPERATORS: Final[dict[type[ast.AST], Callable[..., object]]] = {
 }
 _LARGEST: Final = 10**9
 _LONGEST: Final = 1000
+_POWER: Final = 9
+_BUILTINS: Final[dict[str, Callable[..., object]]] = {
+    f"builtins.{each.__name__}": each for each in (int, float, bool, abs, max, min, round)
+}
 
 
 def can_fold(node: ast.AST) -> bool:
@@ -37,11 +42,21 @@ def folded(node: ast.AST, left: object, right: object) -> object:
     is_text = any(isinstance(each, (str, bytes)) for each in (left, right))
     if is_text and isinstance(node, (ast.Mult, ast.Mod)):
         return ...
-    if not (_is_small(left) and _is_small(right)):
+    is_power = isinstance(node, ast.Pow) and not (isinstance(right, int) and 0 <= right <= _POWER)
+    if is_power or not (_is_small(left) and _is_small(right)):
         return ...
     try:
         return _OPERATORS[type(node)](left, right)
     except (TypeError, ValueError, ArithmeticError):
+        return ...
+
+
+def folded_call(path: str, given: Iterable[object]) -> object:
+    """What a builtin gives for some constants; ``...`` likewise."""
+    values = [*given]
+    try:
+        return _BUILTINS[path](*values) if values and all(map(_is_small, values)) else ...
+    except (TypeError, ValueError, ArithmeticError, KeyError):
         return ...
 
 

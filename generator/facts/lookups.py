@@ -99,12 +99,15 @@ class Lookups:
         found = self.interpreter.heap.attribute(holder, name)
         if name in module.rebound:
             found |= ANYTHING
-        if name in module.bindings or (module, name) in self._starring:
+        if (module, name) in self._starring:
             return found
+        lines = (getattr(each, "lineno", 0) for each in module.bindings.get(name, ()))
+        bound = min(lines, default=0)  # what stands behind that may bind it anew
         self._starring.add((module, name))  # for modules that import each other's names
         for each in module.bindings.get("*", ()):
             assert isinstance(each, ast.ImportFrom)
-            found |= self._starred(each, name, module)
+            if each.lineno > bound:
+                found |= self._starred(each, name, module)
         self._starring.discard((module, name))
         return found
 

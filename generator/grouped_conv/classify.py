@@ -10,11 +10,11 @@ from ..outcome import Style
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass, kind_of
 from ..reading.parts import walk
-from ..reading.values import Unknown, Values
-from .by_text import SIZES, kinds_by_text
 from .find import Site
 from .functional import has_weight_of_no_module
+from .numbers import Unknown, Values
 from .source_facts import is_never_called
+from .symbols import SIZES, Symbols
 from .unpacked import never_given_groups
 
 
@@ -98,7 +98,7 @@ def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred |
         return None
     if is_never_called(values.index, site.call):
         return _NEVER_CALLED
-    kinds = kinds_by_text(values, site, conv) if groups is None else set()
+    kinds = Symbols(values).kinds(site, conv) if groups is None else set()
     if kinds == {"plain"}:
         return None
     if kinds:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from ..reading.source import Source
 from ..rewriting.edits import Codes, Edit, StatementEdit
-from .by_text import SIZES
 from .contexts import DefinitionContext, NormContext, template_of, variables
 from .model import Definition
 from .norms.written import NormDefinition
 from .quotients import quotient, reduced, term
+from .symbols import SIZES
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates

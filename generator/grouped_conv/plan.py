@@ -12,7 +12,6 @@ from ..outcome import Options, Record, Warning
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
 from ..reading.source import Source, parse
-from ..reading.values import Values
 from ..reading.width import line_length
 from ..rewriting.edits import Edit, Removal
 from ..rewriting.guard import guarded
@@ -36,6 +35,7 @@ from .initialisation import warn_of_initialisation, warn_of_initialisation_elsew
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
 from .norms.pairs import Pair
+from .numbers import Values
 from .records import left, split_when_built, written_out
 from .refusal import Refusal, check_length
 from .tracing import Tracing

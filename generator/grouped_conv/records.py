@@ -8,7 +8,6 @@ from ..outcome import Record
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass
 from ..reading.naming import mangled
-from ..reading.values import Values
 from .built.helper import function_of
 from .built.multiplier import has_marked
 from .built.plan import BuiltPlan, Way
@@ -16,6 +15,7 @@ from .classify import Candidate, Deferred, Verdict, self_target, single_target
 from .find import Site
 from .form import form_of
 from .model import SplitAttribute
+from .numbers import Values
 from .tracing import is_by_filter
 
 

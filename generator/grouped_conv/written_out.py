@@ -14,13 +14,13 @@ from ..reading.kept import kept
 from ..reading.naming import fresh_series
 from ..reading.parts import walk
 from ..reading.source import Source
-from ..reading.values import Values
 from .classify import Candidate
 from .find import Site
 from .loading import check_loading
 from .model import SplitAttribute, SplitNorm
 from .norms.pairs import Pairs
 from .norms.written import norm_definitions
+from .numbers import Values
 from .refusal import Refusal, check_free
 from .uses import find_calls
 

@@ -17,14 +17,14 @@ from itertools import chain
 from ...reading.containers import container
 from ...reading.convolutions import conv_class, is_module_of_torch
 from ...reading.names import meaning
-from ...reading.symbols import Symbols
-from ...reading.values import Values
 from ..find import Site
 from ..norms.items import items_of
 from ..norms.kinds import kind_of
 from ..norms.pairs import Pair, Pairs
 from ..norms.sequential import Sequence
+from ..numbers import Values
 from ..refusal import Refusal, line_of
+from ..symbols import Symbols
 from .ends import End, InAttribute, InSequence
 from .plan import Change, Way
 from .readers import Readers, is_plain

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ...reading.calls import Argument, arguments_of, is_repeatable
 from ...reading.classes import ClassIndex
-from ...reading.values import Values
 from ..classify import Candidate, single_target
+from ..numbers import Values
 from ..refusal import Refusal
 from ..uses import find_calls
 from .following import Following

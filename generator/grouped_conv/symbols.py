@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Hashable, Iterator
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from .calls import is_repeatable
-from .parts import walk
-from .scopes import FUNCTIONS, Binding, Scope
-from .values import Unknown, Values
+from ..reading.calls import is_repeatable
+from ..reading.convolutions import ConvClass, Kind
+from ..reading.parts import walk
+from ..reading.scopes import FUNCTIONS, Binding, Scope
+from .find import Site
+from .numbers import Unknown, Values
 
+SIZES: Final = ("in_channels", "out_channels", "groups")
 Form: TypeAlias = Hashable
 """What two expressions have in common where they have the same value."""
 
@@ -46,6 +49,28 @@ class Symbols:
         given = [case for each in self._given(expression) for case in _branches(each)]
         is_choice = len(given) > 1 and all(map(self._is_settled, given))
         return given if is_choice else [expression]
+
+    def kinds(self, site: Site, conv: ConvClass) -> set[Kind]:
+        """What a convolution may be whose groups are not known; empty if it may be grouped.
+
+        It is depthwise where in_channels, out_channels and groups are the same whatever they are.
+        """
+        inputs, outputs, groups = (site.arguments.by_name.get(name) for name in SIZES)
+        # An argument between them, as in (n, n, (n := 3)), may bind a name anew.
+        if groups is None or any(isinstance(node, ast.NamedExpr) for node in walk(site.call)):
+            return set()
+
+        def kind(case: ast.expr) -> Kind:
+            if inputs is not None and outputs is not None and conv.has_depthwise:
+                forms = {self.form(each) for each in (inputs, outputs, case)}
+                if len(forms) == 1 and None not in forms:
+                    return "depthwise"
+            return "plain" if self.values.known_int(case) == 1 else "grouped"
+
+        if kind(groups) == "depthwise":
+            return {"depthwise"}
+        kinds = {kind(each) for each in self.cases(groups)}
+        return kinds if "grouped" not in kinds else set()
 
     def _form(self, node: ast.expr) -> Form:
         try:
@@ -87,11 +112,10 @@ class Symbols:
         owner = self.index.self_class(node.value) if isinstance(node, ast.Attribute) else None
         if owner is None or not isinstance(node, ast.Attribute):
             return []
-        try:
-            value = self.values.stored(self.index.classes[owner], node.attr)
-        except Unknown:
+        value = self.values.stored(owner, node.attr)
+        if value is None or getattr(self.source.scope(value).node, "name", "") != "__init__":
             return []
-        return [value] if getattr(self.source.scope(value).node, "name", "") == "__init__" else []
+        return [value]
 
     def _assigned(self, scope: Scope, bindings: list[Binding]) -> list[ast.expr]:
         names = [getattr(each.node, "id", "") for each in bindings]
