@@ -67,6 +67,11 @@ MOVES = {
         "NAMES = ('stem.conv', 'stem.linear')\n",
     ),
     "statistics that are read": (BUILT, NESTED, FUSE),
+    "in a tuple": (
+        BUILT,
+        "y = self.conv(x)\nconv, bn = [self.conv, self.bn][:2]\nprint()\nreturn bn(y)",
+        "",
+    ),
     "an attribute of the same name": (
         BUILT + "self.other = Other()",
         NESTED,
@@ -128,10 +133,6 @@ STAYS |= {
         BUILT + "self.one = [self]",
         "net = self\nfor _ in range(2):\n    net = net.one[0]\ny = self.conv(x)\nprint()\n"
         "return net.bn(y)",
-    ),
-    "in a tuple": (
-        BUILT,
-        "y = self.conv(x)\nconv, bn = [self.conv, self.bn][:2]\nprint()\nreturn bn(y)",
     ),
 }
 

@@ -50,11 +50,11 @@ STATEMENTS = {
     "for p in self.bn.parameters():\n    p.requires_grad = False": False,
     "if isinstance(self.bn, nn.BatchNorm2d):\n    nn.init.zeros_(self.bn.weight)": True,
     "assert isinstance(self.bn, nn.Module)": True,
-    "assert issubclass(type(self.bn), nn.Module)": False,
-    "if hasattr(self.bn, 'weight'):\n    nn.init.zeros_(self.bn.weight)": False,
+    "assert issubclass(type(self.bn), nn.Module)": True,
+    "if hasattr(self.bn, 'weight'):\n    nn.init.zeros_(self.bn.weight)": True,
     "for m in self.children():\n    if isinstance(m, nn.BatchNorm2d):\n        m.eps = 0.2": False,
-    "for n, p in self.named_parameters():\n    if 'bn.weight' in n:\n        p.data.zero_()": False,
-    "for n, p in self.named_parameters():\n    if n == 'bn.bias':\n        p.data.fill_(2)": False,
+    "for n, p in self.named_parameters():\n    if 'bn.weight' in n:\n        p.data.zero_()": True,
+    "for n, p in self.named_parameters():\n    if n == 'bn.bias':\n        p.data.fill_(2)": True,
 }
 
 

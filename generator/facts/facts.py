@@ -251,10 +251,14 @@ class Facts:
 
     def is_plain(self, conv: Object) -> bool:
         """Whether a convolution that is made at a place surely has one group there."""
-        given = self._interpreter.given.get(conv)
-        groups = given.get(GROUPS_POSITION, "groups") if given is not None else NOTHING
+        groups = self.argument(conv, GROUPS_POSITION, "groups")
         numbers = {each.value for each in groups if isinstance(each, Constant)}
         return numbers == {1} and len(groups) == 1
+
+    def argument(self, made: Object, position: int, name: str) -> Values:
+        """What an object of a class outside of the project is given for a parameter."""
+        given = self._interpreter.given.get(made)
+        return given.get(position, name) if given is not None else NOTHING
 
     def inputs_of(self, tensor: Tensor) -> Values:
         """What a tensor is made of."""

@@ -195,3 +195,8 @@ def _only_reads(source: Source, name: ast.Name) -> bool:
     if isinstance(parent, ast.keyword):
         return parent.arg is None
     return isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load)
+
+
+def is_partial(site: Site) -> bool:
+    """Whether a site is a partial of a convolution class."""
+    return site.indirect is not None and site.indirect.kind == "partial"

@@ -21,7 +21,7 @@ from ..reading.classes import ClassIndex
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .find import Site
-from .norms.kinds import TRYING, kind_of
+from .norms.kinds import seems_a_norm
 from .source_facts import facts_of_source
 
 _MOST_READERS: Final = 12
@@ -133,7 +133,7 @@ class Surroundings:
             if isinstance(each, ast.Assign)
             for target in each.targets
             if isinstance(target, ast.Attribute)
-            if kind_of(self._index, each.value, target.attr).name in TRYING
+            if seems_a_norm(self._index, each.value, target.attr)
             or not built.isdisjoint(ast.walk(each.value))
         }
 

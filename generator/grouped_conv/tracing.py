@@ -12,7 +12,7 @@ from ..reading.directives import Directives
 from ..reading.flow import Flow, Reached
 from ..reading.names import meaning
 from ..rewriting.places import place_for_definition
-from .find import Site
+from .find import Site, is_partial
 from .indirect import Indirect
 from .norms.pairs import Pairs
 from .objects import find_uses
@@ -109,11 +109,6 @@ class Tracing:
             case Indirect(subclass=Subclass(base=base)):
                 return conv_class(f"torch.nn.{base}")
         return site.conv
-
-
-def is_partial(site: Site) -> bool:
-    """Whether a site is a partial of a convolution class."""
-    return site.indirect is not None and site.indirect.kind == "partial"
 
 
 def is_by_filter(site: Site) -> bool:

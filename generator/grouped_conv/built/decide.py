@@ -9,7 +9,6 @@ from itertools import chain
 from ..call_plan import plan_calls
 from ..classify import Deferred
 from ..find import Site
-from ..norms.behind import may_be_norm
 from ..norms.own_norms import OwnNorm, norms_of_others, own_norms
 from ..refusal import Refusal, line_of
 from ..subclasses import Subclass
@@ -129,9 +128,9 @@ def _not_taken(source: Ways, site: Site) -> Iterator[str]:
             name = listed.norms.attr
             reason = "the convolutions are not split together with the list"
             yield f"self.{name} stays after the concatenation: {reason}"
-    facts = source.tracing.surroundings.facts
+    kinds = source.tracing.pairs.modules.kinds
     for each in source.norms.sequences.get(site.call, ()):
-        norms = [one for one in each.norms if may_be_norm(facts, one)]
+        norms = [*filter(kinds.may_be_norm, each.norms)]
         if each not in source.taken and (norms or not each.has_norm):  # else facts tell
             what = "the norm stays after" if norms else "the padding stays before"
             where = line_of(each.node)

@@ -16,10 +16,10 @@ from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function
 from ...reading.source import Source
+from ...torch_api import GIVES_SELF
 from ..find import Site
-from ..norms.additions import ADDING
-from ..norms.holding import KEEPING
 from ..norms.plan import passes_groups
+from ..norms.sequential import ADDING
 from .handed import keeps_nothing
 
 _WEIGHTS: Final = frozenset(("weight", "bias"))
@@ -174,7 +174,7 @@ class _Search:
                 self._returned(parent, item)
             case ast.Call() if node in parent.args:
                 self._passed(node, parent, item)
-            case ast.Attribute(attr=name) if name in KEEPING and self._is_called(parent):
+            case ast.Attribute(attr=name) if name in GIVES_SELF and self._is_called(parent):
                 self._chained(parent)
             case ast.Expr():
                 pass  # what a function gives back is not made use of

@@ -19,10 +19,9 @@ from ...reading.convolutions import conv_class, is_module_of_torch
 from ...reading.names import meaning
 from ..find import Site
 from ..norms.items import items_of
-from ..norms.kinds import kind_of
 from ..norms.pairs import Pair, Pairs
-from ..norms.sequential import Sequence
 from ..numbers import Values
+from ..norms.sequential import Sequence, is_sequential
 from ..refusal import Refusal, line_of
 from ..symbols import Symbols
 from .ends import End, InAttribute, InSequence
@@ -104,12 +103,22 @@ class Multipliers:
         items = items_of(self.source, end.call)
         if container(path) != "Sequential" or end.item not in items or not is_whole:
             raise Refusal("not all of its nn.Sequential is known")
-        obstacle = self.pairs.holding.obstacle(end.item)
-        if obstacle is not None:
-            raise Refusal(f"one of its nn.Sequential is used directly ({line_of(obstacle)})")
+        self._check_apart(end.item)
         for place, each in enumerate(items):
             if each is end.item or (sequence is not None and self._may_be_split(each)):
                 self._check_from(end.call, items[place + 1 :], sequence)
+
+    def _check_apart(self, item: ast.expr) -> None:
+        """See that one of an nn.Sequential is in no other, and not called by itself."""
+        modules, facts = self.pairs.modules, self.pairs.surroundings.facts
+        made = modules.made(facts.values(item))
+        for each in made:
+            for use in modules.calls(each):
+                raise Refusal(f"one of its nn.Sequential is used directly ({line_of(use.node)})")
+            if sum(map(is_sequential, (holder for holder, _ in facts.heap.holders(each)))) > 1:
+                raise Refusal("one of its nn.Sequential is in another, too")
+        if not made:
+            raise Refusal("it is not known who reads it")
 
     def _may_be_split(self, item: ast.expr | None) -> bool:
         """Whether one of an nn.Sequential may be split as well."""
@@ -123,7 +132,7 @@ class Multipliers:
     ) -> None:
         """See who reads what goes into some layers of an nn.Sequential, or comes out of it."""
         if sequence is not None and sequence.has_norm and items:
-            kind = kind_of(self.pairs.index, items[0], "")
+            kind = self.pairs.modules.kinds.of(items[0])
             if kind.name == "unclear":
                 raise Refusal("the norm after it may stay")
             items = items[1:] if kind.name == "norm" and not kind.reason else items

@@ -7,18 +7,20 @@ masked model; MPS does not fold it. In 3d it takes none.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Set
 from typing import Final
 
 from ... import torch_api
 from ...facts.facts import Facts
 from ...facts.heap import Use
-from ...facts.values import STRANGE, Instance, Object, Tensor, Value
+from ...facts.values import Instance, Object, Tensor, Value
 from ...outcome import Warning
 from ..surroundings import Surroundings
-from .kinds import is_like_a_norm
+from .kinds import is_like_a_norm, is_norm
 
-_NORMS: Final = torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
+_FUNCTIONS: Final = frozenset(f"torch.nn.functional.{each}_norm" for each in ("batch", "instance"))
+_BETWEEN_FUNCTIONS: Final = re.compile(r"torch\.(nn\.functional\.)?\w*(pool[123]d|dropout[123]?d?)")
 _BETWEEN: Final = torch_api.POOLINGS | frozenset(
     ("torch.nn.Identity", *(f"torch.nn.Dropout{each}" for each in ("", "1d", "2d", "3d")))
 )
@@ -47,12 +49,12 @@ def warn_of_norms(
                 continue
             for use in facts.uses(conv):
                 if use.kind == "call" and use.result is not None:
-                    for norm in _norms_after(facts, use.result):
+                    for norm, why in _norms_after(facts, use.result):
                         place = norm.by if isinstance(norm.by, Object) else norm.node
                         site = place.site if isinstance(place, Object) else place
                         if site not in told and site not in joined:
                             told.add(site)
-                            yield _warning(around, norm, name, call)
+                            yield _warning(around, norm, f"{name}{why}", call)
 
 
 def _warning(around: Surroundings, norm: Use, name: str, call: ast.Call) -> Warning:
@@ -69,24 +71,47 @@ def _warning(around: Surroundings, norm: Use, name: str, call: ast.Call) -> Warn
     return around.warning(node, message, call)
 
 
-def _norms_after(facts: Facts, tensor: Value) -> Iterator[Use]:
-    """The uses by norms that take a tensor, perhaps from where it is returned to."""
+def applied_walk(facts: Facts) -> Use | None:
+    """Where modules are applied that a walk goes over, be they what they may."""
+    for walked in facts.walked():
+        for use in facts.uses(walked):
+            if use.kind == "call" or (use.kind == "escape" and use.name == "()"):
+                return use
+    return None
+
+
+def sequence_of(use: Use) -> Value | None:
+    """The nn.Sequential that a module is applied as a step of; None where it is called itself."""
+    step = use.result.step if isinstance(use.result, Tensor) else None
+    while isinstance(step, tuple):
+        (step, *_) = step
+    return step if isinstance(step, (Instance, Object)) else None
+
+
+def _norms_after(facts: Facts, tensor: Value) -> Iterator[tuple[Use, str]]:
+    """The uses by norms that take a tensor, perhaps from where it is returned to.
+
+    Each with why a convolution does not have it to itself, as far as that is seen.
+    """
     seen: set[Value] = set()
-    todo = [tensor]
+    todo = [(tensor, "")]
     while todo:
-        each = todo.pop()
+        each, why = todo.pop()
         if each in seen:
             continue
         seen.add(each)
-        for use in facts.uses(each):
+        taken = facts.uses(each)
+        if len({use.node for use in taken}) > 1:
+            why = why or ", whose output has another use"
+        for use in taken:
             if isinstance(use.node, ast.Call) and _is_norm(facts, use):
-                yield use
+                yield use, why
             elif use.result is not None and _is_passed(use):
-                todo.append(use.result)
+                todo.append((use.result, ", which it does not follow directly"))
             elif use.kind == "input" and isinstance(use.by, Instance):
-                todo += facts.given_to(use.by)
+                todo += ((given, why) for given in facts.given_to(use.by))
             elif use.kind == "return" and isinstance(each, Tensor) and each.owner is not None:
-                todo += _given_to_callers(facts, each.owner)
+                todo += ((given, why) for given in _given_to_callers(facts, each.owner))
 
 
 def _given_to_callers(facts: Facts, owner: Instance) -> Iterator[Value]:
@@ -98,11 +123,8 @@ def _given_to_callers(facts: Facts, owner: Instance) -> Iterator[Value]:
 
 def _is_norm(facts: Facts, use: Use) -> bool:
     """Whether a tensor is given to a norm, or to what is not known and called like one."""
-    match use.by:
-        case Object(kind=kind):
-            return kind in _NORMS
-        case Instance(cls=cls):
-            return any(each in _NORMS for each in cls.externals)
+    if use.by is not None:
+        return is_norm((use.by,)) or getattr(use.by, "path", "") in _FUNCTIONS
     if use.kind != "escape" or not isinstance(use.node, ast.Call):
         return False
     callees = facts.values(use.node.func)
@@ -112,16 +134,8 @@ def _is_norm(facts: Facts, use: Use) -> bool:
     return not is_function and is_like_a_norm(name)
 
 
-def may_be_norm(facts: Facts, node: ast.expr) -> bool:
-    """Whether an expression may be a norm that goes over each channel by itself."""
-    values = facts.values(node)
-    return not values or any(
-        not isinstance(each, Object) or each.kind in _NORMS or each.kind.startswith(STRANGE)
-        for each in values
-    )
-
-
 def _is_passed(use: Use) -> bool:
     """Whether what is made of a tensor has its channels, each by itself."""
     kind = use.by.kind if isinstance(use.by, Object) else getattr(use.by, "path", "")
-    return kind in _BETWEEN or kind == "any of several"
+    is_between = kind in _BETWEEN or _BETWEEN_FUNCTIONS.fullmatch(kind) is not None
+    return is_between or kind == "any of several"

@@ -1,12 +1,16 @@
-"""Tell whether an expression builds a norm that goes over each channel by itself."""
+"""Tell whether something is a norm that goes over each channel by itself."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ... import torch_api
+from ...facts.facts import Facts
+from ...facts.values import STRANGE, Bound, Constant, External, Instance, Object, Value, Values
 from ...reading.classes import ClassIndex
 from ...reading.names import meaning
 from ...reading.parts import walk
@@ -15,12 +19,13 @@ from ...reading.source import Source
 from ..reading import is_only_read
 from .own_norms import own_norms
 
-_BY_CHANNEL: Final = re.compile(r"torch\.nn\.(\w+\.)*(SyncBatchNorm|(Batch|Instance)Norm[123]d)")
-_OVER_CHANNELS: Final = re.compile(
-    r"torch\.nn\.(\w+\.)*(GroupNorm|LayerNorm|RMSNorm|LocalResponseNorm)"
+NORMS: Final = torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
+"""torch's norms that go over each channel by itself."""
+_COUPLED: Final = frozenset(
+    f"torch.nn.{each}" for each in ("GroupNorm", "LayerNorm", "RMSNorm", "LocalResponseNorm")
 )
-_MORE: Final = re.compile(r"torch\.nn\.(\w+\.)*(Sequential|Linear|(Lazy)?Conv(Transpose)?[123]d)")
 _LIKE_A_NORM: Final = re.compile(r"norm|bn|batch", re.IGNORECASE)
+_BY_CHANNEL: Final = re.compile(r"(Batch|Instance)Norm")
 NORM_TENSORS: Final = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 """What a norm by channel may have in a state dict."""
 _SETTINGS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
@@ -30,7 +35,7 @@ NORM_READS: Final = frozenset(_SETTINGS)
 
 @dataclass(frozen=True)
 class Kind:
-    """What an expression builds.
+    """What an expression gives.
 
     Attributes:
         name: ``"norm"``, by channel, of torch; ``"unclear"``, what may be one when it is built;
@@ -44,97 +49,102 @@ class Kind:
 
 TRYING: Final = frozenset(("norm", "unclear"))
 """The kinds that are to be split, if they turn out so when they are built."""
-_OTHER = Kind("other")
-_UNCLEAR = Kind("unclear")
+_OTHER: Final = Kind("other")
+_UNCLEAR: Final = Kind("unclear")
 
 
-def kind_of(index: ClassIndex, value: ast.expr | None, attribute: str) -> Kind:
-    """What an expression builds that is given to an attribute."""
-    match value:
-        case ast.IfExp(body=body, orelse=orelse):
-            return _either(kind_of(index, body, attribute), kind_of(index, orelse, attribute))
-        case ast.BoolOp(values=values):
-            return _either(*(kind_of(index, each, attribute) for each in values))
-        case ast.Call():
-            return _of_call(index, value, attribute)
-        case ast.Name():
-            known = index.source.scope(value).only_value(value.id)
-            if known is not None:
-                return kind_of(index, known[1], attribute)
-            return _by_name(value.id, attribute)
-        case None | ast.Constant():
+class Kinds:
+    """Tells what the expressions of one source give."""
+
+    def __init__(self, index: ClassIndex, facts: Facts) -> None:
+        self.index = index
+        self.facts = facts
+
+    def of(self, value: ast.expr | None, attribute: str = "") -> Kind:
+        """What an expression gives, that an attribute may be given."""
+        if value is None:
             return _OTHER
-    return _by_name(index.source.code(value), attribute)
+        shown = f"{ast.unparse(value)} {attribute}"
+        return self.of_values(self.facts.values(value), shown)
+
+    def of_values(self, values: Values, shown: str) -> Kind:
+        """What one of some values is.
+
+        Args:
+            values: the values.
+            shown: how they are named: what is not known is taken for a norm by its name; when it
+                is built, that is checked.
+        """
+        if not values:
+            return _OTHER  # it is never run
+        kinds = {self._of_value(each, shown) for each in values}
+        found = [each for each in kinds if each.name != "other"]
+        if len(kinds) == 1 or (found and all(each.name == "coupled" for each in found)):
+            return min(found or kinds, key=lambda each: each.reason)
+        return _UNCLEAR if found else _OTHER
+
+    def _of_value(self, value: Value, shown: str) -> Kind:
+        match value:
+            case Object(kind=kind) if kind in NORMS:
+                return self._of_torch(value, kind.rpartition(".")[2])
+            case Object(kind=kind) if kind in _COUPLED:
+                return Kind("coupled", f"a {kind.rpartition('.')[2]} goes over several channels")
+            case Object(kind=kind) if not kind.startswith(STRANGE):
+                return _OTHER
+            case Instance(cls=cls):
+                base = next((each for each in cls.externals if each in NORMS), "")
+                if not base:
+                    return _OTHER
+                is_split = cls.node in own_norms(self.index)
+                if is_split or not self.index.source.has(cls.node):
+                    return _UNCLEAR
+                return Kind("unclear", f"{cls.name} is a subclass of {base.rpartition('.')[2]}")
+            case Constant() | External() | Bound():
+                return _OTHER
+        return _by_name(shown)
+
+    def _of_torch(self, norm: Object, name: str) -> Kind:
+        if norm.kind in torch_api.INSTANCE_NORMS:
+            return Kind("norm")
+        tracks = self.facts.argument(norm, 4, "track_running_stats")
+        known = [each.value for each in tracks if isinstance(each, Constant)]
+        if known and len(known) == len(tracks) and not any(known):
+            reason = f"a {name} without running statistics is taken by PLiNIO only there"
+            return Kind("norm", reason)
+        return Kind("norm") if all(known) and len(known) == len(tracks) else _UNCLEAR
+
+    def may_be_norm(self, node: ast.expr) -> bool:
+        """Whether an expression may be a norm that goes over each channel by itself."""
+        return not self.facts.values(node) or self.of(node, "norm").name in TRYING
 
 
-def is_by_channel(path: str) -> bool:
-    """Whether a class is one of torch's norms that go over each channel by itself."""
-    return _BY_CHANNEL.fullmatch(path) is not None
+def seems_a_norm(index: ClassIndex, value: ast.expr, attribute: str) -> bool:
+    """Whether what an attribute is given may be a norm, by the text alone."""
+    source = index.source
+    if is_like_a_norm(attribute):
+        return True
+    callees = [each.func for each in walk(value) if isinstance(each, ast.Call)]
+    found = [meaning(source, each) for each in callees]
+    codes = [source.code(each.node) for each in found if isinstance(each.node, FUNCTIONS)]
+    if any(map(_BY_CHANNEL.search, codes)):
+        return True
+    return any(is_like_a_norm(source.code(each)) for each in callees)
 
 
-def is_over_channels(path: str) -> bool:
-    """Whether a class is one of torch's norms that go over several channels."""
-    return _OVER_CHANNELS.fullmatch(path) is not None
-
-
-def _either(*kinds: Kind) -> Kind:
-    """What one of several is."""
-    found = [each for each in kinds if each.name != "other"]
-    if not found:
-        return _OTHER
-    is_coupled = all(each.name == "coupled" for each in found)
-    return found[0] if is_coupled else _UNCLEAR
-
-
-def _of_call(index: ClassIndex, call: ast.Call, attribute: str) -> Kind:
-    callee = meaning(index.source, call.func)
-    if is_by_channel(callee.path):
-        return _of_torch(call, callee.path.rpartition(".")[2])
-    if is_over_channels(callee.path):
-        name = callee.path.rpartition(".")[2]
-        return Kind("coupled", f"a {name} goes over several channels")
-    if callee.path.startswith("torch."):
-        return _OTHER
-    if isinstance(callee.node, ast.ClassDef):
-        if callee.node in own_norms(index):
-            return _UNCLEAR
-        around = index.classes[callee.node].ancestors()
-        bases = [base for each in around for base in each.node.bases]
-        paths = [meaning(index.source, each).path for each in bases]
-        base = next((each.rpartition(".")[2] for each in paths if is_by_channel(each)), "")
-        reason = f"{callee.node.name} is a subclass of {base}"
-        return Kind("unclear", reason) if base else _OTHER
-    if isinstance(callee.node, FUNCTIONS):
-        names = [each for each in walk(callee.node) if isinstance(each, ast.Attribute)]
-        paths = [meaning(index.source, each).path for each in names]
-        if any(_MORE.fullmatch(each) for each in paths):
-            return _OTHER
-        if any(map(is_by_channel, paths)):
-            return _UNCLEAR
-    return _by_name(index.source.code(call.func), attribute)
-
-
-def _of_torch(call: ast.Call, name: str) -> Kind:
-    if name.startswith("Instance"):
-        return Kind("norm")
-    given = _given(call)
-    tracks = given.get("track_running_stats")
-    if isinstance(tracks, ast.Constant) and not tracks.value:
-        return Kind("norm", f"a {name} without running statistics is taken by PLiNIO only there")
-    is_clear = tracks is None and not any(isinstance(each, ast.Starred) for each in call.args)
-    return Kind("norm") if is_clear and "None" not in given else _UNCLEAR
-
-
-def _given(call: ast.Call) -> dict[str, ast.expr]:
-    """The arguments of a norm of torch, by parameter."""
-    given = dict(zip(_SETTINGS, call.args, strict=False))
-    return given | {str(each.arg): each.value for each in call.keywords}
+def is_norm(values: Iterable[Value]) -> bool:
+    """Whether one of some values is a norm by channel of torch, or of a subclass of it."""
+    return any(
+        (isinstance(each, Object) and each.kind in NORMS)
+        or (isinstance(each, Instance) and not NORMS.isdisjoint(each.cls.externals))
+        for each in values
+    )
 
 
 def tensors_of(source: Source, call: ast.Call) -> set[str]:
     """The names of what a norm of torch that goes over each channel may have in a state dict."""
     is_batch_norm = "InstanceNorm" not in meaning(source, call.func).path
-    given = _given(call)
+    given = dict(zip(_SETTINGS, call.args, strict=False))
+    given |= {str(each.arg): each.value for each in call.keywords}
 
     def may_be(parameter: str) -> bool:
         value = given.get(parameter)
@@ -157,6 +167,5 @@ def is_like_a_norm(name: str) -> bool:
     return _LIKE_A_NORM.search(name) is not None
 
 
-def _by_name(code: str, attribute: str) -> Kind:
-    """What cannot be seen is taken for a norm by its name; when it is built, that is checked."""
-    return _UNCLEAR if is_like_a_norm(code) or is_like_a_norm(attribute) else _OTHER
+def _by_name(shown: str) -> Kind:
+    return _UNCLEAR if is_like_a_norm(shown) else _OTHER

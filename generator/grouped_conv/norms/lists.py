@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...reading.classes import Access
+from ...facts.heap import union
+from ...facts.values import Object, Value, Values
+from ...reading.parts import walk
+from ...reading.scopes import COMPREHENSIONS, Binding
 from ..refusal import Refusal, check_free, line_of
-from .building import BuiltList, find_built
-from .entries import Entries, Step
-from .kinds import TRYING, is_like_a_norm, kind_of
-from .naming import strings_naming
+from ..weights import Weights
+from .kinds import TRYING
 from .pairs import Pairs
 
 
@@ -34,16 +36,13 @@ class ListPair:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What follows the convolutions of a list.
+class _Step:
+    """A place where each module of one list is applied to what that of another gives."""
 
-    Attributes:
-        pair: the list of norms; a reason where these are to stay.
-        calls: the calls of the convolutions and of the norms.
-    """
-
-    pair: ListPair | Refusal
-    calls: frozenset[ast.Call]
+    conv: ast.Call
+    norm: ast.Call
+    convs: ast.Attribute
+    norms: ast.Attribute
 
 
 class Lists:
@@ -53,122 +52,266 @@ class Lists:
         self.pairs = pairs
         self.index = pairs.index
         self.source = pairs.source
-        self.entries = Entries(pairs.index, pairs.flow)
-        self._found: dict[tuple[ast.ClassDef, str], Found | None] = {}
+        self.facts = pairs.surroundings.facts
+        self._found: dict[tuple[ast.ClassDef, str], ListPair | Refusal | None] = {}
 
-    def items(self, owner: ast.ClassDef, name: str) -> tuple[ast.expr, ...]:
-        """What builds the entries of an attribute that is a list, as far as it is seen."""
-        try:
-            built = find_built(self.pairs.flow, list(self.pairs.accesses(owner, name)))
-        except Refusal:
-            return ()
-        return built.items if built is not None else ()
-
-    def find(self, owner: ast.ClassDef, convs: str) -> Found | None:
+    def find(self, owner: ast.ClassDef, convs: str) -> ListPair | Refusal | None:
         """The norms after the convolutions of a list; None where none are seen."""
         if (owner, convs) not in self._found:
             self._found[owner, convs] = self._find(owner, convs)
         return self._found[owner, convs]
 
-    def _find(self, owner: ast.ClassDef, convs: str) -> Found | None:
-        accesses = self._accesses(owner, convs)
-        own = [each.node for each in accesses if each.owner is not None]
-        found = [step for each in own if (step := self.entries.step(each)) is not None]
-        steps = [each for each in found if self._may_be_norms(owner, each.norms.attr)]
+    def _find(self, owner: ast.ClassDef, convs: str) -> ListPair | Refusal | None:
+        items = self._items(self.facts.attribute(owner, convs))
+        calls = self._calls(items)
+        steps = [step for each in calls if (step := self._step(each)) is not None]
         if not steps:
             return None
-        followings = [each.following for each in steps]
-        calls = frozenset(call for each in followings for call in (each.call, each.norm))
+        norms = steps[0].norms.attr
         try:
-            return Found(self._pair(owner, accesses, steps), calls)
+            if {each.conv for each in steps} != {*calls}:
+                raise Refusal(f"self.{convs} is used elsewhere too")
+            if {(each.convs.attr, each.norms.attr) for each in steps} != {(convs, norms)}:
+                raise Refusal(f"another norm follows self.{convs} too")
+            return self._pair(owner, steps)
         except Refusal as refusal:
-            norms = steps[0].norms.attr
-            return Found(Refusal(f"self.{norms} stays after the concatenation: {refusal}"), calls)
+            return Refusal(f"self.{norms} stays after the concatenation: {refusal}")
 
-    def _accesses(self, owner: ast.ClassDef, name: str) -> list[Access]:
-        return list(self.pairs.accesses(owner, name))
+    # --- where they are applied --------------------------------------------------------------
 
-    def _may_be_norms(self, owner: ast.ClassDef, name: str) -> bool:
-        """Whether a norm may be in a list; if it is not seen what is, by the name of the list."""
-        items = self.items(owner, name)
-        if not items:
-            return is_like_a_norm(name)
-        return any(kind_of(self.index, each, name).name != "other" for each in items)
+    def _items(self, lists: Values) -> Values:
+        """What is in an nn.ModuleList among some values."""
+        return union(
+            slot.values
+            for each in lists
+            if isinstance(each, Object) and each.kind == "torch.nn.ModuleList"
+            for slot in self.facts.heap.slots(each)
+        )
 
-    def _pair(self, owner: ast.ClassDef, accesses: list[Access], steps: list[Step]) -> ListPair:
+    def _calls(self, modules: Values) -> list[ast.Call]:
+        calls = {use.node for each in modules for use in self.pairs.modules.calls(each)}
+        own = (each for each in calls if isinstance(each, ast.Call) and self.source.has(each))
+        return sorted(own, key=self.source.span)
+
+    def _step(self, call: ast.Call) -> _Step | None:
+        """The norm that alone takes what a call of a convolution gives, if both are in lists."""
+        results = [each for each in self.facts.values(call) if getattr(each, "site", None) is call]
+        taking = {use.node for each in results for use in self.facts.uses(each)}
+        if any([*self.facts.heap.holders(each)] for each in results):
+            return None
+        (norm,) = taking if len(taking) == 1 else (None,)
+        if not isinstance(norm, ast.Call) or len(norm.args) != 1 or norm.keywords:
+            return None
+        if self.pairs.modules.kinds.of(norm.func).name == "other":
+            return None
+        lists = self._by_number(call.func, norm.func) or self._in_loop(call, norm)
+        return _Step(call, norm, *lists) if lists is not None else None
+
+    def _by_number(
+        self, conv: ast.expr, norm: ast.expr
+    ) -> tuple[ast.Attribute, ast.Attribute] | None:
+        """The two lists where both are taken by the same number, which is not below 0."""
+        match conv, norm:
+            case (
+                ast.Subscript(value=ast.Attribute() as convs, slice=place),
+                ast.Subscript(value=ast.Attribute() as norms, slice=other),
+            ) if ast.dump(place) == ast.dump(other) and self._are_of_self(convs, norms):
+                least = self._least(place)
+                return (convs, norms) if least is not None and least >= 0 else None
+        return None
+
+    def _in_loop(
+        self, conv: ast.Call, norm: ast.Call
+    ) -> tuple[ast.Attribute, ast.Attribute] | None:
+        """The two lists where a loop goes over both of them together."""
+        match conv.func, norm.func:
+            case ast.Name(id=one), ast.Name(id=other):
+                loop = self._loop(conv, norm)
+                lists = self._variables(loop) if loop is not None else {}
+                found = lists.get(one), lists.get(other)
+                if isinstance(found[0], ast.Attribute) and isinstance(found[1], ast.Attribute):
+                    return (found[0], found[1]) if self._are_of_self(*found) else None
+        return None
+
+    def _are_of_self(self, *nodes: ast.expr | None) -> bool:
+        """Whether some attributes are those of one self."""
+        owners = [getattr(each, "value", None) for each in nodes]
+        is_same = len({ast.dump(each) for each in owners if each is not None}) == 1
+        return is_same and owners[0] is not None and self.index.self_class(owners[0]) is not None
+
+    def _loop(self, conv: ast.Call, norm: ast.Call) -> ast.For | ast.comprehension | None:
+        """The innermost loop around two calls."""
+        around = {*self.source.ancestors(norm)}
+        for each in self.source.ancestors(conv):
+            if isinstance(each, ast.For) and each in around:
+                return each
+            if isinstance(each, COMPREHENSIONS) and each in around:
+                return each.generators[0] if len(each.generators) == 1 else None
+        return None
+
+    def _variables(self, loop: ast.For | ast.comprehension) -> dict[str, ast.expr]:
+        """The variables of a loop over what zip gives, each with what it goes over."""
+        iterated, target = loop.iter, loop.target
+        if isinstance(target, ast.Tuple) and self._calls_builtin(iterated, "enumerate"):
+            assert isinstance(iterated, ast.Call)
+            iterated, target = iterated.args[0], target.elts[-1]
+        if not isinstance(target, ast.Tuple) or not self._calls_builtin(iterated, "zip"):
+            return {}
+        assert isinstance(iterated, ast.Call)
+        whole = loop if isinstance(loop, ast.For) else self.source.parent(loop)
+        inside = {*walk(whole)}
+        return {
+            name.id: given
+            for name, given in zip(target.elts, iterated.args, strict=False)
+            if isinstance(name, ast.Name)
+            and sum(each.node in inside for each in self._bindings(name)) == 1
+        }
+
+    def _bindings(self, name: ast.Name) -> list[Binding]:
+        scope = self.source.scope(name)
+        found = scope.bindings.get(name.id, [])
+        return found if name.id not in scope.module.nonlocals else []
+
+    def _least(self, number: ast.expr) -> int | None:
+        """The least that a number can be; None where it is not known."""
+        match number:
+            case ast.Constant(value=int(value)):
+                return value
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=ast.Constant(value=int(by))):
+                least = self._least(left)
+                change = by if isinstance(number.op, ast.Add) else -by
+                return least + change if least is not None else None
+            case ast.Name():
+                firsts = [self._first(each.node) for each in self._bindings(number)]
+                known = [each for each in firsts if each is not None]
+                return min(known) if known and len(known) == len(firsts) else None
+        return None
+
+    def _first(self, target: ast.AST) -> int | None:
+        """The first, and least, value of the variable of a loop that counts upwards."""
+        outer = self.source.parent(target)
+        is_numbered = isinstance(outer, ast.Tuple) and outer.elts[0] is target
+        if is_numbered:
+            outer = self.source.parent(outer)
+        if not isinstance(outer, (ast.For, ast.comprehension)):
+            return None
+        match outer.iter:
+            case ast.Call(args=[_], keywords=[]) as call:
+                is_counted = self._calls_builtin(call, "enumerate" if is_numbered else "range")
+                return 0 if is_counted else None
+            case ast.Call(args=[ast.Constant(value=int(start)), _]) as call if not is_numbered:
+                return start if self._calls_builtin(call, "range") else None
+        return None
+
+    def _calls_builtin(self, node: ast.expr, name: str) -> bool:
+        """Whether an expression calls a builtin, with arguments that are all seen."""
+        match node:
+            case ast.Call(func=ast.Name(id=called), args=[_, *_]) if called == name:
+                is_plain = not any(isinstance(each, ast.Starred) for each in node.args)
+                return is_plain and self.source.scope(node).lookup(name) is None
+        return False
+
+    # --- what else is done with them ---------------------------------------------------------
+
+    def _pair(self, owner: ast.ClassDef, steps: list[_Step]) -> ListPair:
         """The two lists.
 
         Raises:
             Refusal: the norms are to stay.
         """
-        for step in steps:
-            if step.reason:
-                raise Refusal(step.reason)
-        convs, norms = steps[0].convs.attr, steps[0].norms.attr
-        if any(each.norms.attr != norms for each in steps):
-            raise Refusal(f"another norm follows self.{convs} too")
-        built_convs = self._only_list(accesses, convs, [each.convs for each in steps])
-        others = self._accesses(owner, norms)
-        built = self._only_list(others, norms, [each.norms for each in steps])
-        self._check_unnamed(owner, convs)
-        self._check_unnamed(owner, norms)
-        self._check_kinds(norms, built)
-        known = [each for step in steps for each in (step.convs, step.norms)]
-        self._check_held(built_convs, known)
-        self._check_held(built, known, is_norm=True)
-        last = self._last(built_convs, built)
-        statements = [self.source.statement(each) for each in (built.target, *built.items)]
-        statements += [self.source.statement(each.following.norm) for each in steps]
+        convs = self._only_list(owner, [each.convs for each in steps])
+        norms = self._only_list(owner, [each.norms for each in steps])
+        kinds = [
+            self.pairs.modules.kinds.of_values(slot.values, norms.attr)
+            for value in self.facts.attribute(owner, norms.attr)
+            for slot in self.facts.heap.slots(value)
+        ]
+        if not any(each.name in TRYING and not each.reason for each in kinds):
+            raise Refusal(next((each.reason for each in kinds if each.reason), "it is none"))
+        last = self._last(convs, norms)
+        calls = [call for each in steps for call in (each.conv, each.norm)]
+        self._check_items(owner, convs.attr, calls, is_norm=False)
+        self._check_items(owner, norms.attr, calls, is_norm=True)
+        statements = [self.source.statement(each) for each in (norms, *(one.norm for one in steps))]
         check_free(self.pairs.directives, ((each, "at it") for each in (*statements, last)))
-        self.pairs.check_elsewhere(owner, convs, norms)
-        applied = tuple(each.following.norm for each in steps)
-        return ListPair(owner, built_convs.target, built.target, last, applied)
+        self.pairs.check_elsewhere(owner, convs.attr, norms.attr)
+        return ListPair(owner, convs, norms, last, tuple(each.norm for each in steps))
 
-    def _only_list(
-        self, accesses: list[Access], name: str, known: list[ast.Attribute]
-    ) -> BuiltList:
-        """The list that an attribute is, all of whose uses are known."""
-        built = find_built(self.pairs.flow, accesses)
-        if built is None:
+    def _only_list(self, owner: ast.ClassDef, known: list[ast.Attribute]) -> ast.Attribute:
+        """The target of the list that an attribute is, all of whose uses are known."""
+        name = known[0].attr
+        targets = [*self.pairs.stores(owner, name)]
+        values = self.facts.attribute(owner, name)
+        sites = {getattr(each, "site", None) for each in values}
+        if len(targets) != 1 or sites != {targets[0].value}:
             raise Refusal(f"self.{name} is not built at one place")
-        for each in accesses:
-            node = each.node
-            is_known = node in known or node is built.target or node in built.adding
-            if each.owner is None or not (is_known or self.entries.is_harmless(node)):
-                raise Refusal(f"self.{name} is used elsewhere too ({line_of(node)})")
-        return built
-
-    def _check_unnamed(self, owner: ast.ClassDef, name: str) -> None:
-        """See that a list is reached in no other way than by its name."""
-        for node in strings_naming(self.index, name):
-            raise Refusal(f"{name!r} appears in a string ({line_of(node)})")
-        for node in self.index.mentions.computed(name):
-            raise Refusal(f"self.{name} may be reached by a computed name ({line_of(node)})")
+        target = targets[0].target
+        accesses = (each.node for each in self.pairs.accesses(owner, name))
+        nodes = {*accesses, *self.pairs.modules.expressions(values)}
+        harmless = {*known, target, targets[0].value, *self._asking(nodes)}
+        for each in sorted(nodes - harmless, key=self.source.span):
+            raise Refusal(f"self.{name} is used elsewhere too ({line_of(each)})")
+        for value in values:
+            if any(key != name for _, key in self.facts.heap.holders(value)):
+                raise Refusal(f"self.{name} is held elsewhere too")
         for each in self.index.classes[owner].relatives():
             for node in each.walks:
                 raise Refusal(f"self.{name} may be gone through with others ({line_of(node)})")
+        return target
 
-    def _check_kinds(self, norms: str, built: BuiltList) -> None:
-        kinds = [kind_of(self.index, each, norms) for each in built.items]
-        if not any(each.name in TRYING and not each.reason for each in kinds):
-            raise Refusal(next(each.reason for each in kinds if each.reason))
+    def _asking(self, nodes: set[ast.expr]) -> Iterator[ast.expr]:
+        """The uses of a list that ask for its length, or append to it."""
+        for each in nodes:
+            parent = self.source.parent(each)
+            if isinstance(parent, ast.Call) and self._calls_builtin(parent, "len"):
+                yield each
+            if isinstance(parent, ast.Attribute) and parent.attr == "append":
+                if self.index.self_class(getattr(each, "value", each)) is not None:
+                    yield each
 
-    def _check_held(
-        self, built: BuiltList, known: list[ast.Attribute], is_norm: bool = False
+    def _check_items(
+        self, owner: ast.ClassDef, name: str, calls: list[ast.Call], *, is_norm: bool
     ) -> None:
         """See that no module of a list is held elsewhere too, or used by itself."""
-        holding = self.pairs.holding
-        found = (holding.obstacle(each, known, is_norm) for each in built.items)
-        for node in filter(None, found):
-            what = f"what is in self.{built.target.attr} is used directly"
-            raise Refusal(f"{what} ({line_of(node)})")
+        modules, weights = self.pairs.modules, Weights(self.index)
+        wholes = self.facts.attribute(owner, name)
+        what = f"what is in self.{name} is used directly"
+        for slot in (slot for each in wholes for slot in self.facts.heap.slots(each)):
+            for each in modules.made(slot.values):
+                try:
+                    if isinstance(each, Object):
+                        modules.check_held(each, *((whole, "") for whole in wholes))
+                    self._check_new(each, slot.node)
+                    known = (each,) if isinstance(each, Object) else ()
+                    for node in modules.expressions(known):
+                        modules.look_at(weights, node, calls, is_norm)
+                except Refusal as refusal:
+                    raise Refusal(f"{what}: {refusal}") from refusal
+        if weights.uses.writes or weights.uses.obstacles:
+            raise Refusal(what)
 
-    def _last(self, one: BuiltList, other: BuiltList) -> ast.stmt:
+    def _check_new(self, module: Value, node: ast.AST | None) -> None:
+        place = node or getattr(module, "site", None)
+        is_own = isinstance(place, ast.AST) and self.source.has(place)
+        is_new = not isinstance(module, Object) and isinstance(node, ast.Call)
+        if not is_own or not (is_new or self.pairs.modules.is_alone(module, place)):
+            raise Refusal("it may be the same in several places")
+
+    def _last(self, one: ast.Attribute, other: ast.Attribute) -> ast.stmt:
         """The statement after which both lists are there, whenever one of them is."""
-        block = self.source.block(one.last)
-        if other.last not in block:
-            raise Refusal(f"the two are not built together ({line_of(other.target)})")
-        last = max(one.last, other.last, key=block.index)
+        block = self.source.block(self.source.statement(one))
+        if self.source.statement(other) not in block:
+            raise Refusal(f"the two are not built together ({line_of(other)})")
+        places = [block.index(self.source.statement(each)) for each in (one, other)]
+        for name in (one.attr, other.attr):
+            for node in (each.node for each in self.index.accesses(name)):
+                if getattr(self.source.parent(node), "attr", "") == "append":
+                    inside = [each for each in self.source.ancestors(node) if each in block]
+                    own = self.source.function_around(one)
+                    if not inside or self.source.function_around(node) is not own:
+                        raise Refusal(f"self.{name} is added to elsewhere ({line_of(node)})")
+                    places.append(block.index(inside[0]))
+        last = block[max(places)]
         if not self.source.has_own_lines(last):
             raise Refusal(f"there is no line to split them on ({line_of(last)})")
         return last

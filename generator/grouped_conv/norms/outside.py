@@ -20,9 +20,11 @@ from ...facts.values import Instance, Object, Tensor, Value
 from ...reading.classes import ClassIndex
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
-from .by_flow import HANDING, NORMS, applied_walk
-from .kinds import NORM_READS
+from .behind import applied_walk
+from .kinds import NORM_READS, NORMS
 
+_HANDING = frozenset(("escape", "return", "item", "operand", "write", "iterate"))
+"""The uses of a module after which others may have it, or it may be another one."""
 _ASKED = NORM_READS | torch_api.GIVES_SELF
 
 
@@ -78,7 +80,8 @@ class Outsides:
     def _is_handed_on(self, module: Instance) -> bool:
         """Whether others may apply a module, or see what it gives."""
         return any(
-            use.kind in HANDING - {"write"} or "hook" in use.name for use in self.facts.uses(module)
+            use.kind in _HANDING - {"write"} or "hook" in use.name
+            for use in self.facts.uses(module)
         )
 
     def _is_always(self, owner: ast.ClassDef, name: str, module: Instance) -> bool:
@@ -191,7 +194,7 @@ class Outsides:
                 inputs = self.facts.inputs_of(use.result) if isinstance(use.result, Tensor) else {}
                 if use.node not in nodes or not given.issuperset(inputs):
                     return False
-            elif use.kind in HANDING or not self._is_built(use):
+            elif use.kind in _HANDING or not self._is_built(use):
                 return False
         return {each for each, _ in self.facts.heap.holders(norm)} == {holder}
 

@@ -6,32 +6,25 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from ...facts.heap import Use
+from ...facts.values import STRANGE, Instance, Object, Tensor, Value, Values
 from ...reading.classes import Access, ClassIndex
 from ...reading.directives import Directives
 from ...reading.flow import Flow
-from ...reading.names import meaning
+from ...reading.parts import walk
 from ...reading.scopes import assigned_value
 from ..refusal import Refusal, check_free, line_of
 from ..surroundings import Surroundings
-from ..weights import Obstacle, Uses, Weights
+from ..weights import Uses, Weights
+from .behind import applied_walk, sequence_of
 from .following import Following, find_following
-from .holding import KEEPING, Holding
-from .kinds import NORM_READS, Kind, is_statistic_read, kind_of
-from .loose import find_loose_norm, seems_a_norm
-from .naming import strings_naming
+from .kinds import NORMS, TRYING, Kind
+from .modules import Modules
 
 if TYPE_CHECKING:
-    from .by_flow import FlowOfTensors
     from .outside import Outside
-
-_MODULE_METHODS: Final = KEEPING | frozenset(
-    (
-        *("weight", "bias", "stride", "groups", "in_channels", "out_channels", "kernel_size"),
-        *("reset_parameters", "parameters", "padding", "dilation", "apply"),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -93,84 +86,30 @@ class Pairs:
         self.source = index.source
         self.flow = flow
         self.directives = directives
-        self.holding = Holding(index, flow)
         self._found: dict[tuple[ast.ClassDef, str], Pair | Refusal | None] = {}
+
+    @cached_property
+    def modules(self) -> Modules:
+        """What the facts know of its modules."""
+        return Modules(self.index, self.surroundings.facts)
 
     def find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
         """The norm after a convolution; None where there is none, a reason where it is to stay."""
         if (owner, conv) not in self._found:
-            found = self._find(owner, conv)
-            if not isinstance(found, Pair):
-                found = self._by_flow(owner, conv) or found
+            try:
+                found: Pair | Refusal | None = _Search(self, owner, conv).pair()
+            except Refusal as refusal:
+                found = refusal
             self._found[owner, conv] = found
         return self._found[owner, conv]
 
     def outside(self, owner: ast.ClassDef, conv: str) -> list[Outside]:
         """The norms outside of a class that take what a convolution of it gives."""
-        if self._find(owner, conv) is not None or "torch.jit" in self.source.text:
+        if self.find(owner, conv) is not None or "torch.jit" in self.source.text:
             return []
         from .outside import Outsides  # slow to import
 
         return Outsides(self.index, self.surroundings.facts).of(owner, conv)
-
-    def _by_flow(self, owner: ast.ClassDef, conv: str) -> Pair | None:
-        """The norm that the flow of tensors shows behind a convolution."""
-        try:
-            behind = self._flow_of_tensors.behind(owner, conv)
-            if behind is None:
-                return None
-            norm = behind.norm
-            stores = tuple(self._stores(owner, norm))
-            followed = tuple(Following(each.conv, each.norm, "flow") for each in behind.applied)
-            self._check_kinds(norm, stores)
-            self._check_unnamed(norm)
-            uses, _ = self._uses(stores, followed)
-            convs = tuple(self.stores_of(owner, conv))
-            pair = Pair(owner, conv, norm, convs, stores, followed, (), uses, is_plain=False)
-            self._check_free(pair)
-            self.check_elsewhere(owner, conv, norm)
-        except Refusal:
-            return None
-        return pair
-
-    @cached_property
-    def _flow_of_tensors(self) -> FlowOfTensors:
-        from .by_flow import FlowOfTensors  # slow to import
-
-        return FlowOfTensors(self.index, self.surroundings.facts)
-
-    def _find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
-        followed, alone = [], []
-        calls = list(self.calls(owner, conv))
-        for call in calls:
-            found = find_following(self.index, call)
-            kinds = self._kinds(owner, found.attribute) if found is not None else {"other"}
-            if found is None or kinds <= {"other"}:
-                alone.append(call)
-            else:
-                followed.append(found)
-        if not followed:
-            return self._loose(owner, alone)
-        norm = followed[0].attribute
-        try:
-            stores = tuple(self._stores(owner, norm))
-            if len({each.attribute for each in followed}) > 1:
-                raise Refusal(f"another norm follows self.{conv} too")
-            self._check_called(owner, conv, alone)
-            self._check_held(owner, conv, calls)
-            self._check_kinds(norm, stores)
-            self._check_unnamed(norm)
-            uses, is_plain = self._uses(stores, followed)
-            convs = tuple(self.stores_of(owner, conv))
-            pair = Pair(
-                *(owner, conv, norm, convs, stores),
-                *(tuple(followed), tuple(alone), uses, is_plain),
-            )
-            self._check_free(pair)
-            self.check_elsewhere(owner, conv, norm)
-        except Refusal as refusal:
-            return Refusal(f"self.{norm} stays after the concatenation: {refusal}")
-        return pair
 
     def check_elsewhere(self, owner: ast.ClassDef, *names: str) -> None:
         """See that no other file uses, or sets, attributes of a class.
@@ -183,25 +122,6 @@ class Pairs:
             if place:
                 raise Refusal(f"self.{name} is used in another file ({place})")
 
-    def _check_free(self, pair: Pair) -> None:
-        """See that nothing is to be left alone that would change."""
-        own = [*(each.target for each in pair.stores), *(each.norm for each in pair.followed)]
-        statements = [(self.source.statement(each), "at it") for each in own]
-        statements += [(each, "at it") for one in pair.followed for each in one.alternative]
-        statements += [(self.source.statement(each), "at its convolution") for each in pair.alone]
-        check_free(self.directives, statements)
-
-    def _loose(self, owner: ast.ClassDef, calls: list[ast.Call]) -> Refusal | None:
-        """Why the norm after one of some calls is to stay, if there is one."""
-
-        def is_norm(function: ast.expr) -> bool:
-            if isinstance(function, ast.Attribute) and self.index.self_class(function.value):
-                return not self._kinds(owner, function.attr) <= {"other"}
-            return seems_a_norm(self.source, function)
-
-        found = (find_loose_norm(self.source, call, is_norm) for call in calls)
-        return next((each for each in found if each is not None), None)
-
     def accesses(self, owner: ast.ClassDef, name: str) -> Iterator[Access]:
         """The accesses to an attribute of an object of a class, or of one that is not known."""
         relatives = self.index.classes[owner].relatives()
@@ -209,9 +129,16 @@ class Pairs:
             if each.owner is not None:
                 is_one = self.index.classes[each.owner] in relatives
             else:
-                is_one = self._flow_of_tensors.may_be_of(owner, each.node.value)
+                is_one = self._may_be_of(owner, each.node.value)
             if is_one:
                 yield each
+
+    def _may_be_of(self, owner: ast.ClassDef, expression: ast.expr) -> bool:
+        """Whether an expression may be an instance of a class, as far as is known."""
+        facts = self.surroundings.facts
+        found = facts.values(expression)
+        is_known = bool(found) and all(map(_is_known, found))
+        return not is_known or not {*facts.instances(owner)}.isdisjoint(found)
 
     def calls(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Call]:
         """The calls of an attribute of an object of a class."""
@@ -226,165 +153,299 @@ class Pairs:
             if isinstance(each.node.ctx, ast.Store) and each.owner is not None:
                 yield each.node
 
-    def _stores(self, owner: ast.ClassDef, name: str) -> Iterator[Store]:
+    def stores(self, owner: ast.ClassDef, name: str) -> Iterator[Store]:
+        """Where an attribute is given its value, with what that is.
+
+        Raises:
+            Refusal: it may be given another one.
+        """
         for each in self.accesses(owner, name):
             if isinstance(each.node.ctx, ast.Load):
                 continue
             value = assigned_value(self.source.parent_of, each.node)
             if each.owner is None or value is None:
                 raise Refusal(f"it may be another one ({line_of(each.node)})")
-            yield Store(each.node, value, kind_of(self.index, value, name))
-
-    def _kinds(self, owner: ast.ClassDef, name: str) -> set[str]:
-        values = (
-            assigned_value(self.source.parent_of, each.node)
-            for each in self.accesses(owner, name)
-            if not isinstance(each.node.ctx, ast.Load)
-        )
-        return {kind_of(self.index, each, name).name for each in values}
+            yield Store(each.node, value, self.modules.kinds.of(value, name))
+        for node in self.index.mentions.computed(name):
+            raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
 
     def all_calls(self, owner: ast.ClassDef, name: str) -> list[ast.Call]:
-        """The calls of a convolution, or of what holds it, which is called in no other way.
+        """The calls of a convolution, which is called in no other way.
 
         Raises:
             Refusal: it may be.
         """
-        calls = list(self.calls(owner, name))
-        self._check_called(owner, name, calls)
-        self._check_held(owner, name, calls)
-        return calls
+        return _Search(self, owner, name).checked_calls()
 
-    def _check_called(self, owner: ast.ClassDef, conv: str, calls: list[ast.Call]) -> None:
-        """See that all that is made of what the convolution gives is known."""
-        for call in calls:
-            parent = self.source.parent(call.func)
-            if self.index.self_class(getattr(call.func, "value", call)) is None:
-                raise Refusal(f"self.{conv} may be called elsewhere ({line_of(parent)})")
-        for node in strings_naming(self.index, conv):
-            called = self._flow_of_tensors.calls(owner, conv)
-            if not called <= {*self.calls(owner, conv)}:
-                raise Refusal(f"{conv!r} appears in a string ({line_of(node)})")
-        for access in self.accesses(owner, conv):
-            parent = self.source.parent(access.node)
-            if isinstance(access.node.ctx, ast.Load) and not _is_no_call(parent, access.node):
-                raise Refusal(f"self.{conv} may be called elsewhere ({line_of(access.node)})")
 
-    def _check_held(self, owner: ast.ClassDef, conv: str, calls: list[ast.Call]) -> None:
-        """See that the convolution is not called by another way as well."""
-        for target in self.stores_of(owner, conv):
-            value = assigned_value(self.source.parent_of, target)
-            if value is not None:
-                obstacle = self.holding.obstacle(value, [each.func for each in calls])
-                if obstacle is not None:
-                    raise Refusal(f"self.{conv} is used elsewhere too ({line_of(obstacle)})")
+class _Search:
+    """Looks for the norm after one convolution."""
 
-    def _check_kinds(self, norm: str, stores: tuple[Store, ...]) -> None:
-        splitting = _splitting(stores)
+    def __init__(self, pairs: Pairs, owner: ast.ClassDef, conv: str) -> None:
+        self.pairs = pairs
+        self.modules = pairs.modules
+        self.facts = pairs.surroundings.facts
+        self.source = pairs.source
+        self.owner = owner
+        self.conv = conv
+        self.instances = [*self.facts.instances(owner)]
+
+    def pair(self) -> Pair | None:
+        """The convolution with its norm; None where none is seen.
+
+        Raises:
+            Refusal: the norm is to stay.
+        """
+        if not self.facts.is_complete:
+            return None
+        followed, alone = [], list[ast.Call]()
+        for call in self._calls():
+            found = find_following(self.pairs.index, call, self._is_norm)
+            if found is not None:
+                followed.append((found.attribute, found))
+            elif (by_flow := self._by_flow(call)) is not None:
+                followed.append(by_flow)
+            else:
+                alone.append(call)
+        names = {name for name, _ in followed}
+        if not names:
+            return None
+        norm = min(names)
+        try:
+            if len(names) > 1:
+                raise Refusal(f"another norm follows self.{self.conv} too")
+            return self._checked(norm, tuple(each for _, each in followed), tuple(alone))
+        except Refusal as refusal:
+            reason = f"self.{norm} stays after the concatenation: {refusal}"
+            raise Refusal(reason) from refusal
+
+    def _checked(
+        self, norm: str, followed: tuple[Following, ...], alone: tuple[ast.Call, ...]
+    ) -> Pair:
+        pairs, owner = self.pairs, self.owner
+        stores = tuple(pairs.stores(owner, norm))
+        splitting = [each for each in stores if each.kind.name in TRYING]
         for each in stores:
             if each.kind.reason and (not splitting or each in splitting):
                 raise Refusal(each.kind.reason)
-            if _may_be_another_s(each.value) and each in splitting:
-                raise Refusal(f"it may be kept elsewhere too ({line_of(each.value)})")
+        self.checked_calls()
+        self._check_held(norm, stores)
+        uses, is_plain = self._uses(norm, stores, followed)
+        convs = tuple(pairs.stores_of(owner, self.conv))
+        places = [*(each.target for each in stores), *(each.norm for each in followed)]
+        free = [(self.source.statement(each), "at it") for each in places]
+        free += [(each, "at it") for one in followed for each in one.alternative]
+        free += [(self.source.statement(each), "at its convolution") for each in alone]
+        check_free(pairs.directives, free)
+        pairs.check_elsewhere(owner, self.conv, norm)
+        return Pair(owner, self.conv, norm, convs, stores, followed, alone, uses, is_plain)
 
-    def _check_unnamed(self, norm: str) -> None:
-        """See that the norm is reached in no other way than by its name."""
-        for node in strings_naming(self.index, norm):
-            raise Refusal(f"{norm!r} appears in a string ({line_of(node)})")
-        for node in self.index.mentions.computed(norm):
-            raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
+    # --- where the convolution is applied ----------------------------------------------------
 
-    def _uses(self, stores: tuple[Store, ...], followed: Iterable[Following]) -> tuple[Uses, bool]:
-        """What else is done with the norm, and whether it is only called."""
-        weights = Weights(self.index)
-        calls = {id(one) for each in followed for one in _called(each.norm.func)}
-        values = {id(each.value) for each in stores}
-        reached = {
-            node
-            for each in _splitting(stores)
-            for node in self.flow.reached(each.value).expressions
+    def _values(self, name: str) -> Values:
+        return self.facts.attribute(self.owner, name)
+
+    def _calls(self) -> list[ast.Call]:
+        """Where the convolution is applied: its calls, and those of what it is a layer of.
+
+        Raises:
+            Refusal: it is in another file.
+        """
+        found = {*self.pairs.calls(self.owner, self.conv)}
+        for value in self._values(self.conv):
+            for use in self.facts.uses(value) if isinstance(value, Object) else ():
+                if use.kind == "call" and not self.source.has(use.node):
+                    raise Refusal(f"self.{self.conv} is applied in another file")
+                if use.kind == "call" and isinstance(use.node, ast.Call):
+                    found.add(use.node)
+        return sorted(found, key=self.source.span)
+
+    def checked_calls(self) -> list[ast.Call]:
+        """The calls of the convolution, which is called in no other way, and held nowhere else.
+
+        Raises:
+            Refusal: it may be.
+        """
+        calls = self._calls()
+        weights = Weights(self.pairs.index)
+        try:
+            self._check_held(self.conv, tuple(self.pairs.stores(self.owner, self.conv)))
+            for node in self._expressions(self.conv):
+                self.modules.look_at(weights, node, calls, is_norm=False)
+        except Refusal as refusal:
+            raise Refusal(f"self.{self.conv} may be used elsewhere: {refusal}") from refusal
+        return calls
+
+    def _expressions(self, name: str) -> list[ast.expr]:
+        """The expressions that may be what an attribute holds, but for what it is given."""
+        accesses = (each.node for each in self.pairs.accesses(self.owner, name))
+        found: set[ast.expr] = {each for each in accesses if isinstance(each.ctx, ast.Load)}
+        known = [each for each in self._values(name) if isinstance(each, Object)]
+        found |= {*self.modules.expressions(known)}
+        return sorted(found, key=self.source.span)
+
+    # --- what follows ------------------------------------------------------------------------
+
+    def _is_norm(self, function: ast.expr) -> bool:
+        """Whether what is called is an attribute of self, and may be a norm."""
+        is_of_self = isinstance(function, ast.Attribute) and (
+            self.pairs.index.self_class(function.value) is not None
+        )
+        return is_of_self and self.modules.kinds.of(function).name != "other"
+
+    def _results(self, call: ast.Call) -> Iterator[Use]:
+        """What the convolution gives at a place, each as the result of a use."""
+        values = self._values(self.conv)
+        for value in values:
+            for use in self.facts.uses(value):
+                if use.node is call and use.kind == "call" and use.result is not None:
+                    yield use
+        is_open = any(each in values for each in self.facts.values(call.func) if _is_strange(each))
+        for each in self.facts.values(call) if is_open else ():
+            if _is_strange(each) and getattr(each, "site", None) is call:
+                yield Use("call", call, result=each)
+
+    def _by_flow(self, call: ast.Call) -> tuple[str, Following] | None:
+        """The norm that alone takes what the convolution gives, as the flow of tensors shows it.
+
+        Raises:
+            Refusal: something else does too, or it may be that of another object.
+        """
+        uses = [*self._results(call)]
+        taken = [one for use in uses if use.result for one in self.facts.uses(use.result)]
+        norms = [each for each in taken if isinstance(each.by, Object) and each.by.kind in NORMS]
+        names = {
+            name
+            for each in norms
+            for holder, name in self.facts.heap.holders(each.by or call)
+            if holder in self.instances and name
         }
-        others = [each for each in reached if id(each) not in calls | values]
-        for node in sorted(others, key=self.source.span):
-            self._look_at(weights, node)
+        if not names:
+            return None
+        name = min(names)
+        node = norms[0].node
+        reason = ""
+        is_kept = any(use.result and [*self.facts.heap.holders(use.result)] for use in uses)
+        if len(names) > 1 or len({each.node for each in taken}) > 1 or is_kept:
+            reason = "what it takes has another use too"
+        elif not isinstance(node, ast.Call) or not self.source.has(node):
+            reason = "it is applied in another file"
+        elif not self._is_of_same(uses[0], norms[0], name):
+            reason = "it may be that of another object"
+        elif not self._takes_no_other(name, node):
+            reason = "it takes something else too"
+        elif (walk_use := applied_walk(self.facts)) is not None:
+            node, reason = walk_use.node, "it may be applied with others"
+        if reason:
+            where = line_of(node)
+            raise Refusal(f"self.{name} stays after the concatenation: {reason} ({where})")
+        assert isinstance(node, ast.Call)
+        return name, Following(call, node, "flow")
+
+    def _takes_no_other(self, norm: str, node: ast.AST) -> bool:
+        """Whether a norm takes what the convolution gives at a place, and nothing else."""
+        convs = self._values(self.conv)
+        return all(
+            getattr(each, "producer", None) in convs
+            for value in self._values(norm)
+            for use in self.facts.uses(value)
+            if use.kind == "call" and use.node is node and isinstance(use.result, Tensor)
+            for each in self.facts.inputs_of(use.result) or (value,)
+        )
+
+    def _is_of_same(self, conv: Use, norm: Use, name: str) -> bool:
+        """Whether a convolution and a norm are reached from the same object."""
+        wholes = {sequence_of(conv), sequence_of(norm)}
+        if wholes != {None}:
+            return len(wholes) == 1 and not wholes.isdisjoint(self.instances)
+        around = {self.source.function_around(each.node) for each in (conv, norm)}
+        (function,) = around if len(around) == 1 else (None,)
+        return function is not None and not any(
+            self._is_another(each, name) for each in walk(function) if isinstance(each, ast.expr)
+        )
+
+    def _is_another(self, node: ast.expr, norm: str) -> bool:
+        """Whether an expression may be another instance, or an attribute of one."""
+        index = self.pairs.index
+        if isinstance(node, ast.Attribute) and node.attr in (self.conv, norm):
+            return index.self_class(node.value) is None
+        is_self = isinstance(node, ast.Name) and index.self_class(node) is not None
+        return not is_self and not self.facts.values(node).isdisjoint(self.instances)
+
+    # --- what else is done with both ---------------------------------------------------------
+
+    def _check_held(self, name: str, stores: tuple[Store, ...]) -> None:
+        """See that an attribute alone holds what it is given.
+
+        Raises:
+            Refusal: something else may.
+        """
+        # Of a base class the same attribute is that of these instances.
+        classes = {cls.node for each in self.instances for cls in each.cls.order}
+        having = self.facts.heap.having(name)
+        places = [(each, name) for each in having if each.cls.node in classes]
+        for store in stores:
+            for each in self.modules.made(self.facts.values(store.value)):
+                if self.modules.is_alone(each, store.target):
+                    self.modules.check_held(each, *places)
+                else:
+                    self._check_new(store, name, each)
+
+    def _check_new(self, store: Store, name: str, value: Value) -> None:
+        """See that what a function gives is a new object whenever it is called."""
+        where = f"it may be kept elsewhere too ({line_of(store.value)})"
+        if not _is_call(store.value):
+            raise Refusal(where)
+        for _, key in self.facts.heap.holders(value) if isinstance(value, Object) else ():
+            if not key:
+                raise Refusal(where)
+            for access in self.pairs.index.accesses(key):
+                given = assigned_value(self.source.parent_of, access.node)
+                if given is not None and value in self.facts.values(given):
+                    if getattr(value, "site", None) is given or not _is_call(given):
+                        raise Refusal(where)
+
+    def _uses(
+        self, norm: str, stores: tuple[Store, ...], followed: Iterable[Following]
+    ) -> tuple[Uses, bool]:
+        """What else is done with the norm, and whether it is only called."""
+        weights = Weights(self.pairs.index)
+        calls = {each.norm for each in followed}
+        values = {each.value for each in stores}
+        others = []
+        for node in self._expressions(norm):
+            parent = self.source.parent(node)
+            is_call = isinstance(parent, ast.Call) and parent.func is node and parent in calls
+            if not is_call and node not in values:
+                others.append(node)
+                self.modules.look_at(weights, node, calls, is_norm=True)
+                self._check_seen(node, parent)
         return weights.uses, not others
 
-    def _look_at(self, weights: Weights, node: ast.expr) -> None:
-        """Note one use of the norm that is no call of it after the convolution."""
-        parent = self.source.parent(node)
-        where = line_of(node)
-        match parent:
-            case ast.Attribute(attr="weight" | "bias"):
-                weights.look_at(parent)
-            case ast.Attribute(attr=name) if is_statistic_read(self.index, parent):
-                weights.note_read(parent)
-            case ast.Attribute(attr="add_module" | "append"):
-                # Before the split it is an nn.Sequential that is filled, or the helper refuses it.
-                obstacle = Obstacle(node, f"something is added to it ({where})")
-                weights.uses.obstacles.append(obstacle)
-            case ast.Attribute(attr=name, ctx=ast.Load()):
-                if name not in NORM_READS | KEEPING:
-                    raise Refusal(f"its {name} is used ({where})")
-            case ast.Attribute(attr=name):
-                raise Refusal(f"its {name} is set ({where})")
-            case ast.Call(func=function) if function is node:
-                raise Refusal(f"it is called elsewhere too ({where})")
-            case ast.Call() | ast.keyword():
-                call = parent if isinstance(parent, ast.Call) else self.source.parent(parent)
-                if self._asks_for_a_class(call):
-                    if not self._asks_for_a_module(call):
-                        obstacle = Obstacle(node, f"code asks for its class ({where})")
-                        weights.uses.obstacles.append(obstacle)
-                elif not self._is_followed_into(call):
-                    raise Refusal(f"it is handed on ({where})")
-
-    def _is_followed_into(self, call: ast.AST) -> bool:
-        """Whether a call is of a function of the source, in which an argument is looked at too."""
-        return isinstance(call, ast.Call) and meaning(self.source, call.func).kind == "function"
-
-    def _asks_for_a_class(self, call: ast.AST) -> bool:
-        """Whether a call asks only for the class of something."""
-        match call:
-            case ast.Call(func=ast.Name(id="isinstance" as name), args=[_, _], keywords=[]):
-                return name in self.source.free_names
-        return False
-
-    def _asks_for_a_module(self, call: ast.AST) -> bool:
-        """Whether it asks whether that is a module, which is so of what is split too."""
-        assert isinstance(call, ast.Call)
-        return meaning(self.source, call.args[1]).path == "torch.nn.Module"
+    def _check_seen(self, node: ast.expr, parent: ast.AST) -> None:
+        """See that what is not told apart from others is given to nothing that goes on with it."""
+        is_told = not any(isinstance(each, Instance) for each in self.facts.values(node))
+        keeps = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.Return, ast.List, ast.Tuple)
+        is_argument = isinstance(parent, ast.Call) and node in parent.args
+        is_asked = is_argument and getattr(getattr(parent, "func", None), "id", "") == "isinstance"
+        if not is_told and (isinstance(parent, keeps) or (is_argument and not is_asked)):
+            raise Refusal(f"it is handed on ({line_of(node)})")
 
 
-def _splitting(stores: tuple[Store, ...]) -> list[Store]:
-    return [each for each in stores if each.kind.name in ("norm", "unclear")]
+def _is_known(value: Value) -> bool:
+    return isinstance(value, (Instance, Object)) and not _is_strange(value)
 
 
-def _is_no_call(parent: ast.AST, node: ast.Attribute) -> bool:
-    """Whether a use of a convolution calls it in no other way than by its name."""
-    match parent:
-        case ast.Call(func=function) if function is node:
-            return True
-        case ast.Attribute(attr=name):
-            return name in _MODULE_METHODS
-        case ast.Compare() | ast.If() | ast.IfExp() | ast.BoolOp() | ast.UnaryOp():
-            return True
-        case ast.Call(func=function):
-            name = getattr(function, "attr", getattr(function, "id", ""))
-            return "init" in name or "norm" in name
-    return False
+def _is_strange(value: Value) -> bool:
+    """Whether a value is what code that is not known has given."""
+    return isinstance(value, Object) and value.kind.startswith(STRANGE)
 
 
-def _called(function: ast.expr) -> Iterator[ast.expr]:
-    """What is called, where that is a module or its forward."""
-    yield function
-    if isinstance(function, ast.Attribute) and function.attr == "forward":
-        yield function.value
-
-
-def _may_be_another_s(value: ast.expr) -> bool:
-    """Whether an expression may give what something else has as well."""
+def _is_call(value: ast.expr) -> bool:
+    """Whether an expression gives what a call gives, or a constant."""
     match value:
         case ast.IfExp(body=one, orelse=other):
-            return _may_be_another_s(one) or _may_be_another_s(other)
+            return _is_call(one) and _is_call(other)
         case ast.BoolOp(values=values):
-            return any(map(_may_be_another_s, values))
-    return isinstance(value, (ast.Name, ast.Attribute))
+            return all(map(_is_call, values[-1:] if isinstance(value.op, ast.And) else values))
+    return isinstance(value, (ast.Call, ast.Constant))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from ...facts.heap import union
-from ...facts.values import NOTHING
+from ...facts.values import NOTHING, Instance, Object, Value
 from ...reading.callees import parameters_given
 from ...reading.classes import ClassIndex
 from ...reading.flow import Reached
 from ...reading.names import meaning
 from ...reading.scopes import FUNCTIONS, Function, assigned_value
 from ...reading.source import Source
-from ..find import Site
+from ..find import Site, is_partial
 from ..refusal import Refusal
-from .lists import Found, ListPair, Lists
-from .loose import find_loose_norm, seems_a_norm
+from .lists import ListPair, Lists
 from .pairs import Pair, Pairs
 from .sequential import Sequence, find_sequences
 
@@ -42,37 +40,48 @@ class NormPlan:
     notes: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
 
 
-def plan_norms(finder: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
+def plan_norms(pairs: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
     """Find the norms after some convolutions."""
-    sites = list(sites)
-    in_sequences = {
-        site.call: [_if_free(finder, each) for each in find_sequences(finder, site.call, reached)]
-        for site, reached in sites
-    }
-    # All norms of an nn.Sequential are split, or none.
-    kept = {
-        each.place: each.reason for found in in_sequences.values() for each in found if each.reason
-    }
-    planning = _Planning(finder, kept)
-    for site, reached in sites:
-        planning.add(site, reached, in_sequences[site.call])
+    planning = _Planning(pairs, list(sites))
+    for site, reached in planning.sites:
+        planning.add(site, reached)
     return NormPlan(planning.pairs, planning.sequences, planning.lists, planning.notes)
 
 
 class _Planning:
-    """Takes in one convolution after the other; ``kept`` says which nn.Sequential stay, and why."""
+    """Takes in one convolution after the other."""
 
-    def __init__(self, finder: Pairs, kept: Mapping[ast.AST, str]) -> None:
+    def __init__(self, finder: Pairs, sites: list[tuple[Site, Reached]]) -> None:
         self.finder = finder
         self.source = finder.source
-        self.kept = kept
+        self.facts = finder.surroundings.facts
+        self.sites = sites
+        self.convs = {site.call: self._convs(site, reached) for site, reached in sites}
+        self.found = {
+            call: [_if_free(finder, each) for each in find_sequences(finder, convs)]
+            for call, convs in self.convs.items()
+        }
+        # All norms of an nn.Sequential are split, or none.
+        found = [each for one in self.found.values() for each in one]
+        self.kept = {each.place: each.reason for each in found if each.reason}
         self.in_lists = Lists(finder)
         self.pairs: dict[tuple[ast.ClassDef, str], Pair] = {}
         self.sequences: dict[ast.Call, tuple[Sequence, ...]] = {}
         self.lists: dict[ast.Call, tuple[ListPair, ...]] = {}
         self.notes: dict[ast.Call, tuple[str, ...]] = {}
 
-    def add(self, site: Site, reached: Reached, sequences: Iterable[Sequence]) -> None:
+    def _convs(self, site: Site, reached: Reached) -> list[Value]:
+        """What a site makes that may be grouped; of a partial, what calling it does."""
+        calls: list[ast.expr] = [site.call]
+        if is_partial(site):
+            calls = [each for each in reached.expressions if isinstance(each, ast.Call)]
+        made = dict.fromkeys(value for each in calls for value in self.facts.values(each))
+        convs = [each for each in made if isinstance(each, (Object, Instance))]
+        return [
+            each for each in convs if isinstance(each, Instance) or not self.facts.is_plain(each)
+        ]
+
+    def add(self, site: Site, reached: Reached) -> None:
         """Take a convolution in."""
         reasons: list[str] = []
         for owner, name in attributes_of(self.finder.index, site, reached):
@@ -81,28 +90,36 @@ class _Planning:
                 reasons.append(str(pair))
             elif pair is not None:
                 self.pairs[owner, name] = pair
+        sequences = self.found[site.call]
         reasons += [self.kept[each.place] for each in sequences if each.place in self.kept]
         self.sequences[site.call] = tuple(each for each in sequences if each.place not in self.kept)
-        known: set[ast.AST] = set()
         lists: list[ListPair] = []
-        for found in _in_lists(self.in_lists, site, reached):
-            known |= found.calls
-            if isinstance(found.pair, Refusal):
-                reasons.append(str(found.pair))
+        for found in self._in_lists(self.convs[site.call]):
+            if isinstance(found, Refusal):
+                reasons.append(str(found))
             else:
-                lists.append(found.pair)
+                lists.append(found)
         self.lists[site.call] = tuple(lists)
-        reasons += _loose(self.source, reached, known)
         self.notes[site.call] = tuple(dict.fromkeys(reasons))
 
-
-def _in_lists(lists: Lists, site: Site, reached: Reached) -> Iterable[Found]:
-    """What follows the lists that hold the convolution itself, in the order of their names."""
-    attributes = [(owner, name) for owner, name in reached.attributes if owner is not None]
-    for owner, name in sorted(attributes, key=lambda each: (each[0].lineno, each[1])):
-        items = lists.items(owner, name)
-        if any(_is_conv(lists.source, each, site, reached) for each in items):
-            found = lists.find(owner, name)
+    def _in_lists(self, convs: Iterable[Value]) -> Iterator[ListPair | Refusal]:
+        """What follows the lists of attributes that hold a convolution itself."""
+        heap, index = self.facts.heap, self.finder.index
+        held = {
+            place
+            for conv in convs
+            for each, _ in heap.holders(conv)
+            for place in heap.holders(each)
+        }
+        places = {
+            (owner, name)
+            for holder, name in held
+            if isinstance(holder, Instance) and self.source.has(holder.cls.node)
+            for each in self.finder.stores_of(holder.cls.node, name)
+            if (owner := index.self_class(each.value)) is not None
+        }
+        for owner, name in sorted(places, key=lambda each: (each[0].lineno, each[1])):
+            found = self.in_lists.find(owner, name)
             if found is not None:
                 yield found
 
@@ -123,25 +140,9 @@ def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
     return sequence
 
 
-def _loose(source: Source, reached: Reached, known: Collection[ast.AST]) -> Iterable[str]:
-    """Why the norms stay that follow a convolution which is no attribute."""
-    for each in sorted(reached.expressions, key=source.span):
-        call = source.parent(each)
-        if call in known or _is_of_self(each):
-            continue
-        if isinstance(call, ast.Call) and call.func is each:
-            refusal = find_loose_norm(source, call, partial(seems_a_norm, source))
-            if refusal is not None:
-                yield str(refusal)
-
-
-def _is_of_self(function: ast.expr) -> bool:
-    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
-
-
 def attributes_of(
     index: ClassIndex, site: Site, reached: Reached
-) -> Iterable[tuple[ast.ClassDef, str]]:
+) -> list[tuple[ast.ClassDef, str]]:
     """The attributes that hold the convolution itself, in the order of the source."""
     found = set()
     for owner, name in reached.attributes:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import Final
 
-from ...reading.containers import container
-from ...reading.flow import Reached
-from ...reading.names import meaning
+from ...facts.heap import Slot
+from ...facts.values import Instance, Object, Value
 from ...reading.parts import walk
 from ..padding import builds_padding
-from ..refusal import line_of
-from ..weights import Uses
-from .additions import ADDING, Additions
-from .items import ItemsOf, items_of
-from .kinds import TRYING, Kind, kind_of
+from ..refusal import Refusal, line_of
+from ..weights import Uses, Weights
+from .kinds import TRYING, Kind
 from .pairs import Pairs
 
-if TYPE_CHECKING:
-    from .steps import Steps
+ADDING: Final = frozenset(("append", "add_module", "insert", "extend", "register_module"))
+"""The methods that add to an nn.Sequential."""
 
 
 @dataclass(frozen=True)
@@ -54,171 +51,198 @@ class Sequence:
         return self.after or self.node
 
 
-@dataclass(frozen=True)
-class Followed:
-    """A convolution in an nn.Sequential, and what comes directly behind it.
+def find_sequences(pairs: Pairs, convs: Iterable[Value]) -> Iterator[Sequence]:
+    """Each nn.Sequential that a convolution gets into beside a norm or a padding.
 
-    Attributes:
-        conv: the convolution; None for one that is not seen there.
-        norm: what comes behind it; None where that is not seen.
-        kind: what that is.
+    Args:
+        pairs: of the source.
+        convs: what its construction makes.
     """
+    facts, known = pairs.surroundings.facts, dict[ast.AST, Sequence]()
+    for conv in convs:
+        for holder, name in facts.heap.holders(conv):
+            if name == "" and is_sequential(holder):
+                found = _Search(pairs, holder, conv).sequence()
+                if found is not None:  # what is built in one place stays as a whole
+                    before = known.setdefault(found.node, found)
+                    known[found.node] = before if before.reason else found
+    yield from known.values()
 
-    conv: ast.expr | None
-    norm: ast.expr | None
-    kind: Kind
 
-
-def find_sequences(finder: Pairs, site: ast.Call, reached: Reached) -> Iterator[Sequence]:
-    """Each nn.Sequential that a convolution gets into beside a norm or a padding."""
-    source = finder.source
-    search = _Search(finder, site, reached)
-    for node in sorted(reached.expressions, key=source.span):
-        parent = source.parent(node)
-        call = source.parent(parent) if isinstance(parent, ast.Starred) else parent
-        found = search.of_call(node, call) if isinstance(call, ast.Call) else None
-        if found is not None:
-            yield found
+def is_sequential(value: Value) -> bool:
+    """Whether a value is an nn.Sequential, or of a class that inherits from it."""
+    if isinstance(value, Instance):
+        return "torch.nn.Sequential" in value.cls.externals
+    return isinstance(value, Object) and value.kind == "torch.nn.Sequential"
 
 
 class _Search:
-    def __init__(self, finder: Pairs, site: ast.Call, reached: Reached) -> None:
-        self.finder = finder
-        self.index = finder.index
-        self.source = finder.source
-        self.site = site
-        self.reached = reached
-        self._additions = Additions(finder.source, finder.directives)
+    """Looks at one nn.Sequential that holds a convolution."""
 
-    def of_call(self, node: ast.expr, call: ast.Call) -> Sequence | None:
-        """What becomes of an nn.Sequential that a call puts the convolution into."""
-        function = call.func
-        if self._is_sequential(call):
-            return self._of_sequential(call)
-        if not isinstance(function, ast.Attribute) or node not in call.args:
-            return None
-        if function.attr == "__init__" and _is_super(function.value):
-            if self._own_sequential(call) is None:
-                return None
-            items = items_of(self.source, call)
-            return self._checked(call, items, self.source.statement(call), self._self(call))
-        if function.attr in ADDING and self._receives(function.value):
-            added = self._additions.calls(function.value)
-            items = ItemsOf(each.args[-1] for each in added)
-            return self._added_to(function.value, added, items)
-        return None
+    def __init__(self, pairs: Pairs, whole: Value, conv: Value) -> None:
+        self.pairs = pairs
+        self.modules = pairs.modules
+        self.facts = pairs.surroundings.facts
+        self.source = pairs.source
+        self.whole = whole
+        self.conv = conv
+        self.slots = self.facts.heap.slots(whole)
+        self.places = [at for at, each in enumerate(self.slots) if conv in each.values]
 
-    def _added_to(
-        self, receiver: ast.expr, added: list[ast.Call], items: ItemsOf
-    ) -> Sequence | None:
-        """What becomes of an nn.Sequential that modules are added to one by one."""
-        kinds = [kind_of(self.index, each.args[-1], "") for each in added]
-        norms = [each for each, kind in zip(added, kinds, strict=True) if kind.name in TRYING]
-        last = norms or added
-        statement = self._additions.last_statement(receiver, last[-1])
-        statement = self._additions.end_of_series(receiver, added, statement)
-        return self._checked(receiver, items, statement, self.source.code(receiver))
+    def sequence(self) -> Sequence | None:
+        """What becomes of it; None where nothing in it changes, or it is of another file."""
+        kinds = [(each, self._kind(each)) for each in self._behind()]
+        trying = [each for each, kind in kinds if kind.name in TRYING and not kind.reason]
+        padded = [*self._paddings()]
+        found = self._where([*trying, *padded, *(self.slots[at] for at in self.places)])
+        if found is None or not (trying or padded):
+            reason = next((kind.reason for _, kind in kinds if kind.reason), "")
+            return (
+                replace(found, reason=f"the norm stays after it: {reason}")
+                if found and reason
+                else None
+            )
+        norms = tuple(each.node for each in trying if isinstance(each.node, ast.expr))
+        found = replace(found, has_norm=bool(trying), has_padding=bool(padded), norms=norms)
+        what = "the norm stays after" if trying else "the padding stays before"
+        try:
+            uses = self._uses(trying, padded)
+        except Refusal as refusal:
+            return replace(found, reason=f"{what} it: {refusal}")
+        after = self._after_writes(found.after, uses) if found.after is not None else None
+        return replace(found, after=after, uses=uses)
 
-    def _of_sequential(self, call: ast.Call) -> Sequence | None:
-        """What becomes of an nn.Sequential that a call builds, and more may be added to.
+    # --- what is in it -----------------------------------------------------------------------
 
-        A call on several lines is left as it is, where it gives its value to one target.
-        """
-        items = items_of(self.source, call)
-        statement = self.source.parent(call)
+    def _behind(self) -> Iterator[Slot]:
+        """What may come directly behind the convolution: anything, where no order is known."""
+        if self.facts.heap.is_loose(self.whole):
+            yield from self.slots
+            return
+        for place in self.places:
+            for each in self.slots[place + 1 :]:
+                yield each
+                if not each.is_optional or each.many:
+                    break
+
+    def _paddings(self) -> Iterator[Slot]:
+        for place in self.places:
+            before = self.slots[place - 1].node if place else None
+            if isinstance(before, ast.expr) and self.source.has(before):
+                if builds_padding(self.pairs.index, before):
+                    yield self.slots[place - 1]
+
+    def _kind(self, slot: Slot) -> Kind:
+        shown = ast.unparse(slot.node) if slot.node is not None else ""
+        return self.modules.kinds.of_values(slot.values, shown)
+
+    # --- where it is built -------------------------------------------------------------------
+
+    def _where(self, slots: Iterable[Slot]) -> Sequence | None:
+        """Where some of it are all in it."""
+        added = self._added()
+        last = max(map(added.index, filter(None, map(self._adding, slots))), default=None)
+        base = self._base()
+        is_given = base is not None and bool(base.args)
+        if not is_given and not all(self._adding(self.slots[at]) for at in self.places):
+            return None  # something else has put it there
+        if last is not None or (added and isinstance(self.whole, Object)):
+            return self._added_to(added, last if last is not None else len(added) - 1)
+        assert base is not None
+        statement = self.source.parent(base)
+        if isinstance(self.whole, Instance):
+            function = self.source.function_around(base)
+            assert function is not None
+            return Sequence(
+                *(base, self.source.statement(base), function.args.args[0].arg, False, False)
+            )
         match statement:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target]):
-                added = self._additions.calls(target)
-                if added:
-                    more = [each.args[-1] for each in added]
-                    return self._added_to(target, added, ItemsOf((*items, *more)))
-                is_long = call.lineno != call.end_lineno
+                is_long = base.lineno != base.end_lineno
                 if is_long and self.source.has_own_lines(statement):
-                    return self._checked(call, items, statement, self.source.code(target))
-        return self._checked(call, items, None, "")
+                    return Sequence(base, statement, self.source.code(target), False, False)
+        return Sequence(base, None, "", False, False)
 
-    def _is_sequential(self, node: ast.AST | None) -> bool:
-        return isinstance(node, ast.Call) and self._names_sequential(node.func)
+    def _base(self) -> ast.Call | None:
+        """The call that builds it, in the source."""
+        if isinstance(self.whole, Object):
+            site = self.whole.site
+            return site if isinstance(site, ast.Call) and self.source.has(site) else None
+        assert isinstance(self.whole, Instance)
+        for cls in self.whole.cls.order:
+            for each in walk(cls.node) if self.source.has(cls.node) else ():
+                match each:
+                    case ast.Call(
+                        func=ast.Attribute(
+                            value=ast.Call(func=ast.Name(id="super")), attr="__init__"
+                        )
+                    ) if each.args:
+                        return each
+        return None
 
-    def _names_sequential(self, function: ast.expr) -> bool:
-        return container(meaning(self.source, function).path) == "Sequential"
-
-    def _own_sequential(self, node: ast.AST) -> ast.ClassDef | None:
-        """The class around a node, where it is an nn.Sequential."""
-        owner = self.source.class_around(node)
-        return owner if any(map(self._names_sequential, getattr(owner, "bases", ()))) else None
-
-    def _self(self, node: ast.AST) -> str:
-        """The first parameter of the function around a node."""
-        function = self.source.function_around(node)
-        assert function is not None
-        return function.args.args[0].arg
-
-    def _receives(self, receiver: ast.expr) -> bool:
-        """Whether what is added to is an nn.Sequential."""
-        if isinstance(receiver, ast.Name):
-            known = self.source.scope(receiver).only_value(receiver.id)
-            if known is not None:
-                return self._is_sequential(known[1])
-            if self.index.self_class(receiver) is not None:
-                return self._own_sequential(receiver) is not None
-        elif isinstance(receiver, ast.Attribute):
-            return any(
-                self._is_sequential(getattr(self.source.parent(each.node), "value", None))
-                for each in self.index.accesses(receiver.attr)
-                if isinstance(each.node.ctx, ast.Store)
-            )
-        return False
-
-    def _padded(self, items: ItemsOf) -> list[tuple[ast.expr, ast.expr]]:
-        """The paddings directly before the convolution among some items, and the convolution."""
-        return [
-            (before, one)
-            for before, one in self._neighbours(items, -1)
-            if before is not None and one is not None and builds_padding(self.index, before)
-        ]
-
-    def _followed(self, items: ItemsOf) -> list[Followed]:
-        """What may directly follow the convolution; None among the items is all that may be."""
+    def _added(self) -> list[ast.Call]:
+        """The calls that add to it."""
         found = []
-        for one, following in self._neighbours(items, 0):
-            kind = Kind("unclear")
-            if one is not None and following is not None:
-                kind = kind_of(self.index, following, "")
-            found.append(Followed(one, following, kind))
-        if items and items[-1] is None:
-            found.append(Followed(None, None, Kind("unclear")))
+        for each in self.modules.expressions((self.whole,)):
+            method = self.source.parent(each)
+            call = self.source.parent(method)
+            if isinstance(method, ast.Attribute) and method.attr in ADDING:
+                if isinstance(call, ast.Call) and call.func is method:
+                    found.append(call)
         return found
 
-    def _neighbours(
-        self, items: ItemsOf, first: int
-    ) -> Iterator[tuple[ast.expr | None, ast.expr | None]]:
-        """The convolution among some items, or what may be it, with the one before or after it."""
-        convs = (each for each in (None, *self.reached.expressions) if each in items.places)
-        for place in sorted(place for each in convs for place in items.places[each]):
-            start = place + first
-            if start >= 0 and start + 1 < len(items):
-                yield items[start], items[start + 1]
+    def _adding(self, slot: Slot) -> ast.Call | None:
+        """The call that adds an item to it; None for one that it is built with."""
+        call = self.source.parent(slot.node) if slot.node and self.source.has(slot.node) else None
+        return call if isinstance(call, ast.Call) and call in self._added() else None
 
-    def _checked(
-        self, node: ast.expr, items: ItemsOf, after: ast.stmt | None, code: str
-    ) -> Sequence | None:
-        followed, padded = self._followed(items), self._padded(items)
-        trying = [each for each in followed if each.kind.name in TRYING and not each.kind.reason]
-        reasons = [each.kind.reason for each in followed if each.kind.reason]
-        norms = tuple(each.norm for each in trying if each.norm is not None)
-        found = Sequence(node, after, code, bool(trying), bool(padded), norms)
-        if not trying and not padded:
-            reason = f"the norm stays after it: {reasons[0]}" if reasons else ""
-            return replace(found, reason=reason) if reason else None
-        steps = self._steps(followed)
-        obstacle = self._obstacle(followed if trying else [], padded, steps)
-        if obstacle is None:
-            after = self._after_writes(after, steps.uses) if after is not None else None
-            return replace(found, after=after, uses=steps.uses)
-        what = "the norm stays after" if trying else "the padding stays before"
-        reason = f"{what} it: one of them is used directly ({line_of(obstacle)})"
-        return replace(found, reason=reason)
+    def _added_to(self, added: list[ast.Call], last: int) -> Sequence | None:
+        """What becomes of it where modules are added to it one by one."""
+        call = added[last]
+        assert isinstance(call.func, ast.Attribute)
+        receiver, function = call.func.value, self.source.function_around(call)
+        if function is None:
+            return None
+        base = self._base()
+        around = [call, *self.source.ancestors(call)]
+        inside = around[: around.index(function)]
+        blocks = [function.body]
+        if base is not None and function in self.source.ancestors(base):
+            blocks.insert(0, self.source.block(self.source.statement(base)))
+        block = next(each for each in blocks if any(one in each for one in inside))
+        statement = next(one for one in inside if one in block)
+        assert isinstance(statement, ast.stmt)
+        here = [each for each in added if function in self.source.ancestors(each)]
+        after = self._end_of_series(block, statement, receiver, here)
+        return Sequence(receiver, after, self.source.code(receiver), False, False)
+
+    def _end_of_series(
+        self, block: list[ast.stmt], last: ast.stmt, receiver: ast.expr, added: list[ast.Call]
+    ) -> ast.stmt:
+        """The last statement of a block that adds to it before it is used otherwise."""
+        for each in block[block.index(last) + 1 :]:
+            nodes = [*walk(each)]
+            is_left = any(isinstance(node, ast.Return) for node in nodes)
+            if is_left or self.pairs.directives.skip(each) or self._is_used(receiver, nodes, added):
+                break
+            last = each if any(call in nodes for call in added) else last
+        return last
+
+    def _is_used(self, receiver: ast.expr, nodes: list[ast.AST], added: list[ast.Call]) -> bool:
+        """Whether some nodes may use it, but for some calls that add to it."""
+        roots = {node.id for node in walk(receiver) if isinstance(node, ast.Name)}
+        own = ast.unparse(receiver)
+        for node in nodes:
+            if isinstance(node, ast.Name) and node.id in roots:
+                path: ast.AST = node
+                while isinstance(parent := self.source.parent(path), ast.Attribute):
+                    path = parent
+                is_method = isinstance(parent, ast.Call) and parent.func is path
+                code = ast.unparse(path)
+                is_near = code.startswith(own) or own.startswith(code)
+                if parent not in added and (is_method or is_near):
+                    return True
+        return False
 
     def _after_writes(self, statement: ast.stmt, uses: Uses) -> ast.stmt:
         """The last of the statements right behind one that set weights of the norms."""
@@ -227,27 +251,76 @@ class _Search:
         writing = takewhile(lambda each: any(one in uses.writes for one in walk(each)), following)
         return [statement, *writing][-1]
 
-    def _steps(self, followed: list[Followed]) -> Steps:
-        """The convolutions and norms of an nn.Sequential, as facts show them."""
-        from .steps import steps_of  # slow to import
+    # --- what else is done with it -----------------------------------------------------------
 
-        built = [step for each in followed for step in (each.conv or self.site, each.norm)]
-        return steps_of(self.finder.index, self.finder.surroundings.facts, built)
+    def _uses(self, trying: list[Slot], padded: list[Slot]) -> Uses:
+        """What else is done with the norms.
 
-    def _obstacle(
-        self,
-        followed: list[Followed],
-        padded: list[tuple[ast.expr, ast.expr]],
-        steps: Steps,
-    ) -> ast.expr | None:
-        """Where one of some modules of an nn.Sequential is used directly."""
-        modules = [(each.conv or self.site, False) for each in followed]
-        modules += [(each.norm, True) for each in followed if each.norm is not None]
-        modules += [(each, False) for pair in padded for each in pair]
-        holding, known = self.finder.holding, steps.is_harmless
-        found = (holding.obstacle(each, (), is_norm, known) for each, is_norm in modules)
-        return next((each for each in found if each is not None), None)
+        Raises:
+            Refusal: one of them, or the convolution, may be used by itself.
+        """
+        weights = Weights(self.pairs.index)
+        convs = [self.slots[at] for at in self.places]
+        for slot, is_norm in [
+            *((each, True) for each in trying),
+            *((each, False) for each in (*convs, *padded)),
+        ]:
+            self._check_held(slot)
+            known = [each for each in slot.values if isinstance(each, Object)]
+            for node in self.modules.expressions(known):
+                try:
+                    self.modules.look_at(weights, node, (), is_norm)
+                except Refusal as refusal:
+                    where = line_of(node)
+                    raise Refusal(f"one of them is used directly ({where})") from refusal
+        self._check_taken(any(isinstance(each, Instance) for one in trying for each in one.values))
+        return weights.uses
 
+    def _check_held(self, slot: Slot) -> None:
+        """See that nothing else holds an item, and it is another one in each nn.Sequential."""
+        for each in self.modules.made(slot.values):
+            node = slot.node or getattr(each, "site", None)
+            if not isinstance(node, ast.AST) or not self.source.has(node):
+                raise Refusal("it is not seen where it is put together")
+            if isinstance(each, Object):
+                self.modules.check_held(
+                    each, (self.whole, ""), *((self.whole, name) for name in self._names())
+                )
+                is_alone = self._is_alone(each, node)
+            else:
+                is_alone = isinstance(node, ast.Call)
+            if not is_alone:
+                raise Refusal(f"one of them is used directly ({line_of(node)})")
 
-def _is_super(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "super"
+    def _is_alone(self, module: Object, node: ast.AST) -> bool:
+        """Whether an item, which an expression gives, is in one nn.Sequential only."""
+        if isinstance(self.whole, Instance):
+            cls = self.source.class_around(node)
+            is_own = any(each.node is cls for each in self.whole.cls.order)
+            return is_own and self.modules.is_alone(module, node)
+        assert isinstance(self.whole, Object)
+        calls = (*reversed(self.whole.context),)
+        is_alone = self.modules.is_alone
+        return is_alone(module, node, *calls) and is_alone(module, self.whole.site, *calls)
+
+    def _names(self) -> Iterator[str]:
+        return (str(each.name) for each in self.slots if each.name is not None)
+
+    def _check_taken(self, has_own: bool) -> None:
+        """See that nothing is taken out of it, or put in the place of another."""
+        changed = [
+            use
+            for use in self.facts.uses(self.whole)
+            if (use.kind == "write" and use.name == "[]")
+            or (use.kind == "method" and use.name in ("pop", "insert", "__setitem__", "clear"))
+            or (has_own and use.kind in ("item", "iterate"))
+        ]
+        changed += [
+            each
+            for each in self.modules.expressions((self.whole,))
+            if isinstance(parent := self.source.parent(each), ast.Subscript)
+            and not isinstance(parent.ctx, ast.Load)
+        ]
+        for each in changed:
+            node = each if isinstance(each, ast.expr) else each.node
+            raise Refusal(f"one of them is used directly ({line_of(node)})")

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from ...reading.calls import Argument, arguments_of, is_repeatable
 from ...reading.classes import ClassIndex
+from ...reading.names import meaning
+from ...torch_api import canonical
 from ..classify import Candidate, single_target
 from ..numbers import Values
 from ..refusal import Refusal
 from ..uses import find_calls
 from .following import Following
+from .kinds import NORMS
 from .order import is_set_before
 from .pairs import Pair, Store
 
@@ -62,7 +65,10 @@ def _definition(
     index: ClassIndex, values: Values, candidate: Candidate, pair: Pair, store: Store
 ) -> NormDefinition:
     statement, call = index.source.statement(store.target), store.value
-    if store.kind.name != "norm" or not isinstance(call, ast.Call):
+    is_call = (
+        isinstance(call, ast.Call) and canonical(meaning(index.source, call.func).path) in NORMS
+    )
+    if store.kind.name != "norm" or not isinstance(call, ast.Call) or not is_call:
         raise Refusal(f"the class of self.{pair.norm} is known only at run time")
     is_alone = isinstance(statement, (ast.Assign, ast.AnnAssign)) and (
         single_target(statement) is store.target
