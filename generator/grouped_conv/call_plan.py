@@ -11,7 +11,8 @@ from .collecting import Collected, find_collected
 from .find import Site
 from .joining import Feed, find_feed
 from .norms.lists import ListPair
-from .norms.pairs import Pair, Pairs
+from .norms.norm_after import Pair
+from .norms.pairs import Pairs
 from .norms.plan import attributes_of
 from .padding import Padding, find_padding, with_stores
 

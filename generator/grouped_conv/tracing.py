@@ -36,7 +36,7 @@ class Tracing:
         self.surroundings = Surroundings(index, sites, self._holding)
         self.directives = directives
         self.flow = Flow(index)
-        self.pairs = Pairs(index, self.flow, directives, self.surroundings)
+        self.pairs = Pairs(index, directives, self.surroundings)
         self.running = Running(index, self.surroundings)
         self._reached: dict[ast.Call, Reached] = {}
         self._uses: dict[ast.Call, Uses] = {}

@@ -9,7 +9,8 @@ from typing import Final
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, assigned_value
 from ..norms.naming import strings_naming
-from ..norms.pairs import Pair, Pairs
+from ..norms.norm_after import Pair
+from ..norms.pairs import Pairs
 from .places import Place
 
 _PLAIN: Final = (ast.Constant, ast.Name, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.IfExp)

@@ -19,8 +19,9 @@ from ...reading.convolutions import conv_class, is_module_of_torch
 from ...reading.names import meaning
 from ..find import Site
 from ..norms.items import items_of
-from ..norms.pairs import Pair, Pairs
 from ..numbers import Values
+from ..norms.norm_after import Pair
+from ..norms.pairs import Pairs
 from ..norms.sequential import Sequence, is_sequential
 from ..refusal import Refusal, line_of
 from ..symbols import Symbols

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from ...reading.scopes import Scope
-from ..norms.pairs import Pair
+from ..norms.norm_after import Pair
 from ..tracing import Tracing
 from .conditions import is_built_under_it
 from .places import Place, find_place

@@ -12,7 +12,7 @@ from ...reading.parts import walk
 from ...reading.scopes import assigned_value
 from ..find import Site
 from ..norms.lists import ListPair
-from ..norms.pairs import Pair
+from ..norms.norm_after import Pair
 from ..norms.plan import NormPlan, passes_groups, plan_norms
 from ..norms.sequential import Sequence
 from ..refusal import Refusal

@@ -25,9 +25,14 @@ _ASKING: Final = frozenset(
     f"builtins.{each}" for each in ("isinstance", "type", "vars", "hasattr", "getattr", "dir")
 )
 """What tells a norm from one in parts, or may."""
-_OF_CONV: Final = torch_api.GIVES_SELF | SETTINGS | {"weight", "bias", "parameters"}
-_OF_CONV_TOO: Final = frozenset(("reset_parameters", "forward"))
-_OF_NORM: Final = (torch_api.GIVES_SELF - {"apply"}) | NORM_READS | {"forward"}
+_READS: Final = SETTINGS | NORM_READS
+"""What one of them gives in parts as a whole, or does not have at all."""
+_OF_NORM: Final = (torch_api.GIVES_SELF - {"apply"}) | _READS | {"forward"}
+_OF_CONV: Final = (
+    _OF_NORM
+    | {"apply", "weight", "bias", "parameters", "reset_parameters"}
+    | {"running_mean", "running_var"}
+)
 
 
 class Modules:
@@ -176,7 +181,7 @@ class Modules:
             raise Refusal(f"it is called elsewhere too ({where})")
         elif is_norm and not isinstance(attribute.ctx, ast.Load):
             raise Refusal(f"its {name} is set ({where})")
-        elif name not in (_OF_NORM if is_norm else _OF_CONV | _OF_CONV_TOO):
+        elif name not in (_OF_NORM if is_norm else _OF_CONV):
             raise Refusal(f"its {name} is used ({where})")
 
     def _argument(self, weights: Weights, node: ast.expr, call: ast.AST, is_norm: bool) -> None:

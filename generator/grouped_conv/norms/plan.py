@@ -17,7 +17,8 @@ from ...reading.source import Source
 from ..find import Site, is_partial
 from ..refusal import Refusal
 from .lists import ListPair, Lists
-from .pairs import Pair, Pairs
+from .norm_after import Pair
+from .pairs import Pairs
 from .sequential import Sequence, find_sequences
 
 _CONTAINERS = (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp)

@@ -13,10 +13,11 @@ from ..classify import Candidate, single_target
 from ..numbers import Values
 from ..refusal import Refusal
 from ..uses import find_calls
+from .attributes import Store
 from .following import Following
 from .kinds import NORMS
+from .norm_after import Pair
 from .order import is_set_before
-from .pairs import Pair, Store
 
 
 @dataclass(frozen=True)

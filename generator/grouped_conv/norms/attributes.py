@@ -1,0 +1,116 @@
+"""Where the attributes of the classes of one source are read, called and set."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from ...facts.values import STRANGE, Instance, Object, Value
+from ...reading.classes import Access, ClassIndex
+from ...reading.directives import Directives
+from ...reading.scopes import assigned_value
+from ..refusal import Refusal, line_of
+from ..surroundings import Surroundings
+from .kinds import Kind
+from .modules import Modules
+
+
+@dataclass(frozen=True)
+class Store:
+    """A place where the norm is given to its attribute.
+
+    Attributes:
+        target: the attribute.
+        value: what it is given.
+        kind: what that builds.
+    """
+
+    target: ast.Attribute
+    value: ast.expr
+    kind: Kind
+
+
+class Attributes:
+    """Finds them in one source, and knows the modules that they hold."""
+
+    def __init__(
+        self, index: ClassIndex, directives: Directives, surroundings: Surroundings
+    ) -> None:
+        self.index = index
+        self.surroundings = surroundings
+        self.source = index.source
+        self.directives = directives
+
+    @cached_property
+    def modules(self) -> Modules:
+        """What the facts know of its modules."""
+        return Modules(self.index, self.surroundings.facts)
+
+    def check_elsewhere(self, owner: ast.ClassDef, *names: str) -> None:
+        """See that no other file uses, or sets, attributes of a class.
+
+        Raises:
+            Refusal: one does.
+        """
+        for name in names:
+            place = self.surroundings.uses_attribute(owner, name)
+            if place:
+                raise Refusal(f"self.{name} is used in another file ({place})")
+
+    def accesses(self, owner: ast.ClassDef, name: str) -> Iterator[Access]:
+        """The accesses to an attribute of an object of a class, or of one that is not known."""
+        relatives = self.index.classes[owner].relatives()
+        for each in self.index.accesses(name):
+            if each.owner is not None:
+                is_one = self.index.classes[each.owner] in relatives
+            else:
+                is_one = self._may_be_of(owner, each.node.value)
+            if is_one:
+                yield each
+
+    def _may_be_of(self, owner: ast.ClassDef, expression: ast.expr) -> bool:
+        """Whether an expression may be an instance of a class, as far as is known."""
+        facts = self.surroundings.facts
+        found = facts.values(expression)
+        is_known = bool(found) and all(map(_is_known, found))
+        return not is_known or not {*facts.instances(owner)}.isdisjoint(found)
+
+    def calls(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Call]:
+        """The calls of an attribute of an object of a class."""
+        for each in self.accesses(owner, name):
+            call = self.source.parent(each.node)
+            if isinstance(call, ast.Call) and call.func is each.node:
+                yield call
+
+    def stores_of(self, owner: ast.ClassDef, name: str) -> Iterator[ast.Attribute]:
+        """Where an attribute of an object of a class is given its value."""
+        for each in self.accesses(owner, name):
+            if isinstance(each.node.ctx, ast.Store) and each.owner is not None:
+                yield each.node
+
+    def stores(self, owner: ast.ClassDef, name: str) -> Iterator[Store]:
+        """Where an attribute is given its value, with what that is.
+
+        Raises:
+            Refusal: it may be given another one.
+        """
+        for each in self.accesses(owner, name):
+            if isinstance(each.node.ctx, ast.Load):
+                continue
+            value = assigned_value(self.source.parent_of, each.node)
+            if each.owner is None or value is None:
+                raise Refusal(f"it may be another one ({line_of(each.node)})")
+            yield Store(each.node, value, self.modules.kinds.of(value, name))
+        for node in self.index.mentions.computed(name):
+            raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
+
+
+def _is_known(value: Value) -> bool:
+    return isinstance(value, (Instance, Object)) and not is_strange(value)
+
+
+def is_strange(value: Value) -> bool:
+    """Whether a value is what code that is not known has given."""
+    return isinstance(value, Object) and value.kind.startswith(STRANGE)
