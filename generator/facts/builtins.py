@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from .. import torch_api
+from ..reading.mentions import pattern_of
 from .arguments import AnyFunction, Arguments, parameters
 from .attributes import Attributes
 from .containers import Containers
@@ -279,10 +281,14 @@ class Builtins:
             attribute = interpreter.attribute_node(node, name)
             return interpreter.read(attribute, receivers, frame) | default
         interpreter.use(receivers, "read", node, frame, name=BY_ANY_NAME)
+        is_called = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr"
+        computed = node.args[1:2] if isinstance(node, ast.Call) and is_called else []
+        like = re.compile("".join(map(pattern_of, computed)) or ".*", re.DOTALL)
         found: Values = default
         for receiver in receivers:
             if isinstance(receiver, Instance):
-                found |= union(values for _, values in interpreter.heap.attributes(receiver))
+                for each, values in interpreter.heap.attributes(receiver):
+                    found |= values if each == BY_ANY_NAME or like.fullmatch(each) else NOTHING
                 found |= union(slot.values for slot in interpreter.heap.slots(receiver))
                 for each in receiver.cls.functions:
                     self.functions.want(receiver, each)

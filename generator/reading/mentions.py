@@ -140,11 +140,11 @@ class Mentions:
 
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], ast.AST]]:
-        accessed = [(_expression_for(name), name) for _, name, _ in self.accesses]
+        accessed = [(pattern_of(name), name) for _, name, _ in self.accesses]
         found = [(pattern, node) for pattern, node in accessed if pattern != _ANYTHING]
         for node in self.source.nodes:
             if isinstance(node, ast.expr) and self._is_whole_computed_string(node):
-                for part in _expression_for(node).split(r"\."):
+                for part in pattern_of(node).split(r"\."):
                     fixed = part.replace(_ANYTHING, "").replace("\\", "")
                     if re.fullmatch(r"\w*", fixed) and len(re.findall(r"[^\W\d_]", fixed)) > 1:
                         found.append((part, node))
@@ -179,30 +179,30 @@ def _is_reading(function: ast.expr) -> bool:
 
 def is_anything(name: ast.expr) -> bool:
     """Whether nothing is known of the string that an expression evaluates to."""
-    return _expression_for(name) == _ANYTHING
+    return pattern_of(name) == _ANYTHING
 
 
 def may_be(name: ast.expr, text: str) -> bool:
     """Whether a string that is known in part may be a text."""
-    pattern = _expression_for(name)
+    pattern = pattern_of(name)
     return pattern != _ANYTHING and re.fullmatch(pattern, text, re.DOTALL) is not None
 
 
 def is_alike(name: ast.expr, other: ast.expr) -> bool:
     """Whether two strings are known in the same parts, and so may be the same."""
-    pattern = _expression_for(name)
-    return pattern != _ANYTHING and pattern == _expression_for(other)
+    pattern = pattern_of(name)
+    return pattern != _ANYTHING and pattern == pattern_of(other)
 
 
-def _expression_for(name: ast.expr) -> str:
+def pattern_of(name: ast.expr) -> str:
     """A regular expression that matches every string that ``name`` may evaluate to."""
     match name:
         case ast.Constant(value=str(text)):
             return re.escape(text)
         case ast.JoinedStr(values=parts):
-            return "".join(map(_expression_for, parts))
+            return "".join(map(pattern_of, parts))
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _joined(_expression_for(left), _expression_for(right))
+            return _joined(pattern_of(left), pattern_of(right))
         case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod()):
             return _between(_PERCENT_FIELD, text)
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):

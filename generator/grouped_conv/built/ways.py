@@ -10,13 +10,13 @@ from itertools import chain, zip_longest
 from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import assigned_value
-from ..find import Site
+from ..find import Site, is_partial
 from ..norms.lists import ListPair
 from ..norms.norm_after import Pair
 from ..norms.plan import NormPlan, passes_groups, plan_norms
 from ..norms.sequential import Sequence
 from ..refusal import Refusal
-from ..tracing import Tracing, is_by_filter, is_partial
+from ..tracing import Tracing, is_by_filter
 from ..weights import Obstacle
 from .conditions import is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends

@@ -14,16 +14,15 @@ Such a norm is split as a BatchNorm, and its layers follow the concatenation.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, combinations
 from typing import Final, TypeAlias
 
 from ... import torch_api
 from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.source import Source
-from .batch_norm_forward import Resolve, Run, State, Unlike
+from .torch_forward import layers_behind
 
 FunctionOf: TypeAlias = Callable[[ast.expr], ast.AST | None]
 """Gives the definition of a function of the project that an expression names, if it is known."""
@@ -39,7 +38,6 @@ _TAKEN: Final = frozenset(
     )
 )
 """What a norm of torch has, or one in parts, and no layer may be called."""
-_MOST_OPTIONAL: Final = 3
 
 
 @dataclass(frozen=True)
@@ -92,50 +90,10 @@ def layered(
     stored = _stored(source, init)
     if stored is None or _is_patched(source, node):
         return None
-    found = _layers_behind(forward, stored, base, resolve)
+    found = layers_behind(forward, stored, base, resolve)
     if found is None or not all(each in found or stored[each] for each in stored):
         return None
     return Layered(base, tuple(found), frozenset(name for name in found if found[name]))
-
-
-def _layers_behind(
-    forward: ast.FunctionDef, children: Collection[str], base: str, resolve: Resolve
-) -> Mapping[str, bool] | None:
-    """The layers that a forward applies behind the norm, in order; None if it does anything else.
-
-    Each with whether it may be None, and then is not applied. That is so if it holds in each state
-    that matters.
-    """
-    optional = [each for each in children if _is_asked_for(forward, each)]
-    if len(optional) > _MOST_OPTIONAL:
-        return None
-    sizes = range(len(optional) + 1)
-    states = [
-        State(training, cumulative, frozenset(missing))
-        for missing in chain.from_iterable(combinations(optional, size) for size in sizes)
-        for training in (True, False)
-        for cumulative in (True, False)
-    ]
-    try:
-        found = [(each, Run(forward, children, base, resolve, each).layers()) for each in states]
-    except Unlike:
-        return None
-    layers = found[0][1]
-    is_same = all(
-        names == tuple(each for each in layers if each not in state.missing)
-        for state, names in found
-    )
-    return {each: each in optional for each in layers} if is_same else None
-
-
-def _is_asked_for(forward: ast.FunctionDef, name: str) -> bool:
-    """Whether a forward asks whether a layer is there."""
-    tests = [each.test for each in ast.walk(forward) if isinstance(each, (ast.If, ast.IfExp))]
-    return any(
-        isinstance(each, ast.Attribute) and each.attr == name
-        for test in tests
-        for each in ast.walk(test)
-    )
 
 
 def _is_idle(statement: ast.stmt) -> bool:

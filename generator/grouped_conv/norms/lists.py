@@ -254,8 +254,8 @@ class Lists:
         for value in values:
             if any(key != name for _, key in self.facts.heap.holders(value)):
                 raise Refusal(f"self.{name} is held elsewhere too")
-        for each in self.index.classes[owner].relatives():
-            for node in each.walks:
+        for cls in self.index.classes[owner].relatives():
+            for node in cls.walks:
                 raise Refusal(f"self.{name} may be gone through with others ({line_of(node)})")
         return target
 
@@ -292,9 +292,9 @@ class Lists:
 
     def _check_new(self, module: Value, node: ast.AST | None) -> None:
         place = node or getattr(module, "site", None)
-        is_own = isinstance(place, ast.AST) and self.source.has(place)
         is_new = not isinstance(module, Object) and isinstance(node, ast.Call)
-        if not is_own or not (is_new or self.pairs.modules.is_alone(module, place)):
+        is_alone = isinstance(place, ast.AST) and self.pairs.modules.is_alone(module, place)
+        if not is_new and not is_alone:
             raise Refusal("it may be the same in several places")
 
     def _last(self, one: ast.Attribute, other: ast.Attribute) -> ast.stmt:

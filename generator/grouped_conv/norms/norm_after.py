@@ -191,7 +191,8 @@ class NormAfter:
         names = {
             name
             for each in norms
-            for holder, name in self.facts.heap.holders(each.by or call)
+            if each.by is not None
+            for holder, name in self.facts.heap.holders(each.by)
             if holder in self.instances and name
         }
         if not names:
@@ -256,8 +257,11 @@ class NormAfter:
         """
         # Of a base class the same attribute is that of these instances.
         classes = {cls.node for each in self.instances for cls in each.cls.order}
-        having = self.facts.heap.having(name)
-        places = [(each, name) for each in having if each.cls.node in classes]
+        places: list[tuple[Value, str]] = [
+            (each, name)
+            for each in self.facts.heap.having(name)
+            if isinstance(each, Instance) and each.cls.node in classes
+        ]
         for store in stores:
             for each in self.modules.made(self.facts.values(store.value)):
                 if self.modules.is_alone(each, store.target):

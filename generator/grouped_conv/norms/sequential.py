@@ -308,8 +308,8 @@ class _Search:
 
     def _check_taken(self, has_own: bool) -> None:
         """See that nothing is taken out of it, or put in the place of another."""
-        changed = [
-            use
+        changed: list[ast.AST] = [
+            use.node
             for use in self.facts.uses(self.whole)
             if (use.kind == "write" and use.name == "[]")
             or (use.kind == "method" and use.name in ("pop", "insert", "__setitem__", "clear"))
@@ -322,5 +322,4 @@ class _Search:
             and not isinstance(parent.ctx, ast.Load)
         ]
         for each in changed:
-            node = each if isinstance(each, ast.expr) else each.node
-            raise Refusal(f"one of them is used directly ({line_of(node)})")
+            raise Refusal(f"one of them is used directly ({line_of(each)})")
