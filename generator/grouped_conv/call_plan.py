@@ -13,7 +13,7 @@ from .joining import Feed, find_feed
 from .norms.lists import ListPair
 from .norms.norm_after import Pair
 from .norms.pairs import Pairs
-from .norms.plan import attributes_of
+from .norms.plan import grouped_at
 from .padding import Padding, find_padding, with_stores
 
 
@@ -80,7 +80,7 @@ def plan_calls(
     in_lists = {call.func for each in lists for call in each.applied}
     for site, reached in sites:
         is_1d = site.conv is not None and site.conv.dimensions == 1 and not site.conv.transposed
-        for owner, name in attributes_of(index, site, reached):
+        for owner, name in pairs.holding(grouped_at(pairs, site)):
             own: dict[ast.Call, Padding] = {}
             for call in pairs.calls(owner, name):
                 if index.self_class(getattr(call.func, "value", call)) is None:

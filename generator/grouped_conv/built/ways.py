@@ -48,9 +48,8 @@ class Ways:
         self.source = tracing.index.source
         self.directives = tracing.directives
         self.multipliers = multipliers
-        reached = [(each, tracing.reached(each)) for each in sites]
         self.branches_norms = norm
-        self.norms = plan_norms(tracing.pairs, reached) if norm else NormPlan()
+        self.norms = plan_norms(tracing.pairs, sites) if norm else NormPlan()
         self.followed: dict[Pair, None] = {}
         self.lists: dict[ListPair, None] = {}
         self.reads: dict[ast.expr, ast.expr] = {}

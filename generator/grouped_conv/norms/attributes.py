@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,6 +89,19 @@ class Attributes:
         for each in self.accesses(owner, name):
             if isinstance(each.node.ctx, ast.Store) and each.owner is not None:
                 yield each.node
+
+    def holding(self, values: Iterable[Value]) -> list[tuple[ast.ClassDef, str]]:
+        """The attributes that hold one of some values, in the order of the source."""
+        facts = self.surroundings.facts
+        held = {place for each in values for place in facts.heap.holders(each)}
+        found = {
+            (owner, name)
+            for holder, name in held
+            if isinstance(holder, Instance) and name and self.source.has(holder.cls.node)
+            for each in self.stores_of(holder.cls.node, name)
+            if (owner := self.index.self_class(each.value)) is not None
+        }
+        return sorted(found, key=lambda each: (each[0].lineno, each[1]))
 
     def stores(self, owner: ast.ClassDef, name: str) -> Iterator[Store]:
         """Where an attribute is given its value, with what that is.

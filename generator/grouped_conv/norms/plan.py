@@ -9,10 +9,7 @@ from dataclasses import dataclass, field, replace
 from ...facts.heap import union
 from ...facts.values import NOTHING, Instance, Object, Value
 from ...reading.callees import parameters_given
-from ...reading.classes import ClassIndex
-from ...reading.flow import Reached
-from ...reading.names import meaning
-from ...reading.scopes import FUNCTIONS, Function, assigned_value
+from ...reading.scopes import Function
 from ...reading.source import Source
 from ..find import Site, is_partial
 from ..refusal import Refusal
@@ -41,23 +38,23 @@ class NormPlan:
     notes: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
 
 
-def plan_norms(pairs: Pairs, sites: Iterable[tuple[Site, Reached]]) -> NormPlan:
+def plan_norms(pairs: Pairs, sites: Iterable[Site]) -> NormPlan:
     """Find the norms after some convolutions."""
     planning = _Planning(pairs, list(sites))
-    for site, reached in planning.sites:
-        planning.add(site, reached)
+    for site in planning.sites:
+        planning.add(site)
     return NormPlan(planning.pairs, planning.sequences, planning.lists, planning.notes)
 
 
 class _Planning:
     """Takes in one convolution after the other."""
 
-    def __init__(self, finder: Pairs, sites: list[tuple[Site, Reached]]) -> None:
+    def __init__(self, finder: Pairs, sites: list[Site]) -> None:
         self.finder = finder
         self.source = finder.source
         self.facts = finder.surroundings.facts
         self.sites = sites
-        self.convs = {site.call: self._convs(site, reached) for site, reached in sites}
+        self.convs = {each.call: grouped_at(finder, each) for each in sites}
         self.found = {
             call: [_if_free(finder, each) for each in find_sequences(finder, convs)]
             for call, convs in self.convs.items()
@@ -71,21 +68,10 @@ class _Planning:
         self.lists: dict[ast.Call, tuple[ListPair, ...]] = {}
         self.notes: dict[ast.Call, tuple[str, ...]] = {}
 
-    def _convs(self, site: Site, reached: Reached) -> list[Value]:
-        """What a site makes that may be grouped; of a partial, what calling it does."""
-        calls: list[ast.expr] = [site.call]
-        if is_partial(site):
-            calls = [each for each in reached.expressions if isinstance(each, ast.Call)]
-        made = dict.fromkeys(value for each in calls for value in self.facts.values(each))
-        convs = [each for each in made if isinstance(each, (Object, Instance))]
-        return [
-            each for each in convs if isinstance(each, Instance) or not self.facts.is_plain(each)
-        ]
-
-    def add(self, site: Site, reached: Reached) -> None:
+    def add(self, site: Site) -> None:
         """Take a convolution in."""
         reasons: list[str] = []
-        for owner, name in attributes_of(self.finder.index, site, reached):
+        for owner, name in self.finder.holding(self.convs[site.call]):
             pair = self.finder.find(owner, name)
             if isinstance(pair, Refusal):
                 reasons.append(str(pair))
@@ -105,24 +91,27 @@ class _Planning:
 
     def _in_lists(self, convs: Iterable[Value]) -> Iterator[ListPair | Refusal]:
         """What follows the lists of attributes that hold a convolution itself."""
-        heap, index = self.facts.heap, self.finder.index
-        held = {
-            place
-            for conv in convs
-            for each, _ in heap.holders(conv)
-            for place in heap.holders(each)
-        }
-        places = {
-            (owner, name)
-            for holder, name in held
-            if isinstance(holder, Instance) and self.source.has(holder.cls.node)
-            for each in self.finder.stores_of(holder.cls.node, name)
-            if (owner := index.self_class(each.value)) is not None
-        }
-        for owner, name in sorted(places, key=lambda each: (each[0].lineno, each[1])):
+        lists = [each for conv in convs for each, _ in self.facts.heap.holders(conv)]
+        for owner, name in self.finder.holding(lists):
             found = self.in_lists.find(owner, name)
             if found is not None:
                 yield found
+
+
+def grouped_at(pairs: Pairs, site: Site) -> list[Value]:
+    """What a site makes that may be grouped; of a partial, what calling it does."""
+    facts = pairs.surroundings.facts
+    calls = [site.call]
+    if is_partial(site):
+        made = facts.values(site.call)
+        found = (each for each in pairs.source.nodes if isinstance(each, ast.Call))
+        calls = [each for each in found if not made.isdisjoint(facts.values(each.func))]
+    values = dict.fromkeys(value for each in calls for value in facts.values(each))
+    return [
+        each
+        for each in values
+        if isinstance(each, Instance) or (isinstance(each, Object) and not facts.is_plain(each))
+    ]
 
 
 def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
@@ -139,39 +128,6 @@ def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
     if place:
         return replace(sequence, reason=f"{what} it: it is used in another file ({place})")
     return sequence
-
-
-def attributes_of(
-    index: ClassIndex, site: Site, reached: Reached
-) -> list[tuple[ast.ClassDef, str]]:
-    """The attributes that hold the convolution itself, in the order of the source."""
-    found = set()
-    for owner, name in reached.attributes:
-        if owner is None:
-            continue
-        relatives = index.classes[owner].relatives()
-        for access in index.accesses(name):
-            if access.owner is None or index.classes[access.owner] not in relatives:
-                continue
-            value = assigned_value(index.source.parent_of, access.node)
-            is_set = isinstance(access.node.ctx, ast.Store)
-            if is_set and _is_conv(index.source, value, site, reached):
-                found.add((owner, name))
-    return sorted(found, key=lambda each: (each[0].lineno, each[1]))
-
-
-def _is_conv(source: Source, value: ast.expr | None, site: Site, reached: Reached) -> bool:
-    """Whether an attribute is given the convolution itself, which may be grouped there."""
-    if value not in reached.expressions or isinstance(value, _CONTAINERS):
-        return False
-    if not isinstance(value, ast.Call) or value is site.call:
-        return True
-    callee = meaning(source, value.func)
-    if callee.path.startswith("torch.nn."):
-        return not callee.path.endswith(("Sequential", "ModuleList", "ModuleDict"))
-    if not isinstance(callee.node, FUNCTIONS):
-        return True
-    return passes_groups(source, callee.node, value, site)
 
 
 def passes_groups(source: Source, function: Function, call: ast.Call, site: Site) -> bool:
