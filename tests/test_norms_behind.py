@@ -125,8 +125,8 @@ def test_a_norm_behind_what_is_written_out(style: str) -> None:
 def test_what_is_said() -> None:
     text = HEAD + SOURCES["in the caller, where it may be left out"][0]
     assert said(text) == {
-        17: "nn.BatchNorm2d(16) stays behind the concatenation of Same.conv: PIT's export after"
-        " pruning is wrong then, and MPS does not fold it"
+        17: "nn.BatchNorm2d(16) stays behind the concatenation of Same.conv, whose output has"
+        " another use: PIT's export after pruning is wrong then, and MPS does not fold it"
     }
     text = HEAD + SOURCES["what may be a norm, by its name"][0]
     assert said(text)[20].startswith("self.norm, which may be a norm, stays behind the")

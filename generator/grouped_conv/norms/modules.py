@@ -10,7 +10,7 @@ from typing import Final
 from ... import torch_api
 from ...facts.facts import Facts
 from ...facts.heap import Use
-from ...facts.values import Constant, External, Instance, Object, Value, Values
+from ...facts.values import Constant, External, Object, Value, Values
 from ...reading.classes import ClassIndex
 from ...reading.convolutions import SETTINGS
 from ...reading.parts import walk
@@ -231,8 +231,3 @@ def _binds(loop: ast.AST, node: ast.AST) -> bool:
 
 def _is_call(node: ast.AST) -> bool:
     return isinstance(node, ast.Call)
-
-
-def is_instance(value: Value) -> bool:
-    """Whether a value stands for all instances of a class of the project."""
-    return isinstance(value, Instance)
