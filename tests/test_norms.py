@@ -69,7 +69,6 @@ WRITTEN = {
     ),
     "twice": (TWICE, "x = self.bn(self.conv(x))\nx = self.bn(self.conv(x))\nreturn x.relu()"),
     "twice, once with the norm": (TWICE, "return self.conv(self.bn(self.conv(x)).relu())"),
-    "a string that names it": (BUILT + 'self.names = ["bn"]', NESTED),
     "another norm behind it": (
         BUILT + "self.second = nn.BatchNorm2d(16)",
         "return self.bn(self.conv(self.second(x)))",
@@ -450,7 +449,7 @@ STAYS = {
     ),
     "pooling between": (
         BUILT + "self.pool = nn.AvgPool2d(2)",
-        "x = self.conv(x)\nx = self.pool(x)\nx = F.relu(x)\nreturn self.bn(x)",
+        "x = self.conv(x)\nx = self.pool(x)\nreturn self.bn(x)",
         "it does not follow directly",
     ),
     "called without it": (

@@ -66,6 +66,7 @@ MOVES = {
         NESTED,
         "NAMES = ('stem.conv', 'stem.linear')\n",
     ),
+    "a string that nothing reads": (BUILT + 'self.names = ["bn"]', NESTED, ""),
     "statistics that are read": (BUILT, NESTED, FUSE),
     "in a tuple": (
         BUILT,

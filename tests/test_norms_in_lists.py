@@ -338,7 +338,7 @@ def test_stays_for_what_is_added_to_another_object() -> None:
         "        self.more.bns.append(nn.BatchNorm2d(16))\n"
     )
     result = check(text, {16})
-    assert "self.bns is added to elsewhere (line 22)" in notes(result)
+    assert "self.bns is used elsewhere too (line 22)" in notes(result)
 
 
 def test_stays_for_what_is_added_to_another_object_where_it_is_built() -> None:

@@ -120,18 +120,12 @@ class NormAfter:
         return self.facts.attribute(self.owner, name)
 
     def _calls(self) -> list[ast.Call]:
-        """Where the convolution is applied: its calls, and those of what it is a layer of.
-
-        Raises:
-            Refusal: it is in another file.
-        """
+        """Where the convolution is applied: its calls, and those of what it is a layer of."""
         found = {*self.attributes.calls(self.owner, self.conv)}
         for value in self._values(self.conv):
             for use in self.facts.uses(value) if isinstance(value, Object) else ():
-                if use.kind == "call" and not self.source.has(use.node):
-                    raise Refusal(f"self.{self.conv} is applied in another file")
                 if use.kind == "call" and isinstance(use.node, ast.Call):
-                    found.add(use.node)
+                    found.add(use.node) if self.source.has(use.node) else None
         return sorted(found, key=self.source.span)
 
     def checked_calls(self) -> list[ast.Call]:
