@@ -34,8 +34,8 @@ from .find import Site, find_sites
 from .initialisation import warn_of_initialisation, warn_of_initialisation_elsewhere
 from .loading import insert_loading
 from .model import Definition, SplitAttribute, Use
-from .numbers import Values
 from .norms.norm_after import Pair
+from .numbers import Values
 from .records import left, split_when_built, written_out
 from .refusal import Refusal, check_length
 from .tracing import Tracing

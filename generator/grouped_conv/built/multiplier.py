@@ -19,10 +19,10 @@ from ...reading.convolutions import conv_class, is_module_of_torch
 from ...reading.names import meaning
 from ..find import Site
 from ..norms.items import items_of
-from ..numbers import Values
 from ..norms.norm_after import Pair
 from ..norms.pairs import Pairs
 from ..norms.sequential import Sequence, is_sequential
+from ..numbers import Values
 from ..refusal import Refusal, line_of
 from ..symbols import Symbols
 from .ends import End, InAttribute, InSequence
