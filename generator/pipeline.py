@@ -6,6 +6,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from .collector import without_collector
 from .gate import may_apply
 from .outcome import Finding, Options, Result, SourceError
 from .reading.source import Source, check, parse
@@ -120,22 +121,27 @@ def _heading(text: str) -> str:
 
 def _outcome(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
     try:
-        changed = text
-        findings: tuple[Finding, ...] = ()
-        if not options.codes <= _OF_GROUPED:
-            from .rules.passes import apply_rules
-
-            changed, findings = apply_rules(text, options, rewrites)
-        result = Result(changed)
-        if _GROUPED in options.codes:
-            result = _grouped(changed, options, location, rewrites)
-            if changed is not text and (result.records or result.warnings):
-                result = _placed(result, _grouped(text, options, location, rewrites=False))
-        return replace(result, findings=findings, codes=options.codes)
+        with without_collector():  # it would go through the same trees over and over
+            return _by_rules(text, options, location, rewrites)
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error
     except MemoryError as error:  # which is what the parser says of deep nesting, too
         raise SourceError("it is nested too deeply, or too large") from error
+
+
+def _by_rules(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
+    changed = text
+    findings: tuple[Finding, ...] = ()
+    if not options.codes <= _OF_GROUPED:
+        from .rules.passes import apply_rules
+
+        changed, findings = apply_rules(text, options, rewrites)
+    result = Result(changed)
+    if _GROUPED in options.codes:
+        result = _grouped(changed, options, location, rewrites)
+        if changed is not text and (result.records or result.warnings):
+            result = _placed(result, _grouped(text, options, location, rewrites=False))
+    return replace(result, findings=findings, codes=options.codes)
 
 
 def _placed(result: Result, listed: Result) -> Result:

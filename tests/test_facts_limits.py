@@ -8,8 +8,9 @@ import gc
 import pytest
 from facts_asked import Asked
 
+from gencode import split_source
 from gencode.facts import facts as module_of_facts
-from gencode.facts.facts import Facts, facts_of
+from gencode.facts.facts import Facts
 from gencode.facts.project import Module, Project
 from gencode.facts.worklist import Unit, Worklist
 
@@ -184,11 +185,11 @@ def test_a_collector_that_rests_goes_on_to_rest() -> None:
     """What the caller turned off is not turned on behind its back."""
     gc.disable()
     try:
-        facts_of(ast.parse("x = 1"))
+        split_source("x = 1")
         assert not gc.isenabled()
     finally:
         gc.enable()
-    facts_of(ast.parse("x = 1"))
+    split_source("x = 1")
     assert gc.isenabled()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from .. import torch_api
 from .arguments import Arguments
-from .classes import decorators
+from .classes import Class, decorators
 from .frames import Frame
 from .heap import union
 from .interpreter import Interpreter
@@ -28,6 +29,7 @@ class ByName:
     ) -> None:
         self.interpreter = interpreter
         self._of_instance = of_instance
+        self._having: dict[str, tuple[int, list[Class]]] = {}
 
     def modules(self, name: str, node: ast.AST, frame: Frame, is_called: bool) -> Values:
         """The modules that any object has in an attribute, or gives by a method."""
@@ -48,12 +50,22 @@ class ByName:
             return False
         return torch_api.is_nn_class(value.kind) or self.interpreter.heap.is_container(value)
 
+    def _owners(self, name: str) -> list[Class]:
+        """The classes that have an attribute in their body."""
+        classes = self.interpreter.classes
+        count, found = self._having.get(name, (0, []))
+        if count < len(classes):
+            more = islice(classes.values(), count, None)
+            found += (each for each in more if name in each.functions or each.binds(name))
+            self._having[name] = len(classes), found
+        return found
+
     def _of_classes(self, name: str, node: ast.AST, frame: Frame, is_called: bool) -> Values:
         """What a property or a method gives, or what ``__getattr__`` does."""
         interpreter = self.interpreter
         found: Values = NOTHING
         classes = [*interpreter.classes.values()]
-        owners = [each for each in classes if name in each.functions or each.binds(name)]
+        owners = self._owners(name)
         for cls in owners if len(owners) <= _MOST_CLASSES else ():
             value = interpreter.intern(Instance, cls)
             assert isinstance(value, Instance)

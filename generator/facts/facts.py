@@ -10,7 +10,6 @@ from typing import Final
 from .. import torch_api
 from ..reading.convolutions import GROUPS_POSITION
 from .classes import Class
-from .collector import without_collector
 from .engine import Engine
 from .heap import Heap, Use, union
 from .identity import is_another, with_copies
@@ -89,8 +88,7 @@ class Facts:
             delattr(self, each)
         self._interpreter.budget = self._interpreter.evaluations + budget
         try:
-            with without_collector():
-                self._interpret_all(modules)
+            self._interpret_all(modules)
         except (GaveUp, RecursionError):
             return False
         return True

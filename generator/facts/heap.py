@@ -14,7 +14,6 @@ from .values import (
     UNKNOWN,
     Bound,
     Constant,
-    Context,
     Instance,
     Object,
     Parameter,
@@ -69,7 +68,8 @@ class Use(NamedTuple):
     result: Value | None = None
 
 
-_Uses: TypeAlias = dict[tuple[Use, Context], Use]
+_Uses: TypeAlias = dict[Use, None]
+"""In the order in which they were met."""
 
 
 class Around(NamedTuple):
@@ -272,15 +272,18 @@ class Heap:
 
     # --- what is done with them --------------------------------------------------------------
 
-    def use(self, value: Value, use: Use, context: Context) -> None:
-        """Note that something is done with a value."""
-        if isinstance(value, (Constant, Unknown)):
-            return
-        key = use, context
-        self._uses.setdefault(value, {}).setdefault(key, use)
-        if use.kind == "escape" and not isinstance(value, (Tensor, Parameter)):
-            self._escapes.setdefault(value, {}).setdefault(key, use)
-            self.open(value)
+    def use(self, values: Iterable[Value], use: Use) -> None:
+        """Note that something is done with each of some values."""
+        for value in values:
+            if isinstance(value, (Constant, Unknown)):
+                continue
+            known = self._uses.get(value)
+            if known is None:
+                known = self._uses[value] = {}
+            known[use] = None
+            if use.kind == "escape" and not isinstance(value, (Tensor, Parameter)):
+                self._escapes.setdefault(value, {})[use] = None
+                self.open(value)
 
     def open(self, value: Value) -> None:
         """Note that code that is not known can get at a value, and at all that this leads to."""
@@ -296,11 +299,11 @@ class Heap:
         """All that is done with a value; it escapes with what leads to it."""
         own = self._uses.get(value, {})
         if value not in self._open:
-            return own.values()
+            return own
         found = dict(own)
         for holder in self._leading_to.get(value, ()):
             found.update(self._escapes[holder])
-        return found.values()
+        return found
 
     def used(self) -> list[Value]:
         """All values with which anything is done."""
@@ -309,7 +312,7 @@ class Heap:
     def own_uses(self) -> Iterator[tuple[Value, Use]]:
         """What is done with each value itself."""
         for value, uses in self._uses.items():
-            for use in uses.values():
+            for use in uses:
                 yield value, use
 
     def settle(self) -> None:

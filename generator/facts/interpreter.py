@@ -109,7 +109,8 @@ class Interpreter:
             raise GaveUp
         visit = self.expressions.get(type(node), self._unknown)
         values = visit(node, frame)
-        values = self.widened(values, node, frame)
+        if len(values) > _MOST_VALUES:
+            values = self.widened(values, node, frame)
         self.note(node, values)
         return values
 
@@ -283,9 +284,8 @@ class Interpreter:
         result: Value | None = None,
     ) -> None:
         """Note that something is done with each of some values."""
-        use = Use(kind, node, name, by, result)
-        for value in values:
-            self.heap.use(value, use, frame.context)
+        if values:
+            self.heap.use(values, Use(kind, node, name, by, result))
 
     def escape(self, values: Iterable[Value], node: ast.AST, frame: Frame, name: str = "") -> None:
         """Note that values are handed to what is not known, with all that they hold."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import LINE_END
@@ -30,6 +30,7 @@ class Module:
         tree: what ``ast`` makes of it.
         text: its source.
         file: what a person calls its file.
+        kept: answers about it; see ``kept.kept``.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Module:
     tree: ast.Module
     text: str = ""
     file: str = ""
+    kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def code(self, node: ast.stmt) -> str:
         """The lines of a statement, with those of its decorators."""
@@ -130,8 +132,8 @@ def own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
         yield statement
         if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
             continue
-        for field in ("body", "orelse", "finalbody"):
-            yield from own_statements(getattr(statement, field, []))
+        for name in ("body", "orelse", "finalbody"):
+            yield from own_statements(getattr(statement, name, []))
         for part in (*getattr(statement, "handlers", []), *getattr(statement, "cases", [])):
             yield from own_statements(part.body)
 

@@ -18,6 +18,7 @@ from ..reading.convolutions import conv_class
 from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.source import Source
+from .source_facts import index_of
 from .surroundings import Surroundings
 
 # By element, or by fan_in.
@@ -140,7 +141,7 @@ def warn_of_initialisation_elsewhere(around: Surroundings, built: ast.Call) -> I
             if not module.runs_apart and matters(each)
             for line in range(each.lineno, (each.end_lineno or 0) + 1)
         }
-        source = Source(module.text, module.tree, name=module.file)
+        source = index_of(module).source
         for each in warn_of_initialisation(source):
             if each.line in lines:
                 said = f"{module.file}, line {each.line}: {each.message}"

@@ -6,11 +6,12 @@ import ast
 from typing import Final
 
 from ..facts.facts import Facts, facts_of
-from ..facts.project import Project
+from ..facts.project import Module, Project
 from ..facts.values import WEIGHTS, Object
 from ..project_files import location_of
 from ..reading.classes import ClassIndex
 from ..reading.kept import kept
+from ..reading.source import Source
 
 _LASTING: Final = frozenset(("call", "return", "escape"))
 
@@ -29,6 +30,12 @@ def facts_of_source(index: ClassIndex) -> Facts:
     module = location.module(source.tree, source.text)
     project.add(module)
     return Facts([module], project)
+
+
+@kept
+def index_of(module: Module) -> ClassIndex:
+    """What another file of the project has."""
+    return ClassIndex(Source(module.text, module.tree, name=module.file))
 
 
 def is_never_called(index: ClassIndex, call: ast.Call) -> bool:

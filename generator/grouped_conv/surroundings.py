@@ -22,10 +22,12 @@ from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .find import Site
 from .norms.kinds import seems_a_norm
-from .source_facts import facts_of_source
+from .source_facts import facts_of_source, index_of
 
 _MOST_READERS: Final = 12
 """How many other files are followed."""
+_LONGEST: Final = 100_000
+"""How many characters of them are."""
 _CHANGES: Final = (
     r"\b(setattr|delattr|_modules|register\w*hook|MethodType|__get__)\b|\bprune\.|\bquantiz"
     r"|\.forward\s*=|\b(named_(modules|parameters|buffers)|modules)\("
@@ -109,7 +111,7 @@ class Surroundings:
         found = self.readers(re.compile(rf"(?<!\bself)\.({names})\b|{_CHANGES}"))
         for each in location.files.containing(_PATCHES) if location is not None else ():
             found.setdefault(each, partial(_patches, each))
-        if len(found) <= _MOST_READERS:
+        if len(found) <= _MOST_READERS and _length(found) <= _LONGEST:
             return found
         self.not_followed = len(found)
         return {}
@@ -248,10 +250,10 @@ class Other:
     def __init__(self, module: Module) -> None:
         self.module = module
 
-    @cached_property
+    @property
     def index(self) -> ClassIndex:
         """What it has."""
-        return ClassIndex(Source(self.module.text, self.module.tree, name=self.module.file))
+        return index_of(self.module)
 
     def has(self, node: ast.AST) -> bool:
         """Whether a node is one of it."""
@@ -269,6 +271,16 @@ class Other:
 def _patches(module: Module, node: ast.stmt) -> bool:
     """Whether a statement of a module changes a class of torch."""
     return _PATCHES.search(module.code(node)) is not None
+
+
+def _length(modules: Mapping[Module, Callable[[ast.stmt], bool]]) -> int:
+    """How many characters some modules have of what matters in them."""
+    return sum(
+        len(module.code(each))
+        for module, matters in modules.items()
+        for each in module.tree.body
+        if matters(each)
+    )
 
 
 def _first(statement: ast.stmt) -> int:

@@ -17,7 +17,7 @@ from ...reading.classes import ClassIndex
 from ...reading.kept import kept
 from ...reading.names import meaning
 from ...reading.running import runs_in_file
-from ...reading.source import Source
+from ..source_facts import index_of
 from .layered import Layered, layered
 
 _SUBCLASS: Final = re.compile(r"^class\s+\w+\([\w.]*\bBatchNorm[123]d\s*\)", re.MULTILINE)
@@ -102,9 +102,9 @@ def _norm_of_other(
         found = facts.values(expression)
         return any(isinstance(each, ClassValue) and each.cls.node is node for each in found)
 
-    other = Source(module.text, module.tree, name=module.file)
-    what = layered(other, node, partial(_function, module, files))
-    if what is not None and _is_itself(ClassIndex(other), node):
+    other = index_of(module)
+    what = layered(other.source, node, partial(_function, module, files))
+    if what is not None and _is_itself(other, node):
         if not _is_asked_for(index, is_class):
             yield OwnNorm(module, node.name, what)
 
