@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from ..outcome import Warning
-from ..reading.callees import functions_called
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
 from ..reading.scopes import FUNCTIONS
+from .called import run_by
 from .refusal import line_of
 
 
@@ -25,22 +25,29 @@ def warn_of_functions(
     """
     source = index.source
     builders = {
-        function: call
+        definition: call
         for call, place in split
-        for function in source.ancestors(place)
-        if isinstance(function, FUNCTIONS)
+        for definition in source.ancestors(place)
+        if isinstance(definition, (*FUNCTIONS, ast.ClassDef))
     }
     told = set()
     for node in source.nodes:
-        if not isinstance(node, ast.Call):
+        skip = directives.skip(node) if isinstance(node, ast.Call) else None
+        if not isinstance(node, ast.Call) or skip is None:
             continue
-        skip = directives.skip(node)
-        if skip is None:
-            continue
-        for function in functions_called(index, node.func):
-            if function in builders and (skip, function) not in told:
-                told.add((skip, function))
-                shown, where = source.shown(node.func), line_of(builders[function])
+        for definition in _run(index, node):
+            if definition in builders and (skip, definition) not in told:
+                told.add((skip, definition))
+                shown, where = source.shown(node.func), line_of(builders[definition])
                 yield Warning(
                     *source.place(node), f"{skip} does not hold for what {shown} builds ({where})"
                 )
+
+
+def _run(index: ClassIndex, call: ast.Call) -> Iterator[ast.AST]:
+    """What a call may run: functions, and classes with those that they inherit from."""
+    for definition in run_by(index, call):
+        if isinstance(definition, ast.ClassDef) and definition in index.classes:
+            yield from (each.node for each in index.classes[definition].ancestors())
+        else:
+            yield definition

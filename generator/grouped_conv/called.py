@@ -76,12 +76,12 @@ def _calls(index: ClassIndex) -> Mapping[ast.AST, dict[ast.Call, None]]:
     found: dict[ast.AST, dict[ast.Call, None]] = {}
     for node in index.source.nodes:
         if isinstance(node, ast.Call):
-            for definition in _run(index, node):
+            for definition in run_by(index, node):
                 found.setdefault(definition, {})[node] = None
     return found
 
 
-def _run(index: ClassIndex, call: ast.Call) -> Iterator[ast.AST]:
+def run_by(index: ClassIndex, call: ast.Call) -> Iterator[ast.AST]:
     """What a call may run of the source; where facts have never met it, what its text says."""
     if not facts_of_source(index).values(call.func):
         named = meaning(index.source, call.func).node

@@ -11,13 +11,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ..facts.values import Object
 from ..reading.calls import is_repeatable
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
 from ..reading.names import meaning
-from ..reading.scopes import assigned_value
 from ..reading.source import Source
 from .reads import reads_after
+from .source_facts import facts_of_source
 
 _MODULES: Final = re.compile(
     r"torch\.nn\.(\w+\.)*(Constant|Zero|Reflection|Replication|Circular)Pad1d"
@@ -90,22 +91,13 @@ def _pads(index: ClassIndex, call: ast.Call) -> bool:
     if not call.args or isinstance(call.args[0], ast.Starred) or "#" in source.code(call):
         return False
     if isinstance(call.func, ast.Attribute) and index.self_class(call.func.value) is not None:
-        return len(call.args) == 1 and not call.keywords and _is_padding(index, call.func)
+        return len(call.args) == 1 and not call.keywords and is_padding(index, call.func)
     if meaning(source, call.func).path != "torch.nn.functional.pad":
         return False
     amounts = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "pad")]
     is_last = len(amounts) == 1 and len(getattr(amounts[0], "elts", ())) == 2
     others = [*call.args[1:], *(each.value for each in call.keywords)]
     return is_last and all(is_repeatable(source, each) for each in others)
-
-
-def _is_padding(index: ClassIndex, attribute: ast.Attribute) -> bool:
-    """Whether an attribute is a module of torch that pads, wherever it is given a value."""
-    stores = [
-        each.node for each in index.accesses(attribute.attr) if isinstance(each.node.ctx, ast.Store)
-    ]
-    values = [assigned_value(index.source.parent_of, each) for each in stores]
-    return bool(values) and all(builds_padding(index, each) for each in values)
 
 
 def with_stores(
@@ -142,8 +134,9 @@ def _own_store(index: ClassIndex, function: ast.expr, functions: set[int]) -> as
     return stores[0].node if is_plain and stores[0].owner is not None else None
 
 
-def builds_padding(index: ClassIndex, value: ast.expr | None) -> bool:
-    """Whether an expression builds a module of torch that pads the last dimension."""
-    if not isinstance(value, ast.Call):
-        return False
-    return _MODULES.fullmatch(meaning(index.source, value.func).path) is not None
+def is_padding(index: ClassIndex, expression: ast.expr) -> bool:
+    """Whether an expression gives nothing but modules of torch that pad the last dimension."""
+    values = facts_of_source(index).values(expression)
+    return bool(values) and all(
+        isinstance(each, Object) and _MODULES.fullmatch(each.kind) is not None for each in values
+    )

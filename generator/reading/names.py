@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
+from typing import Literal
 
 from .convolutions import is_functional_convolution
-from .meaning import Meaning
 from .scopes import Binding, Scope
 from .source import Source
+
+Kind = Literal["import", "class", "function", "parameter", "value", "unknown"]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an expression refers to.
+
+    Attributes:
+        kind: ``"import"`` for something outside the source; ``"class"``, ``"function"`` or
+            ``"parameter"`` for one definition in it; ``"value"`` for anything else that it binds;
+            ``"unknown"`` where a reader of this source alone cannot tell.
+        path: the dotted path of an import.
+        node: the definition in the source.
+        default: the default of a parameter.
+    """
+
+    kind: Kind
+    path: str = ""
+    node: ast.AST | None = None
+    default: ast.expr | None = None
+
 
 # Star imports that bring no convolution and no ``nn``.
 _HARMLESS_STARS = (
@@ -34,11 +57,12 @@ def meaning(source: Source, expression: ast.expr) -> Meaning:
     found = source.scope(expression).lookup(expression.id)
     if found is None:
         return _from_star_import(source.scope(expression), expression.id)
-    key = found[0], expression.id
-    if key not in source.meanings:
-        source.meanings[key] = _VALUE  # what is defined by itself: ``a = b`` and ``b = a``
-        source.meanings[key] = _from_bindings(source, found[1])
-    return source.meanings[key]
+    kept, key = source.kept, (meaning, found[0], expression.id)
+    if key not in kept:
+        kept[key] = _VALUE  # what is defined by itself: ``a = b`` and ``b = a``
+        kept[key] = _from_bindings(source, found[1])
+    answer: Meaning = kept[key]
+    return answer
 
 
 def bindings_to_none(bindings: list[Binding]) -> list[Binding]:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from ..outcome import SourceError
 from .kept import kept
-from .meaning import Meaning
 from .parts import walk
 from .scopes import FUNCTIONS, Function, Scope, Tree
 
@@ -39,8 +38,7 @@ class Source:
         location: where it lies in a project, as ``project_files`` knows it; None for nowhere.
         name: what a person calls its file, where that is to be told from others; empty for the one
             that is split.
-        meanings: what names are known to refer to; kept by ``names.meaning``.
-        kept: other answers; see ``kept.kept``.
+        kept: answers; see ``kept.kept``.
 
     Args:
         text: as given.
@@ -65,7 +63,6 @@ class Source:
         self._emitted = {node for each in emitted for node in walk(each)}
         self._tree = Tree(tree)
         self.parent_of = self._tree.parent_of
-        self.meanings: dict[tuple[Scope, str], Meaning] = {}
         self.kept: dict[Hashable, Any] = {}
         self._line_starts = [0, *(match.end() for match in LINE_END.finditer(text))]
         self._spans: dict[ast.AST, Span] = {}

@@ -11,7 +11,7 @@ from typing import Final
 from ...facts.heap import Slot
 from ...facts.values import Instance, Object, Value
 from ...reading.parts import walk
-from ..padding import builds_padding
+from ..padding import is_padding
 from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
 from .kinds import TRYING, Kind
@@ -129,7 +129,7 @@ class _Search:
         for place in self.places:
             before = self.slots[place - 1].node if place else None
             if isinstance(before, ast.expr) and self.source.has(before):
-                if builds_padding(self.pairs.index, before):
+                if is_padding(self.pairs.index, before):
                     yield self.slots[place - 1]
 
     def _kind(self, slot: Slot) -> Kind:
