@@ -169,11 +169,11 @@ class _Search:
 
     def _possible_norm(self, node: ast.expr, call: ast.Call) -> bool:
         """Note a call of a variable that is weight_norm, or may turn out not to be."""
-        norms = possible_norms(self.index, call)
+        norms = possible_norms(self.facts, call)
         if norms is None or node is not call.args[0]:
             return False
-        paths = frozenset(norms.paths.values())
-        may_couple = norms.is_open or not paths <= WEIGHT_NORMS
+        paths, is_open = norms
+        may_couple = is_open or not paths <= WEIGHT_NORMS
         self.uses.applications[call] = Application(call, paths, may_couple)
         return True
 

@@ -6,8 +6,8 @@ import ast
 import re
 from typing import Final
 
-from ..reading.alternatives import Alternatives, alternatives
-from ..reading.classes import ClassIndex
+from ..facts.facts import Facts
+from ..facts.values import External, Parameter
 from ..reading.names import meaning
 from ..reading.source import Source
 
@@ -39,12 +39,17 @@ def is_weight_norm(source: Source, call: ast.Call) -> bool:
     return meaning(source, call.func).path in WEIGHT_NORMS and has_defaults(call)
 
 
-def possible_norms(index: ClassIndex, call: ast.Call) -> Alternatives | None:
-    """What a variable may be that is called: a weight_norm, and no more than a spectral_norm."""
-    found = alternatives(index, call.func)
-    paths = set(found.paths.values())
+def possible_norms(facts: Facts, call: ast.Call) -> tuple[frozenset[str], bool] | None:
+    """What a variable may be that is called: a weight_norm, and no more than a spectral_norm.
+
+    And whether another file may give it something else.
+    """
+    values = facts.values(call.func)
+    paths = frozenset(each.path for each in values if isinstance(each, External))
+    is_open = any(isinstance(each, Parameter) for each in values)
     is_known = paths & WEIGHT_NORMS and paths <= WEIGHT_NORMS | SPECTRAL_NORMS
-    return found if is_known and has_defaults(call) else None
+    is_known = is_known and all(isinstance(each, (External, Parameter)) for each in values)
+    return (paths, is_open) if is_known and has_defaults(call) else None
 
 
 def has_defaults(call: ast.Call) -> bool:

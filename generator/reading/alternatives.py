@@ -18,11 +18,9 @@ class Alternatives:
 
     Attributes:
         paths: the dotted path of each, by where it is given; empty where it is anything else.
-        is_open: whether it is a parameter, which another file may give something else.
     """
 
     paths: dict[ast.AST, str] = field(default_factory=dict)
-    is_open: bool = False
 
 
 def alternatives(index: ClassIndex, variable: ast.expr) -> Alternatives:
@@ -57,7 +55,6 @@ def _collect(
         return
     seen.add((bound[0], value.id))
     for binding in bound[1]:
-        found.is_open |= binding.kind == "parameter"
         if binding.kind == "parameter":
             for each in given_to(index, binding):
                 _collect(index, each, found, seen)

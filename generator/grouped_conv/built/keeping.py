@@ -18,6 +18,7 @@ from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, Function
 from ..initialisation import is_exact_by_branch, whole_initialiser
 from ..reading import is_only_read
+from ..source_facts import facts_of_source
 from ..weight_norm import is_weight_norm, possible_norms
 from .handed import keeps_nothing
 from .ties import may_be_tied
@@ -176,7 +177,7 @@ class Keeping:
         callee = meaning(self.source, call.func)
         if callee.path.startswith("torch.nn.init."):
             return not isinstance(self.source.parent(call), ast.Expr)
-        if is_weight_norm(self.source, call) or possible_norms(self.index, call) is not None:
+        if is_weight_norm(self.source, call) or possible_norms(facts_of_source(self.index), call):
             return not self._is_put_back(call)
         if not isinstance(callee.node, FUNCTIONS):
             return not keeps_nothing(self.index, node)
