@@ -36,6 +36,24 @@ class Unit(nn.Module):
 BUILT = "self.unit = Same(16, 32, groups=2)\nself.bn = nn.BatchNorm2d(32)\n"
 NESTED = "return self.bn(self.unit(x)).relu()"
 BLOCKS = "self.one = Unit(16, 32, groups=2)\nself.two = Unit(32, 16)\n"
+CHOICE = (
+    "self.one = Unit(16, 32, groups=2)\nif kind:\n    self.two = Other(32)\n"
+    "else:\n    self.two = Unit(32, 16)\n"
+)
+OTHER = """
+
+class Other(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(c)
+
+    def forward(self, x):
+        return self.bn(x) + x.mean()
+
+
+kind = int("0")
+"""
+BOTH = "x = self.one(x)\nif kind:\n    return self.two(x)\nreturn self.two(x).relu()"
 
 # The constructor, forward, what stands before, and the sizes of the norms that come of it.
 MOVES: dict[str, tuple[str, str, str, set[int]]] = {
@@ -62,6 +80,13 @@ MOVES: dict[str, tuple[str, str, str, set[int]]] = {
         {16},
     ),
     "the first of the next block": (BLOCKS, "return self.two(self.one(x))", BLOCK, {16}),
+    "of the one that the next block is": (CHOICE, BOTH, BLOCK + OTHER, {16}),
+    "of the other one that the next block is": (
+        *(CHOICE, BOTH, BLOCK + OTHER.replace("0", "1"), {16, 32}),
+    ),
+    "of both that the next block is": (
+        *(CHOICE, BOTH, BLOCK + OTHER.replace("self.bn(x) + x.mean()", "self.bn(x)"), {16}),
+    ),
 }
 
 
@@ -69,7 +94,8 @@ MOVES: dict[str, tuple[str, str, str, set[int]]] = {
 def test_moves(form: str) -> None:
     init, forward, top, expected = MOVES[form]
     result = check(model(init, forward, top), expected, "built")
-    assert not [each for each in result.warnings if "stays behind" in each.message]
+    behind = [each for each in result.warnings if "stays behind" in each.message]
+    assert len(behind) == ("+ x.mean()" in top)
     assert "13" not in broken(run_source(result.text).Net().eval(), torch.randn(3, 16, 7, 6))
 
 
@@ -155,6 +181,32 @@ STAYS = {
         BLOCKS,
         "return self.two(self.one(x))",
         BLOCK.replace("F.relu(self.bn(x))", "F.relu(self.bn(x)) + (0 if x is None else x.mean())"),
+    ),
+    "another next block than the norm's, set later": (
+        CHOICE + "if kind is None:\n    self.two = Other(32)\n",
+        BOTH,
+        BLOCK + OTHER,
+    ),
+    "a next block that is replaced by its name": (
+        CHOICE + "setattr(self, 'two', Other(32))\n",
+        BOTH,
+        BLOCK + OTHER,
+    ),
+    "a next block whose choice is no branch": (
+        "self.one = Unit(16, 32, groups=2)\nself.two = Other(32) if kind else Unit(32, 16)\n",
+        BOTH,
+        BLOCK + OTHER,
+    ),
+    "a next block with other uses behind": (
+        CHOICE.replace("16)\n", "16)\n    self.three = self.two\n"),
+        BOTH,
+        BLOCK + OTHER,
+    ),
+    "the convolution is there only behind the next block": (
+        CHOICE.replace("self.one = Unit(16, 32, groups=2)\n", "")
+        + "self.one = Unit(16, 32, groups=2)\n",
+        BOTH,
+        BLOCK + OTHER,
     ),
     "a norm of the block that is called twice": (
         BLOCKS + "self.more = nn.Conv2d(16, 32, 1)",

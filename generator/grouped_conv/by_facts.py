@@ -59,7 +59,7 @@ def warn_by_facts(
     of_norms = [*warn_of_norms(around, named, built.joined())]
     yield from of_norms
     is_done = built.is_done_before if not attributes else _never
-    joined = {each for each in split if built.norms(each)}
+    joined = {each for each in split if _takes_all(built, each)}
     joined |= {
         each.site.call for one in attributes if one.norm is not None for each in one.candidates
     }
@@ -119,7 +119,7 @@ def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> lis
 
 def _takes_all(built: BuiltPlan, call: ast.Call) -> bool:
     """Whether a convolution is split with its norm where it is built."""
-    return any(each.norm for each in built.ways[call] if each.joined is None)
+    return any(each.norm for each in built.ways[call] if not each.joined)
 
 
 def _says_that_it_stays(notes: Iterable[str]) -> bool:

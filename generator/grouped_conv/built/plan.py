@@ -99,7 +99,7 @@ class Way:
     norm: str = ""
     note: str = ""
     held: tuple[ast.ClassDef, str] | ast.expr | None = None
-    joined: ast.AST | None = None
+    joined: frozenset[ast.AST] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,7 @@ class BuiltPlan:
 
     def joined(self) -> set[ast.AST]:
         """What builds norms that join convolutions which are split already."""
-        found = (each.joined for each in chain.from_iterable(self.ways.values()))
-        return {each for each in found if each is not None}
+        return {node for each in chain.from_iterable(self.ways.values()) for node in each.joined}
 
     def names(self) -> set[str]:
         """The attributes that hold what is split, a convolution or the norm after it."""

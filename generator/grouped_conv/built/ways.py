@@ -13,6 +13,7 @@ from ...reading.scopes import assigned_value
 from ..find import Site, is_partial
 from ..norms.lists import ListPair
 from ..norms.norm_after import Pair
+from ..norms.order import is_set_before
 from ..norms.plan import NormPlan, passes_groups, plan_norms
 from ..norms.sequential import Sequence
 from ..refusal import Refusal
@@ -22,7 +23,7 @@ from .conditions import is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
 from .handed import done_with
 from .multiplier import Multipliers
-from .places import Place
+from .places import Place, has_own_line_after
 from .placing import Placing
 from .plan import Line, Way, Wrap
 from .wraps import Wraps
@@ -259,12 +260,26 @@ class Ways:
             if not all(stores) or len(scopes) > 1 or not self._may_be_grouped(stores[0], site):
                 continue
             place = self.placing.find(owner, stores, [*chain(*stores)])
-            if place is not None:
-                own = self.source.code(stores[0][0].value)
-                codes = f"{own}.{each.module}.{conv}", ".".join((own, *each.norm))
-                line = Line("conv_norm", place.after, *codes, returns=place.returns)
-                norm = _shown(owner, ".".join(each.norm))
-                yield Way(line, norm=norm, held=(end.owner, conv), joined=each.site)
+            own = self.source.code(stores[0][0].value)
+            codes = f"{own}.{each.module}.{conv}", ".".join((own, *each.norm))
+            lines = [Line("conv_norm", one, *codes) for one in self._beside(stores[0], each.after)]
+            if place is not None and not each.after:
+                lines = [Line("conv_norm", place.after, *codes, returns=place.returns)]
+            norm = _shown(owner, ".".join(each.norm))
+            for line in lines:
+                yield Way(line, norm=norm, held=(end.owner, conv), joined=each.sites)
+
+    def _beside(
+        self, modules: Iterable[ast.Attribute], places: Iterable[ast.stmt]
+    ) -> Iterator[ast.stmt]:
+        """Those of some places that a line may follow, when some attributes are surely set."""
+        modules = [*modules]
+        for each in sorted(places, key=self.source.span):
+            is_free = has_own_line_after(self.source, each)
+            is_set = is_set_before(self.index, modules, each)
+            is_set = is_set and all(one.lineno < each.lineno for one in modules)
+            if is_free and is_set and not self.directives.forbids_beside(each):
+                yield each
 
     def _may_be_grouped(self, modules: Iterable[ast.Attribute], site: Site) -> bool:
         """Whether one of some modules may be built with groups for a convolution in it."""

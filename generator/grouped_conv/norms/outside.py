@@ -10,16 +10,15 @@ self.bn = nn.BatchNorm2d(32)          self.bn = nn.BatchNorm2d(32)
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ... import torch_api
 from ...facts.facts import Facts
 from ...facts.heap import Use
-from ...facts.values import Instance, Object, Tensor, Value
+from ...facts.values import NOTHING, Instance, Object, Tensor, Value, Values
 from ...reading.classes import ClassIndex
 from ...reading.parts import walk
-from ...reading.scopes import FUNCTIONS
+from ...reading.scopes import FUNCTIONS, assigned_value
 from .behind import applied_walk
 from .kinds import NORM_READS, NORMS
 
@@ -36,13 +35,15 @@ class Outside:
         owner: the class that has both.
         module: its attribute that is the module.
         norm: the path to the norm: an attribute, or one of an attribute.
-        site: what builds the norm.
+        sites: what builds the norm.
+        after: the statements behind which the norm is there, if not wherever both are.
     """
 
     owner: ast.ClassDef
     module: str
     norm: tuple[str, ...]
-    site: ast.AST
+    sites: frozenset[ast.AST]
+    after: frozenset[ast.stmt] = frozenset()
 
 
 class Outsides:
@@ -135,55 +136,88 @@ class Outsides:
         self, call: ast.AST, result: Tensor, owner: ast.ClassDef, module: str
     ) -> Outside | None:
         """The norm that alone takes what a module gives where it is called."""
-        taken = self.facts.uses(result)
-        places = {self._attribute(each.node) for each in taken if each.kind != "return"}
-        nodes = {each.node for each in taken}
-        if len(nodes) != 1 or len(places) != 1 or [*self.facts.heap.holders(result)]:
+        nodes = {each.node for each in self.facts.uses(result)}
+        places = {*map(self._attribute, nodes)}
+        if len(places) != 1 or [*self.facts.heap.holders(result)]:
             return None
-        (place,), (node,) = places, nodes
-        around = self.index.source.function_around
-        if place is None or place[0] is not owner or around(node) is not around(call):
+        (place,), around = places, self.index.source.function_around
+        is_here = place is not None and place[0] is owner
+        if place is None or not is_here or {*map(around, nodes)} != {around(call)}:
             return None
-        norms = [*self._norms(owner, place[1], node, frozenset((result,)))]
-        if len(norms) != 1 or norms[0] is None:
+        found = self._norms(*place, nodes, frozenset((result,)))
+        norms = {each for each in found.values() if each is not None}
+        if len({path for path, _ in norms}) != 1:
             return None
-        path, norm = norms[0]
-        return Outside(owner, module, path, norm.site)
+        after = frozenset[ast.stmt]()
+        if None in found.values():
+            after = self._after(*place, frozenset(each for each in found if found[each]))
+            if not after:
+                return None
+        sites = frozenset(norm.site for _, norm in norms)
+        return Outside(owner, module, next(iter(norms))[0], sites, after)
+
+    def _after(self, owner: ast.ClassDef, name: str, fit: Values) -> frozenset[ast.stmt]:
+        """The only places of a constructor that give an attribute some values, if they are there.
+
+        Each is in a branch of an ``if`` of which another branch gives it all others, and nothing
+        behind it speaks of the attribute.
+        """
+        source, stores = self.index.source, list[tuple[ast.stmt, Values]]()
+        for access in self.index.accesses(name):
+            if isinstance(access.node.ctx, ast.Store) and access.owner is not None:
+                value = assigned_value(source.parent_of, access.node)
+                values = self.facts.values(value) if value is not None else NOTHING
+                stores.append((source.statement(access.node), values))
+        fitting = {node for node, values in stores if values and values <= fit}
+        others = {node for node, values in stores if node not in fitting}
+        for use in self.facts.uses_of_instances(owner):
+            if use.kind == "write" and use.name in (name, "*"):
+                if not source.has(use.node) or source.statement(use.node) not in fitting | others:
+                    return frozenset()
+        for node in fitting:
+            guard, function = source.parent(node), source.function_around(node)
+            is_own = isinstance(function, FUNCTIONS) and function.name == "__init__"
+            if not isinstance(guard, ast.If) or not is_own or source.parent(guard) is not function:
+                return frozenset()
+            other = guard.body if node in guard.orelse else guard.orelse
+            behind = (each for each in walk(function) if _is_behind(each, node))
+            if not others <= {*other} or any(getattr(each, "attr", "") == name for each in behind):
+                return frozenset()
+        return frozenset(fitting)
 
     def _norms(
-        self, owner: ast.ClassDef, name: str, node: ast.AST, given: frozenset[Value]
-    ) -> Iterator[tuple[tuple[str, ...], Object] | None]:
-        """The norm that an attribute is, or that is the first that a module does."""
+        self, owner: ast.ClassDef, name: str, nodes: set[ast.AST], given: Values
+    ) -> dict[Value, tuple[tuple[str, ...], Object] | None]:
+        """For each that an attribute may be: the norm that it is, or that is the first it does."""
+        found: dict[Value, tuple[tuple[str, ...], Object] | None] = {}
         for instance in self.facts.instances(owner):
             for value in self.facts.heap.attribute(instance, name):
+                found[value] = None
                 if isinstance(value, Object) and value.kind in NORMS:
-                    is_alone = self._is_alone(value, instance, given, {node})
-                    yield ((name,), value) if is_alone else None
+                    is_alone = self._is_alone(value, instance, given, nodes)
+                    found[value] = ((name,), value) if is_alone else None
                 elif isinstance(value, Instance):
-                    yield from self._first(value, name, node)
-                else:
-                    yield None
+                    found[value] = self._first(value, name, nodes)
+        return found
 
     def _first(
-        self, module: Instance, name: str, node: ast.AST
-    ) -> Iterator[tuple[tuple[str, ...], Object] | None]:
+        self, module: Instance, name: str, nodes: set[ast.AST]
+    ) -> tuple[tuple[str, ...], Object] | None:
         """The norm that alone takes what a module is given."""
         calls = {each.node for each in self.facts.uses(module) if each.kind == "call"}
-        same = {each for each in calls if self._attribute(each) == self._attribute(node)}
+        attribute = self._attribute(next(iter(nodes)))
+        same = {each for each in calls if self._attribute(each) == attribute}
         inputs = [*self.facts.given_to(module)]
         taken = [use for each in inputs for use in self.facts.uses(each)]
         place = self._attribute(taken[0].node) if len(taken) == 1 else None
-        is_shared = place is None or same != {node} or self._is_handed_on(module)
+        is_shared = place is None or same != nodes or self._is_handed_on(module)
         if place is None or is_shared or taken[0].kind != "input":
-            yield None
-            return
+            return None
         norm = taken[0].by
-        is_norm = isinstance(norm, Object) and norm.kind in NORMS
-        if isinstance(norm, Object) and is_norm:
-            is_alone = self._is_alone(norm, module, frozenset(inputs), {taken[0].node})
-            yield ((name, place[1]), norm) if is_alone else None
-        else:
-            yield None
+        if isinstance(norm, Object) and norm.kind in NORMS:
+            if self._is_alone(norm, module, frozenset(inputs), {taken[0].node}):
+                return (name, place[1]), norm
+        return None
 
     def _is_alone(
         self, norm: Object, holder: Instance, given: frozenset[Value], nodes: set[ast.AST]
@@ -202,3 +236,7 @@ class Outsides:
         """Whether a use only asks for a setting, or is one by a constructor."""
         function = self.index.source.function_around(use.node)
         return use.name in _ASKED or getattr(function, "name", "") == "__init__"
+
+
+def _is_behind(node: ast.AST, statement: ast.stmt) -> bool:
+    return getattr(node, "lineno", 0) > (statement.end_lineno or 0)
