@@ -64,7 +64,7 @@ def warn_by_facts(
         each.site.call for one in attributes if one.norm is not None for each in one.candidates
     }
     is_seen = _Seen(tracing, [*_sites(attributes, built)]).__contains__
-    what = Split((*split, *written), frozenset(joined), names, is_seen, is_done)
+    what = Split((*split, *written), frozenset(joined), names, is_seen, is_done, built.applied())
     yield from warn_of_walks(around, first, what, {*told, *(each.line for each in of_norms)})
 
 

@@ -42,6 +42,7 @@ class Split:
         is_seen: whether an expression is known to be one of them, so that what is done with its
             weights and its class has been looked at.
         is_done: whether a node is done with before anything is split.
+        applied: where norms are known to take what convolutions give, and nothing else.
     """
 
     calls: tuple[ast.Call, ...]
@@ -49,6 +50,7 @@ class Split:
     names: Set[str]
     is_seen: Callable[[ast.AST], bool]
     is_done: Callable[[ast.AST], bool]
+    applied: Set[ast.AST]
 
 
 def warn_of_walks(
@@ -174,11 +176,12 @@ def _of_objects(facts: Facts, split: Split, judging: JudgingSplit) -> Iterator[t
             norms = [*norms_after(facts, conv)] if is_joined else []
             for each in (conv, *_copies(facts, conv)):
                 for node, what in _judged(facts, each, of_conv):
-                    if not judging.is_of_class(each, node):
+                    if node not in split.applied and not judging.is_of_class(each, node):
                         yield node, f"{what} of a split convolution"
             for norm in norms:
                 for node, what in _judged(facts, norm, judging.of_norm):
-                    yield node, f"{what} of a norm that is split"
+                    if node not in split.applied:
+                        yield node, f"{what} of a norm that is split"
             for each in (conv, *norms):
                 held |= dict.fromkeys(holder for holder, _ in facts.heap.holders(each))
     for holder in _holders(facts, held):

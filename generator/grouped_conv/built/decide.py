@@ -103,7 +103,7 @@ def _plan(
     calls = plan_calls(source.tracing.pairs, reached, source.followed, source.lists)
     calls, padding = plan_padding(source.tracing, calls, chain.from_iterable(ways.values()))
     notes = {
-        call: tuple(dict.fromkeys([*source.norms.notes.get(call, ()), *_notes(each)]))
+        call: tuple(dict.fromkeys([*_of_norms(source, call, each), *_notes(each)]))
         for call, each in ways.items()
     }
     for each in sites:
@@ -181,6 +181,11 @@ def _of_weight_norm(uses: Uses) -> Iterator[str]:
         yield "PLiNIO takes no convolution under weight_norm"
         if any(each.may_couple for each in uses.applications.values()):
             yield "under any other norm it keeps its groups"
+
+
+def _of_norms(source: Ways, call: ast.Call, ways: Iterable[Way]) -> Iterable[str]:
+    """Why norms stay behind a convolution."""
+    return () if any(each.applied for each in ways) else source.norms.notes.get(call, ())
 
 
 def _notes(ways: Iterable[Way]) -> Iterator[str]:

@@ -91,6 +91,7 @@ class Way:
         note: what else there is to know: why a norm stays, say.
         held: the class and the attribute that hold what is split, or an expression for it.
         joined: what builds the norm, where that joins a convolution which is split already.
+        applied: where an object of any class applies both, the one behind the other.
     """
 
     change: Change | None
@@ -100,6 +101,7 @@ class Way:
     note: str = ""
     held: tuple[ast.ClassDef, str] | ast.expr | None = None
     joined: frozenset[ast.AST] = frozenset()
+    applied: Set[ast.AST] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,10 @@ class BuiltPlan:
     def joined(self) -> set[ast.AST]:
         """What builds norms that join convolutions which are split already."""
         return {node for each in chain.from_iterable(self.ways.values()) for node in each.joined}
+
+    def applied(self) -> set[ast.AST]:
+        """Where it is known already that norms take what convolutions give, and nothing else."""
+        return {node for each in chain.from_iterable(self.ways.values()) for node in each.applied}
 
     def names(self) -> set[str]:
         """The attributes that hold what is split, a convolution or the norm after it."""

@@ -6,6 +6,7 @@ import ast
 from functools import partial
 from itertools import takewhile
 
+from ...facts.values import Object
 from ...reading.classes import ClassIndex
 from ...reading.directives import Directives
 from ...reading.flow import Reached
@@ -30,11 +31,21 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
         return True
     if not calls:
         return False
+    if any(_is_variable(tracing, site, each) for call in calls for each in call.args):
+        return True
     reached = tracing.reached(site)
     is_another = partial(tracing.is_another, site)
     ends = find_ends(tracing.flow, site, reached, _norms(tracing, site), is_another).found
     free = [each for each in ends if not _is_left_alone(tracing.directives, each)]
     return bool(free) and all(_is_split(index, each, calls, reached) for each in free)
+
+
+def _is_variable(tracing: Tracing, site: Site, node: ast.expr) -> bool:
+    """Whether a convolution is in a variable that the helper is given where it is built."""
+    around, facts = tracing.index.source.function_around, tracing.surroundings.facts
+    is_here = isinstance(node, ast.Name) and around(node) is around(site.call) is not None
+    made = {each for each in facts.values(site.call) if isinstance(each, Object)}
+    return is_here and not made.isdisjoint(facts.values(node))
 
 
 def _is_left_alone(directives: Directives, end: End) -> bool:

@@ -11,6 +11,7 @@ from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import assigned_value
 from ..find import Site, is_partial
+from ..norms.given import Givens
 from ..norms.lists import ListPair
 from ..norms.norm_after import Pair
 from ..norms.order import is_set_before
@@ -90,6 +91,8 @@ class Ways:
         elif listed is not None:
             self.lists[listed] = None
             ways = [self._in_lists(listed)]
+        elif (given := self._given(site)) is not None:
+            ways = [given]
         else:
             ways = [self._way(each, site) for each in ends.found]
         ways = ways or [self.wraps.wrapped(site.call, "split")]
@@ -268,6 +271,21 @@ class Ways:
             norm = _shown(owner, ".".join(each.norm))
             for line in lines:
                 yield Way(line, norm=norm, held=(end.owner, conv), joined=each.sites)
+
+    def _given(self, site: Site) -> Way | None:
+        """A line for what an object is given together with the norm behind it."""
+        if not self.branches_norms or self.multipliers.is_multiplier(site):
+            return None
+        found = Givens(self.tracing.pairs).of(site.call)
+        if found is None:
+            return None
+        line = Line("conv_norm", found.after, found.conv.id, found.norm)
+        return Way(
+            *(line, found.before, found.before),
+            norm=found.norm,
+            held=found.conv,
+            applied=found.applied,
+        )
 
     def _beside(
         self, modules: Iterable[ast.Attribute], places: Iterable[ast.stmt]
