@@ -123,9 +123,19 @@ STAYS = {
         RETURN, "    other = Block(conv)\n    return Block(other, norm)\n"
     ),
     "made once for all": changed(
-        "    norm = norm(32) if norm else None\n",
-        "    norm = NORM\n",
-        make="NORM = nn.BatchNorm2d(32)\n" + MAKE,
+        "    norm = norm(32) if norm else None\n", "    norm = norm or None\n"
+    ).replace("norm=nn.BatchNorm2d", "norm=nn.BatchNorm2d(32)"),
+    "in another sequence too": source(
+        make=SEQUENCE.replace(
+            "    norm = nn.Sequential(norm(32)",
+            "    first = norm(32)\n    nn.Sequential(first)\n    norm = nn.Sequential(first",
+        )
+    ),
+    "a sequence whose norm is set": source(
+        make=SEQUENCE.replace(
+            "    norm = nn.Sequential(norm(32)",
+            "    first = norm(32)\n    first.eps = 1\n    norm = nn.Sequential(first",
+        )
     ),
     "handed on": changed(
         RETURN, f"    look(norm)\n{RETURN}", make="from elsewhere import look\n" + MAKE

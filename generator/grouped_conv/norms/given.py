@@ -71,7 +71,7 @@ class Givens:
         if len(own) != 1 or not self._are_alone(convs, call):
             return None
         for each in names:
-            found = self._norm(each, convs, *place) if each is not own[0] else None
+            found = self._norm(each, convs, place) if each is not own[0] else None
             after = self._after(call, (own[0], each)) if found is not None else None
             if found is not None and after is not None:
                 return Given(own[0], found[0], *after, found[1])
@@ -80,8 +80,8 @@ class Givens:
     def _made(self, values: Iterable[Value]) -> list[Object]:
         return [each for each in values if isinstance(each, Object)]
 
-    def _place(self, modules: Iterable[Object]) -> tuple[Instance, str] | None:
-        """The object, and its attribute, that alone keep some modules besides lists and dicts."""
+    def _place(self, modules: Iterable[Object]) -> str | None:
+        """The attribute of one object that alone keeps some modules, besides lists and dicts."""
         found = {
             (holder, name)
             for each in modules
@@ -89,7 +89,7 @@ class Givens:
             if not isinstance(holder, Object) or not holder.kind.startswith("builtins.")
         }
         (place,) = found if len(found) == 1 else (None,)
-        return (place[0], place[1]) if place and isinstance(place[0], Instance) else None
+        return place[1] if place and isinstance(place[0], Instance) else None
 
     def _handing(self, modules: Iterable[Object]) -> ast.Call | None:
         """The call that alone is given some modules."""
@@ -109,12 +109,13 @@ class Givens:
         )
 
     def _norm(
-        self, name: ast.Name, convs: Iterable[Object], instance: Instance, conv: str
+        self, name: ast.Name, convs: Iterable[Object], conv: str
     ) -> tuple[str, frozenset[ast.AST]] | None:
         """What stands for a norm in a variable, and where the object applies both, if it does."""
         code, modules = name.id, self._made(self.facts.values(name))
         held, applied = modules, self._place(modules)
-        if applied is None or applied[0] is not instance or self._handing(modules) is None:
+        call = self._handing(modules)
+        if applied is None or call is None:
             return None
         kind = self.modules.kinds.of(name)
         if {each.kind for each in modules} == {_SEQUENTIAL}:
@@ -123,10 +124,9 @@ class Givens:
             holders = {each for norm in held for each, _ in self.facts.heap.holders(norm)}
             if not holders <= {*modules} or not all(map(_is_harmless, self._uses(held))):
                 return None
-        call = self._handing(modules)
-        if kind.name not in TRYING or kind.reason or call is None:
+        if kind.name not in TRYING or kind.reason:
             return None
-        steps = [self._step(use, conv, applied[1]) for use in self._calls(convs)]
+        steps = [self._step(use, conv, applied) for use in self._calls(convs)]
         # An nn.Sequential applies its layers where it is made too, to whatever it may be given.
         own = {each.site for each in modules if each.kind == _SEQUENTIAL}
         calls = {use.node for use in self._calls([*modules, *held])} - own
