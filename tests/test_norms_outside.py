@@ -51,7 +51,7 @@ class Other(nn.Module):
         return self.bn(x) + x.mean()
 
 
-kind = int("0")
+kind = bool(torch.rand(1) > 2)
 """
 BOTH = "x = self.one(x)\nif kind:\n    return self.two(x)\nreturn self.two(x).relu()"
 
@@ -82,7 +82,7 @@ MOVES: dict[str, tuple[str, str, str, set[int]]] = {
     "the first of the next block": (BLOCKS, "return self.two(self.one(x))", BLOCK, {16}),
     "of the one that the next block is": (CHOICE, BOTH, BLOCK + OTHER, {16}),
     "of the other one that the next block is": (
-        *(CHOICE, BOTH, BLOCK + OTHER.replace("0", "1"), {16, 32}),
+        *(CHOICE, BOTH, BLOCK + OTHER.replace("> 2", "< 2"), {16, 32}),
     ),
     "of both that the next block is": (
         *(CHOICE, BOTH, BLOCK + OTHER.replace("self.bn(x) + x.mean()", "self.bn(x)"), {16}),

@@ -353,13 +353,25 @@ class Net(nn.Module):
     def more(self, x):
         """
 OF_SEQUENTIAL = {
-    "self.get_submodule('body.1')(x)": "it is applied to something else, of a norm that is split",
-    "self.get_submodule('body.0')(x).relu()": "the output is used elsewhere than by the norm",
-    "object.__setattr__(self, 'b', self.body[-1])\n        self.b.eps = 1": "eps is set of a norm",
     "nn.Module.__setattr__(self.body, '1', x)": "what holds a split convolution is changed",
     "self.body.pop(-1)": "what holds a split convolution is changed",
     "delattr(self.body, '1')": "what holds a split convolution is changed",
 }
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "self.get_submodule('body.1')(x)",
+        "self.get_submodule('body.0')(x).relu()",
+        "object.__setattr__(self, 'b', self.body[-1])\n        self.b.eps = 1",
+    ],
+)
+def test_the_norm_of_a_pair_that_is_taken_apart_stays(code: str) -> None:
+    text = SEQUENTIAL.replace("strangers.keep(BODY)", "1") + code + "\n"
+    (record,) = split_source(text).records
+    assert "the norm stays after it: " in record.note
+    assert "in each" not in record.detail
 
 
 @pytest.mark.parametrize("code", OF_SEQUENTIAL)
