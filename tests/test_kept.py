@@ -87,6 +87,7 @@ MAY_BE_GROUPED = [
     ("Conv2d(int(c) * 2, int(c) * 2, 3, groups=int(c * 2))", ""),
     ("Conv2d(f(), f(), 3, groups=f())", ""),
     ("Conv2d(c, c, 3, groups=(c := 2))", ""),
+    ("Conv2d(c, c, (c := 3), groups=c)", ""),
     ("Conv2d(c, c, 3, groups=c if x else 2)", ""),
     ("Conv2d(c, c, 3, groups=x and c or 1)", ""),
     ("Conv2d(c, c, 3, groups=d)", "d = c if x else 1\nc = 2"),

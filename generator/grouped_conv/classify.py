@@ -93,12 +93,15 @@ def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred |
             return Verdict("kept", f"no call of {caller} here passes groups")
     if conv is None:
         return _classify_indirect(values, site)
+    symbols = Symbols(values)
+    if symbols.is_spelt_alike(site, conv):
+        return _DEPTHWISE
     groups = _known(values, site, "groups", default=1)
     if groups == 1:
         return None
     if is_never_called(values.index, site.call):
         return _NEVER_CALLED
-    kinds = Symbols(values).kinds(site, conv) if groups is None else set()
+    kinds = symbols.kinds(site, conv) if groups is None else set()
     if kinds == {"plain"}:
         return None
     if kinds:
@@ -137,7 +140,7 @@ def _symbolic(
     """
     unknown = [name for name, number in zip(SIZES, known, strict=True) if number is None]
     reason = _unknown(values, site, "groups" if "groups" in unknown else unknown[0])
-    may_be_depthwise = not _is_never_depthwise(site, conv, known)
+    may_be_depthwise = not _is_never_depthwise(Symbols(values), site, conv, known)
     is_certain = known[2] is not None and not may_be_depthwise
     if style != "loop" and not (style == "auto" and is_certain):
         return Deferred(site, reason)
@@ -152,28 +155,18 @@ def _symbolic(
 
 
 def _is_never_depthwise(
-    site: Site, conv: ConvClass, known: tuple[int | None, int | None, int | None]
+    symbols: Symbols,
+    site: Site,
+    conv: ConvClass,
+    known: tuple[int | None, int | None, int | None],
 ) -> bool:
     """Whether in_channels, out_channels and groups can never be the same."""
     if not conv.has_depthwise:
         return True  # it is split too
     if len({each for each in known if each is not None}) > 1:
         return True
-    codes = [site.arguments.by_name.get(each) for each in SIZES]
-    return any(_is_multiple(one, other) for one in codes for other in codes)
-
-
-def _is_multiple(one: ast.expr | None, other: ast.expr | None) -> bool:
-    """Whether an expression is another one times a number above 1."""
-    match one:
-        case ast.BinOp(left=ast.Constant(value=int(factor)), op=ast.Mult(), right=value):
-            pass
-        case ast.BinOp(left=value, op=ast.Mult(), right=ast.Constant(value=int(factor))):
-            pass
-        case _:
-            return False
-    dotted = _dotted(value)
-    return factor > 1 and dotted is not None and dotted == _dotted(other)
+    codes = [code for each in SIZES if (code := site.arguments.by_name.get(each)) is not None]
+    return any(symbols.is_multiple(one, other) for one in codes for other in codes)
 
 
 def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
@@ -287,13 +280,3 @@ def _is_no_int(values: Values, expression: ast.expr | None) -> bool:
         return expression is not None and not isinstance(values.evaluate(expression), int)
     except Unknown:
         return False
-
-
-def _dotted(expression: ast.expr | None) -> str | None:
-    """A name, or a name in a name and so on, as text; None for any other expression."""
-    if isinstance(expression, ast.Name):
-        return expression.id
-    if isinstance(expression, ast.Attribute):
-        base = _dotted(expression.value)
-        return base and f"{base}.{expression.attr}"
-    return None

@@ -42,6 +42,18 @@ class Symbols:
             expression = inner
         return self._form(expression) if is_repeatable(self.source, expression) else None
 
+    def is_multiple(self, one: ast.expr, other: ast.expr) -> bool:
+        """Whether an expression is another one times a number above 1."""
+        match one:
+            case ast.BinOp(left=ast.Constant(value=int(factor)), op=ast.Mult(), right=value):
+                pass
+            case ast.BinOp(left=value, op=ast.Mult(), right=ast.Constant(value=int(factor))):
+                pass
+            case _:
+                return False
+        form = self.form(value)
+        return factor > 1 and form is not None and form == self.form(other)
+
     def cases(self, expression: ast.expr) -> list[ast.expr]:
         """What an expression may have the value of: more than one where a condition decides."""
         if isinstance(expression, ast.IfExp):
@@ -50,14 +62,23 @@ class Symbols:
         is_choice = len(given) > 1 and all(map(self._is_settled, given))
         return given if is_choice else [expression]
 
+    def is_spelt_alike(self, site: Site, conv: ConvClass) -> bool:
+        """Whether in_channels, out_channels and groups are the same text: the cheap question."""
+        given = [site.arguments.by_name.get(name) for name in SIZES]
+        texts = {ast.dump(each) for each in given if each is not None}
+        groups = given[-1]
+        if groups is None or isinstance(groups, ast.Constant) or len(texts) != 1:
+            return False
+        is_all = None not in given and conv.has_depthwise and not _binds_anew(site)
+        return is_all and is_repeatable(self.source, groups)
+
     def kinds(self, site: Site, conv: ConvClass) -> set[Kind]:
         """What a convolution may be whose groups are not known; empty if it may be grouped.
 
         It is depthwise where in_channels, out_channels and groups are the same whatever they are.
         """
         inputs, outputs, groups = (site.arguments.by_name.get(name) for name in SIZES)
-        # An argument between them, as in (n, n, (n := 3)), may bind a name anew.
-        if groups is None or any(isinstance(node, ast.NamedExpr) for node in walk(site.call)):
+        if groups is None or _binds_anew(site):
             return set()
 
         def kind(case: ast.expr) -> Kind:
@@ -160,3 +181,8 @@ def _branches(expression: ast.expr) -> Iterator[ast.expr]:
         yield from _branches(expression.orelse)
     else:
         yield expression
+
+
+def _binds_anew(site: Site) -> bool:
+    """Whether an argument may bind a name of another one anew, as in ``(n, n, (n := 3))``."""
+    return any(isinstance(node, ast.NamedExpr) for node in walk(site.call))
