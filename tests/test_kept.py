@@ -318,3 +318,10 @@ def test_a_function_with_what_may_be_a_module_s_weight(statement: str, weight: s
     source = LOSS.format(statement, weight) + "\n\ndef other(x):\n    return NET.weight\n"
     records = assert_unchanged(source).records
     assert [each.status for each in records] == ["left"] * 2
+
+
+def test_a_variable_that_is_a_function() -> None:
+    call = "conv = F.conv1d if size == 1 else F.conv2d\n    return conv(x, NET.weight, groups=2)"
+    source = f"import torch.nn.functional as F\n\n\ndef f(x, size):\n    {call}\n"
+    (record,) = assert_unchanged(source).records
+    assert record.detail.startswith("conv is a function: there is no module to split")
