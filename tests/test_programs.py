@@ -9,14 +9,6 @@ import programs
 from programs import verdict
 from programs_made import program
 
-from gencode.grouped_conv import surroundings
-
-
-@pytest.fixture(autouse=True)
-def as_in_a_large_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the facts of what speaks of modules are made."""
-    monkeypatch.setattr(surroundings, "_SMALL", 0)
-
 
 @pytest.mark.parametrize("seed", range(60))
 def test_nothing_is_silent(seed: int) -> None:

@@ -46,6 +46,14 @@ SAME = {
     "the mode": MODULES + "m.eval()",
     "the same for all": MODULES + "if isinstance(m, nn.BatchNorm2d): m.momentum = 0.3",
     "the device": "return next(net.parameters()).device",
+    "the device of what may be none": (
+        "p = next(net.parameters(), None)\n"
+        "if p is not None:\n    return torch.ones(1, device=p.device)"
+    ),
+    "asked for what some have": MODULES + "if hasattr(m, 'fuse'): m.fuse()",
+    "some of what holds no convolution": (
+        "net = nn.Sequential(nn.Sequential(Net(2)), nn.ReLU())\nreturn list(net.children())[1:]"
+    ),
     "a printed one": MODULES + "print(name, m)",
     "noted by others": "net = Net(2)\nseen.append(net.block.conv)",
     "another name": MODULES + "if name == 'head': m.eval()",
@@ -121,6 +129,14 @@ OTHERS = {
     "replaced": (MODULES + "setattr(m, name, other)", "a module in each is replaced"),
     "set": (MODULES + "m.groups = 1", "groups is set"),
     "asked for": (MODULES + "print(hasattr(m, 'weight'))", "what each module has is asked for"),
+    "the first weight": (
+        "next(net.parameters()).requires_grad_(False)",
+        "one is chosen by its place",
+    ),
+    "some of what holds one": (
+        "net = nn.Sequential(Block(2).conv, nn.ReLU())\nreturn list(net.children())[1:]",
+        "one is chosen by its place",
+    ),
     "its class": (MODULES + "print(m._get_name())", "the class of each module is asked for"),
     "a name": (MODULES + "if name == 'block.conv': m.eval()", "one is chosen by its name"),
     "a suffix": (WEIGHTS + "print(name.endswith('bn.weight'))", "one is chosen by its name"),

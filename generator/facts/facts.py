@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property, partial
 from typing import Final
 
 from .. import torch_api
 from ..reading.convolutions import GROUPS_POSITION
+from .children import is_module
 from .classes import Class
 from .engine import Engine
 from .heap import Heap, Use, union
@@ -231,6 +232,22 @@ class Facts:
                     if value.kind != torch_api.WALKED_NAME:
                         found[holder] = None
         yield from found
+
+    def holds_none(self, container: Value, values: Set[Value]) -> bool:
+        """Whether all modules that a container has are known, and none of some is among them."""
+        held = [*self._held(container)]
+        return (
+            any(map(is_module, held))
+            and all(is_module(each) or self._is_no_module(each) for each in held)
+            and values.isdisjoint(held)
+        )
+
+    def _is_no_module(self, value: Value) -> bool:
+        """Whether something is the name of a module, a tuple with one, or a constant."""
+        if isinstance(value, Object):
+            is_tuple = value.kind.startswith("builtins.") and self.heap.is_container(value)
+            return is_tuple or value.kind == torch_api.WALKED_NAME
+        return isinstance(value, Constant)
 
     def patched(self) -> Iterable[tuple[ast.AST, str]]:
         """Where an attribute of something is set that lies outside, and of what."""

@@ -10,6 +10,7 @@ from ..facts.heap import Use
 from ..facts.values import External
 from .contexts_of_use import is_compared, is_shown, is_summed
 from .surroundings import Surroundings
+from .weights import ALIKE
 
 _HARMLESS_METHODS: Final = (
     torch_api.GIVES_SELF | torch_api.HARMLESS_METHODS | frozenset(torch_api.WALKS)
@@ -83,7 +84,7 @@ class Judging:
     def _read_of_module(self, use: Use) -> str:
         if use.name in _SIZES:
             return f"{use.name} is read of each module"
-        if use.name.startswith("*hasattr"):
+        if use.name.startswith("*hasattr") and not _is_for_name(use.node):
             return "what each module has is asked for"
         if use.name == "__class__" and not (self.are_plain and self._is_told(use.node)):
             return "the class of each module is asked for"
@@ -94,6 +95,8 @@ class Judging:
     def of_weight(self, path: str, use: Use, what: str = "each weight") -> str:
         """What is done with each weight that takes it as a whole."""
         name = use.name
+        if path.partition(".")[0] in ALIKE:
+            return ""
         match use.kind:
             case "method" if "." not in name:
                 return self._method_of_weight(use, what)
@@ -163,3 +166,11 @@ class Judging:
 
     def _is_summed(self, node: ast.AST) -> bool:
         return is_summed(self.around.source_of(node), node)
+
+
+def _is_for_name(node: ast.AST) -> bool:
+    """Whether it is asked for one attribute: what is then done with that is looked at by itself."""
+    match node:
+        case ast.Call(args=[_, ast.Constant(value=str(name))]):
+            return name.isidentifier() and name not in REPLACING
+    return False

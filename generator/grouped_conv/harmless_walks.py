@@ -10,7 +10,7 @@ from typing import Final
 from .. import torch_api
 from ..facts.facts import Facts
 from ..facts.heap import Use
-from ..facts.values import External, Object, Value
+from ..facts.values import Constant, External, Object, Value
 from ..reading.parts import walk
 from ..reading.source import Source
 from .weights import ALIKE
@@ -55,7 +55,7 @@ def _may_choose(node: ast.AST, names: Collection[str]) -> bool:
     return not texts or bool(words & {*names}) or any(each.isdecimal() for each in words)
 
 
-def of_container(source: Source, facts: Facts, use: Use) -> str:
+def of_container(facts: Facts, use: Use) -> str:
     """What is done with the list of all of them that depends on how many there are."""
     path = use.by.path if isinstance(use.by, External) else ""
     match use.kind:
@@ -70,7 +70,7 @@ def of_container(source: Source, facts: Facts, use: Use) -> str:
         case "argument" if path == "builtins.zip":
             return "" if _are_alike(use.node) else "they are counted"
         case "argument" if path == "builtins.next":
-            return "" if _is_alike(source, use.node) else "one is chosen by its place"
+            return "" if _is_alike(facts, use.node) else "one is chosen by its place"
         case "escape" if isinstance(use.node, ast.Call):
             is_known = torch_api.ELEMENTWISE_ON_WEIGHTS.fullmatch(use.name)
             return "" if is_known or use.name in _KEEPING else "all are handed on"
@@ -107,9 +107,22 @@ def _are_alike(node: ast.AST) -> bool:
     return is_each and len(names) == 1 and names <= torch_api.WALKS.keys()
 
 
-def _is_alike(source: Source, node: ast.AST) -> bool:
+def _is_alike(facts: Facts, node: ast.AST) -> bool:
     """Whether only something is asked of the first that is the same of all."""
-    return getattr(source.parent(node), "attr", "") in ALIKE
+    values = facts.values(node) if isinstance(node, ast.expr) else ()
+    found = [each for each in values if not isinstance(each, Constant)]
+    return (
+        bool(found)
+        and all(
+            isinstance(each, Object) and each.kind == torch_api.WALKED["parameters"]
+            for each in found
+        )
+        and all(
+            use.kind in ("test", "compare") or (use.kind == "read" and use.name in ALIKE)
+            for each in found
+            for use in facts.uses(each)
+        )
+    )
 
 
 def of_loop(source: Source, node: ast.AST) -> Iterator[tuple[ast.AST, str]]:

@@ -119,7 +119,8 @@ def _is_of_one_group(source: Source, node: ast.AST) -> bool:
 def _of_walks(around: Surroundings, split: Split) -> Iterator[tuple[ast.AST, str]]:
     """What is done with all modules or weights, and how to call that."""
     facts = around.facts
-    made = (each for call in split.calls for each in convolutions(facts, call))
+    made = [each for call in split.calls for each in convolutions(facts, call)]
+    split_values = {*made, *(norm for each in made for norm in norms_after(facts, each))}
     judging = Judging(around, all(isinstance(each, Object) for each in made))
     for walked in filter(around.may_go_over, facts.walked()):
         if walked.kind == torch_api.WALKED_NAME:
@@ -130,10 +131,12 @@ def _of_walks(around: Surroundings, split: Split) -> Iterator[tuple[ast.AST, str
         judge = judging.of_module if is_module else judging.of_weight
         yield from _judged(facts, walked, judge)
     for container in filter(around.may_go_over, facts.walks()):
+        if facts.holds_none(container, split_values):
+            continue
         uses = facts.uses(container)
         for use in uses:
             its = around.source_of(use.node)
-            what = of_container(its, facts, use)
+            what = of_container(facts, use)
             if what:
                 yield use.node, what
             elif use.kind == "iterate":
