@@ -41,6 +41,14 @@ def source(init: str, forward: str, top: str = "") -> str:
 
 # What of the lists is used otherwise, or in an order that is not seen.
 USED = {
+    "numbers and more": (
+        BOTH,
+        "for i in range(1):\n    x = self.bns[i + 1](self.convs[i + 1](x)).relu()\nreturn x",
+    ),
+    "numbers from 1": (
+        BOTH,
+        "for i in range(1, 3):\n    x = self.bns[i - 1](self.convs[i - 1](x)).relu()\nreturn x",
+    ),
     "a number that is shifted": (
         BOTH.replace("NORM for _ in range(2)", "NORM for _ in range(3)"),
         "for i in range(2):\n    x = self.bns[i + 1](self.convs[i](x))\nreturn x",
@@ -499,14 +507,6 @@ MOVES = {
         "    x = bn(conv(x)) + sum(bn for conv in (0, 1) for bn in (1, conv))\nreturn x",
     ),
     "numbers": (BOTH, NUMBERS),
-    "numbers from 1": (
-        BOTH,
-        "for i in range(1, 3):\n    x = self.bns[i - 1](self.convs[i - 1](x)).relu()\nreturn x",
-    ),
-    "numbers and more": (
-        BOTH,
-        "for i in range(1):\n    x = self.bns[i + 1](self.convs[i + 1](x)).relu()\nreturn x",
-    ),
     "numbers of enumerate": (
         BOTH,
         "for i, y in enumerate([x, x]):\n    x = x + self.bns[i](self.convs[i](y))\nreturn x",

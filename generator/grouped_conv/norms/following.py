@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, TypeAlias
 
-from ...reading.classes import ClassIndex
 from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
 from ..reads import binds, reads_after, reads_in
@@ -61,18 +59,14 @@ class Following:
         return None if ast.dump(test) == ast.dump(self.norm.func) else self.guard.test
 
 
-def find_following(
-    index: ClassIndex, call: ast.Call, is_module: IsModule | None = None
-) -> Following | None:
+def find_following(source: Source, call: ast.Call, is_module: IsModule) -> Following | None:
     """The module that is applied to the result of a call, and nothing else.
 
     Args:
-        index: the source.
+        source: where that is.
         call: of a convolution.
-        is_module: tells what is called for a module; an attribute of self if it is left out.
+        is_module: tells what is called for a module that may be meant.
     """
-    source = index.source
-    is_module = is_module or partial(_is_of_self, index)
     parent = source.parent(call)
     if isinstance(parent, ast.Call) and _applies(is_module, parent, call):
         return Following(call, parent, "nested")
@@ -129,7 +123,3 @@ def _applies(is_module: IsModule, call: ast.AST, value: ast.expr) -> bool:
         case ast.Call(func=function, args=[given], keywords=[]):
             return given is value and is_module(function)
     return False
-
-
-def _is_of_self(index: ClassIndex, function: ast.expr) -> bool:
-    return isinstance(function, ast.Attribute) and index.self_class(function.value) is not None

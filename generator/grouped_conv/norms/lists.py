@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from ...facts.heap import union
 from ...facts.values import Object, Value, Values
-from ...reading.parts import walk
-from ...reading.scopes import COMPREHENSIONS, Binding
 from ..refusal import Refusal, check_free, line_of
 from ..weights import Weights
 from .kinds import TRYING
 from .pairs import Pairs
+from .together import Together
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +52,7 @@ class Lists:
         self.index = pairs.index
         self.source = pairs.source
         self.facts = pairs.surroundings.facts
+        self.together = Together(pairs.index)
         self._found: dict[tuple[ast.ClassDef, str], ListPair | Refusal | None] = {}
 
     def find(self, owner: ast.ClassDef, convs: str) -> ListPair | Refusal | None:
@@ -104,112 +104,8 @@ class Lists:
             return None
         if self.pairs.modules.kinds.of(norm.func).name == "other":
             return None
-        lists = self._by_number(call.func, norm.func) or self._in_loop(call, norm)
+        lists = self.together.lists(call, norm)
         return _Step(call, norm, *lists) if lists is not None else None
-
-    def _by_number(
-        self, conv: ast.expr, norm: ast.expr
-    ) -> tuple[ast.Attribute, ast.Attribute] | None:
-        """The two lists where both are taken by the same number, which is not below 0."""
-        match conv, norm:
-            case (
-                ast.Subscript(value=ast.Attribute() as convs, slice=place),
-                ast.Subscript(value=ast.Attribute() as norms, slice=other),
-            ) if ast.dump(place) == ast.dump(other) and self._are_of_self(convs, norms):
-                least = self._least(place)
-                return (convs, norms) if least is not None and least >= 0 else None
-        return None
-
-    def _in_loop(
-        self, conv: ast.Call, norm: ast.Call
-    ) -> tuple[ast.Attribute, ast.Attribute] | None:
-        """The two lists where a loop goes over both of them together."""
-        match conv.func, norm.func:
-            case ast.Name(id=one), ast.Name(id=other):
-                loop = self._loop(conv, norm)
-                lists = self._variables(loop) if loop is not None else {}
-                found = lists.get(one), lists.get(other)
-                if isinstance(found[0], ast.Attribute) and isinstance(found[1], ast.Attribute):
-                    return (found[0], found[1]) if self._are_of_self(*found) else None
-        return None
-
-    def _are_of_self(self, *nodes: ast.expr | None) -> bool:
-        """Whether some attributes are those of one self."""
-        owners = [getattr(each, "value", None) for each in nodes]
-        is_same = len({ast.dump(each) for each in owners if each is not None}) == 1
-        return is_same and owners[0] is not None and self.index.self_class(owners[0]) is not None
-
-    def _loop(self, conv: ast.Call, norm: ast.Call) -> ast.For | ast.comprehension | None:
-        """The innermost loop around two calls."""
-        around = {*self.source.ancestors(norm)}
-        for each in self.source.ancestors(conv):
-            if isinstance(each, ast.For) and each in around:
-                return each
-            if isinstance(each, COMPREHENSIONS) and each in around:
-                return each.generators[0] if len(each.generators) == 1 else None
-        return None
-
-    def _variables(self, loop: ast.For | ast.comprehension) -> dict[str, ast.expr]:
-        """The variables of a loop over what zip gives, each with what it goes over."""
-        iterated, target = loop.iter, loop.target
-        if isinstance(target, ast.Tuple) and self._calls_builtin(iterated, "enumerate"):
-            assert isinstance(iterated, ast.Call)
-            iterated, target = iterated.args[0], target.elts[-1]
-        if not isinstance(target, ast.Tuple) or not self._calls_builtin(iterated, "zip"):
-            return {}
-        assert isinstance(iterated, ast.Call)
-        whole = loop if isinstance(loop, ast.For) else self.source.parent(loop)
-        inside = {*walk(whole)}
-        return {
-            name.id: given
-            for name, given in zip(target.elts, iterated.args, strict=False)
-            if isinstance(name, ast.Name)
-            and sum(each.node in inside for each in self._bindings(name)) == 1
-        }
-
-    def _bindings(self, name: ast.Name) -> list[Binding]:
-        scope = self.source.scope(name)
-        found = scope.bindings.get(name.id, [])
-        return found if name.id not in scope.module.nonlocals else []
-
-    def _least(self, number: ast.expr) -> int | None:
-        """The least that a number can be; None where it is not known."""
-        match number:
-            case ast.Constant(value=int(value)):
-                return value
-            case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=ast.Constant(value=int(by))):
-                least = self._least(left)
-                change = by if isinstance(number.op, ast.Add) else -by
-                return least + change if least is not None else None
-            case ast.Name():
-                firsts = [self._first(each.node) for each in self._bindings(number)]
-                known = [each for each in firsts if each is not None]
-                return min(known) if known and len(known) == len(firsts) else None
-        return None
-
-    def _first(self, target: ast.AST) -> int | None:
-        """The first, and least, value of the variable of a loop that counts upwards."""
-        outer = self.source.parent(target)
-        is_numbered = isinstance(outer, ast.Tuple) and outer.elts[0] is target
-        if is_numbered:
-            outer = self.source.parent(outer)
-        if not isinstance(outer, (ast.For, ast.comprehension)):
-            return None
-        match outer.iter:
-            case ast.Call(args=[_], keywords=[]) as call:
-                is_counted = self._calls_builtin(call, "enumerate" if is_numbered else "range")
-                return 0 if is_counted else None
-            case ast.Call(args=[ast.Constant(value=int(start)), _]) as call if not is_numbered:
-                return start if self._calls_builtin(call, "range") else None
-        return None
-
-    def _calls_builtin(self, node: ast.expr, name: str) -> bool:
-        """Whether an expression calls a builtin, with arguments that are all seen."""
-        match node:
-            case ast.Call(func=ast.Name(id=called), args=[_, *_]) if called == name:
-                is_plain = not any(isinstance(each, ast.Starred) for each in node.args)
-                return is_plain and self.source.scope(node).lookup(name) is None
-        return False
 
     # --- what else is done with them ---------------------------------------------------------
 
@@ -263,7 +159,7 @@ class Lists:
         """The uses of a list that ask for its length, or append to it."""
         for each in nodes:
             parent = self.source.parent(each)
-            if isinstance(parent, ast.Call) and self._calls_builtin(parent, "len"):
+            if isinstance(parent, ast.Call) and self.together.calls_builtin(parent, "len"):
                 yield each
             if isinstance(parent, ast.Attribute) and parent.attr == "append":
                 if self.index.self_class(getattr(each, "value", each)) is not None:

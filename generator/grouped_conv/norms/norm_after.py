@@ -74,7 +74,7 @@ class NormAfter:
             return None
         followed, alone = [], list[ast.Call]()
         for call in self._calls():
-            found = find_following(self.attributes.index, call, self._is_norm)
+            found = find_following(self.source, call, self._is_norm)
             if found is not None:
                 followed.append((found.attribute, found))
             elif (by_flow := self._by_flow(call)) is not None:

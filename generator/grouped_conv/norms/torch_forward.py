@@ -13,31 +13,18 @@ Resolve: TypeAlias = Callable[[ast.expr], str]
 """Gives the dotted path of what is imported; empty for the rest."""
 
 _BATCH_NORM: Final = "torch.nn.functional.batch_norm"
-_COUNT: Final = "self.num_batches_tracked.add_(1)"
-_COUNTS: Final = (
-    "self.num_batches_tracked += 1",
-    "self.num_batches_tracked = self.num_batches_tracked + 1",
-)
-_SHARE: Final = "float(self.num_batches_tracked)"
-_SHARES: Final = ("self.num_batches_tracked.item()",)
-_MOMENTUM: Final = """
+_TORCHS: Final = """
+if self.momentum is None:
+    factor = 0.0
+else:
+    factor = self.momentum
 if self.training and self.track_running_stats:
-    {asked}
+    if self.num_batches_tracked is not None:
         self.num_batches_tracked.add_(1)
         if self.momentum is None:
             factor = 1.0 / float(self.num_batches_tracked)
         else:
             factor = self.momentum
-"""
-_NEWER: Final = (
-    """
-if self.momentum is None:
-    factor = 0.0
-else:
-    factor = self.momentum
-"""
-    + _MOMENTUM.format(asked="if self.num_batches_tracked is not None:")
-    + """
 if self.training:
     bn_training = True
 else:
@@ -48,16 +35,6 @@ x = F.batch_norm(
     self.running_var if not self.training or self.track_running_stats else None,
     self.weight, self.bias, bn_training, factor, self.eps)
 """
-)
-_OLDER: Final = (
-    "factor = 0.0\n"
-    + _MOMENTUM.format(asked="if True:").replace("    if True:\n    ", "    ", 1)
-    + """
-x = F.batch_norm(
-    x, self.running_mean, self.running_var, self.weight, self.bias,
-    self.training or not self.track_running_stats, factor, self.eps)
-"""
-)
 _OF_SHAPE: Final = frozenset(("dim", "size", "len", "_check_input_dim", "_assert"))
 
 
@@ -77,11 +54,9 @@ def layers_behind(
     owner, given = (each.arg for each in forward.args.args)
     body = [each for each in forward.body if not _is_check(each, owner, given)]
     reading = _Reading(owner, children, base, resolve)
-    for count in (_length(_NEWER), _length(_OLDER)):
-        if reading.is_copy(body[:count], given):
-            body = body[count:]
-            reading.output = given
-            break
+    count = len(ast.parse(_TORCHS).body)
+    if reading.is_copy(body[:count], given):
+        body, reading.output = body[count:], given
     else:
         reading.given = given
     try:
@@ -122,12 +97,7 @@ class _Reading:
         for node in (each for one in statements for each in ast.walk(one)):
             if isinstance(node, ast.Call) and self.resolve(node.func) == _BATCH_NORM:
                 text = text.replace(f"{ast.unparse(node.func)}(", "F.batch_norm(")
-        for counted in _COUNTS:
-            text = text.replace(counted.replace("self", self.owner), _COUNT)
-        for share in _SHARES:
-            text = text.replace(share.replace("self", self.owner), _SHARE)
-        usual = {_renamed(each, "self", "x") for each in (_NEWER, _OLDER)}
-        return _renamed(text, self.owner, given) in usual
+        return _renamed(text, self.owner, given) == _renamed(_TORCHS, "self", "x")
 
     def read(self, statements: list[ast.stmt]) -> None:
         """Note the layers that some statements apply."""
@@ -196,10 +166,6 @@ class _Reading:
 
     def _is_self(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Name) and node.id == self.owner
-
-
-def _length(text: str) -> int:
-    return len(ast.parse(text).body)
 
 
 def _renamed(text: str, owner: str, given: str) -> str:
