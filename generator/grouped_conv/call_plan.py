@@ -80,7 +80,7 @@ def plan_calls(
     in_lists = {call.func for each in lists for call in each.applied}
     for site, reached in sites:
         is_1d = site.conv is not None and site.conv.dimensions == 1 and not site.conv.transposed
-        for owner, name in pairs.holding(grouped_at(pairs, site)):
+        for owner, name in pairs.holding(grouped_at(pairs, site), site.call):
             own: dict[ast.Call, Padding] = {}
             for call in pairs.calls(owner, name):
                 if index.self_class(getattr(call.func, "value", call)) is None:

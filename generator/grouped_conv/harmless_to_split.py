@@ -212,7 +212,8 @@ class JudgingSplit:
         uses = [each for each in made if each.kind != "test"]
         if self._is_seen_call(use.node):  # by a norm that may be None, or of a class not known
             return not uses or any(_is_norm(each) or _may_be_norm(each) for each in uses)
-        return all(map(_is_norm, uses))
+        is_one_call = len({each.node for each in uses}) == 1  # of what may be one of several
+        return all(map(_is_norm, uses)) or (is_one_call and any(map(_is_norm, uses)))
 
     def _is_seen_call(self, node: ast.AST) -> bool:
         """Whether the source names a convolution where it calls it."""

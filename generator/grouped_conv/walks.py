@@ -173,9 +173,10 @@ def _of_objects(facts: Facts, split: Split, judging: JudgingSplit) -> Iterator[t
     """What is done with what is split itself that a split one does not know."""
     held: dict[Value, None] = {}
     for call in split.calls:
-        is_joined = call in split.joined
-        of_conv = partial(judging.of_conv, is_joined=is_joined)
         for conv in convolutions(facts, call):
+            # What others of its class are applied with is none of its business.
+            is_joined = call in split.joined and isinstance(conv, Object)
+            of_conv = partial(judging.of_conv, is_joined=is_joined)
             norms = [*norms_after(facts, conv)] if is_joined else []
             for each in (conv, *_copies(facts, conv)):
                 for node, what in _judged(facts, each, of_conv):

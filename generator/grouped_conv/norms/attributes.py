@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...facts.values import STRANGE, Instance, Object, Value
+from ...facts.values import STRANGE, Instance, Object, Value, Values
 from ...reading.classes import Access, ClassIndex
 from ...reading.directives import Directives
+from ...reading.parts import walk
 from ...reading.scopes import assigned_value
 from ..refusal import Refusal, line_of
 from ..surroundings import Surroundings
@@ -90,9 +91,16 @@ class Attributes:
             if isinstance(each.node.ctx, ast.Store) and each.owner is not None:
                 yield each.node
 
-    def holding(self, values: Iterable[Value]) -> list[tuple[ast.ClassDef, str]]:
-        """The attributes that hold one of some values, in the order of the source."""
+    def holding(
+        self, values: Iterable[Value], call: ast.Call | None = None
+    ) -> list[tuple[ast.ClassDef, str]]:
+        """The attributes that hold one of some values, in the order of the source.
+
+        Instances of a class are not told apart: ``call`` is where these are made.
+        """
         facts = self.surroundings.facts
+        values = [*values]
+        objects = frozenset(each for each in values if isinstance(each, Object))
         held = {place for each in values for place in facts.heap.holders(each)}
         found = {
             (owner, name)
@@ -100,8 +108,17 @@ class Attributes:
             if isinstance(holder, Instance) and name and self.source.has(holder.cls.node)
             for each in self.stores_of(holder.cls.node, name)
             if (owner := self.index.self_class(each.value)) is not None
+            if self._is_given(each, objects, call)
         }
         return sorted(found, key=lambda each: (each[0].lineno, each[1]))
+
+    def _is_given(self, target: ast.Attribute, objects: Values, call: ast.Call | None) -> bool:
+        """Whether an attribute is given one of some objects, or what a call makes."""
+        value = assigned_value(self.source.parent_of, target)
+        if value is None:
+            return False
+        is_one = not objects.isdisjoint(self.surroundings.facts.values(value))
+        return is_one or any(each is call for each in walk(value))
 
     def stores(self, owner: ast.ClassDef, name: str) -> Iterator[Store]:
         """Where an attribute is given its value, with what that is.

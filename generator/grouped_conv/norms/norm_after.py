@@ -98,6 +98,8 @@ class NormAfter:
     ) -> Pair:
         attributes, owner = self.attributes, self.owner
         stores = tuple(attributes.stores(owner, norm))
+        if not stores:
+            raise Refusal("it is no attribute of self")
         splitting = [each for each in stores if each.kind.name in TRYING]
         for each in stores:
             if each.kind.reason and (not splitting or each in splitting):

@@ -71,7 +71,7 @@ class _Planning:
     def add(self, site: Site) -> None:
         """Take a convolution in."""
         reasons: list[str] = []
-        for owner, name in self.finder.holding(self.convs[site.call]):
+        for owner, name in self.finder.holding(self.convs[site.call], site.call):
             pair = self.finder.find(owner, name)
             if isinstance(pair, Refusal):
                 reasons.append(str(pair))
