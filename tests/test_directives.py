@@ -594,11 +594,6 @@ def test_a_norm_before_its_convolution_that_a_function_builds() -> None:
             "the norm stays after it: # gencode: skip stands there (line 11)",
         ),
         (
-            "self.net = nn.Sequential()\nself.net.append(CONV)\n"
-            "self.net.append(NORM)\nwith a:  # gencode: skip\n    self.net.append(NORM)",
-            "the norm stays after it: # gencode: skip stands there (line 12)",
-        ),
-        (
             "a = nn.Conv1d(16, 32, 3, groups=2)\n"
             "self.net = nn.Sequential(nn.ConstantPad1d(1, 0), a)  # gencode: skip",
             "the padding stays before it: # gencode: skip stands there (line 10)",

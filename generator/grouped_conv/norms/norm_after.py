@@ -251,12 +251,13 @@ class NormAfter:
         Raises:
             Refusal: something else may.
         """
-        # Of a base class the same attribute is that of these instances.
+        # What a base class sets is that of these instances, and of others that inherit from it.
         classes = {cls.node for each in self.instances for cls in each.cls.order}
         places: list[tuple[Value, str]] = [
             (each, name)
             for each in self.facts.heap.having(name)
-            if isinstance(each, Instance) and each.cls.node in classes
+            if isinstance(each, Instance)
+            and not classes.isdisjoint(cls.node for cls in each.cls.order)
         ]
         for store in stores:
             for each in self.modules.made(self.facts.values(store.value)):
