@@ -371,7 +371,7 @@ def test_no_norm_stays_in_what_holds_the_blocks(layers: str) -> None:
         (["y = self.conv(x)", "z = torch.norm(y)", "return z, y"], ""),
         (
             ["x = self.conv(x)", "if self.training:", "    x = self.drop(x)", "return self.bn(x)"],
-            "nn.BatchNorm2d(8) stays behind the concatenation of Net.conv",
+            "self.bn stays after the concatenation: what it takes has another use too (line 16)",
         ),
         (
             ["y = self.conv(x)", "x = self.drop(y)", "return x, self.bn(y)"],

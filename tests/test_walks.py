@@ -397,20 +397,6 @@ def test_what_takes_a_pair_apart_is_said(code: str) -> None:
     assert OF_SEQUENTIAL[code] in found[text.count("\n")]
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "self.get_submodule('body.1')(x)",
-        "self.get_submodule('body.0')(x).relu()",
-        "object.__setattr__(self, 'b', self.body[-1])\n        self.b.eps = 1",
-    ],
-)
-def test_what_is_used_by_itself_is_not_split_as_a_pair(code: str) -> None:
-    text = SEQUENTIAL.replace("strangers.keep(BODY)", "1") + code + "\n"
-    (record,) = split_source(text).records
-    assert "the norm stays after it: " in record.note
-
-
 def test_a_model_that_a_constructor_hands_on_is_said() -> None:
     found = split_source(SEQUENTIAL.replace("BODY", "self") + "return x\n").warnings
     assert [each.line for each in found] == [8]

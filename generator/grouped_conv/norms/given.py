@@ -161,7 +161,7 @@ class Givens:
         def is_norm(function: ast.expr) -> bool:
             return _is_of_self(index, function, norm)
 
-        found = find_following(index, use.node, is_norm)
+        found = find_following(index.source, use.node, is_norm)
         return found if found and found.condition is None and not found.alternative else None
 
     def _after(

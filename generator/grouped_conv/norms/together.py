@@ -102,10 +102,13 @@ class Together:
         outer, name = self.source.parent(target), "range"
         if isinstance(outer, ast.Tuple) and outer.elts[0] is target:
             outer, name = self.source.parent(outer), "enumerate"
-        is_loop = isinstance(outer, (ast.For, ast.comprehension))
-        iterated = outer.iter if isinstance(outer, (ast.For, ast.comprehension)) else target
-        is_plain = is_loop and isinstance(iterated, ast.Call) and not iterated.keywords
-        return is_plain and len(iterated.args) == 1 and self.calls_builtin(iterated, name)
+        match outer:
+            case (
+                ast.For(iter=ast.Call(args=[_], keywords=[]) as call)
+                | ast.comprehension(iter=ast.Call(args=[_], keywords=[]) as call)
+            ):
+                return self.calls_builtin(call, name)
+        return False
 
     def calls_builtin(self, node: ast.AST, name: str) -> bool:
         """Whether an expression calls a builtin, with arguments that are all seen."""
