@@ -209,7 +209,6 @@ class Base(nn.Module):
     ("init", "initialiser"),
     [
         (f"for m in self.modules():\n    {FAN_OUT.format('m.weight')}", "m.weight"),
-        (f"for m in self.body.children():\n    {FAN_OUT.format('m.weight')}", "m.weight"),
         (f"for p in self.parameters():\n    {FAN_OUT.format('p')}", "p"),
         (f"for _, p in self.named_parameters():\n    {FAN_OUT.format('p')}", "p"),
         (f"self.apply(lambda m: {FAN_OUT.format('m.weight')})", "m.weight"),
@@ -233,6 +232,13 @@ def test_an_outer_constructor_that_initialises(init: str, initialiser: str) -> N
     found = [each for each in result.warnings if BY_FAN_OUT in each.message]
     lines = [text.splitlines()[each.line - 1] for each in found]
     assert any(f"kaiming_normal_({initialiser}" in each for each in lines)
+
+
+def test_an_outer_constructor_that_takes_the_children_one_by_one() -> None:
+    init = f"for m in self.body.children():\n    {FAN_OUT.format('m.weight')}"
+    text = model(init, "return self.body(x)", OWNER).replace("Net(nn.Module)", "Net(Base)")
+    (record,) = split_source(text).records
+    assert "its weight is set" in record.detail
 
 
 def test_a_subclass_of_the_class_whose_constructor_initialises() -> None:

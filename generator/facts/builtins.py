@@ -146,6 +146,8 @@ class Builtins:
             return ANYTHING
         for values in given.all():
             interpreter.escape(values, node, frame, path)
+        if torch_api.GIVES_MODULE.fullmatch(path) and given.get(0, "module"):
+            return given.get(0, "module")
         kind = path if torch_api.is_class(path) else STRANGE
         return frozenset((interpreter.made_at(node, kind, frame),))
 

@@ -13,7 +13,6 @@ from .children import is_module
 from .classes import Class
 from .engine import Engine
 from .heap import Heap, Use, union
-from .identity import is_another, with_copies
 from .interpreter import GaveUp, Interpreter
 from .project import Module, Project
 from .shapes import Shape
@@ -25,6 +24,7 @@ from .values import (
     Instance,
     Object,
     Parameter,
+    Partial,
     Tensor,
     Value,
     Values,
@@ -35,7 +35,7 @@ _BUDGET: Final = 300_000
 """How many expressions may be interpreted."""
 _BUDGET_OF_OTHERS: Final = 100_000
 """How many more for other modules."""
-_INDEXES: Final = ("_expressions", "_callers", "_parts", "_parameters")
+_INDEXES: Final = ("_expressions", "_parts", "_parameters")
 """What is worked out when first asked for, from all that has been interpreted."""
 _WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
 
@@ -157,11 +157,21 @@ class Facts:
         """What an expression may be, in any context; nothing where it is never evaluated."""
         return self._interpreter.at.get(node, NOTHING)
 
-    def is_another(self, node: ast.expr, made: Values) -> bool:
-        """Whether an expression surely is none of the convolutions that are made, and no copy."""
-        values = self.values(node) if self.is_complete and made else NOTHING
-        known = with_copies(made, self._interpreter.copies)
-        return bool(values) and all(is_another(each, known) for each in values)
+    def made_by(self, call: ast.Call) -> Values:
+        """What a construction gives, or what the calls of a partial give; and the copies of it."""
+        partials = frozenset(each for each in self.values(call) if isinstance(each, Partial))
+        found: dict[Value, None] = dict.fromkeys(self.values(call) - partials)
+        for value in self.heap.used() if partials else ():
+            if isinstance(value, Object) and isinstance(value.site, ast.Call):
+                if not partials.isdisjoint(self.values(value.site.func)):
+                    found[value] = None
+        todo = [*found]
+        while todo:
+            for copy in self._interpreter.copies.get(todo.pop(), ()):
+                if copy not in found:
+                    found[copy] = None
+                    todo.append(copy)
+        return frozenset(found)
 
     @cached_property
     def _expressions(self) -> dict[Value, list[ast.expr]]:
@@ -180,17 +190,11 @@ class Facts:
         """All that is done with a value."""
         return [*self._interpreter.heap.uses(value)]
 
-    @cached_property
-    def _callers(self) -> dict[ast.AST, dict[ast.AST, None]]:
-        found: dict[ast.AST, dict[ast.AST, None]] = {}
-        for _, use in self.heap.own_uses():
-            if use.kind == "argument" and isinstance(use.by, Function):
-                found.setdefault(use.by.node, {})[use.node] = None
-        return found
-
-    def callers(self, function: ast.AST) -> Iterable[ast.AST]:
-        """The calls of a function that hand it anything, be it its ``self``."""
-        return self._callers.get(function, ())
+    def functions(self, node: ast.expr) -> set[ast.AST]:
+        """The functions of the project that an expression may be."""
+        values = self.values(node)
+        own = (each.function if isinstance(each, Bound) else each for each in values)
+        return {each.node for each in own if isinstance(each, Function)}
 
     def shape(self, value: Value) -> Shape:
         """What is known of the shape of a tensor."""
@@ -266,9 +270,12 @@ class Facts:
 
     def is_plain(self, conv: Object) -> bool:
         """Whether a convolution that is made at a place surely has one group there."""
+        given = self._interpreter.given.get(conv)
         groups = self.argument(conv, GROUPS_POSITION, "groups")
         numbers = {each.value for each in groups if isinstance(each, Constant)}
-        return numbers == {1} and len(groups) == 1
+        if not groups:
+            return given is not None and not given.is_open
+        return len(groups) == 1 and numbers == {1}
 
     def argument(self, made: Object, position: int, name: str) -> Values:
         """What an object of a class outside of the project is given for a parameter."""

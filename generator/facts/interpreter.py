@@ -18,6 +18,7 @@ from .heap import Around, Heap, Slot, Use, UseKind, union
 from .project import Project
 from .shapes import Shapes
 from .values import (
+    ANY_OF_SEVERAL,
     ANYTHING,
     NOTHING,
     STRANGE,
@@ -258,7 +259,7 @@ class Interpreter:
 
     def any_of(self, values: Values, node: ast.AST, frame: Frame, step: object) -> Values:
         """One tensor that stands for any of some; the same at each asking."""
-        producer = self.external("any of several")
+        producer = self.external(ANY_OF_SEVERAL)
         return frozenset((self.tensor(producer, values, node, frame, step),))
 
     def of_class_body(self, cls: Class, name: str, after: Class | None = None) -> Values:

@@ -184,6 +184,8 @@ NOTHING: Values = frozenset()
 WEIGHTS: Final = frozenset(("weight", "bias", "data"))
 """Attributes that are tensors, of a module or of such a tensor."""
 
+ANY_OF_SEVERAL: Final = "any of several"
+"""The path of what gives a tensor that stands for any of some."""
 
 MADE_OF_IT: Final = "made of it"
 """The attribute that stands for all that operators make of a weight, which is not that weight."""

@@ -12,6 +12,7 @@ from .built.plan import BuiltPlan
 from .find import Site
 from .model import SplitAttribute
 from .norms.behind import warn_of_norms
+from .reached import expressions
 from .records import name_of
 from .tracing import Tracing
 from .walks import Split, norms_after, warn_of_walks
@@ -63,8 +64,10 @@ def warn_by_facts(
     joined |= {
         each.site.call for one in attributes if one.norm is not None for each in one.candidates
     }
-    is_seen = _Seen(tracing, [*_sites(attributes, built)]).__contains__
-    what = Split((*split, *written), frozenset(joined), names, is_seen, is_done, built.applied())
+    seen = _Seen(tracing, [*_sites(attributes, built)])
+    is_seen, is_norm_seen = seen.convs.__contains__, seen.norms.__contains__
+    calls, applied = (*split, *written), built.applied()
+    what = Split(calls, frozenset(joined), names, is_seen, is_norm_seen, is_done, applied)
     yield from warn_of_walks(around, first, what, {*told, *(each.line for each in of_norms)})
 
 
@@ -82,25 +85,20 @@ class _Seen:
         self.sites = sites
 
     @cached_property
-    def _expressions(self) -> frozenset[ast.AST]:
-        around = self.tracing.surroundings
-        reached = [self.tracing.reached(each).expressions for each in self.sites]
-        elsewhere: list[ast.expr] = []
-        for site in self.sites:
-            for _, expressions in around.expressions(around.made_by(site.call)):
-                elsewhere += expressions
-            for conv in around.facts.values(site.call):
-                sites = (each.site for each in norms_after(around.facts, conv))
-                own = (each for each in sites if around.other(each) is None)
-                reached += (
-                    self.tracing.flow.reached(each).expressions
-                    for each in own
-                    if isinstance(each, ast.expr)
-                )
-        return frozenset[ast.AST]().union(elsewhere, *reached)
+    def convs(self) -> frozenset[ast.AST]:
+        """Those that stand for a convolution."""
+        facts, made = self.tracing.surroundings.facts, map(self.tracing.made, self.sites)
+        return frozenset[ast.AST]().union(*(expressions(facts, each) for each in made))
 
-    def __contains__(self, node: object) -> bool:
-        return node in self._expressions
+    @cached_property
+    def norms(self) -> frozenset[ast.AST]:
+        """The attributes in the source that stand for a norm."""
+        tracing, facts = self.tracing, self.tracing.surroundings.facts
+        convs = [each for site in self.sites for each in tracing.made(site)]
+        norms = dict.fromkeys(norm for conv in convs for norm in norms_after(facts, conv))
+        found = [one for norm in norms for one in facts.expressions(norm)]
+        is_own = tracing.index.source.has
+        return frozenset(each for each in found if isinstance(each, ast.Attribute) and is_own(each))
 
 
 def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> list[Site]:

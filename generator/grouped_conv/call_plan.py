@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..reading.flow import Reached
 from .collecting import Collected, find_collected
 from .find import Site
 from .joining import Feed, find_feed
@@ -15,6 +14,7 @@ from .norms.norm_after import Pair
 from .norms.pairs import Pairs
 from .norms.plan import grouped_at
 from .padding import Padding, find_padding, with_stores
+from .reached import Reached
 
 
 @dataclass(frozen=True)

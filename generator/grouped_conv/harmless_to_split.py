@@ -8,7 +8,7 @@ from typing import Final
 
 from .. import torch_api
 from ..facts.heap import Use, is_mapping
-from ..facts.values import External, Instance, Object, Tensor, Value
+from ..facts.values import ANY_OF_SEVERAL, External, Instance, Object, Tensor, Value
 from ..reading.convolutions import SETTINGS
 from ..reading.source import Source
 from .contexts_of_use import is_shown
@@ -250,7 +250,7 @@ def _is_of_conv(value: Value) -> bool:
     """Whether something is what a convolution gives, or may be any of several such."""
     producer = getattr(value, "producer", None)
     kind = getattr(producer, "kind", getattr(producer, "path", ""))
-    return kind in torch_api.CONVOLUTIONS or kind == "any of several"
+    return kind in torch_api.CONVOLUTIONS or kind == ANY_OF_SEVERAL
 
 
 def _may_be_norm(use: Use) -> bool:

@@ -244,7 +244,9 @@ class _Planning:
         try:
             if any(style_of(each, self.options) != "auto" for each in sites):
                 raise Refusal(f"{attribute.style} style has no other form")
-            multipliers.check_attribute(*place, pair if isinstance(pair, Pair) else None)
+            if isinstance(pair, Pair) and pair.conditions != [None]:
+                raise Refusal("the norm is not always applied")
+            multipliers.check([each.call for each in sites], isinstance(pair, Pair))
         except Refusal as refusal:
             notes = filter(None, (attribute.note, note_of(refusal)))
             return replace(attribute, note="; ".join(notes))

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from ..reading.classes import ClassIndex
-from ..reading.flow import Reached
 from ..reading.listings import LISTINGS
 from ..reading.scopes import FUNCTIONS
+from .reached import Reached
 from .refusal import Refusal, line_of
 
 # Also what a pattern for names of weights looks like: "(conv|bn).w".

@@ -1,18 +1,17 @@
-"""What a constructor or a forward of the project runs, by itself or by way of a base class."""
+"""What a constructor or a forward of the project runs, as far as names tell."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
 from .. import torch_api
 from ..facts.classes import Class
-from ..facts.facts import Facts
 from ..reading.classes import NEUTRAL_BASES, ClassIndex
-from ..reading.running import functions_around, name_of, run_from, runs_in_file
+from ..reading.running import Place, is_run, speaking_of
 from ..reading.scopes import FUNCTIONS, Function
 from .surroundings import Surroundings
 
@@ -37,67 +36,34 @@ class Running:
 
     def runs(self, node: ast.AST) -> bool:
         """Whether a node may be run when a model is built, or in its forward."""
-        index = self._index_of(node)
-        functions = functions_around(index, node)
-        if runs_in_file(index, node):
-            return True
-        if index is self.index:
-            is_called_back = not self._called_back.isdisjoint(functions)
-            if is_called_back or any(map(self._is_named_elsewhere, functions)):
-                return True
-        return self._is_run_elsewhere(functions)
-
-    def _index_of(self, node: ast.AST) -> ClassIndex:
         other = self.surroundings.other(node)
-        return other.index if other is not None else self.index
+        index = other.index if other is not None else self.index
+        return is_run(index, node, self._speaking, self._called_back)
 
-    def _is_run_elsewhere(self, functions: Iterable[ast.AST]) -> bool:
-        """Whether a constructor or a forward in another file runs one of some functions."""
-        waiting, known = [*functions], set[ast.AST]()
-        while waiting:
-            function = waiting.pop()
-            if function in known:
-                continue
-            known.add(function)
-            for call in self.surroundings.facts.callers(function):
-                other = self.surroundings.other(call)
-                if other is not None and other.module.runs_apart:
-                    continue
-                index = self._index_of(call)
-                if runs_in_file(index, call):
-                    return True
-                waiting += functions_around(index, call)
-        return False
-
-    def _is_named_elsewhere(self, function: Function) -> bool:
-        """Whether a constructor or a forward in another file names a function of the source."""
-        cls = self.index.source.class_around(function)
+    def _speaking(self, index: ClassIndex, function: Function) -> Iterator[Place]:
+        """Where a function is spoken of."""
+        cls = index.source.class_around(function)
         defined = cls.name if cls is not None else function.name
-        return any(
-            runs_in_file(other.index, node)
-            for other in self.surroundings.naming(defined, function.name)
-            if not other.module.runs_apart
-            for node in other.index.source.nodes
-            if isinstance(node, (ast.Name, ast.Attribute)) and name_of(node) == function.name
-        )
+        others = [*self.surroundings.naming(defined, function.name), *self.surroundings.others]
+        indexes = (each.index for each in others if not each.module.runs_apart)
+        for each in dict.fromkeys((index, self.index, *indexes)):
+            yield from speaking_of(each, function)
 
     @cached_property
     def _called_back(self) -> set[ast.AST]:
         """The functions of the source that a base class which is not known may run."""
-        facts = self.surroundings.facts
-        methods = (
+        return {
             method
             for cls in self.index.classes
-            if _has_strange_base(facts, cls)
+            if self._has_strange_base(cls)
             for method in cls.body
             if isinstance(method, FUNCTIONS) and _CALLED_BACK.fullmatch(method.name)
-        )
-        return run_from(self.index, methods)
+        }
 
-
-def _has_strange_base(facts: Facts, node: ast.ClassDef) -> bool:
-    """Whether a class, or one that inherits from it, has a base that is not known."""
-    return facts.class_of(node) is None or any(map(_is_strange, facts.classes(node)))
+    def _has_strange_base(self, node: ast.ClassDef) -> bool:
+        """Whether a class, or one that inherits from it, has a base that is not known."""
+        facts = self.surroundings.facts
+        return facts.class_of(node) is None or any(map(_is_strange, facts.classes(node)))
 
 
 def _is_strange(cls: Class) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 
 from ..facts.facts import Facts
 from ..facts.project import Module
-from ..facts.values import NOTHING, Instance, Object, Value, Values
+from ..facts.values import Instance, Object, Value, Values
 from ..outcome import Warning
 from ..project_files import location_of
 from ..reading.classes import ClassIndex
@@ -22,6 +22,7 @@ from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .find import Site
 from .norms.kinds import seems_a_norm
+from .reached import expressions, reached
 from .source_facts import facts_of_source, index_of
 
 _MOST_READERS: Final = 12
@@ -51,14 +52,10 @@ class Surroundings:
     Args:
         index: of the source.
         sites: likewise.
-        holding: gives the attributes that may hold what a site builds.
     """
 
-    def __init__(
-        self, index: ClassIndex, sites: Iterable[Site], holding: Callable[[Site], Iterable[str]]
-    ) -> None:
+    def __init__(self, index: ClassIndex, sites: Iterable[Site]) -> None:
         self.sites = [*sites]
-        self._holding = holding
         self.not_followed = 0
         self._index = index
         self._source = index.source
@@ -82,16 +79,12 @@ class Surroundings:
         location = location_of(self._source)
         return location is None or location.files.is_whole
 
-    def is_another(self, node: ast.expr, call: ast.Call) -> bool:
-        """Whether an expression surely is not what a construction makes."""
-        return self.facts.is_another(node, self.facts.values(call))
-
     def _give_up(self) -> None:
         self.not_followed = len(self._modules)
         self._modules = {}
 
     @cached_property
-    def _others(self) -> list[Other]:
+    def others(self) -> list[Other]:
         """The other files that speak of what the source builds, and what all use of others."""
         own = self.facts.modules[0]
         read = dict.fromkeys((*self._modules, *self.facts.project.handed_out))
@@ -126,9 +119,10 @@ class Surroundings:
     @cached_property
     def _attributes(self) -> set[str]:
         """The attributes that are given what is built, or what may be a norm beside it."""
-        built = {each.call for each in self.sites}
-        held = {name for site in self.sites for name in self._holding(site)}
-        return held | {
+        facts = facts_of_source(self._index)
+        made = (facts.made_by(each.call) for each in self.sites)
+        held = (reached(self._index, facts, each).attributes for each in made)
+        return {name for found in held for _, name in found} | {
             target.attr
             for cls in self._classes
             for each in ast.walk(cls)
@@ -136,7 +130,6 @@ class Surroundings:
             for target in each.targets
             if isinstance(target, ast.Attribute)
             if seems_a_norm(self._index, each.value, target.attr)
-            or not built.isdisjoint(ast.walk(each.value))
         }
 
     # --- what other files do -----------------------------------------------------------------
@@ -151,19 +144,12 @@ class Surroundings:
     def expressions(self, made: Values) -> Iterator[tuple[Other, list[ast.expr]]]:
         """For each other file, what in it may be one of some objects."""
         found: dict[Other, dict[ast.expr, None]] = {}
-        for value in made if self._modules else ():
-            for node in self.facts.expressions(value):
-                other = self.other(node)
-                if other is not None:
-                    found.setdefault(other, {})[node] = None
+        for node in expressions(self.facts, made) if self._modules else ():
+            other = self.other(node)
+            if other is not None:
+                found.setdefault(other, {})[node] = None
         for other, nodes in found.items():
             yield other, [*nodes]
-
-    def made_by(self, call: ast.Call) -> Values:
-        """What a construction in the source makes, if another file may do something with it."""
-        if not self._modules:
-            return NOTHING
-        return frozenset(each for each in self.facts.values(call) if isinstance(each, Object))
 
     def uses_attribute(self, owner: ast.ClassDef, name: str) -> str:
         """Where another file uses or sets an attribute of a class, as reasons say it, if any does.
@@ -236,7 +222,7 @@ class Surroundings:
         if self._source.has(node):
             return None
         if node not in self._found:
-            self._found[node] = next((each for each in self._others if each.has(node)), None)
+            self._found[node] = next((each for each in self.others if each.has(node)), None)
         return self._found[node]
 
 

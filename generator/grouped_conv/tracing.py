@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from .. import torch_api
+from ..facts.values import UNKNOWN, Constant, Instance, Object, Values
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass, conv_class
 from ..reading.directives import Directives
-from ..reading.flow import Flow, Reached
 from ..reading.names import meaning
 from ..rewriting.places import place_for_definition
 from .find import Site, is_partial
@@ -17,6 +17,7 @@ from .indirect import Indirect
 from .norms.pairs import Pairs
 from .objects import find_uses
 from .reach import check_reach
+from .reached import Reached, reached
 from .refusal import Refusal, line_of
 from .running import Running
 from .subclasses import Subclass
@@ -24,42 +25,30 @@ from .surroundings import Surroundings
 from .weight_norm import is_weight_norm
 from .weights import Uses
 
-if TYPE_CHECKING:
-    pass
-
 
 class Tracing:
     """Follows the objects of one source; what it has found is kept."""
 
     def __init__(self, index: ClassIndex, directives: Directives, sites: Iterable[Site]) -> None:
         self.index = index
-        self.surroundings = Surroundings(index, sites, self._holding)
+        self.surroundings = Surroundings(index, sites)
         self.directives = directives
-        self.flow = Flow(index)
         self.pairs = Pairs(index, directives, self.surroundings)
         self.running = Running(index, self.surroundings)
         self._reached: dict[ast.Call, Reached] = {}
         self._uses: dict[ast.Call, Uses] = {}
 
-    def _holding(self, site: Site) -> Iterator[str]:
-        """The attributes that may hold the convolution that a site builds."""
-        yield from (name for _, name in self.reached(site).attributes)
+    def made(self, site: Site) -> Values:
+        """What a site builds, and the copies of it; an instance only where nothing tells it."""
+        found = self.surroundings.facts.made_by(site.call)
+        return frozenset(each for each in found if isinstance(each, Object)) or found
 
     def reached(self, site: Site) -> Reached:
         """Where the convolution may get to that a site builds."""
         if site.call not in self._reached:
-            follow = self.flow.returned if is_partial(site) else self.flow.reached
-            self._reached[site.call] = follow(site.call)
+            found = reached(self.index, self.surroundings.facts, self.made(site))
+            self._reached[site.call] = found
         return self._reached[site.call]
-
-    def expressions(self, site: Site) -> list[ast.expr]:
-        """What may be the convolution that a site builds: not what facts know to be another."""
-        found = self.reached(site).expressions
-        return [each for each in found if not self.is_another(site, each)]
-
-    def is_another(self, site: Site, node: ast.expr) -> bool:
-        """Whether an expression surely is not the convolution that a site builds."""
-        return not is_partial(site) and self.surroundings.is_another(node, site.call)
 
     def uses(self, site: Site) -> Uses:
         """What is done with the convolution that a site builds.
@@ -71,24 +60,28 @@ class Tracing:
             self._uses[site.call] = self._find_uses(site)
         return self._uses[site.call]
 
+    def norms(self, site: Site) -> list[ast.Call]:
+        """The calls that give the convolution back, as weight_norm does."""
+        try:
+            return [*self.uses(site).applications]
+        except Refusal:
+            return []
+
     def _find_uses(self, site: Site) -> Uses:
-        source = self.index.source
+        source, facts = self.index.source, self.surroundings.facts
+        made, reached = self.made(site), self.reached(site)
+        if not facts.is_complete or UNKNOWN in facts.values(site.call):
+            raise Refusal("what is done with it is not known: there is too much in this file")
         for call in self.index.reparametrisations:
-            is_seen = call.args[0] in self.reached(site).expressions
-            if (
-                not is_weight_norm(source, call)
-                and not is_seen
-                and not self.is_another(site, call.args[0])
-            ):
+            is_seen = call.args[0] in reached.itself
+            if not is_seen and not is_weight_norm(source, call) and self._may_be_any(call.args[0]):
                 raise Refusal(
                     f"it may be given another parametrization with all modules ({line_of(call)})"
                 )
         if not source.is_first_on_line(place_for_definition(source, [site.call])):
             raise Refusal("no place to insert the helper")
-        reached, facts = self.reached(site), self.surroundings.facts
         check_reach(self.index, reached)
-        uses = find_uses(self.index, facts, self.expressions(site))
-        made = self.surroundings.made_by(site.call)
+        uses = find_uses(self.index, facts, reached.itself)
         for other, expressions in self.surroundings.expressions(made):
             others = find_uses(other.index, facts, expressions)
             if other.module.runs_apart:
@@ -96,6 +89,14 @@ class Tracing:
             else:
                 uses.add(others)
         return uses
+
+    def _may_be_any(self, node: ast.expr) -> bool:
+        """Whether an expression may be any module that a walk, or unknown code, comes to."""
+        return any(
+            not isinstance(each, (Object, Instance, Constant))
+            or (isinstance(each, Object) and not torch_api.is_nn_class(each.kind))
+            for each in self.surroundings.facts.values(node)
+        )
 
     def line(self, node: ast.AST) -> str:
         """How a reason names the line of a node, of another file too."""

@@ -19,7 +19,7 @@ from typing import Final
 from .. import torch_api
 from ..facts.facts import Facts
 from ..facts.heap import Use
-from ..facts.values import External, Instance, Object, Partial, Value, made_of
+from ..facts.values import Instance, Object, Value, made_of
 from ..outcome import Warning
 from ..reading.source import Source
 from .harmless import Judging
@@ -41,6 +41,7 @@ class Split:
         names: the attributes that hold a convolution, or the norm after it.
         is_seen: whether an expression is known to be one of them, so that what is done with its
             weights and its class has been looked at.
+        is_norm_seen: the same of the norms that are split with them.
         is_done: whether a node is done with before anything is split.
         applied: where norms are known to take what convolutions give, and nothing else.
     """
@@ -49,6 +50,7 @@ class Split:
     joined: frozenset[ast.Call]
     names: Set[str]
     is_seen: Callable[[ast.AST], bool]
+    is_norm_seen: Callable[[ast.AST], bool]
     is_done: Callable[[ast.AST], bool]
     applied: Set[ast.AST]
 
@@ -68,7 +70,7 @@ def warn_of_walks(
     split = replace(split, names={*split.names, *_names(facts, split)})
     found = [
         *_of_walks(around, split),
-        *_of_objects(facts, split, JudgingSplit(around, split.is_seen)),
+        *_of_objects(around, split),
         *_of_torch(facts, split.names),
     ]
     placed = [(node, what) for node, what in found if isinstance(node, (ast.expr, ast.stmt))]
@@ -169,8 +171,10 @@ def _is_given(facts: Facts, value: Value, use: Use) -> bool:
     return any(value in facts.heap.reachable(each) for each in handed)
 
 
-def _of_objects(facts: Facts, split: Split, judging: JudgingSplit) -> Iterator[tuple[ast.AST, str]]:
+def _of_objects(around: Surroundings, split: Split) -> Iterator[tuple[ast.AST, str]]:
     """What is done with what is split itself that a split one does not know."""
+    facts, judging = around.facts, JudgingSplit(around, split.is_seen)
+    judging_norm = JudgingSplit(around, split.is_norm_seen)
     held: dict[Value, None] = {}
     for call in split.calls:
         for conv in convolutions(facts, call):
@@ -178,12 +182,11 @@ def _of_objects(facts: Facts, split: Split, judging: JudgingSplit) -> Iterator[t
             is_joined = call in split.joined and isinstance(conv, Object)
             of_conv = partial(judging.of_conv, is_joined=is_joined)
             norms = [*norms_after(facts, conv)] if is_joined else []
-            for each in (conv, *_copies(facts, conv)):
-                for node, what in _judged(facts, each, of_conv):
-                    if node not in split.applied and not judging.is_of_class(each, node):
-                        yield node, f"{what} of a split convolution"
+            for node, what in _judged(facts, conv, of_conv):
+                if node not in split.applied and not judging.is_of_class(conv, node):
+                    yield node, f"{what} of a split convolution"
             for norm in norms:
-                for node, what in _judged(facts, norm, judging.of_norm):
+                for node, what in _judged(facts, norm, judging_norm.of_norm):
                     if node not in split.applied:
                         yield node, f"{what} of a norm that is split"
             for each in (conv, *norms):
@@ -197,20 +200,11 @@ def _of_objects(facts: Facts, split: Split, judging: JudgingSplit) -> Iterator[t
 
 def convolutions(facts: Facts, call: ast.Call) -> Iterator[Object | Instance]:
     """What a construction of a grouped convolution may give."""
-    for value in (*facts.values(call), *_by_partials(facts, call)):
+    for value in facts.made_by(call):
         match value:
             case Object(kind=kind) if kind in torch_api.CONVOLUTIONS and not facts.is_plain(value):
                 yield value
             case Instance(cls=cls) if not torch_api.CONVOLUTIONS.isdisjoint(cls.externals):
-                yield value
-
-
-def _by_partials(facts: Facts, call: ast.Call) -> Iterator[Value]:
-    """What the calls of a partial give."""
-    partials = {each for each in facts.values(call) if isinstance(each, Partial)}
-    for value in facts.heap.used() if partials else ():
-        if isinstance(value, Object) and isinstance(value.site, ast.Call):
-            if not partials.isdisjoint(facts.values(value.site.func)):
                 yield value
 
 
@@ -224,18 +218,6 @@ def _holders(facts: Facts, held: Iterable[Value]) -> Iterator[Value]:
                 found[holder] = None
                 todo.append(holder)
     yield from found
-
-
-def _copies(facts: Facts, value: Value) -> Iterator[Value]:
-    """The copies that are made of an object."""
-    for use in facts.uses(value):
-        if (
-            use.kind == "argument"
-            and isinstance(use.by, External)
-            and isinstance(use.node, ast.expr)
-        ):
-            if use.by.path in ("copy.copy", "copy.deepcopy"):
-                yield from (each for each in facts.values(use.node) if isinstance(each, Object))
 
 
 def norms_after(facts: Facts, conv: Value) -> Iterator[Object]:

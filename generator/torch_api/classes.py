@@ -90,7 +90,8 @@ def is_class(path: str) -> bool:
 
 def is_nn_class(path: str) -> bool:
     """Whether a path is that of a module class of torch."""
-    return path.startswith("torch.nn.") and is_class(path) and path.count(".") == 2
+    name = path.removeprefix("torch.nn.")
+    return name != path and name[:1].isupper() and "." not in name
 
 
 def is_module_class(path: str) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from .classes import BATCH_NORMS, CONVOLUTIONS, ELEMENTWISE, HOLDING, INSTANCE_NORMS, POOLINGS
 
+GIVES_MODULE: Final = re.compile(
+    r"torch\.nn\.utils\.(.*\.)?((remove_)?(weight|spectral)_norm|orthogonal)"
+)
+"""Functions that change a module, and give it back."""
 GIVES_SELF: Final = frozenset(
     (
         *("to", "to_empty", "cpu", "cuda", "float", "double", "half", "bfloat16", "type", "eval"),

@@ -39,7 +39,7 @@ class Deciding:
         self.line_length = line_length
         self.norm = norm
         self.gives_weights = gives_weights
-        self.multipliers = Multipliers(tracing.pairs)
+        self.multipliers = Multipliers(tracing)
         self.refused: dict[ast.Call, str] = {}
         self.in_the_way: dict[ast.Call, list[str]] = {}
 

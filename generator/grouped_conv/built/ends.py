@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final, TypeAlias
 
-from ...reading.callees import functions_called
+from ...facts.values import Object
 from ...reading.classes import ClassIndex
 from ...reading.containers import container
-from ...reading.flow import Flow, Reached, calls_among
 from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import COMPREHENSIONS, FUNCTIONS, Function
 from ...reading.source import Source
 from ...torch_api import GIVES_SELF
-from ..find import Site
+from ..find import Site, is_partial
 from ..norms.plan import passes_groups
 from ..norms.sequential import ADDING
+from ..tracing import Tracing
 from .handed import keeps_nothing
 
 _WEIGHTS: Final = frozenset(("weight", "bias"))
@@ -100,48 +100,27 @@ class Ends:
     functions: list[Function] = field(default_factory=list)
 
 
-def find_ends(
-    flow: Flow,
-    site: Site,
-    reached: Reached,
-    norms: Collection[ast.Call],
-    is_another: Callable[[ast.expr], bool],
-) -> Ends:
-    """Where the convolution that a site builds ends up.
-
-    Args:
-        flow: of the source.
-        site: the construction.
-        reached: all that may be it.
-        norms: the calls that give it back, such as those of weight_norm.
-        is_another: whether an expression surely is another object.
-    """
-    search = _Search(flow, site, reached, norms, is_another)
-    starts: Iterable[ast.Call] = [site.call]
-    if site.indirect is not None and site.indirect.kind == "partial":
-        expressions = sorted(flow.reached(site.call).expressions, key=flow.source.span)
-        starts = calls_among(flow.source, expressions)
+def find_ends(tracing: Tracing, site: Site) -> Ends:
+    """Where the convolution that a site builds ends up."""
+    search = _Search(tracing, site)
+    starts: Iterable[ast.AST] = [site.call]
+    if is_partial(site):
+        calls = {each.site for each in tracing.made(site) if isinstance(each, Object)}
+        starts = (each for each in tracing.index.source.nodes if each in calls)
     for call in starts:
+        assert isinstance(call, ast.Call)
         search.follow(call, call)
     return search.ends
 
 
 class _Search:
-    def __init__(
-        self,
-        flow: Flow,
-        site: Site,
-        reached: Reached,
-        norms: Collection[ast.Call],
-        is_another: Callable[[ast.expr], bool],
-    ) -> None:
-        self.flow = flow
-        self.index: ClassIndex = flow.index
-        self.source = flow.source
+    def __init__(self, tracing: Tracing, site: Site) -> None:
+        self.facts = tracing.surroundings.facts
+        self.index: ClassIndex = tracing.index
+        self.source = tracing.index.source
         self.site = site
-        self.reached = reached
-        self.norms = norms
-        self.is_another = is_another
+        self.reached = tracing.reached(site)
+        self.norms = tracing.norms(site)
         self.ends = Ends()
         self.path: list[ast.Name] = []  # the uses of variables that are being gone on from
 
@@ -231,9 +210,8 @@ class _Search:
         if found is None or found[0] is not scope or not isinstance(scope.node, FUNCTIONS):
             self._add(Elsewhere(item))  # others may use it too
             return
-        loads = self.flow.loads.get((scope, target.id), [])
-        if not is_list:
-            loads = [each for each in loads if not self.is_another(each)]
+        known = self.reached.expressions if is_list else self.reached.itself
+        loads = [each for each in self.source.names(scope.node, target.id) if each in known]
         keeping = [each for each in loads if not self._is_passing(each)]
         is_again = len(keeping) == 1 and keeping[0] in self.path  # as in conv = weight_norm(conv)
         if len(keeping) != 1 or is_again or self._loops(keeping[0]) - self._loops(target):
@@ -298,7 +276,10 @@ class _Search:
     def _calls(self, function: Function) -> Iterator[ast.Call]:
         found = [each for each in self.reached.expressions if isinstance(each, ast.Call)]
         for each in sorted(found, key=self.source.span):
-            if function in functions_called(self.index, each.func):
+            callees = self.facts.values(each.func)
+            if any(
+                getattr(getattr(one, "function", one), "node", None) is function for one in callees
+            ):
                 yield each
 
     def _passed(self, node: ast.expr, call: ast.Call, item: ast.expr) -> None:

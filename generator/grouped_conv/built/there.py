@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-from functools import partial
 from itertools import takewhile
 
 from ...facts.values import Object
 from ...reading.classes import ClassIndex
 from ...reading.directives import Directives
-from ...reading.flow import Reached
 from ...reading.kept import kept
 from ..find import Site
-from ..refusal import Refusal
+from ..reached import Reached
 from ..tracing import Tracing
 from .beside import stored_as
 from .ends import End, InAttribute, InSequence, find_ends
@@ -34,8 +32,7 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
     if any(_is_variable(tracing, site, each) for call in calls for each in call.args):
         return True
     reached = tracing.reached(site)
-    is_another = partial(tracing.is_another, site)
-    ends = find_ends(tracing.flow, site, reached, _norms(tracing, site), is_another).found
+    ends = find_ends(tracing, site).found
     free = [each for each in ends if not _is_left_alone(tracing.directives, each)]
     return bool(free) and all(_is_split(index, each, calls, reached) for each in free)
 
@@ -51,14 +48,6 @@ def _is_variable(tracing: Tracing, site: Site, node: ast.expr) -> bool:
 def _is_left_alone(directives: Directives, end: End) -> bool:
     node = end.target if isinstance(end, InAttribute) else end.item
     return directives.skip(node) is not None
-
-
-def _norms(tracing: Tracing, site: Site) -> list[ast.Call]:
-    """The calls that give a convolution back, as weight_norm does."""
-    try:
-        return list(tracing.uses(site).applications)
-    except Refusal:
-        return []
 
 
 @kept

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from itertools import chain, zip_longest
 
 from ...reading.names import meaning
@@ -68,13 +67,7 @@ class Ways:
             Refusal: it cannot be.
         """
         uses = self.tracing.uses(site)
-        ends = find_ends(
-            self.tracing.flow,
-            site,
-            self.tracing.reached(site),
-            [*uses.applications],
-            partial(self.tracing.is_another, site),
-        )
+        ends = find_ends(self.tracing, site)
         listed = self._in_list(site, ends)
         in_the_way = self.in_the_way.get(site.call, [])
         if len(in_the_way) > 1 and any(map(self._is_left_alone, ends.found)):
@@ -98,7 +91,7 @@ class Ways:
         ways = ways or [self.wraps.wrapped(site.call, "split")]
         if self.multipliers.is_multiplier(site):
             own = [] if in_the_way or listed is not None else ends.found
-            ways = [self._marked(site, *each) for each in zip_longest(ways, own)]
+            ways = [self.multipliers.marked(*each) for each in zip_longest(ways, own)]
         if not in_the_way and not self.multipliers.is_multiplier(site):
             ways += [way for each in ends.found for way in self._outside(each, site)]
         inside: set[ast.AST] = set()
@@ -155,16 +148,6 @@ class Ways:
         function = self.source.function_around(site.call)
         is_beside = function is not None and function in self.source.ancestors(node)
         return is_beside or self.tracing.running.runs(node)
-
-    def _marked(self, site: Site, way: Way, end: End | None) -> Way:
-        """A way of splitting a depthwise multiplier, by depthwise ones where that is right."""
-        pair, sequence = None, None
-        match end:
-            case InAttribute(owner=owner, target=target) if way.norm:
-                pair = self.norms.pairs[owner, target.attr]
-            case InSequence():
-                sequence = self._sequence(end, site)
-        return self.multipliers.marked(way, end, pair, sequence)
 
     def _is_left_alone(self, end: End) -> bool:
         """Whether a comment leaves alone what a function builds for one of the places."""

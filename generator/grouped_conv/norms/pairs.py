@@ -37,11 +37,3 @@ class Pairs(Attributes):
         if self.find(owner, conv) is not None or "torch.jit" in self.source.text:
             return []
         return Outsides(self.index, self.surroundings.facts).of(owner, conv)
-
-    def all_calls(self, owner: ast.ClassDef, name: str) -> list[ast.Call]:
-        """The calls of a convolution, which is called in no other way.
-
-        Raises:
-            Refusal: it may be.
-        """
-        return NormAfter(self, owner, name).checked_calls()
