@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import stat
 import time
@@ -162,7 +161,7 @@ def _remove_directory(path: Path) -> None:
 
 def _beside(target: Path) -> Path:
     """A new name, of which the machine and a part of the target's, which may be too long."""
-    return target.parent / f".{target.name[:40]}.{_machine()}-{secrets.token_hex(8)}{_SUFFIX}"
+    return target.parent / f".{target.name[:40]}.{_machine()}-{os.urandom(8).hex()}{_SUFFIX}"
 
 
 def _machine() -> str:

@@ -101,10 +101,12 @@ def test_names(text: str) -> None:
 
 
 def test_a_star_of_what_is_not_known() -> None:
-    """It may bind any name that nothing else binds."""
+    """It may bind any name but those that are bound behind it."""
     asked = Asked("from foreign import *\nfrom typing import *\nanything_at_all\nnn")
     assert "anything" in asked.values("anything_at_all")
-    assert asked.values("nn") == {"torch.nn"}
+    assert asked.values("nn") == {"torch.nn", "anything"}
+    asked = Asked("from foreign import *\nfrom torch import nn as here\nhere")
+    assert asked.values("here") == {"torch.nn"}
 
 
 def test_where_relative_imports_lead() -> None:

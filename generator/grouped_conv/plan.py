@@ -201,7 +201,7 @@ class _Planning:
                 self._check_apart(uses, built)
                 break
             except Refusal as refusal:
-                assert refusal.attribute is not None
+                assert isinstance(refusal.attribute, SplitAttribute)
                 attributes.remove(refusal.attribute)
                 self._defer_all(refusal.attribute.candidates, str(refusal))
         self._record(attributes, built)

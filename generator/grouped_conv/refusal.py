@@ -11,7 +11,6 @@ from ..limits import LONGEST_CODE
 if TYPE_CHECKING:
     from ..reading.directives import Directives
     from ..reading.source import Source
-    from .model import SplitAttribute
 
 
 def line_of(node: ast.AST) -> str:
@@ -23,10 +22,10 @@ class Refusal(Exception):
     """A grouped convolution cannot be split; the message says why.
 
     Attributes:
-        attribute: what was to be split, where that was settled already.
+        attribute: the ``SplitAttribute`` that was to be written, where that was settled already.
     """
 
-    def __init__(self, reason: str, attribute: SplitAttribute | None = None) -> None:
+    def __init__(self, reason: str, attribute: object = None) -> None:
         super().__init__(reason)
         self.attribute = attribute
 
