@@ -35,12 +35,16 @@ class AlexNet(nn.Module):
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         """Let a state dict of the model before the split load as well."""
-        for attribute in ("conv2", "conv4", "conv5"):
+        for attribute, part, count in (
+            ("conv2", "conv2_", 2),
+            ("conv4", "conv4_", 2),
+            ("conv5", "conv5_", 2),
+        ):
             for name in ("weight", "bias"):
                 old = f"{prefix}{attribute}.{name}"
-                new = [f"{prefix}{attribute}_{i}.{name}" for i in range(2)]
+                new = [f"{prefix}{part}{i}.{name}" for i in range(count)]
                 if old in state_dict and state_dict.keys().isdisjoint(new):
-                    state_dict.update(zip(new, state_dict.pop(old).chunk(2)))
+                    state_dict.update(zip(new, state_dict.pop(old).chunk(count)))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x):

@@ -4,9 +4,10 @@
 The second model of PLiNIO's notebook on group convolutions, before it was retyped there by hand.
 """
 
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+from split_groups import split_conv
 
 
 class MultiGroupConv1d(nn.Module):
@@ -17,40 +18,12 @@ class MultiGroupConv1d(nn.Module):
         self.groups = groups
         self.input_shape = (in_channels, 8)
         self.conv0 = nn.Conv1d(in_channels, in_channels, 5, padding="same")
-        # As a loop, which is how the notebook writes it.  gencode reads this:
-        # gencode: style=loop
-        groupconv_count = 1 if groups == out_channels == in_channels else groups
-        self.groupconv = nn.ModuleList(
-            nn.Conv1d(
-                in_channels // groupconv_count,
-                out_channels // groupconv_count,
-                3,
-                padding="same",
-                groups=groups // groupconv_count,
-            )
-            for _ in range(groupconv_count)
-        )
+        self.groupconv = nn.Conv1d(in_channels, out_channels, 3, padding="same", groups=groups)
         self.conv_final = nn.Conv1d(out_channels, in_channels, 3, padding="same")
-
-    def _load_from_state_dict(self, state_dict, prefix, *args):
-        """Let a state dict of the model before the split load as well."""
-        count = len(self.groupconv)
-        for name in ("weight", "bias"):
-            old = f"{prefix}groupconv.{name}"
-            new = [f"{prefix}groupconv.{i}.{name}" for i in range(count)]
-            if old in state_dict and state_dict.keys().isdisjoint(new):
-                state_dict.update(zip(new, state_dict.pop(old).chunk(count)))
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        self.groupconv = split_conv(self.groupconv)
 
     def forward(self, x):
         x0 = F.relu(self.conv0(x))
-        if len(self.groupconv) == 1:
-            x1 = self.groupconv[0](x0)
-        else:
-            width = self.groupconv[0].in_channels
-            parts = [
-                conv(x0[:, width * i : width * (i + 1)]) for i, conv in enumerate(self.groupconv)
-            ]
-            x1 = torch.cat(parts, dim=1)
+        x1 = self.groupconv(x0)
         x2 = self.conv_final(x1)
         return F.relu(x2)

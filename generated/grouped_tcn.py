@@ -6,11 +6,10 @@ Networks for Sequence Modeling", arXiv 2018. The groups, and batch norm for weig
 changes of variants for small devices.
 """
 
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from split_groups import apply_padded, split_conv_norm
+from split_groups import apply_padded, copy_padding, split_conv, split_conv_norm
 
 
 class TemporalBlock(nn.Module):
@@ -71,24 +70,13 @@ class TCN(nn.Module):
         super().__init__()
         self.tcn = TemporalConvNet(input_size, num_channels, groups=groups)
         # Two groups are enough before the last step, which is all that the prediction sees.
-        self.pad = nn.ModuleList(nn.ConstantPad1d((2, 0), 0.0) for _ in range(2))
-        self.mix = nn.ModuleList(nn.Conv1d(num_channels[-1] // 2, 8, 3) for _ in range(2))
+        self.pad = nn.ConstantPad1d((2, 0), 0.0)
+        self.mix = nn.Conv1d(num_channels[-1], 16, 3, groups=2)
         self.linear = nn.Linear(16, output_size)
-
-    def _load_from_state_dict(self, state_dict, prefix, *args):
-        """Let a state dict of the model before the split load as well."""
-        for name in ("weight", "bias"):
-            old = f"{prefix}mix.{name}"
-            new = [f"{prefix}mix.{i}.{name}" for i in range(2)]
-            if old in state_dict and state_dict.keys().isdisjoint(new):
-                state_dict.update(zip(new, state_dict.pop(old).chunk(2)))
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        self.mix = split_conv(self.mix)
+        self.pad = copy_padding(self.pad, self.mix)
 
     def forward(self, x):
         y = self.tcn(x)
-        width = self.mix[0].in_channels
-        mix = [
-            conv(self.pad[i](y[:, width * i : width * (i + 1)])) for i, conv in enumerate(self.mix)
-        ]
-        y = F.relu(torch.cat(mix, dim=1))
+        y = F.relu(apply_padded(self.mix, y, self.pad))
         return self.linear(y[:, :, -1])

@@ -1,6 +1,7 @@
-# gencode helper 1 b53402a5
+# gencode helper 1 26affeae
 """Grouped convolutions as plain ones over slices of the channels."""
 
+import copy
 import warnings
 
 import torch
@@ -71,15 +72,15 @@ class SplitGroups(Branches):
         slices = self.slices(x)
         return [conv(slices[i]) for i, conv in enumerate(self.parts)]
 
-    def forward(self, x):
-        return torch.cat(self.split(x), dim=1)
+    def forward(self, input):
+        return torch.cat(self.split(input), dim=1)
 
 
 class UnjoinedGroups(SplitGroups):
     """The same, before a norm that concatenates."""
 
-    def forward(self, x):
-        return self.split(x)
+    def forward(self, input):
+        return self.split(input)
 
 
 class JoinedGroups(Branches):
@@ -108,9 +109,9 @@ class JoinedGroups(Branches):
 class SplitTransposed(SplitGroups):
     """A transposed convolution in parts, which may be given the size of its output."""
 
-    def forward(self, x, output_size=None):
+    def forward(self, input, output_size=None):
         # type: (Tensor, Optional[List[int]]) -> Tensor
-        return torch.cat(self.split(x, output_size), dim=1)
+        return torch.cat(self.split(input, output_size), dim=1)
 
     def split(self, x, output_size=None):
         # type: (Tensor, Optional[List[int]]) -> List[Tensor]
@@ -121,9 +122,9 @@ class SplitTransposed(SplitGroups):
 class UnjoinedTransposed(SplitTransposed):
     """The same, before a norm that concatenates."""
 
-    def forward(self, x, output_size=None):
+    def forward(self, input, output_size=None):
         # type: (Tensor, Optional[List[int]]) -> List[Tensor]
-        return self.split(x, output_size)
+        return self.split(input, output_size)
 
 
 def plain_parts(conv):
@@ -276,3 +277,10 @@ def apply_padded(conv, x, pad):
     if isinstance(conv, UnjoinedGroups):
         return outputs
     return torch.cat(outputs, dim=1)
+
+
+def copy_padding(pad, conv):
+    """A padding for each slice of a convolution in parts, or the only one there is."""
+    if not isinstance(conv, SplitGroups):
+        return pad
+    return nn.ModuleList(copy.deepcopy(pad) for _ in conv.parts)

@@ -225,11 +225,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Warning:
-    """Something that the user should know besides, and where."""
+    """Something that the user should know besides, where, and the code of the rule it is about."""
 
     line: int
     column: int
     message: str
+    code: str = "grouped-conv"
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from .collector import without_collector
 from .gate import may_apply
-from .outcome import Finding, Options, Result, SourceError
+from .outcome import Finding, Options, Record, Result, SourceError, Warning
 from .reading.source import Source, check, parse
 
 if TYPE_CHECKING:
-    from .grouped_conv.plan import Plan
     from .project_files import Location
+    from .rewriting.apply import Proposer, Rewrite
+    from .rewriting.templating import Templates
 
 _DEFAULTS = Options()
+_MOST_PASSES = 10
 _GROUPED = "grouped-conv"
 _OF_GROUPED = frozenset((_GROUPED, "branch-norm"))
 
@@ -122,64 +125,97 @@ def _heading(text: str) -> str:
 def _outcome(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
     try:
         with without_collector():  # it would go through the same trees over and over
-            return _by_rules(text, options, location, rewrites)
+            return _applied(text, options, location, rewrites)
     except RecursionError as error:
         raise SourceError("it is nested too deeply") from error
     except MemoryError as error:  # which is what the parser says of deep nesting, too
         raise SourceError("it is nested too deeply, or too large") from error
 
 
-def _by_rules(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
-    changed = text
-    findings: tuple[Finding, ...] = ()
-    if not options.codes <= _OF_GROUPED:
-        from .rules.passes import apply_rules
-
-        changed, findings = apply_rules(text, options, rewrites)
-    result = Result(changed)
-    if _GROUPED in options.codes:
-        result = _grouped(changed, options, location, rewrites)
-        if changed is not text and (result.records or result.warnings):
-            result = _placed(result, _grouped(text, options, location, rewrites=False))
-    return replace(result, findings=findings, codes=options.codes)
-
-
-def _placed(result: Result, listed: Result) -> Result:
-    """A result with the places of the text that was given, of which another one lists the same."""
-    records = tuple(
-        replace(there, style=here.style, branches=here.branches)
-        if here.status == there.status
-        else replace(here, line=there.line, column=there.column)
-        for here, there in zip(result.records, listed.records, strict=True)
-    )
-    return replace(result, records=records, warnings=listed.warnings)
-
-
-def _grouped(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
-    """The outcome of what splits grouped convolutions."""
+def _applied(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
+    """The outcome of all rules; of those of one construct, once nothing changes any more."""
     tree = parse(text)
-    if not may_apply(text, tree):
-        return Result(text)
+    others = options.codes - _OF_GROUPED
+    is_grouped = _GROUPED in options.codes and may_apply(text, tree)
+    if not is_grouped and not others:
+        return Result(text, codes=options.codes)
     # Slow to import, and so only for a source that may matter.
-    from . import grouped_conv
-    from .reading.classes import ClassIndex
-
-    source = Source(text, tree, grouped_conv.emitted(tree), location)
-    plan = grouped_conv.make_plan(ClassIndex(source), options)
-    if plan.records or plan.changes:  # or it costs more than it matters
-        check(text, tree)
-    return Result(
-        _rewritten(source, plan, options) if rewrites and plan.changes else text,
-        plan.records,
-        plan.warnings,
-        imports_helper=plan.imports_helper,
-        blocks=plan.blocks,
-    )
-
-
-def _rewritten(source: Source, plan: Plan, options: Options) -> str:
-    # Slow to import, and so only for a source that changes.
-    from .rewriting.rewrite import rewritten
+    from .rewriting.apply import applied, arbitrated
     from .rewriting.templating import Templates
 
-    return rewritten(source, [*plan.edits(source, Templates(options.templates))], options)
+    templates = Templates(options.templates)
+    source = Source(text, tree, location=location)
+    rules: list[Proposer] = []
+    if is_grouped:
+        from .grouped_conv import GroupedConv, emitted
+
+        source = Source(text, tree, emitted(tree), location)
+        rules.append(GroupedConv(source, options, templates))
+    found = arbitrated(source, [*rules, *_finders(source, others, templates)])
+    warnings = [each for rule in rules for each in rule.warnings()]
+    if any(each.said or each.edits for each in found):  # or it costs more than it matters
+        check(text, tree)
+    changed = applied(source, found, options, templates) if rewrites else text
+    result = _result(changed, found, warnings, options)
+    current = text
+    for _ in range(_MOST_PASSES if others else 0):
+        if changed == current:
+            break
+        current = changed
+        source = Source(current, parse(current))
+        again = arbitrated(source, _finders(source, others, templates))
+        found = _updated(found, again)
+        changed = applied(source, again, options, templates)
+        result = _result(changed, found, warnings, options)
+    return result if result.text != text else replace(result, text=text)
+
+
+def _finders(source: Source, codes: frozenset[str], templates: Templates) -> Sequence[Proposer]:
+    if not codes:
+        return ()
+    from .rules import finders
+
+    return finders(source, codes, templates)
+
+
+def _updated(found: Sequence[Rewrite], again: Sequence[Rewrite]) -> list[Rewrite]:
+    """What was found, with what is rewritten only in a later pass; places are those of the first.
+
+    What a later pass finds is what the one before has left, in the same order.
+    """
+    left = [each for each in found if not each.edits and isinstance(each.said[0], Finding)]
+    if len(left) != len(again):
+        return [*found]
+    now = dict(zip(map(id, left), again, strict=True))
+    return [_moved(each, now[id(each)]) if id(each) in now else each for each in found]
+
+
+def _moved(before: Rewrite, now: Rewrite) -> Rewrite:
+    """What is told of a construct that a later pass rewrites, where the first has found it."""
+    (first,), (said,) = before.said, now.said
+    if not now.edits or first.status == "rewritten":  # which waited for another one
+        return replace(before, edits=now.edits)
+    assert isinstance(said, Finding), "only rules of one construct are asked again"
+    return replace(now, said=(replace(said, line=first.line, column=first.column),))
+
+
+def _result(
+    text: str, found: Sequence[Rewrite], warnings: Iterable[Warning], options: Options
+) -> Result:
+    """What is told of some rewrites, in the order of the source."""
+    said = [one for each in found for one in each.said]
+    records = sorted((each for each in said if isinstance(each, Record)), key=_place)
+    findings = (each for each in said if isinstance(each, Finding))
+    return Result(
+        text,
+        tuple(records),
+        tuple(sorted(warnings, key=_place)),
+        tuple(sorted(findings, key=lambda each: (*_place(each), each.code))),
+        any(each.imports_helper for each in found),
+        frozenset[str]().union(*(each.blocks for each in found)),
+        options.codes,
+    )
+
+
+def _place(each: Record | Finding | Warning) -> tuple[int, int]:
+    return each.line, each.column

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cases import assert_becomes, model
-from gencode import Options
+from cases import model
+from gencode import Options, split_source
 from gencode.outcome import Style
 
 torch = pytest.importorskip("torch")
@@ -86,29 +86,11 @@ def test_what_has_another_use_is_concatenated_before(form: str, style: Style) ->
 
 
 def test_how_it_reads() -> None:
-    assert_becomes(
-        model(BUILT, "y = self.bn_a(self.a(x))  # one\nreturn torch.cat([y, self.b(x)], 1)"),
-        model(
-            """
-            self.a_0 = nn.Conv2d(4, 4, 1)
-            self.a_1 = nn.Conv2d(4, 4, 1)
-            self.bn_a_0 = nn.BatchNorm2d(4)
-            self.bn_a_1 = nn.BatchNorm2d(4)
-            self.b_0 = nn.Conv2d(2, 1, 1)
-            self.b_1 = nn.Conv2d(2, 1, 1)
-            self.b_2 = nn.Conv2d(2, 1, 1)
-            self.b_3 = nn.Conv2d(2, 1, 1)
-            """,
-            """
-            a_0 = self.bn_a_0(self.a_0(x[:, 0:4]))  # one
-            a_1 = self.bn_a_1(self.a_1(x[:, 4:8]))
-            b_0 = self.b_0(x[:, 0:2])
-            b_1 = self.b_1(x[:, 2:4])
-            b_2 = self.b_2(x[:, 4:6])
-            b_3 = self.b_3(x[:, 6:8])
-            return torch.cat([a_0, a_1, b_0, b_1, b_2, b_3], 1)
-            """,
-        ),
+    forward = "y = self.bn_a(self.a(x))  # one\nreturn torch.cat([y, self.b(x)], 1)"
+    text = split_source(model(BUILT, forward)).text
+    assert text.endswith(
+        "        outputs = outputs_of(self.bn_a, self.a(x))  # one\n"
+        "        return torch.cat([*outputs, *outputs_of(self.b, x)], 1)\n"
     )
 
 

@@ -166,11 +166,10 @@ def test_an_endless_template_ends(
 def test_the_time_is_that_of_one_source(tmp_path: Path, monkeypatch) -> None:
     options = copied(tmp_path)
     templates = Templates(tmp_path)
-    templates.has(EXPLICIT, "definition")
     assert isinstance(templates._renderer, template_process.ForeignTemplates)
     templates._renderer._seconds = -1
     with pytest.raises(TemplateError, match="it takes more than"):
-        templates.has(EXPLICIT, "definition")
+        templates.render("import.py.jinja", "statement", "torch")
     assert split_source(GROUPED, options).text == SPLIT
 
 
@@ -260,7 +259,7 @@ def test_a_directory_that_cannot_be_read(tmp_path: Path, monkeypatch) -> None:
 
     monkeypatch.setattr(Path, "is_file", refused)
     with pytest.raises(TemplateError, match="mine cannot be read: Permission denied"):
-        Templates(Path("mine"))
+        Templates(Path("mine")).render(EXPLICIT, "definition", 1)
 
 
 def test_a_relative_directory_stays_where_it_was(tmp_path: Path, monkeypatch) -> None:
@@ -500,10 +499,8 @@ def test_questions_and_answers(tmp_path: Path, monkeypatch) -> None:
     )
     place = str(tmp_path)
     given = [
-        question(directory=place),
         question(directory=place, value={"code": ["x"]}),
         question(directory=place, value={}),
-        question(directory=place, macro="missing"),
         question(directory=place, macro="missing", value={}),
         question(directory=place, macro="long", value={}),
     ]
@@ -514,13 +511,11 @@ def test_questions_and_answers(tmp_path: Path, monkeypatch) -> None:
         sandbox.main(io.BytesIO(questions), answers)
     told = [json.loads(line) for line in answers.getvalue().splitlines()]
     assert told == [
-        {"text": "definition"},
         {"text": "x"},
         {
             "error": "template explicit.py.jinja line 1: 'types.SimpleNamespace object' has no"
             " attribute 'code'"
         },
-        {"text": ""},
         {"error": "template explicit.py.jinja: it has no macro missing"},
         {"error": "template explicit.py.jinja: it adds more than 100 characters"},
     ]
@@ -582,4 +577,4 @@ def test_memory_and_unknown_names_in_this_process(tmp_path: Path) -> None:
     with pytest.raises(sandbox.Faulty, match="line 1: it needs too much memory"):
         own.render(EXPLICIT, "definition", exhausted)
     with pytest.raises(sandbox.Faulty, match="template missing: missing"):
-        own.has("missing", "definition")
+        own.render("missing", "definition", 1)

@@ -496,7 +496,7 @@ def test_the_list_goes_to_standard_output(capsys, monkeypatch) -> None:
 
 def test_the_list_needs_nothing_that_is_slow(monkeypatch, capsys) -> None:
     write({"a.py": GROUPED})
-    monkeypatch.setattr("gencode.rewriting.rewrite.rewrite", lambda *_: pytest.fail("rewrites"))
+    monkeypatch.setattr("gencode.rewriting.rewrite.rewritten", lambda *_: pytest.fail("rewrites"))
     assert main(["--list", "a.py"]) == 0
 
 

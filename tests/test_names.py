@@ -263,7 +263,7 @@ def test_torch_is_imported_by_another_name_where_its_own_is_taken(more: str) -> 
     assert record.note == "torch.cat is needed, but the name torch means something else"
     result = split_source(text).text
     assert "import torch as torch_2\n" in result
-    assert "return torch_2.cat(self.split(x), dim=1)" in result
+    assert "return torch_2.cat(self.split(input), dim=1)" in result
     assert split_source(result).text is result
 
 

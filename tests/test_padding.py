@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from cases import assert_becomes, model
+from cases import model
 from gencode import Options, split_source
 from gencode.outcome import Style
 
@@ -108,25 +108,6 @@ def test_a_convolution_that_turns_out_plain() -> None:
     assert "copy_padding(" in text
     plain = run_source(text.replace("g = int(torch.tensor(2))", "g = 1")).Net()
     assert plain(torch.randn(2, 8, 9)).shape == (2, 8, 9)
-
-
-def test_how_it_reads() -> None:
-    assert_becomes(
-        model(CONV + PAD, "x = self.pad(x)  # causal\nreturn self.conv(x)"),
-        model(
-            """
-            self.conv_0 = nn.Conv1d(4, 4, 3)
-            self.conv_1 = nn.Conv1d(4, 4, 3)
-            self.pad = nn.ModuleList(nn.ConstantPad1d((2, 0), 0.5) for _ in range(2))
-            """,
-            """
-            # causal
-            conv_0 = self.conv_0(self.pad[0](x[:, 0:4]))
-            conv_1 = self.conv_1(self.pad[1](x[:, 4:8]))
-            return torch.cat((conv_0, conv_1), dim=1)
-            """,
-        ),
-    )
 
 
 APART = (

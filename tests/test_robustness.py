@@ -269,7 +269,7 @@ def test_a_text_that_no_file_can_hold() -> None:
 
 def test_a_source_is_listed_from_python(monkeypatch) -> None:
     expected = gencode.split_source(BOTH)
-    monkeypatch.setattr("gencode.rewriting.rewrite.rewrite", lambda *_: pytest.fail("rewrites"))
+    monkeypatch.setattr("gencode.rewriting.rewrite.rewritten", lambda *_: pytest.fail("rewrites"))
     listed = gencode.list_source(BOTH)
     assert listed.text is BOTH
     assert listed.records == expected.records

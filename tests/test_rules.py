@@ -12,6 +12,7 @@ from gencode import Options, SourceError, list_source, split_source
 from gencode.codes import CODES, TARGETS
 from gencode.command import main
 from gencode.facts import facts
+from gencode.outcome import Style
 from gencode.rules import RULES
 
 torch = pytest.importorskip("torch")
@@ -84,6 +85,24 @@ def test_branch_norm_is_a_rule_of_its_own() -> None:
     assert "bn_0" in split_source(source).text
     assert "bn_0" not in split_source(source, Options(ignore=("branch-norm",))).text
     assert "bn_0" not in split_source(source, Options(select=("grouped-conv",))).text
+
+
+@pytest.mark.parametrize("style", ["explicit", "loop", "built"])
+@pytest.mark.parametrize("place", ["nn.Conv2d(4, 8, 3, groups=2)", "nn.BatchNorm2d(8)", "F.relu"])
+def test_a_comment_may_leave_the_norm_where_it_is(place: str, style: Style) -> None:
+    source = module(
+        "x = self.conv(x)\nx = self.bn(x)\nreturn F.relu(x)",
+        "self.conv = nn.Conv2d(4, 8, 3, groups=2)\nself.bn = nn.BatchNorm2d(8)",
+    )
+    lines = [
+        f"{each}  # gencode: skip[branch-norm]" if place in each else each
+        for each in source.split("\n")
+    ]
+    (record,) = split_source("\n".join(lines), Options(style=style)).records
+    assert record.is_split
+    note = "" if place == "F.relu" else "self.bn stays after the concatenation: # gencode: skip"
+    assert record.note.startswith(note) and bool(record.note) == bool(note)
+    assert ("in each" in record.detail) is not bool(note)
 
 
 @pytest.mark.parametrize(

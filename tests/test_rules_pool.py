@@ -184,10 +184,10 @@ def test_a_method_that_something_else_takes(taking: str) -> None:
         ("raise ValueError", "the constructor may not get to its end"),
         ("self.a = 1; self.b = 2", "the constructor has no line of its own at its end"),
         ("self = x", "the constructor of Net is not a plain one"),
-        ("self.a = self(x)", "a constructor hands on the module (line 9)"),
+        ("self.a = self(x)", "forward() may be called by a constructor (line 9)"),
         ("self.a = 1\nprepare(self)", "a constructor hands on the module (line 10)"),
         ("self.a = self.forward(x)", "forward() may be called by a constructor (line 9)"),
-        ("self.a = self.size(x)", "size() may be called by a constructor (line 9)"),
+        ("self.a = self.size(x)", "forward() may be called by a constructor (line 9)"),
         ("setattr(self, x, 1)", "an attribute of any name is set or read (line 9)"),
         (
             "self.a = nn.ReLU()\nfor m in self.children():\n    m.a = 1",
@@ -592,18 +592,13 @@ def test_a_subclass_that_constructs_it() -> None:
     assert torch.equal(run(after).Third()(x), 2 * torch.ones(1, 1, 2, 2))
 
 
-def test_handed_on_before_the_method_can_run() -> None:
-    constructor = "note(self)\nself.conv = nn.Conv2d(3, 3, 1)"
-    note = "def note(module):\n    pass\n"
-    assert_same(module("return F.avg_pool2d(self.conv(x), 2)", constructor, note), (1, 3, 4, 4))
-    for forward in (
-        POOL,
-        "return F.avg_pool2d(x.conv, 2)",
-        "if x is None:\n    return F.avg_pool2d(x, 2)\nreturn F.avg_pool2d(self.conv(x), 2)",
-        "return F.avg_pool2d(self.training, 2)",
-    ):
-        for each in stays(module(forward, constructor, note)):
-            assert each.message.endswith("a constructor hands on the module (line 9)")
+def test_handed_on_to_what_calls_nothing() -> None:
+    note = "def note(module):\n    print(module.training)\n"
+    assert_same(module(POOL, "note(self)", note), (1, 3, 4, 4))
+    for body in ("module(0)", "keep(module)", "module.forward(0)"):
+        assert "constructor" in reason(
+            module(POOL, "note(self)", f"def note(module):\n    {body}\n")
+        )
 
 
 def test_it_is_the_last_child_and_has_no_state() -> None:

@@ -27,12 +27,6 @@ def test_a_template_of_the_user_s(tmp_path: Path) -> None:
     assert "nn.ModuleList(" in split_source(model(CONV), loop).text  # the built-in one
 
 
-def test_how_a_variable_is_bound_is_in_the_template(tmp_path: Path) -> None:
-    options = replaced(tmp_path, " := {{", " := +{{")
-    source = model(CONV, "return f(), self.conv(f(x))")
-    assert "(conv_input := +f(x))[:, 0:8]" in split_source(source, options).text
-
-
 def test_the_import_is_a_template_too(tmp_path: Path) -> None:
     options = replaced(tmp_path, "{{ module }}", "{{ module }}  # added", "import.py.jinja")
     source = model(CONV).replace("import torch\n", "")
@@ -63,7 +57,7 @@ def test_a_faulty_template(tmp_path: Path, text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "name"),
     [
-        ("{{ conv.self }}.{{ name }}{%", "1{%", EXPLICIT),
+        ("{{ layer.self }}.{{ name }}{%", "1{%", EXPLICIT),
         ('join(", ") }})\n{% endfor', 'join(", ") }}, bias=1, bias=1)\n{% endfor', EXPLICIT),
         ("import {{ module }}", "return {{ module }}", "import.py.jinja"),
     ],
@@ -92,24 +86,17 @@ def test_an_import_of_several_lines(tmp_path: Path) -> None:
 
 
 def test_a_value_that_is_a_sum_gets_parentheses(tmp_path: Path) -> None:
-    options = replaced(
-        tmp_path,
-        "dim=1)\n{% endmacro %}\n\n{% macro binding",
-        "dim=1) + 0\n{% endmacro %}\n\n{% macro binding",
-    )
+    options = replaced(tmp_path, "dim=1)\n{% endmacro %}", "dim=1) + 0\n{% endmacro %}")
     text = split_source(model(CONV, "return 2 * self.conv(x) * 3"), options).text
     assert "return 2 * (torch.cat((conv_0, conv_1), dim=1) + 0) * 3" in text
 
 
-@pytest.mark.parametrize("part", ["statements", "value", "expression", "binding"])
+@pytest.mark.parametrize("part", ["statements", "value"])
 def test_a_template_that_emits_no_python(tmp_path: Path, part: str) -> None:
-    forward = "return f(), self.conv(f(x))" if part == "expression" else "return self.conv(x)"
-    if part == "binding":
-        forward = f"return self.{'n' * 70}(self.conv(x))"
     macro = "{% macro " + part + "(call) %}"
     options = replaced(tmp_path, macro, f"{macro}) ")
     with pytest.raises(TemplateError, match="emits what is not Python"):
-        split_source(model(CONV, forward), options)
+        split_source(model(CONV), options)
 
 
 def test_a_template_that_is_no_text(tmp_path: Path) -> None:

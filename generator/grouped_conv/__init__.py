@@ -35,22 +35,20 @@ none of a module's, as in a loss.
 In which style:
 
 - explicit, up to ``--max-unroll`` groups: one attribute and one line a group;
-- loop, an ``nn.ModuleList``, for more; also for channels known only at run time, where the source
-  shows that the convolution is grouped and never depthwise (``nn.Conv2d(c, 2 * c, 3, groups=4)``);
+- loop, an ``nn.ModuleList``, for more;
 - built, for everything else, and for depthwise layers with a multiplier that it alone splits well:
   see ``grouped_conv.built``.
 
-Explicit and loop need a class that assigns the convolution to ``self.name`` and does nothing with
-it but to call it, in the class itself or in its subclasses in the file; explicit also needs
-``in_channels``, ``out_channels`` and ``groups`` known from the source: literals, constants, names
-and attributes assigned once, and arithmetic with them. ``--style`` asks for a style wherever it can
-be written; the note of the message says why it was not. In loop style with groups known only at run
-time, the loop has a single convolution where they turn out plain or depthwise; it does not see, as
-torch did, that the groups do not divide the channels.
+Explicit and loop are for the simple case, which reads as if written by hand: ``in_channels``,
+``out_channels`` and ``groups`` are known from the source (literals, constants, names and attributes
+assigned once, and arithmetic with them); one statement of its own of a class assigns the
+convolution to ``self.name``; and nothing is done with it but to call it on its input, in the class
+itself or in its subclasses in the file, in statements before which others can stand. ``--style``
+asks for a style wherever it can be written; the note of the message says why it was not.
 
 What only feeds another ``torch.cat`` of channels, at once or collected in a list, goes into that
 one branch by branch, and what pads the input of a 1d convolution (``F.pad``, ``nn.ConstantPad1d``)
-pads each slice.
+pads each slice; both in built style.
 
 Code that goes over modules, weights or a state dict finds the parts of what is split: more of them,
 of fewer channels, by other names. What does the same to each is not affected; what depends on
@@ -64,15 +62,15 @@ from .built.blocks import ALL_BLOCKS, blocks_in
 from .built.helper import helper_source
 from .emitted_earlier import emitted as emitted_before
 from .emitted_earlier import helper_of_earlier
-from .plan import make_plan
+from .rule import GroupedConv
 
 __all__ = [
     "ALL_BLOCKS",
+    "GroupedConv",
     "blocks_in",
     "emitted",
     "helper_of_earlier",
     "helper_source",
-    "make_plan",
 ]
 
 

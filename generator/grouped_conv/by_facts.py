@@ -10,12 +10,12 @@ from typing import Final
 from ..outcome import Warning
 from .built.plan import BuiltPlan
 from .find import Site
-from .model import SplitAttribute
 from .norms.behind import warn_of_norms
 from .reached import expressions
 from .records import name_of
 from .tracing import Tracing
 from .walks import Split, norms_after, warn_of_walks
+from .written import Written
 
 _UNKNOWN: Final = "what others do with the convolution itself is not known"
 _TOO_MUCH: Final = (
@@ -26,7 +26,7 @@ _TOO_MUCH: Final = (
 
 def warn_by_facts(
     tracing: Tracing,
-    attributes: Collection[SplitAttribute],
+    attributes: Collection[Written],
     built: BuiltPlan,
     branches_norms: bool,
     told: Collection[int],
@@ -43,7 +43,7 @@ def warn_by_facts(
     index, around, source = tracing.index, tracing.surroundings, tracing.index.source
     names = {each.attribute for each in attributes} | built.names()
     split = [each.site.call for each in built.sites]
-    written = [each.site.call for one in attributes for each in one.candidates]
+    written = [each.candidate.site.call for each in attributes]
     facts, first = around.facts, min([*split, *written], key=source.span)
     if around.not_followed:
         said = f"{around.not_followed} other files use this, too many to follow: {_UNKNOWN}"
@@ -61,9 +61,7 @@ def warn_by_facts(
     yield from of_norms
     is_done = built.is_done_before if not attributes else _never
     joined = {each for each in split if _takes_all(built, each)}
-    joined |= {
-        each.site.call for one in attributes if one.norm is not None for each in one.candidates
-    }
+    joined |= {each.candidate.site.call for each in attributes if each.norm is not None}
     seen = _Seen(tracing, [*_sites(attributes, built)])
     is_seen, is_norm_seen = seen.convs.__contains__, seen.norms.__contains__
     calls, applied = (*split, *written), built.applied()
@@ -71,10 +69,10 @@ def warn_by_facts(
     yield from warn_of_walks(around, first, what, {*told, *(each.line for each in of_norms)})
 
 
-def _sites(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> Iterator[Site]:
+def _sites(attributes: Iterable[Written], built: BuiltPlan) -> Iterator[Site]:
     """The convolutions that are split."""
     yield from (each.site for each in built.sites)
-    yield from (each.site for one in attributes for each in one.candidates)
+    yield from (each.candidate.site for each in attributes)
 
 
 class _Seen:
@@ -101,7 +99,7 @@ class _Seen:
         return frozenset(each for each in found if isinstance(each, ast.Attribute) and is_own(each))
 
 
-def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> list[Site]:
+def _without_norm(attributes: Iterable[Written], built: BuiltPlan) -> list[Site]:
     """The convolutions that are split for themselves, and of no norm is said why."""
     sites = [
         each.site
@@ -109,9 +107,11 @@ def _without_norm(attributes: Iterable[SplitAttribute], built: BuiltPlan) -> lis
         if not _takes_all(built, each.site.call)
         and not _says_that_it_stays(built.notes[each.site.call])
     ]
-    for attribute in attributes:
-        if attribute.norm is None and not _says_that_it_stays([attribute.note]):
-            sites += [each.site for each in attribute.candidates]
+    sites += [
+        each.candidate.site
+        for each in attributes
+        if each.norm is None and not _says_that_it_stays([each.note])
+    ]
     return sites
 
 

@@ -6,15 +6,13 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .collecting import Collected, find_collected
+from .feeding import Feed, find_feed
 from .find import Site
-from .joining import Feed, find_feed
 from .norms.lists import ListPair
 from .norms.norm_after import Pair
 from .norms.pairs import Pairs
 from .norms.plan import grouped_at
 from .padding import Padding, find_padding, with_stores
-from .reached import Reached
 
 
 @dataclass(frozen=True)
@@ -37,28 +35,15 @@ class CallPlan:
     Attributes:
         feeds: those whose results go into a concatenation one by one.
         padded: those whose slices are padded by themselves.
-        collected: those whose results a loop collects for a concatenation.
     """
 
     feeds: tuple[Feed, ...] = ()
     padded: tuple[PaddedCall, ...] = ()
-    collected: tuple[Collected, ...] = ()
-
-    def changed(self) -> list[ast.expr]:
-        """For each statement that changes, an expression in it."""
-        found: list[ast.expr] = []
-        for feed in self.feeds:
-            found += [feed.value, feed.cat]
-        for each in self.padded:
-            found += [each.call, each.padding.call]
-        for one in self.collected:
-            found += [one.place, one.cat]
-        return found
 
 
 def plan_calls(
     pairs: Pairs,
-    sites: Iterable[tuple[Site, Reached]],
+    sites: Iterable[Site],
     followed: Iterable[Pair],
     lists: Iterable[ListPair],
 ) -> CallPlan:
@@ -70,41 +55,49 @@ def plan_calls(
         followed: those that are split with a norm.
         lists: the lists of those that are.
     """
-    index, directives = pairs.index, pairs.directives
-    feeds: dict[ast.expr, Feed] = {}
-    padded: dict[ast.Call, PaddedCall] = {}
-    collected: dict[ast.Call, Collected] = {}
+    index, directives, facts = pairs.index, pairs.directives, pairs.surroundings.facts
     if "register_forward" in index.source.text:
         return CallPlan()  # a hook would not see what is not called as a whole
     values = _values(followed)
-    in_lists = {call.func for each in lists for call in each.applied}
-    for site, reached in sites:
-        is_1d = site.conv is not None and site.conv.dimensions == 1 and not site.conv.transposed
+    feeds: dict[ast.Call, Feed] = {}
+    padded: dict[ast.Call, PaddedCall] = {}
+    called = [call for each in lists for call in each.applied]
+    for site in sites:
+        called += _calls(pairs, site)
+        if site.conv is None or site.conv.dimensions != 1 or site.conv.transposed:
+            continue
         for owner, name in pairs.holding(grouped_at(pairs, site), site.call):
             own: dict[ast.Call, Padding] = {}
             for call in pairs.calls(owner, name):
+                is_plain = len(call.args) == 1 and not call.keywords
+                if not is_plain or isinstance(call.args[0], ast.Starred):
+                    continue
                 if index.self_class(getattr(call.func, "value", call)) is None:
                     continue
-                if len(call.args) != 1 or call.keywords or isinstance(call.args[0], ast.Starred):
-                    continue
-                value = values.get(call, call)
-                feed = find_feed(index.source, directives, value) if value is not None else None
-                if feed is not None:
-                    feeds[feed.value] = feed
-                padding = find_padding(index, directives, call, call.args[0]) if is_1d else None
-                if padding is not None and value is not None:
+                padding = find_padding(index, directives, call, call.args[0])
+                if padding is not None and values.get(call, call) is not None:
                     own[call] = padding
-            own_paddings = with_stores(index, directives, list(own.values()))
+            paddings = with_stores(index, directives, list(own.values()))
             padded |= {
-                call: PaddedCall(call, padding)
-                for call, padding in zip(own, own_paddings, strict=True)
+                call: PaddedCall(call, padding) for call, padding in zip(own, paddings, strict=True)
             }
-        found = find_collected(index.source, directives, reached.expressions | in_lists)
-        collected |= {each.call: each for each in found}
-    for each in padded:
-        feeds.pop(each, None)  # one of the two has to do
-        collected.pop(each, None)
-    return CallPlan(tuple(feeds.values()), tuple(padded.values()), tuple(collected.values()))
+    for call in dict.fromkeys(called):
+        value = values.get(call, call)
+        if value is not None and call not in padded:  # one of the two has to do
+            feed = find_feed(index.source, facts, directives, value)
+            if feed is not None:
+                feeds[feed.call] = feed
+    return CallPlan(tuple(feeds.values()), tuple(padded.values()))
+
+
+def _calls(pairs: Pairs, site: Site) -> list[ast.Call]:
+    """The calls in the source of what a site builds, in their order."""
+    facts, source = pairs.surroundings.facts, pairs.source
+    made = facts.values(site.call)
+    nodes = {use.node for each in made for use in facts.uses(each) if use.kind == "call"}
+    calls = [each for each in nodes if isinstance(each, ast.Call) and source.has(each)]
+    calls = [each for each in calls if not made.isdisjoint(facts.values(each.func))]
+    return sorted(calls, key=source.span)
 
 
 def _values(pairs: Iterable[Pair]) -> dict[ast.Call, ast.Call | None]:

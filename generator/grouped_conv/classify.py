@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-from ..outcome import Style
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass, kind_of
 from ..reading.parts import walk
@@ -29,8 +28,7 @@ class Candidate:
         owner: the class.
         attribute: the name.
         conv: the class of torch.
-        in_channels, out_channels, groups: as passed to it; None where known only at run time.
-        may_be_depthwise: whether it may turn out so when it is built.
+        in_channels, out_channels, groups: as passed to it.
     """
 
     site: Site
@@ -39,20 +37,14 @@ class Candidate:
     owner: ast.ClassDef
     attribute: str
     conv: ConvClass
-    in_channels: int | None
-    out_channels: int | None
-    groups: int | None
-    may_be_depthwise: bool = False
+    in_channels: int
+    out_channels: int
+    groups: int
 
     @property
-    def numbers(self) -> tuple[int, int, int] | None:
-        """in_channels, out_channels and groups, where all are known."""
-        return _all_known((self.in_channels, self.out_channels, self.groups))
-
-    @property
-    def may_be_plain(self) -> bool:
-        """Whether it may turn out plain, or depthwise, when it is built."""
-        return self.groups is None or self.may_be_depthwise
+    def numbers(self) -> tuple[int, int, int]:
+        """in_channels, out_channels and groups."""
+        return self.in_channels, self.out_channels, self.groups
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,7 @@ _NEVER_CALLED = Verdict("kept", "never called")
 _NO_MODULE = Verdict("function", "its weight belongs to no module")
 
 
-def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred | Verdict | None:
+def classify(values: Values, site: Site) -> Candidate | Deferred | Verdict | None:
     """Say what a site is; None for a plain convolution, of which nothing is to be said."""
     conv = site.conv
     if conv is not None or getattr(site.indirect, "kind", "") == "held":
@@ -116,7 +108,8 @@ def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred |
         if _is_no_int(values, site.arguments.by_name.get(name)):
             return _left(f"torch refuses it: {_unknown(values, site, name)}")
     if groups is None or in_channels is None or out_channels is None:
-        return _symbolic(values, site, conv, (in_channels, out_channels, groups), style)
+        name = "in_channels" if in_channels is None else "out_channels"
+        return Deferred(site, _unknown(values, site, "groups" if groups is None else name))
     numbers = in_channels, out_channels, groups
     if kind_of(conv, *numbers) == "depthwise":
         return _DEPTHWISE
@@ -124,49 +117,6 @@ def classify(values: Values, site: Site, style: Style) -> Candidate | Deferred |
     if obstacle:
         return _left(obstacle)
     return _candidate(values.index, site, conv, numbers)
-
-
-def _symbolic(
-    values: Values,
-    site: Site,
-    conv: ConvClass,
-    known: tuple[int | None, int | None, int | None],
-    style: Style,
-) -> Candidate | Deferred:
-    """A convolution of which some number is known only at run time.
-
-    It is written as a loop where its source says that it is grouped, so that the loop says all
-    there is to say; or where loops are asked for.
-    """
-    unknown = [name for name, number in zip(SIZES, known, strict=True) if number is None]
-    reason = _unknown(values, site, "groups" if "groups" in unknown else unknown[0])
-    may_be_depthwise = not _is_never_depthwise(Symbols(values), site, conv, known)
-    is_certain = known[2] is not None and not may_be_depthwise
-    if style != "loop" and not (style == "auto" and is_certain):
-        return Deferred(site, reason)
-    if any(each not in site.arguments.by_name for each in SIZES):
-        return Deferred(site, reason)
-    found = _candidate(values.index, site, conv, known)
-    return (
-        replace(found, may_be_depthwise=may_be_depthwise)
-        if isinstance(found, Candidate)
-        else Deferred(site, reason)
-    )
-
-
-def _is_never_depthwise(
-    symbols: Symbols,
-    site: Site,
-    conv: ConvClass,
-    known: tuple[int | None, int | None, int | None],
-) -> bool:
-    """Whether in_channels, out_channels and groups can never be the same."""
-    if not conv.has_depthwise:
-        return True  # it is split too
-    if len({each for each in known if each is not None}) > 1:
-        return True
-    codes = [code for each in SIZES if (code := site.arguments.by_name.get(each)) is not None]
-    return any(symbols.is_multiple(one, other) for one in codes for other in codes)
 
 
 def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
@@ -206,7 +156,7 @@ def _candidate(
     index: ClassIndex,
     site: Site,
     conv: ConvClass,
-    numbers: tuple[int | None, int | None, int | None],
+    numbers: tuple[int, int, int],
 ) -> Candidate | Deferred:
     statement = index.source.parent(site.call)
     target = self_target(index, statement)
@@ -219,16 +169,7 @@ def _candidate(
     else:
         owner, attribute = target
         return Candidate(site, statement, attribute, owner, attribute.attr, conv, *numbers)
-    return Deferred(site, reason, _all_known(numbers))
-
-
-def _all_known(
-    numbers: tuple[int | None, int | None, int | None],
-) -> tuple[int, int, int] | None:
-    in_channels, out_channels, groups = numbers
-    if in_channels is None or out_channels is None or groups is None:
-        return None
-    return in_channels, out_channels, groups
+    return Deferred(site, reason, numbers)
 
 
 def single_target(statement: ast.AST) -> ast.expr | None:

@@ -62,28 +62,9 @@ def reads_after(source: Source, statement: ast.stmt, name: str) -> list[ast.Name
     return found
 
 
-def is_kept(source: Source, given: ast.Name, read: ast.Name) -> bool:
-    """Whether a variable still has what it was given where it is read further down, and after."""
-    start, end = source.span(given).end, source.span(read).start
-    own = source.statement(read)
-    targets = own.targets if isinstance(own, ast.Assign) else []
-    assigned = [each for target in targets for each in walk(target)]
-    function = source.scope(given).node
-    if _is_deleted(source, function, given.id):
-        return False
-    uses = source.names(function, given.id)
-    between = range(_first_from(source, uses, start), _first_from(source, uses, end))
-    return all(isinstance(uses[at].ctx, ast.Load) or uses[at] in assigned for at in between)
-
-
 def _first_from(source: Source, uses: Sequence[ast.Name], offset: int) -> int:
     """The place among some names, in the order of the text, of the first from an offset on."""
     return bisect_left(uses, offset, key=lambda each: source.span(each).start)
-
-
-@kept
-def _is_deleted(source: Source, function: ast.AST, name: str) -> bool:
-    return any(isinstance(each.ctx, ast.Del) for each in source.names(function, name))
 
 
 @kept

@@ -11,12 +11,12 @@ from ..reading.naming import mangled
 from .built.helper import function_of
 from .built.multiplier import has_marked
 from .built.plan import BuiltPlan, Way
-from .classify import Candidate, Deferred, Verdict, self_target, single_target
+from .classify import Deferred, Verdict, self_target, single_target
 from .find import Site
 from .form import form_of
-from .model import SplitAttribute
 from .numbers import Values
 from .tracing import is_by_filter
+from .written import Written
 
 
 def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
@@ -53,24 +53,23 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
     )
 
 
-def written_out(index: ClassIndex, candidate: Candidate, attribute: SplitAttribute) -> Record:
+def written_out(index: ClassIndex, written: Written) -> Record:
     """The record of a convolution that is written out."""
+    candidate = written.candidate
     line, column = index.source.place(candidate.site.call)
-    norm = f", with self.{attribute.norm.attribute} in each" if attribute.norm else ""
-    detail = f"{_size(candidate.conv, candidate.numbers)}{norm} ({attribute.style})"
-    is_grouped = (candidate.groups or 0) > 1
+    norm = f", with self.{written.norm.attribute} in each" if written.norm else ""
     return Record(
         line,
         column,
         name_of(index, candidate.site),
-        "split" if is_grouped else "may be split",
-        detail,
+        "split",
+        f"{_size(candidate.conv, candidate.numbers)}{norm} ({written.style})",
         form_of(index.source, candidate.site),
-        style=attribute.style,
+        style=written.style,
         owner=candidate.owner.name,
         attribute=mangled(candidate.owner, candidate.attribute),
-        branches=attribute.paths,
-        note="; ".join([*_asked(candidate.site), *([attribute.note] if attribute.note else [])]),
+        branches=written.paths,
+        note="; ".join([*_asked(candidate.site), *([written.note] if written.note else [])]),
     )
 
 
@@ -107,12 +106,8 @@ def _how(deferred: Deferred, ways: Sequence[Way]) -> str:
     return f"{into}by {' and '.join(functions)} when built"
 
 
-def _size(
-    conv: ConvClass, numbers: tuple[int, int, int] | None, by_multiplier: bool = False
-) -> str:
-    """What a convolution is split into, as far as that is known."""
-    if numbers is None:
-        return "into plain ones, as many as there are groups"
+def _size(conv: ConvClass, numbers: tuple[int, int, int], by_multiplier: bool = False) -> str:
+    """What a convolution is split into."""
     inputs, outputs, groups = numbers
     if by_multiplier:
         return f"into {outputs // inputs} depthwise {conv.name} of {inputs} channels"

@@ -19,15 +19,7 @@ def line_of(node: ast.AST) -> str:
 
 
 class Refusal(Exception):
-    """A grouped convolution cannot be split; the message says why.
-
-    Attributes:
-        attribute: the ``SplitAttribute`` that was to be written, where that was settled already.
-    """
-
-    def __init__(self, reason: str, attribute: object = None) -> None:
-        super().__init__(reason)
-        self.attribute = attribute
+    """A grouped convolution cannot be split; the message says why."""
 
 
 def check_free(directives: Directives, nodes: Iterable[tuple[ast.expr | ast.stmt, str]]) -> None:

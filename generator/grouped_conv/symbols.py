@@ -42,18 +42,6 @@ class Symbols:
             expression = inner
         return self._form(expression) if is_repeatable(self.source, expression) else None
 
-    def is_multiple(self, one: ast.expr, other: ast.expr) -> bool:
-        """Whether an expression is another one times a number above 1."""
-        match one:
-            case ast.BinOp(left=ast.Constant(value=int(factor)), op=ast.Mult(), right=value):
-                pass
-            case ast.BinOp(left=value, op=ast.Mult(), right=ast.Constant(value=int(factor))):
-                pass
-            case _:
-                return False
-        form = self.form(value)
-        return factor > 1 and form is not None and form == self.form(other)
-
     def cases(self, expression: ast.expr) -> list[ast.expr]:
         """What an expression may have the value of: more than one where a condition decides."""
         if isinstance(expression, ast.IfExp):

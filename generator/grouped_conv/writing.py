@@ -1,324 +1,280 @@
-"""Decide how each definition and each call is written: as which statements, with which names."""
+"""Write convolutions, and the norms after them, out in explicit and loop style, as edits."""
 
 from __future__ import annotations
 
 import ast
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import pairwise
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..reading.calls import Argument, arguments_of, is_plain, is_repeatable
+from ..reading.calls import arguments_of, is_plain
 from ..reading.classes import ClassIndex
-from ..reading.directives import Directives
-from ..reading.evaluation import can_be_hoisted
 from ..reading.naming import fresh, names_in, numbered, outermost_function
-from ..reading.parts import walk
-from ..reading.spelling import can_import_torch, spell
-from .classify import Candidate
-from .joining import Feed, find_feed
-from .model import Definition, NamedArgument, SplitAttribute, Use
-from .padding import Padding, find_padding, with_stores
-from .refusal import Refusal, line_of
+from ..reading.spelling import spell
+from ..rewriting.edits import CallEdit, Codes, Edit, Removal, Replacement, StatementEdit
+from .norms.written import is_rebinding, is_size
+from .written import NEEDED, Written, WrittenNorm, input_of
 
-_REPLACED = frozenset(("in_channels", "out_channels", "groups"))
-_CALL_PARAMETERS = ("input", "output_size")
+if TYPE_CHECKING:
+    from ..rewriting.templating import Templates
+
+
+@dataclass(frozen=True)
+class LayerContext:
+    """What the macro ``definition`` is given as ``layer``: a convolution, or the norm after it.
+
+    Attributes:
+        self: the name of ``self``.
+        attribute: the attribute that held it.
+        names: the attribute of each group's layer; in explicit style.
+        annotation: the attribute's annotation, or nothing.
+        constructor: its class as the source spells it.
+        arguments: the code of each argument for the layer of one group.
+        groups: the number of groups.
+        module_list: ``nn.ModuleList`` as the source spells it.
+        counter: a loop variable; in loop style.
+    """
+
+    self: str
+    attribute: str
+    names: tuple[str, ...]
+    annotation: str
+    constructor: str
+    arguments: tuple[str, ...]
+    groups: int
+    module_list: str
+    counter: str
+
+
+@dataclass(frozen=True)
+class BranchContext:
+    """The convolution of one group, in explicit style.
+
+    Attributes:
+        name: its attribute.
+        start, stop: its channels.
+        output: the variable for its output.
+        norm: the attribute of the norm that follows, or nothing.
+    """
+
+    name: str
+    start: int
+    stop: int
+    output: str
+    norm: str
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """What the other macros are given as ``call``.
+
+    Attributes:
+        self: the name of ``self``.
+        attribute: the attribute that held the grouped convolution.
+        input: the code of the input: a plain name.
+        value: the code of what that variable is to be given first, or nothing.
+        branches: the convolution of each group; in explicit style.
+        width: the input channels of one group.
+        cat: ``torch.cat`` as the source spells it.
+        output: a local variable for the result; in loop style for the list of results.
+        item: a loop variable for a group's convolution; in loop style.
+        counter: a loop variable for its number; in loop style.
+        norm: the attribute of the list of norms that follow, or nothing.
+        norm_item: a loop variable for a group's norm; in loop style.
+    """
+
+    self: str
+    attribute: str
+    input: str
+    value: str
+    branches: tuple[BranchContext, ...]
+    width: int
+    cat: str
+    output: str
+    item: str
+    counter: str
+    norm: str
+    norm_item: str
 
 
 class Writing:
     """Writes attributes of one source.
 
-    Attributes:
-        needs_torch: whether ``import torch`` must be added for what was written.
+    Args:
+        index: of the source.
+        attributes: all that are written.
+        templates: what code is rendered from.
     """
 
-    def __init__(self, index: ClassIndex, directives: Directives) -> None:
-        self.index = index
-        self.directives = directives
-        self.source = index.source
-        self.needs_torch = False
-        self._stems: dict[ast.AST, Counter[str]] = defaultdict(Counter)
-        self._names: dict[ast.AST, frozenset[str]] = {}
-        self._reads_frame: dict[ast.AST, bool] = {}
-
-    def write(self, attributes: Iterable[SplitAttribute]) -> tuple[list[Definition], list[Use]]:
-        """Write all definitions and calls of some attributes.
-
-        Raises:
-            Refusal: one of them cannot be written; it is named.
-        """
-        attributes = list(attributes)
-        self._stems.clear()
-        for each in attributes:
-            for call in each.calls:
-                self._stems[outermost_function(self.source, call)][each.stem] += 1
-        definitions: list[Definition] = []
-        by_statement: dict[ast.stmt, list[tuple[ast.Call, SplitAttribute]]] = defaultdict(list)
-        for attribute in attributes:
-            for candidate in attribute.candidates:
-                definitions.append(self._definition(attribute, candidate))
-            for call in attribute.calls:
-                by_statement[self.source.statement(call)].append((call, attribute))
-        uses: list[Use] = []
-        for statement, calls in by_statement.items():
-            # What ends first is evaluated first: an argument before the call that it is for.
-            calls.sort(key=lambda each: self.source.span(each[0]).end)
-            uses += _StatementWriting(self, statement).write(calls)
-        return definitions, [*self._padded(attributes, uses)]
-
-    def _padded(self, attributes: list[SplitAttribute], uses: list[Use]) -> Iterator[Use]:
-        """The uses, of which those that are padded know where the module for that is built."""
-        for attribute in attributes:
-            own = [each for each in uses if each.attribute is attribute]
-            found = [each.padding for each in own if each.padding is not None]
-            if attribute.groups is None or not found:
-                yield from own
-                continue
-            paddings = iter(with_stores(self.index, self.directives, found))
-            for each in own:
-                yield replace(each, padding=next(paddings)) if each.padding is not None else each
-
-    def _definition(self, attribute: SplitAttribute, candidate: Candidate) -> Definition:
-        site = candidate.site
-        taken = self.names_around(site.call)
-        arguments = []
-        for position, argument in enumerate(arguments_of(site.call)):
-            parameter = argument.keyword or ""
-            if not argument.keyword and not argument.stars:
-                parameter = candidate.conv.parameters[position]
-            variable = ""
-            is_known = parameter in _REPLACED and candidate.numbers is not None
-            if not is_known and not is_repeatable(self.source, argument.value):
-                variable = fresh(f"{attribute.stem}_{parameter or 'options'}", taken)
-                taken.add(variable)
-            arguments.append(NamedArgument(argument, parameter, variable))
-        return Definition(
-            candidate,
-            attribute,
-            tuple(arguments),
-            module_list=self.spell("torch.nn.ModuleList", site.call, attribute)
-            if attribute.style == "loop"
-            else "",
-            counter=fresh("_", _names_read(site.call)),
-            count=fresh(f"{attribute.stem}_count", taken) if candidate.may_be_depthwise else "",
-        )
-
-    def is_only_one(self, call: ast.Call, attribute: SplitAttribute) -> bool:
-        """Whether no other call in its function gives its variables other values."""
-        return self.stems(call)[attribute.stem] == 1
-
-    def stems(self, call: ast.Call) -> Counter[str]:
-        """What the variables are named after for the calls in the function of one, how often."""
-        return self._stems[outermost_function(self.source, call)]
-
-    def names_around(self, node: ast.expr) -> set[str]:
-        """The names that are taken where a node stands; to be added to at will."""
-        function = outermost_function(self.source, node)
-        if function not in self._names:
-            self._names[function] = frozenset(names_in(function))
-        return set(self._names[function])
-
-    def reads_frame(self, statement: ast.stmt) -> bool:
-        """Whether the function of a statement sees its own local names as data."""
-        function = self.source.scope(statement).node
-        if function not in self._reads_frame:
-            self._reads_frame[function] = any(map(_is_frame_reader, walk(function)))
-        return self._reads_frame[function]
-
-    def spell(self, path: str, place: ast.expr, attribute: SplitAttribute) -> str:
-        """How something of torch is called at a place.
-
-        Raises:
-            Refusal: it has no name there and can be given none.
-        """
-        spelled = spell(self.source, path, place)
-        if spelled is None:
-            if not can_import_torch(self.source, place):
-                raise Refusal(
-                    f"{path} is needed, but the name torch means something else", attribute
-                )
-            self.needs_torch = True
-        return spelled or path
-
-
-class _StatementWriting:
-    """Writes the calls in one statement, in the order of their evaluation."""
-
-    def __init__(self, writing: Writing, statement: ast.stmt) -> None:
-        self.writing = writing
-        self.source = writing.source
-        self.statement = statement
-        self.hoisted: set[ast.Call] = set()
-        self.taken: set[str] = set()
-
-    def write(self, calls: list[tuple[ast.Call, SplitAttribute]]) -> list[Use]:
-        self.taken = self.writing.names_around(calls[0][0])
-        return [self._use(call, attribute) for call, attribute in calls]
-
-    def _use(self, call: ast.Call, attribute: SplitAttribute) -> Use:
-        frame_is_read = self.writing.reads_frame(self.statement)
-        hoisted = not frame_is_read and can_be_hoisted(
-            self.source, self.statement, call, self.hoisted
-        )
-        following = attribute.norm.following.get(call) if attribute.norm else None
-        if hoisted:
-            self.hoisted.add(call)
-            if following is not None and following.form == "nested":
-                self.hoisted.add(following.norm)  # it goes into the branches
-        padding = self._padding(call, attribute, hoisted)
-        arguments = tuple(
-            self._argument(attribute, position, argument, padding)
-            for position, argument in enumerate(arguments_of(call))
-        )
-        if not hoisted and any(each.variable for each in arguments):
-            if attribute.may_be_plain:
-                raise Refusal(f"{line_of(call)} calls it on an expression", attribute)
-            if frame_is_read:
-                raise Refusal(
-                    f"the function of {line_of(call)} reads its own local names", attribute
-                )
-            self._check_expression(call, attribute, arguments)
-        if following is not None and following.form == "if":
-            if not hoisted or attribute.may_be_plain:
-                raise Refusal("the norm after it is applied under an if", attribute)
-        is_nested = following is not None and following.form == "nested"
-        whole, is_alone = "", False
-        if attribute.may_be_plain and hoisted:
-            value = following.norm if following is not None and is_nested else call
-            whole, is_alone = self._whole(value, attribute)
-        reads_width = attribute.style == "loop" and attribute.width is None and hoisted
-        return Use(
-            call,
-            attribute,
-            arguments,
-            hoisted,
-            cat=self.writing.spell("torch.cat", call, attribute),
-            output=self._one_of("parts") if whole else self._fresh(attribute.stem),
-            outputs=self._outputs(attribute) if attribute.style == "explicit" else (),
-            width=self._one_of("width", "group_width") if reads_width else "",
-            whole=whole,
-            is_alone=is_alone,
-            item=self._item(call, attribute, hoisted),
-            counter=self._one_of("i", "j", "k", "index"),
-            norm_item=self._one_of("norm", "bn", "each") if following else "",
-            following=following,
-            feed=self._feed(call, attribute, hoisted),
-            module_list=self.writing.spell("torch.nn.ModuleList", call, attribute)
-            if padding is not None
-            else "",
-            padding=padding,
-        )
-
-    def _item(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> str:
-        """A loop variable for a convolution, which TorchScript wants to be nothing else."""
-        if attribute.may_be_plain and not hoisted:
-            return self._fresh(f"{attribute.stem}_part")
-        stems = self.writing.stems(call)
-        names = (each for each in ("conv", "branch", "layer") if each not in stems)
-        return self._one_of(*names, f"{attribute.stem}_part")
-
-    def _whole(self, value: ast.expr, attribute: SplitAttribute) -> tuple[str, bool]:
-        """A variable for what a statement makes of a call, and whether it only binds or returns it.
-
-        The variable is then the statement's own.
-        """
-        if self.source.ends_line(self.statement):  # or what follows would stand in the block
-            match self.source.parent(value):
-                case ast.Assign(targets=[ast.Name(id=name)]):
-                    return name, True
-                case ast.Return():
-                    return self._fresh(attribute.stem), True
-        return self._fresh(attribute.stem), False
-
-    def _padding(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> Padding | None:
-        """What pads the input of a 1d convolution, if each slice can be padded by itself."""
-        conv = attribute.candidates[0].conv
-        if not hoisted or conv.dimensions > 1 or conv.transposed or attribute.may_be_plain:
-            return None
-        is_alone = len(call.args) == 1 and not call.keywords
-        index, directives = self.writing.index, self.writing.directives
-        return find_padding(index, directives, call, call.args[0]) if is_alone else None
-
-    def _feed(self, call: ast.Call, attribute: SplitAttribute, hoisted: bool) -> Feed | None:
-        """The concatenation that the results go into one by one."""
-        following = attribute.norm.following.get(call) if attribute.norm else None
-        if attribute.may_be_plain or (following is not None and following.form == "if"):
-            return None
-        value = following.norm if following is not None else call
-        feed = find_feed(self.source, self.writing.directives, value)
-        if feed is None or (feed.is_named and not hoisted):
-            return None
-        last = self.source.statement(feed.value)
-        if feed.is_named or self.source.statement(call) is not last:
-            # Other statements stand between the branches and the concatenation.
-            is_alone = self.writing.is_only_one(call, attribute)
-            return feed if is_alone and self.source.has_own_lines(last) else None
-        return feed
-
-    def _argument(
-        self,
-        attribute: SplitAttribute,
-        position: int,
-        argument: Argument,
-        padding: Padding | None,
-    ) -> NamedArgument:
-        parameter = argument.keyword or _CALL_PARAMETERS[min(position, 1)]
-        is_padded = padding is not None and parameter == "input"
-        value = padding.input if is_padded and padding is not None else argument.value
-        variable = "" if is_plain(value) else self._fresh(f"{attribute.stem}_{parameter}")
-        return NamedArgument(argument, parameter, variable)
-
-    def _check_expression(
-        self, call: ast.Call, attribute: SplitAttribute, arguments: tuple[NamedArgument, ...]
+    def __init__(
+        self, index: ClassIndex, attributes: Sequence[Written], templates: Templates
     ) -> None:
-        """Refuse what an assignment or a comprehension inside an expression may not hold."""
-        parents = [call, *self.source.ancestors(call)]
-        for inner, outer in pairwise(parents):
-            if isinstance(outer, ast.comprehension) and outer.iter is inner:
-                raise Refusal(
-                    f"{line_of(call)} calls it on an expression in what a comprehension goes over",
-                    attribute,
-                )
-        forbidden = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
-        for each in arguments:
-            for node in walk(each.argument.value):
-                if isinstance(node, forbidden) or _is_super(node):
-                    raise Refusal(
-                        f"{line_of(call)} calls it on an expression that binds, waits or calls"
-                        " super",
-                        attribute,
-                    )
-        if arguments[0].parameter != "input" and sum(bool(each.variable) for each in arguments) > 1:
-            raise Refusal(f"{line_of(call)} calls it with its input not first", attribute)
+        self.source = index.source
+        self.templates = templates
+        self._stems = {each.stem for each in attributes}
+        self._taken: dict[ast.stmt, set[str]] = defaultdict(set)
 
-    def _fresh(self, name: str) -> str:
-        found = fresh(name, self.taken)
-        self.taken.add(found)
-        return found
-
-    def _outputs(self, attribute: SplitAttribute) -> tuple[str, ...]:
-        """A variable for each group: ``conv_0``, ``conv_1``, or with another stem for all."""
-        numbers = range(attribute.groups or 0)
-        stem = next(
-            stem
-            for stem in numbered(attribute.stem)
-            if not any(f"{stem}_{i}" in self.taken for i in numbers)
+    def edits(self, written: Written) -> Iterator[Edit]:
+        """The edits that write an attribute out, and the norm after it."""
+        candidate, norm = written.candidate, written.norm
+        yield StatementEdit(
+            candidate.statement, candidate.site.call, lambda codes: self._conv(written, codes)
         )
-        return tuple(self._fresh(f"{stem}_{i}") for i in numbers)
+        if norm is not None:
+            yield StatementEdit(
+                norm.statement, norm.call, lambda codes: self._norm(written, norm, codes)
+            )
+        for call in sorted(written.calls, key=lambda each: self.source.span(each).end):
+            yield CallEdit(call, self._call(written, call))
+            following = norm.following.get(call) if norm is not None else None
+            if following is not None:
+                statement = self.source.statement(following.norm)
+                if following.form == "next" and is_rebinding(following, statement):
+                    yield Removal(statement)
+                else:  # it is applied to each branch already
+                    yield CallEdit(following.norm, lambda codes: Replacement(codes[0]))
 
-    def _one_of(self, *names: str) -> str:
-        return next((name for name in names if name not in self.taken), fresh(names[0], self.taken))
+    def _rendered(self, written: Written, macro: str, value: object) -> str:
+        return self.templates.render(f"{written.style}.py.jinja", macro, value)
+
+    def _spelled(self, path: str, place: ast.expr) -> str:
+        return spell(self.source, path, place) or path
+
+    # --- definitions -------------------------------------------------------------------------
+
+    def _conv(self, written: Written, codes: Codes) -> str:
+        candidate = written.candidate
+        target, call = candidate.target, candidate.site.call
+        arguments = tuple(_arguments(written, codes))
+        context = self._layer(written, target, call, written.names, arguments)
+        return self._rendered(written, "definition", context)
+
+    def _norm(self, written: Written, norm: WrittenNorm, codes: Codes) -> str:
+        width = written.candidate.out_channels // written.candidate.groups
+        arguments = []
+        for number, (each, code) in enumerate(zip(arguments_of(norm.call), codes, strict=True)):
+            code = str(width) if is_size(number, each) else code
+            arguments.append(f"{each.keyword}={code}" if each.keyword else code)
+        context = self._layer(written, norm.target, norm.call, norm.names, tuple(arguments))
+        return self._rendered(written, "definition", context)
+
+    def _layer(
+        self,
+        written: Written,
+        target: ast.Attribute,
+        call: ast.Call,
+        names: tuple[str, ...],
+        arguments: tuple[str, ...],
+    ) -> LayerContext:
+        annotation = getattr(self.source.parent(call), "annotation", None)
+        read = {each.id for each in self.source.inside(call) if isinstance(each, ast.Name)}
+        return LayerContext(
+            self.source.code(target.value),
+            target.attr,
+            names,
+            ast.unparse(annotation) if annotation is not None else "",
+            ast.unparse(call.func),
+            arguments,
+            written.candidate.groups,
+            self._spelled(NEEDED[1], written.candidate.site.call),
+            fresh("_", read),
+        )
+
+    # --- calls -------------------------------------------------------------------------------
+
+    def _call(self, written: Written, call: ast.Call) -> Callable[[Codes], Replacement]:
+        """What makes a call of the code of its input; all its names are new in its statement."""
+        source, groups = self.source, written.candidate.groups
+        statement = source.statement(call)
+        taken = self._taken[statement]
+        taken |= names_in(outermost_function(source, call))
+        width, norm = written.candidate.in_channels // groups, written.norm
+        follows = norm is not None and call in norm.following
+        given = input_of(call)
+        assert given is not None
+        variable = "" if is_plain(given) else _new(f"{written.stem}_input", taken)
+        outputs = _series(written.stem, groups, taken) if written.style == "explicit" else ()
+        branches = tuple(
+            BranchContext(name, width * i, width * (i + 1), outputs[i], norm_name)
+            for i, (name, norm_name) in enumerate(
+                zip(
+                    written.names,
+                    norm.names if norm is not None and follows else [""] * len(written.names),
+                    strict=True,
+                )
+            )
+        )
+        assert isinstance(call.func, ast.Attribute)
+        instance, output = source.code(call.func.value), _new(written.stem, taken)
+        items = [each for each in ("conv", "branch", "layer") if each not in self._stems]
+        item = _one_of((*items, f"{written.stem}_part"), taken)
+        counter = _one_of(("i", "j", "k", "index"), taken)
+        norm_item = _one_of(("norm", "bn", "each"), taken)
+        cat = self._spelled(NEEDED[0], call)
+
+        def emit(codes: Codes) -> Replacement:
+            context = CallContext(
+                instance,
+                written.attribute,
+                variable or codes[0],
+                codes[0] if variable else "",
+                branches,
+                width,
+                cat,
+                output,
+                item,
+                counter,
+                norm.attribute if norm is not None and follows else "",
+                norm_item,
+            )
+            before = self._rendered(written, "statements", context)
+            value = self._rendered(written, "value", context)
+            if written.style == "loop":
+                return Replacement(value, before)
+            short = f"{before}\n{output} = {value}"
+            return Replacement(value, before, Replacement(output, short))
+
+        return emit
 
 
-def _is_frame_reader(node: ast.AST) -> bool:
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
-        return False
-    return node.func.id in ("locals", "vars", "dir")
+def _arguments(written: Written, codes: Codes) -> Iterator[str]:
+    """The arguments for one group: without groups, and so by name what was placed after it."""
+    candidate = written.candidate
+    groups = candidate.groups
+    widths = {
+        "in_channels": candidate.in_channels // groups,
+        "out_channels": candidate.out_channels // groups,
+    }
+    given = arguments_of(candidate.site.call)
+    is_behind = False
+    for number, (each, code) in enumerate(zip(given, codes, strict=True)):
+        name = each.keyword or ("" if each.stars else candidate.conv.parameters[number])
+        if name == "groups":
+            is_behind = True
+            if any(one.stars for one in given):
+                yield "groups=1"  # so that it is seen not to be grouped
+        else:
+            value = widths.get(name, code)
+            keyword = name if is_behind else each.keyword
+            yield f"{keyword}={value}" if keyword else f"{each.stars}{value}"
 
 
-def _names_read(call: ast.Call) -> set[str]:
-    return {node.id for node in walk(call) if isinstance(node, ast.Name)}
+def _new(name: str, taken: set[str]) -> str:
+    found = fresh(name, taken)
+    taken.add(found)
+    return found
 
 
-def _is_super(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == "super"
+def _series(stem: str, count: int, taken: set[str]) -> tuple[str, ...]:
+    """A variable for each group: ``conv_0``, ``conv_1``, or with another stem for all."""
+    for each in numbered(stem):
+        found = tuple(f"{each}_{i}" for i in range(count))
+        if taken.isdisjoint(found):
+            taken.update(found)
+            return found
+    raise AssertionError("there is no end of stems")
+
+
+def _one_of(names: Sequence[str], taken: set[str]) -> str:
+    return next((each for each in names if each not in taken), fresh(names[0], taken))

@@ -1,132 +1,206 @@
-"""Decide how an attribute is written out: in which style, under which names, with which norm."""
+"""Decide which attributes are written out, in explicit or loop style, and which cannot be.
+
+That is for the simple case alone, where the result reads as a person would write it by hand: the
+numbers stand in the source, and all that is done with the convolution is to call it in statements
+before which others can stand. What else there is, is split once it is built.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from ..limits import LONGEST_CODE, MOST_GROUPS
 from ..outcome import Options, Style, WrittenStyle
-from ..reading.classes import ClassIndex
-from ..reading.directives import Directives
-from ..reading.kept import kept
+from ..reading.calls import arguments_of, is_repeatable
+from ..reading.evaluation import can_be_hoisted
 from ..reading.naming import fresh_series
 from ..reading.parts import walk
 from ..reading.source import Source
+from ..reading.spelling import can_import_torch, spell
+from .built.multiplier import Multipliers, note_of
 from .classify import Candidate
+from .feeding import find_feed
 from .find import Site
 from .loading import check_loading
-from .model import SplitAttribute, SplitNorm
+from .norms.norm_after import Pair
 from .norms.pairs import Pairs
-from .norms.written import norm_definitions
+from .norms.written import written_norm
 from .numbers import Values
-from .refusal import Refusal, check_free
+from .padding import find_padding
+from .refusal import Refusal, check_free, check_length, line_of
+from .symbols import SIZES
 from .uses import find_calls
+from .written import NEEDED, Written, WrittenNorm, input_of
 
 
 class WritingOut:
-    """Decides about the attributes of one source, one after the other."""
+    """Decides about the attributes of one source, one after the other.
+
+    Args:
+        pairs: what finds the norms after them.
+        multipliers: what tells which depthwise ones are better split once they are built.
+        options: how the source is to be split.
+        by_attribute: what is assigned to each attribute that may be written out.
+    """
 
     def __init__(
         self,
-        index: ClassIndex,
-        values: Values,
         pairs: Pairs,
-        directives: Directives,
+        multipliers: Multipliers,
         options: Options,
+        by_attribute: Mapping[tuple[ast.ClassDef, str], list[Candidate]],
     ) -> None:
-        self.index = index
-        self.values = values
+        self.index = pairs.index
+        self.source = pairs.source
         self.pairs = pairs
-        self.directives = directives
+        self.multipliers = multipliers
+        self.directives = pairs.directives
         self.options = options
+        self.values = Values(pairs.index)
         self._given: dict[ast.ClassDef, set[str]] = defaultdict(set)
+        self._calls: dict[tuple[ast.ClassDef, str], tuple[ast.Call, ...] | Refusal] = {}
+        for (owner, name), candidates in by_attribute.items():
+            targets = [each.target for each in candidates]
+            try:
+                self._calls[owner, name] = find_calls(self.index, owner, name, targets)
+            except Refusal as refusal:
+                self._calls[owner, name] = refusal
 
-    def split(self, candidates: list[Candidate]) -> SplitAttribute:
+    def decide(self, candidates: list[Candidate]) -> Written:
         """Decide about an attribute, and the norm after it.
 
         Raises:
             Refusal: it cannot be written out.
         """
         first = candidates[0]
-        _check_alike(candidates)
-        owner = self.index.classes[first.owner]
+        owner, name = first.owner, first.attribute
+        if len(candidates) > 1:
+            raise Refusal(f"self.{name} is assigned several convolutions")
         if self.options.checkpoint:
-            check_loading(self.index, owner)
-        targets = [each.target for each in candidates]
-        calls = find_calls(self.index, first.owner, first.attribute, targets)
-        self._check_free(candidates, calls)
-        self.pairs.check_elsewhere(first.owner, first.attribute)
-        if (first.groups or 0) > MOST_GROUPS:
+            check_loading(self.index, self.index.classes[owner])
+        calls = self._calls[owner, name]
+        if isinstance(calls, Refusal):
+            raise calls
+        at_calls = ((self.source.statement(each), "at its call") for each in calls)
+        check_free(self.directives, [(first.statement, "in its definition"), *at_calls])
+        self.pairs.check_elsewhere(owner, name)
+        if first.groups > MOST_GROUPS:
             raise Refusal(f"it has more than {MOST_GROUPS} groups")
-        style, note = self._style(candidates), ""
-        if style == "explicit" and self._is_too_long(candidates, calls):
-            style = "loop"
-            note = (
-                f"written out for each of {first.groups} groups, it would have more than"
-                f" {LONGEST_CODE} characters"
-            )
-        names = self._names(first, first.attribute) if style == "explicit" else ()
-        attribute = SplitAttribute(
-            tuple(candidates),
+        _check_arguments(self.source, first)
+        style, note = self._style(first, calls)
+        norm, reason = self._norm(first, style)
+        notes = note, reason, self._as_multiplier(first)
+        written = Written(
+            first,
             calls,
             style,
-            names,
-            note=note,
-            is_always_built=self._is_always_built(candidates),
+            self._names(first, name) if style == "explicit" else (),
+            norm,
+            "; ".join(filter(None, notes)),
+            self._imports([first.site.call, *calls]),
         )
-        return self._with_norm(attribute) if self.options.branches_norms else attribute
+        for each in calls:
+            self._check_call(each, first, norm)
+        for statement in written.statements(self.source):
+            check_length(self.source, statement)
+            if not self.source.has_own_lines(statement):
+                raise Refusal(f"another statement stands on {line_of(statement)}")
+        return written
 
-    def _with_norm(self, attribute: SplitAttribute) -> SplitAttribute:
-        pair = self.pairs.find(attribute.owner, attribute.attribute)
-        if isinstance(pair, Refusal):
-            return replace(attribute, note="; ".join(filter(None, [attribute.note, str(pair)])))
-        if pair is None:
-            return attribute
-        first = attribute.candidates[0]
-        definitions = norm_definitions(self.index, self.values, first, pair)
-        names = self._names(first, pair.norm) if attribute.style == "explicit" else ()
-        following = {each.call: each for each in pair.followed}
-        return replace(attribute, norm=SplitNorm(pair.norm, definitions, names, following))
-
-    def _is_always_built(self, candidates: list[Candidate]) -> bool:
-        """Whether the constructor builds it whatever it is given, and no subclass has another."""
-        around = {self.index.source.parent(each.statement) for each in candidates}
-        owner = self.index.classes[candidates[0].owner]
-        return not owner.derived and any(
-            isinstance(each, ast.FunctionDef)
-            and each.name == "__init__"
-            and not _returns(self.index.source, each)
-            for each in around
+    def _style(self, first: Candidate, calls: Iterable[ast.Call]) -> tuple[WrittenStyle, str]:
+        """The style, and why it is another one than that which was asked for."""
+        style = style_of(first.site, self.options)
+        if style == "loop" or (style == "auto" and first.groups > self.options.max_unroll):
+            return "loop", ""
+        longest = max(len(self.source.code(each)) for each in (first.site.call, *calls))
+        if first.groups * longest <= LONGEST_CODE:
+            return "explicit", ""
+        return "loop", (
+            f"written out for each of {first.groups} groups, it would have more than"
+            f" {LONGEST_CODE} characters"
         )
 
-    def _check_free(self, candidates: list[Candidate], calls: tuple[ast.Call, ...]) -> None:
-        """See that no statement is to be left alone that would change."""
-        definitions = [(each.statement, "in its definition") for each in candidates]
-        called = [(self.index.source.statement(each), "at its call") for each in calls]
-        check_free(self.directives, (*definitions, *called))
+    def _norm(self, first: Candidate, style: WrittenStyle) -> tuple[WrittenNorm | None, str]:
+        """The norm that is written out too, or why it is not."""
+        if not self.options.branches_norms:
+            return None, ""
+        pair = self.pairs.find(first.owner, first.attribute)
+        if not isinstance(pair, Pair):
+            return None, str(pair or "")
+        names = self._names(first, pair.norm) if style == "explicit" else ()
+        return written_norm(self.index, self.values, first, pair, names), ""
 
-    def _style(self, candidates: list[Candidate]) -> WrittenStyle:
-        styles = dict.fromkeys(map(self._style_of, candidates))
-        if len(styles) > 1:
-            attribute, found = candidates[0].attribute, " and ".join(sorted(styles))
-            raise Refusal(f"self.{attribute} is assigned convolutions in different styles, {found}")
-        return next(iter(styles))
+    def _as_multiplier(self, first: Candidate) -> str:
+        """Why a depthwise multiplier does not become depthwise ones; empty for any other.
 
-    def _style_of(self, candidate: Candidate) -> WrittenStyle:
-        if candidate.numbers is None:
-            return "loop"
-        style = style_of(candidate.site, self.options)
+        Raises:
+            Refusal: it does.
+        """
+        if not self.multipliers.is_multiplier(first.site):
+            return ""
+        style = style_of(first.site, self.options)
         if style != "auto":
-            return style
-        return "explicit" if candidate.numbers[2] <= self.options.max_unroll else "loop"
+            return note_of(f"{style} style has no other form")
+        place = first.owner, first.attribute
+        pair = self.pairs.find(*place) if self.options.branches_norms else None
+        try:
+            if isinstance(pair, Pair) and pair.conditions != [None]:
+                raise Refusal("the norm is not always applied")
+            self.multipliers.check([first.site.call], isinstance(pair, Pair))
+        except Refusal as reason:
+            return note_of(reason)
+        raise Refusal("only built style makes depthwise ones of it")
 
-    def _is_too_long(self, candidates: list[Candidate], calls: tuple[ast.Call, ...]) -> bool:
-        """Whether the code of all groups would be more than is formatted in a short time."""
-        repeated = [*(each.site.call for each in candidates), *calls]
-        longest = max(len(self.index.source.code(each)) for each in repeated)
-        return (candidates[0].groups or 0) * longest > LONGEST_CODE
+    def _imports(self, places: Iterable[ast.expr]) -> tuple[str, ...]:
+        """What is to be imported, so that torch.cat and nn.ModuleList have names."""
+        found: tuple[str, ...] = ()
+        for place in places:
+            if None in (spell(self.source, each, place) for each in NEEDED):
+                if not can_import_torch(self.source, place):
+                    raise Refusal("torch.cat is needed, but the name torch means something else")
+                found = ("torch",)
+        return found
+
+    def _check_call(self, call: ast.Call, first: Candidate, norm: WrittenNorm | None) -> None:
+        """See that a call can be written anew.
+
+        Raises:
+            Refusal: it cannot.
+        """
+        source, where = self.source, line_of(call)
+        given = input_of(call)
+        if given is None:
+            raise Refusal(f"it is called with more than its input ({where})")
+        statement = source.statement(call)
+        function = source.scope(statement).node
+        if any(map(_is_frame_reader, walk(function))):
+            raise Refusal(f"the function of {where} reads its own local names")
+        if not can_be_hoisted(source, statement, call, self._moved):
+            raise Refusal(f"no statement can stand before its call ({where})")
+        conv, directives = first.conv, self.directives
+        if conv.dimensions == 1 and not conv.transposed:
+            if find_padding(self.index, directives, call, given) is not None:
+                raise Refusal(f"its input is padded, which is to be done by slice ({where})")
+        following = norm.following.get(call) if norm is not None else None
+        value = following.norm if following is not None else call
+        facts = self.pairs.surroundings.facts
+        if find_feed(source, facts, directives, value) is not None:
+            raise Refusal(f"what it gives goes into another concatenation ({where})")
+
+    @cached_property
+    def _moved(self) -> frozenset[ast.Call]:
+        """The calls of all these attributes, and of norms around them: their order is no matter."""
+        found: set[ast.Call] = set()
+        for place, calls in self._calls.items():
+            if not isinstance(calls, Refusal):
+                found.update(calls)
+                pair = self.pairs.find(*place)
+                followed = pair.followed if isinstance(pair, Pair) else ()
+                found.update(each.norm for each in followed if each.form == "nested")
+        return frozenset(found)
 
     def _names(self, candidate: Candidate, attribute: str) -> tuple[str, ...]:
         """An attribute for each group in place of one of an attribute's class."""
@@ -144,7 +218,7 @@ class WritingOut:
         stem = attribute
         if stem.startswith("__"):  # the branches of what is private by its name are so by custom
             stem = f"_{stem.strip('_') or 'conv'}"
-        names = fresh_series(stem, candidate.groups or 0, is_taken)
+        names = fresh_series(stem, candidate.groups, is_taken)
         if names is None:
             raise Refusal("all names for its branches may be taken by other attributes")
         self._given[candidate.owner].update(names)
@@ -156,19 +230,16 @@ def style_of(site: Site, options: Options) -> Style:
     return (site.asked.style if site.asked is not None else None) or options.style
 
 
-def _check_alike(candidates: list[Candidate]) -> None:
-    """See that one way of calling fits all convolutions that an attribute may hold."""
-    known = {each.numbers is not None for each in candidates}
-    sizes = {(each.conv, each.in_channels, each.groups) for each in candidates}
-    are_symbolic = known == {False} and all(None in each[1:] for each in sizes)
-    if len(known) > 1 or (len(sizes) > 1 and not are_symbolic):
-        raise Refusal(
-            f"self.{candidates[0].attribute} is assigned convolutions that differ in class,"
-            " in_channels or groups"
-        )
+def _check_arguments(source: Source, candidate: Candidate) -> None:
+    """See that what the constructor is given can be evaluated for each group."""
+    parameters = candidate.conv.parameters
+    for number, each in enumerate(arguments_of(candidate.site.call)):
+        name = each.keyword or ("" if each.stars else parameters[number])
+        if name not in SIZES and not is_repeatable(source, each.value):
+            raise Refusal("its arguments may have side effects")
 
 
-@kept
-def _returns(source: Source, function: ast.FunctionDef) -> bool:
-    """Whether a return stands in a function."""
-    return any(isinstance(each, ast.Return) for each in walk(function))
+def _is_frame_reader(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
+        return False
+    return node.func.id in ("locals", "vars", "dir")

@@ -87,14 +87,14 @@ class Insertion:
 
     Attributes:
         offset: where the line begins that they stand before.
-        code: the statements.
+        emit: makes the statements.
         blank_lines: how many empty lines follow them.
         blank_lines_above: how many stand before them, if there is anything.
         indent: of the statements; None for that of the line.
     """
 
     offset: int
-    code: str
+    emit: Callable[[], str]
     blank_lines: int = 0
     blank_lines_above: int = 0
     indent: str | None = None

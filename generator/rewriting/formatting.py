@@ -108,12 +108,6 @@ class Formatter:
         layout = layout._replace(magic_trailing_comma=False)
         return self._format(f"_ = ({code})", layout).removeprefix("_ = ")
 
-    def broken_expression(self, code: str, indent: str) -> list[str]:
-        """The lines of an expression that has to be broken, to stand at an indent, without it."""
-        width = min(self.line_length - len(indent.expandtabs(4)), len(code))
-        lines = self._format(f"_ = ({code})", self._layout(width)).split("\n")
-        return [lines[0].removeprefix("_ = "), *lines[1:]]
-
     def source_statements(self, code: str, indent: str, longest: int = 0) -> list[str]:
         """The same as ``statements`` for what is for the most part the source's own.
 

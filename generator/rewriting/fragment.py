@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
 
 class Fragment:
-    """A statement or an expression, taken out of the source to be edited.
+    """A statement, taken out of the source to be edited.
 
     Raises:
         SourceError: libcst does not see in it what ``ast`` does.
@@ -42,19 +42,16 @@ class Fragment:
         span: Span,
         edits: Iterable[CallEdit | StatementEdit],
         formatter: Formatter,
-        is_expression: bool = False,
     ) -> None:
         self.formatter = formatter
         self.text = LINE_END.sub("\n", source.text[span.start : span.end])
-        # An expression may go over lines for the parentheses that it stands in.
-        opening, closing = ("(", ")") if is_expression else ("", "")
-        self.module = _parsed(opening + self.text + closing, source, span)
+        self.module = _parsed(self.text, source, span)
         ranges = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
         places = {}
         for edit in edits:
             call = source.span(edit.call)
             if span.start <= call.start and call.end <= span.end:
-                places[self._place(source, span, call, opening)] = edit
+                places[self._place(source, span, call)] = edit
         self.edit_of: dict[cst.CSTNode, CallEdit | StatementEdit] = {}
         for node, range_ in ranges.items():
             if isinstance(node, cst.Call):
@@ -78,10 +75,10 @@ class Fragment:
         return collector.found
 
     @staticmethod
-    def _place(source: Source, span: Span, call: Span, opening: str) -> tuple[int, int, int, int]:
+    def _place(source: Source, span: Span, call: Span) -> tuple[int, int, int, int]:
         place: list[int] = []
         for offset in call:
-            before = opening + LINE_END.sub("\n", source.text[span.start : offset])
+            before = LINE_END.sub("\n", source.text[span.start : offset])
             place += [before.count("\n") + 1, len(before) - before.rfind("\n") - 1]
         return place[0], place[1], place[2], place[3]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..reading.source import Source
@@ -27,7 +28,12 @@ def insert_imports(
         offset, blank_lines[module] = place_for_import(source, module.partition(" ")[0])
         by_place.setdefault((is_torch, min(offset, last)), []).append(module)
     for (is_torch, offset), modules in sorted(by_place.items()):
-        codes = [templates.render("import.py.jinja", "statement", each) for each in modules]
+        codes = partial(_imported, templates, modules)
         is_above_torch = not is_torch and (True, offset) in by_place
         after = 1 if is_above_torch else blank_lines[modules[0]]
-        yield Insertion(offset, "\n".join(codes), after)
+        yield Insertion(offset, codes, after)
+
+
+def _imported(templates: Templates, modules: Iterable[str]) -> str:
+    codes = (templates.render("import.py.jinja", "statement", each) for each in modules)
+    return "\n".join(codes)

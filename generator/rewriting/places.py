@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import takewhile
 
 from ..reading.parts import walk
@@ -114,19 +114,21 @@ def line_above_comments(source: Source, statement: ast.stmt) -> int:
     return start
 
 
-def insert_before(source: Source, statement: ast.stmt, code: str) -> Insertion:
+def insert_before(source: Source, statement: ast.stmt, emit: Callable[[], str]) -> Insertion:
     """Statements before another one that begins its line, above the comments on it."""
-    return Insertion(line_above_comments(source, statement), code)
+    return Insertion(line_above_comments(source, statement), emit)
 
 
-def insert_after(source: Source, statement: ast.stmt, code: str, blank_lines: int = 0) -> Insertion:
+def insert_after(
+    source: Source, statement: ast.stmt, emit: Callable[[], str], blank_lines: int = 0
+) -> Insertion:
     """Statements behind another one, at its indent, with empty lines around them."""
     indent = source.indent_of_line(source.span(statement).start)
     place = _line_after(source, statement, indent)
     below = source.line_of(place)
     is_empty = not source.text[below.start : below.end].strip()
     is_within = not is_empty and source.indent_of_line(place) == indent
-    return Insertion(place, code, blank_lines if is_within else 0, blank_lines, indent)
+    return Insertion(place, emit, blank_lines if is_within else 0, blank_lines, indent)
 
 
 def _line_after(source: Source, statement: ast.stmt, indent: str) -> int:

@@ -59,14 +59,6 @@ class Renderer:
             lstrip_blocks=True,
         )
 
-    def has(self, template: str, macro: str) -> bool:
-        """Whether a template has a macro.
-
-        Raises:
-            Faulty: the template cannot be read or compiled.
-        """
-        return hasattr(self._module(template), macro)
-
     def render(self, template: str, macro: str, value: object) -> str:
         """The text that a template's macro makes of a value.
 
@@ -151,20 +143,15 @@ class _Answering:
         self._renderers: dict[str, Renderer] = {}
 
     def answer(self, line: bytes) -> bytes:
-        """The answer to a question: the text of a macro, or whether it is there."""
+        """The answer to a question: the text of a macro."""
         question = json.loads(line)
         template, macro = question["template"], question["macro"]
         try:
             renderer = self._renderer(question["directory"])
-            if "value" in question:
-                text = renderer.render(template, macro, named(question["value"]))
-                if len(text) > len(line) + self._longest:  # what it is given it may repeat
-                    raise Faulty(
-                        f"template {template}: it adds more than {self._longest} characters"
-                    )
-                answer = {"text": text}
-            else:
-                answer = {"text": macro if renderer.has(template, macro) else ""}
+            text = renderer.render(template, macro, named(question["value"]))
+            if len(text) > len(line) + self._longest:  # what it is given it may repeat
+                raise Faulty(f"template {template}: it adds more than {self._longest} characters")
+            answer = {"text": text}
         except Faulty as error:
             answer = {"error": str(error)}
         return json.dumps(answer).encode() + b"\n"

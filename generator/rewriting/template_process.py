@@ -47,14 +47,6 @@ class ForeignTemplates:
         self._seconds: float = TEMPLATE_SECONDS
         self._characters = TEMPLATE_CHARACTERS
 
-    def has(self, template: str, macro: str) -> bool:
-        """Whether a template has a macro.
-
-        Raises:
-            TemplateError: the template cannot be read or compiled, or not within the limits.
-        """
-        return bool(self._ask({"template": template, "macro": macro}))
-
     def render(self, template: str, macro: str, value: object) -> str:
         """The text that a template's macro makes of a value.
 

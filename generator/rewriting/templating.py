@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +13,6 @@ _FILES = resources.files("gencode.templates")
 
 
 class _Renderer(Protocol):
-    def has(self, template: str, macro: str) -> bool: ...
-
     def render(self, template: str, macro: str, value: object) -> str: ...
 
 
@@ -22,28 +20,23 @@ class Templates:
     """The templates that code is emitted from.
 
     Each template is a file of macros; a file of the same name in ``directory`` replaces it whole.
-    All are rendered in a sandbox, and with those of a directory in a process with limits.
-
-    Raises:
-        TemplateError: ``directory`` has no file of the name of a template.
+    All are rendered in a sandbox, and with those of a directory in a process with limits. None is
+    looked at before it is needed.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._renderer: _Renderer = _built_in() if directory is None else _foreign(directory)
+        self._directory = directory
 
-    def has(self, template: str, macro: str) -> bool:
-        """Whether a template has a macro.
-
-        Raises:
-            TemplateError: the template is faulty; the message names it, and the line if known.
-        """
-        return self._renderer.has(template, macro)
+    @cached_property
+    def _renderer(self) -> _Renderer:
+        return _built_in() if self._directory is None else _foreign(self._directory)
 
     def render(self, template: str, macro: str, value: object) -> str:
         """The text that a template's macro makes of a value.
 
         Raises:
-            TemplateError: the template is faulty; the message names it, and the line if known.
+            TemplateError: the template is faulty, and the message names it, and the line if known;
+                or the directory has no file of the name of a template.
         """
         return self._renderer.render(template, macro, value)
 

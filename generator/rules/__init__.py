@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..facts.facts import facts_of
+from ..reading.directives import Directives
+from ..reading.source import Source
 from . import flatten, pool
-from .rule import Rule
+from .rule import Asking, Finder, Rule
+
+if TYPE_CHECKING:
+    from ..rewriting.templating import Templates
 
 RULES: tuple[Rule, ...] = (flatten, pool)
 
-__all__ = ["RULES", "Rule"]
+
+def finders(source: Source, codes: Iterable[str], templates: Templates) -> list[Finder]:
+    """The rules of some codes in a source, as far as it has anything that they may be about."""
+    rules = [each for each in RULES if each.CODE in codes and each.may_apply(source.text)]
+    sites = [(rule, calls) for rule in rules if (calls := [*rule.sites(source)])]
+    if not sites:
+        return []
+    facts = facts_of(source.tree)
+    return [
+        Finder(rule, calls, Asking(source, facts, Directives(source, calls, rule.CODE), templates))
+        for rule, calls in sites
+    ]

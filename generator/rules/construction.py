@@ -12,7 +12,7 @@ from ..facts.values import ClassValue, External, Instance, Object, Parameter, Un
 from ..reading.mentions import Mentions, is_anything
 from ..reading.scopes import FUNCTIONS, Function
 from ..reading.source import Source
-from .early_calls import EarlyCalls, constructors
+from .early_calls import check_early_calls, constructors
 from .rule import Left
 from .walks import Walks
 
@@ -37,7 +37,6 @@ class Construction:
         self._source = source
         self._facts = facts
         self._mentions = Mentions(source)
-        self._early_calls = EarlyCalls(source, facts)
         self._walks = Walks(source, facts)
 
     def check(self, owner: ast.ClassDef, method: Function, constructor: Function) -> None:
@@ -52,7 +51,7 @@ class Construction:
         self._check_bases(owner)
         self._check_end(owner, constructor)
         self._check_subclasses(owner)
-        self._early_calls.check(owner, method)
+        check_early_calls(self._source, self._facts, owner, method)
         self._check_borrowing(owner, method)
         self._walks.check(owner)
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import Final
 
 from ..facts.facts import Facts
 from ..facts.values import External
+from ..reading.kept import kept
 from ..reading.mentions import Mentions
 from ..reading.naming import numbered
 from ..reading.scopes import FUNCTIONS, Function
@@ -20,10 +22,7 @@ from ..reading.source import Source
 from ..rewriting.edits import TextEdit
 from ..rewriting.places import insert_after
 from .construction import Construction
-from .rule import Left, Proposal
-
-if TYPE_CHECKING:
-    from .rule import Asking
+from .rule import Asking, Left, Proposal
 
 _TEMPLATE: Final = "new_module.py.jinja"
 
@@ -41,6 +40,12 @@ class _Made:
     owner: ast.ClassDef
     constructed: str
     name: str
+
+
+@kept
+def new_modules(source: Source, facts: Facts) -> NewModules:
+    """The modules that the classes of a source are given, by any rule."""
+    return NewModules(source, facts)
 
 
 class NewModules:
@@ -99,8 +104,8 @@ class NewModules:
                 "constructor": name,
                 "arguments": arguments,
             }
-            code = asking.templates.render(_TEMPLATE, "definition", value)
-            edits = [insert_after(self._source, last, code)]
+            definition = partial(asking.templates.render, _TEMPLATE, "definition", value)
+            edits = [insert_after(self._source, last, definition)]
         applied = f"{instance_of(method)}.{made.name}"
 
         def emit(code: str) -> str:

@@ -42,6 +42,7 @@ from typing import Final
 
 from ..facts.values import External, Unknown
 from ..reading.source import Source
+from .new_module import new_modules
 from .rule import Asking, Left, Proposal
 
 CODE: Final = "pool"
@@ -107,7 +108,8 @@ def propose(asking: Asking, call: ast.Call) -> Proposal:
     arguments = _arguments(asking.source, function, rest)
     cls = "".join(each.capitalize() for each in function[:-2].split("_")) + function[-2:]
     path = f"torch.nn.{cls}"
-    return asking.new_modules.propose(asking, call, given, function, path, arguments)
+    modules = new_modules(asking.source, asking.facts)
+    return modules.propose(asking, call, given, function, path, arguments)
 
 
 def _function(value: object) -> str | None:

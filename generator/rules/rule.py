@@ -7,20 +7,22 @@ construct before and after.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..facts.facts import Facts
-from ..outcome import Finding, FindingStatus
+from ..outcome import Finding, FindingStatus, Warning
 from ..reading.directives import Directives
 from ..reading.source import Source
 from ..reading.spelling import can_import_torch, spell
+from ..rewriting.apply import Rewrite
 from ..rewriting.edits import Edit
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
-    from .new_module import NewModules
+
+_TOO_LARGE: Final = "the file is too large for what happens in it to be known"
 
 
 class Left(Exception):
@@ -52,21 +54,6 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Rewrite:
-    """What a rule found at one place, and the edits that are made there, all or none.
-
-    Attributes:
-        finding: what is said of it.
-        edits: what changes; nothing where it stays.
-        imports: the modules that the edits need and the source does not import.
-    """
-
-    finding: Finding
-    edits: tuple[Edit, ...] = ()
-    imports: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Asking:
     """What a rule may ask of a source.
 
@@ -75,14 +62,12 @@ class Asking:
         facts: what may happen in it.
         directives: the comments that leave something alone, of those that hold for the rule.
         templates: what code is rendered from.
-        new_modules: the modules that classes are given, by any rule.
     """
 
     source: Source
     facts: Facts
     directives: Directives
     templates: Templates
-    new_modules: NewModules
 
     def spelled(self, path: str, node: ast.expr | ast.stmt) -> tuple[str, tuple[str, ...]]:
         """A name for something of torch where a node stands, and what is to be imported for it.
@@ -131,29 +116,53 @@ class Rule(Protocol):
         """
 
 
-def outcomes(rule: Rule, asking: Asking, sites: Iterable[ast.Call]) -> Iterator[Rewrite]:
-    """What a rule does with each of some expressions, or why it does nothing."""
-    for call in sites:
-        if rule.is_meant(asking, call):
-            yield _outcome(rule, asking, call)
+class Finder:
+    """A rule in one source: each construct by itself.
 
+    Args:
+        rule: the rule.
+        calls: the expressions that may be its construct.
+        asking: what it may ask.
+    """
 
-def _outcome(rule: Rule, asking: Asking, call: ast.Call) -> Rewrite:
-    skip = asking.directives.skip(call) or asking.directives.forbids(call)
-    if skip is not None:
-        return Rewrite(finding(rule, asking.source, call, "skipped", f": {skip}"))
-    try:
-        if any(isinstance(each, ast.JoinedStr) for each in asking.source.ancestors(call)):
-            raise Left("it stands in a formatted string")  # before Python 3.12 nobody knows where
-        proposal = rule.propose(asking, call)
-    except Left as reason:
-        return Rewrite(finding(rule, asking.source, call, "left", f": {reason}"))
-    found = finding(rule, asking.source, call, "rewritten", f" -> {proposal.shown}")
-    return Rewrite(found, proposal.edits, proposal.imports)
+    def __init__(self, rule: Rule, calls: Iterable[ast.Call], asking: Asking) -> None:
+        self.directives = asking.directives
+        self._rule = rule
+        self._calls = calls
+        self._asking = asking
 
+    def propose(self, barred: Mapping[ast.AST, str]) -> list[Rewrite]:
+        """What the rule does with each, or why it does nothing; there are no weaker forms."""
+        if not self._asking.facts.is_complete:
+            return [self._found(each, "left", f": {_TOO_LARGE}") for each in self._calls]
+        return [
+            self._outcome(each) for each in self._calls if self._rule.is_meant(self._asking, each)
+        ]
 
-def finding(
-    rule: Rule, source: Source, call: ast.Call, status: FindingStatus, rest: str
-) -> Finding:
-    """What is said of an expression: itself, and the rest."""
-    return Finding(rule.CODE, *source.place(call), status, f"{source.shown(call)}{rest}")
+    def warnings(self) -> Iterable[Warning]:
+        """There are none."""
+        return ()
+
+    def _outcome(self, call: ast.Call) -> Rewrite:
+        skip = self.directives.skip(call) or self.directives.forbids(call)
+        if skip is not None:
+            return self._found(call, "skipped", f": {skip}")
+        try:
+            if any(isinstance(each, ast.JoinedStr) for each in self._asking.source.ancestors(call)):
+                raise Left(
+                    "it stands in a formatted string"
+                )  # before Python 3.12 nobody knows where
+            proposal = self._rule.propose(self._asking, call)
+        except Left as reason:
+            return self._found(call, "left", f": {reason}")
+        return self._found(call, "rewritten", f" -> {proposal.shown}", proposal)
+
+    def _found(
+        self, call: ast.Call, status: FindingStatus, rest: str, proposal: Proposal | None = None
+    ) -> Rewrite:
+        source = self._asking.source
+        said = f"{source.shown(call)}{rest}"
+        finding = Finding(self._rule.CODE, *source.place(call), status, said)
+        if proposal is None:
+            return Rewrite((finding,))
+        return Rewrite((finding,), proposal.edits, (call,), proposal.imports)

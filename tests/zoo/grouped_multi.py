@@ -15,8 +15,6 @@ class MultiGroupConv1d(nn.Module):
         self.groups = groups
         self.input_shape = (in_channels, 8)
         self.conv0 = nn.Conv1d(in_channels, in_channels, 5, padding="same")
-        # As a loop, which is how the notebook writes it.  gencode reads this:
-        # gencode: style=loop
         self.groupconv = nn.Conv1d(in_channels, out_channels, 3, padding="same", groups=groups)
         self.conv_final = nn.Conv1d(out_channels, in_channels, 3, padding="same")
 

@@ -99,8 +99,9 @@ def _plan(
     source: Ways, sites: list[Deferred], ways: Mapping[ast.Call, tuple[Way, ...]]
 ) -> BuiltPlan:
     """The plan for all of them."""
-    reached = [(each.site, source.tracing.reached(each.site)) for each in sites]
-    calls = plan_calls(source.tracing.pairs, reached, source.followed, source.lists)
+    calls = plan_calls(
+        source.tracing.pairs, (each.site for each in sites), source.followed, source.lists
+    )
     calls, padding = plan_padding(source.tracing, calls, chain.from_iterable(ways.values()))
     notes = {
         call: tuple(dict.fromkeys([*_of_norms(source, call, each), *_notes(each)]))

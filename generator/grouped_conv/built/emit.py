@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...reading.source import Source
 from ...rewriting.edits import Edit, Naming, TextEdit
 from ...rewriting.places import insert_after, insert_before
-from ..emit_outputs import make_output_edits
 from ..emit_padding import make_padding_edits
+from ..feeding import make_output_edits
 from .helper import TEMPLATE, Helper
 from .plan import BuiltPlan, Line, Renamed
 
@@ -50,41 +50,34 @@ def make_built_edits(
         TemplateError: a template is faulty; raised when the edit's code is emitted.
     """
 
-    def rendered(macro: str, code: str, norm: str = "", *, multiplier: bool = False) -> str:
-        context = LineContext(helper, code, norm, multiplier=multiplier)
-        return templates.render(TEMPLATE, macro, context)
+    def rendered(macro: str, code: str, norm: str = "", pad: str = "", **more: Any) -> str:
+        return templates.render(TEMPLATE, macro, LineContext(helper, code, norm, pad, **more))
 
-    by_place: dict[ast.stmt, list[str]] = {}
-    by_return: dict[ast.stmt, list[str]] = {}
+    by_place: dict[ast.stmt, list[Callable[[], str]]] = {}
+    by_return: dict[ast.stmt, list[Callable[[], str]]] = {}
     for change in plan.changes:
+        split = partial(rendered, change.kind, multiplier=change.multiplier)
         if isinstance(change, Line):
-            context = LineContext(
-                *(helper, change.code, change.norm, "", change.condition, change.multiplier)
-            )
-            code = templates.render(TEMPLATE, change.kind, context)
-            by_place.setdefault(change.after, []).append(code)
+            line = partial(split, change.code, change.norm, condition=change.condition)
+            by_place.setdefault(change.after, []).append(line)
             for each in change.returns:
-                by_return.setdefault(each, []).append(code)
+                by_return.setdefault(each, []).append(line)
         elif isinstance(change, Renamed):
             yield Naming(change.statement, change.name)
-            split = rendered(change.kind, change.name, multiplier=change.multiplier)
-            code = f"return {split}"
-            yield insert_after(source, change.after, code)
+            yield insert_after(source, change.after, partial(_returned, split, change.name))
         else:
-            wrapping = partial(rendered, change.kind, multiplier=change.multiplier)
-            yield TextEdit(change.node, change.node, wrapping)
-    for after, codes in by_place.items():
-        yield insert_after(source, after, "\n".join(codes))
-    for before, codes in by_return.items():
-        yield insert_before(source, before, "\n".join(codes))
+            yield TextEdit(change.node, change.node, split)
+    for after, lines in by_place.items():
+        yield insert_after(source, after, partial(_joined, lines))
+    for before, lines in by_return.items():
+        yield insert_before(source, before, partial(_joined, lines))
+    yield from make_output_edits(source, plan.calls.feeds, partial(rendered, "outputs"))
+    yield from make_padding_edits(source, plan.calls, partial(rendered, "padded"))
 
-    def outputs(function: str, code: str) -> str:
-        return rendered("outputs", function, code)
 
-    yield from make_output_edits(source, plan.calls, outputs)
+def _joined(lines: Iterable[Callable[[], str]]) -> str:
+    return "\n".join(each() for each in lines)
 
-    def padded(function: str, code: str, pad: str) -> str:
-        context = LineContext(helper, function, code, pad)
-        return templates.render(TEMPLATE, "padded", context)
 
-    yield from make_padding_edits(source, plan.calls, padded)
+def _returned(split: Callable[[str], str], name: str) -> str:
+    return f"return {split(name)}"

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ...reading.names import is_unknown_star
@@ -212,7 +213,7 @@ def _functions(plan: BuiltPlan) -> Iterator[str]:
     yield from (_OF_CHANGE[each.kind] for each in plan.changes)
     if any(isinstance(each, Line) and each.condition for each in plan.changes):
         yield "split"
-    if plan.calls.feeds or plan.calls.collected:
+    if plan.calls.feeds:
         yield "outputs"
     if plan.calls.padded:
         yield "padded"
@@ -283,10 +284,10 @@ def insert_helper(
     if helper.is_there:
         return
     if helper.path:
-        code = templates.render(TEMPLATE, "imported", helper)
         place, above, below = place_beside_imports(source, helper.path)
-        yield Insertion(place, code, below, above)
+        imported = partial(templates.render, TEMPLATE, "imported", helper)
+        yield Insertion(place, imported, below, above)
         return
-    code = templates.render(TEMPLATE, "definitions", helper)
     place = line_above_comments(source, place_for_definition(source, users))
-    yield Insertion(place, code, blank_lines=2, blank_lines_above=2)
+    definitions = partial(templates.render, TEMPLATE, "definitions", helper)
+    yield Insertion(place, definitions, blank_lines=2, blank_lines_above=2)

@@ -134,14 +134,6 @@ class BuiltPlan:
         found = (each.change for each in chain.from_iterable(self.ways.values()))
         return [*dict.fromkeys(each for each in found if each is not None), *self.padding]
 
-    def changed(self) -> list[ast.expr]:
-        """For each statement that changes, an expression in it."""
-        return [*self.wrapped(), *self.calls.changed()]
-
-    def wrapped(self) -> list[ast.expr]:
-        """The expressions that are split in the place where they stand."""
-        return [each.node for each in self.changes if isinstance(each, Wrap)]
-
     def users(self) -> Iterator[ast.AST]:
         """What needs the helper to be there."""
         for each in self.sites:

@@ -45,6 +45,12 @@ class Attributes:
         self.directives = directives
 
     @cached_property
+    def of_norms(self) -> Directives:
+        """The comments that leave a norm where it is."""
+        sites = [each.call for each in self.surroundings.sites]
+        return Directives(self.source, sites, "branch-norm")
+
+    @cached_property
     def modules(self) -> Modules:
         """What the facts know of its modules."""
         return Modules(self.index, self.surroundings.facts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Set
+from dataclasses import replace
 from typing import Final
 
 from ... import torch_api
@@ -68,7 +69,7 @@ def _warning(around: Surroundings, norm: Use, name: str, call: ast.Call) -> Warn
         f"{shown}{what} stays behind the concatenation of {name}: PIT's export after pruning is"
         " wrong then, and MPS does not fold it"
     )
-    return around.warning(node, message, call)
+    return replace(around.warning(node, message, call), code="branch-norm")
 
 
 def applied_walk(facts: Facts) -> Use | None:

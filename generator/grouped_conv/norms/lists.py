@@ -129,7 +129,7 @@ class Lists:
         self._check_items(owner, convs.attr, calls, is_norm=False)
         self._check_items(owner, norms.attr, calls, is_norm=True)
         statements = [self.source.statement(each) for each in (norms, *(one.norm for one in steps))]
-        check_free(self.pairs.directives, ((each, "at it") for each in (*statements, last)))
+        check_free(self.pairs.of_norms, ((each, "at it") for each in (*statements, last)))
         self.pairs.check_elsewhere(owner, convs.attr, norms.attr)
         return ListPair(owner, convs, norms, last, tuple(each.norm for each in steps))
 

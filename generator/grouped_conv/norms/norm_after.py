@@ -108,11 +108,12 @@ class NormAfter:
         self._check_held(norm, stores)
         uses, is_plain = self._uses(norm, stores, followed)
         convs = tuple(attributes.stores_of(owner, self.conv))
-        places = [*(each.target for each in stores), *(each.norm for each in followed)]
+        places: list[ast.expr] = [*convs, *(each.target for each in stores)]
+        places += [each.norm for each in followed]
         free = [(self.source.statement(each), "at it") for each in places]
         free += [(each, "at it") for one in followed for each in one.alternative]
         free += [(self.source.statement(each), "at its convolution") for each in alone]
-        check_free(attributes.directives, free)
+        check_free(attributes.of_norms, free)
         attributes.check_elsewhere(owner, self.conv, norm)
         return Pair(owner, self.conv, norm, convs, stores, followed, alone, uses, is_plain)
 

@@ -116,7 +116,7 @@ def grouped_at(pairs: Pairs, site: Site) -> list[Value]:
 
 def _if_free(finder: Pairs, sequence: Sequence) -> Sequence:
     """An nn.Sequential, with the reason why it stays if something is to be left alone."""
-    directives, after = finder.directives, sequence.after
+    directives, after = finder.of_norms, sequence.after
     found = directives.skip(after) if after is not None else directives.forbids(sequence.node)
     skip = next(filter(None, [found, *map(directives.skip, sequence.norms)]), None)
     what = "the norm stays after" if sequence.has_norm else "the padding stays before"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 
 from ...reading.calls import Argument, arguments_of, is_repeatable
 from ...reading.classes import ClassIndex
@@ -13,106 +12,49 @@ from ..classify import Candidate, single_target
 from ..numbers import Values
 from ..refusal import Refusal
 from ..uses import find_calls
-from .attributes import Store
+from ..written import WrittenNorm
 from .following import Following
 from .kinds import NORMS
 from .norm_after import Pair
-from .order import is_set_before
 
 
-@dataclass(frozen=True)
-class NormArgument:
-    """An argument of a norm's constructor, and whether it is the number of channels."""
-
-    argument: Argument
-    is_size: bool
-
-
-@dataclass(frozen=True)
-class NormDefinition:
-    """A statement ``self.name = nn.BatchNorm2d(...)`` that is to be replaced.
-
-    Attributes:
-        statement: the statement.
-        target: what it assigns to.
-        call: what it assigns.
-        arguments: of the call, in the order of the text.
-    """
-
-    statement: ast.Assign | ast.AnnAssign
-    target: ast.Attribute
-    call: ast.Call
-    arguments: tuple[NormArgument, ...]
-
-
-def norm_definitions(
-    index: ClassIndex, values: Values, candidate: Candidate, pair: Pair
-) -> tuple[NormDefinition, ...]:
-    """The definitions of a norm that can be written out.
+def written_norm(
+    index: ClassIndex, values: Values, candidate: Candidate, pair: Pair, names: tuple[str, ...]
+) -> WrittenNorm:
+    """A norm as it is written out.
 
     Raises:
-        Refusal: it cannot; it can then still be split when it is built.
+        Refusal: it cannot be; it can then still be split when it is built.
     """
+    name, source = f"self.{pair.norm}", index.source
     if not pair.is_plain:
-        raise Refusal(f"self.{pair.norm} after it is not only called")
-    targets = [each.target for each in pair.stores]
-    find_calls(index, pair.owner, pair.norm, targets)  # see that it is only called
+        raise Refusal(f"{name} after it is not only called")
+    find_calls(index, pair.owner, pair.norm, [each.target for each in pair.stores])
     for each in pair.followed:
-        _check_form(index, each)
-    return tuple(_definition(index, values, candidate, pair, each) for each in pair.stores)
+        if each.form not in ("nested", "next"):
+            raise Refusal("the norm after it is not always applied")
+    target, call = pair.stores[0].target, pair.stores[0].value
+    definition = source.statement(target)
+    is_norm = isinstance(call, ast.Call) and canonical(meaning(source, call.func).path) in NORMS
+    if len(pair.stores) > 1 or not isinstance(call, ast.Call) or not is_norm:
+        raise Refusal(f"the class of {name} is known only at run time")
+    if not isinstance(definition, (ast.Assign, ast.AnnAssign)) or (
+        single_target(definition) is not target or index.self_class(target.value) is not pair.owner
+    ):
+        raise Refusal(f"{name} after it is not built in a statement of its own")
+    arguments = arguments_of(call)
+    if any(each.stars or not is_repeatable(source, each.value) for each in arguments):
+        raise Refusal("the norm's arguments may have side effects")
+    sizes = [each.value for number, each in enumerate(arguments) if is_size(number, each)]
+    if not sizes or values.known_int(sizes[0]) != candidate.out_channels:
+        raise Refusal(f"the num_features of {name} after it are not known")
+    following = {each.call: each for each in pair.followed}
+    return WrittenNorm(pair.norm, definition, target, call, names, following)
 
 
-def _definition(
-    index: ClassIndex, values: Values, candidate: Candidate, pair: Pair, store: Store
-) -> NormDefinition:
-    statement, call = index.source.statement(store.target), store.value
-    is_call = (
-        isinstance(call, ast.Call) and canonical(meaning(index.source, call.func).path) in NORMS
-    )
-    if store.kind.name != "norm" or not isinstance(call, ast.Call) or not is_call:
-        raise Refusal(f"the class of self.{pair.norm} is known only at run time")
-    is_alone = isinstance(statement, (ast.Assign, ast.AnnAssign)) and (
-        single_target(statement) is store.target
-    )
-    if not is_alone or index.self_class(store.target.value) is not pair.owner:
-        raise Refusal(f"self.{pair.norm} after it is not built in a statement of its own")
-    assert isinstance(statement, (ast.Assign, ast.AnnAssign))
-    arguments = _arguments(index, call)
-    size = next(each.argument.value for each in arguments if each.is_size)
-    if candidate.numbers is None:
-        if not is_set_before(index, pair.convs, store.target):
-            raise Refusal(f"self.{pair.norm} after it is built before it")
-    elif values.known_int(size) != candidate.numbers[1]:
-        raise Refusal(f"the num_features of self.{pair.norm} after it are not known")
-    return NormDefinition(statement, store.target, call, arguments)
-
-
-def _arguments(index: ClassIndex, call: ast.Call) -> tuple[NormArgument, ...]:
-    found = []
-    for number, each in enumerate(arguments_of(call)):
-        if each.stars or not is_repeatable(index.source, each.value):
-            raise Refusal("the norm's arguments may have side effects")
-        is_size = each.keyword == "num_features" or (number == 0 and not each.keyword)
-        found.append(NormArgument(each, is_size))
-    if not any(each.is_size for each in found):
-        raise Refusal("the norm is built without num_features")
-    return tuple(found)
-
-
-def _check_form(index: ClassIndex, following: Following) -> None:
-    """See that a norm is applied in a way that can be written anew."""
-    source = index.source
-    statement = source.statement(following.norm)
-    if following.form == "choice":
-        raise Refusal("an expression decides whether the norm is applied")
-    if following.form == "if":
-        guard = following.guard
-        assert isinstance(guard, ast.If)
-        if guard.orelse or len(guard.body) > 1 or not is_rebinding(following, statement):
-            raise Refusal("the statement that applies the norm does more")
-    if following.form == "next" and is_rebinding(following, statement):
-        if not source.has_own_lines(statement):
-            raise Refusal("the norm is applied on the same line")
+def is_size(number: int, argument: Argument) -> bool:
+    """Whether an argument of a norm is the number of its channels."""
+    return argument.keyword == "num_features" or (number == 0 and not argument.keyword)
 
 
 def is_rebinding(following: Following, statement: ast.stmt) -> bool:

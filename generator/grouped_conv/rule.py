@@ -1,0 +1,263 @@
+"""The rule ``grouped-conv`` in one source: what becomes of each convolution, as rewrites.
+
+There are two forms, the second weaker: what is written out, class by class; and what is split once
+it is built, all of it together, since it shares lines and a helper.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from ..outcome import Options, Warning
+from ..reading.classes import ClassIndex
+from ..reading.directives import Directives
+from ..reading.source import Source, parse
+from ..reading.width import line_length
+from ..rewriting.apply import Rewrite
+from ..rewriting.edits import Edit, Removal
+from .built import helper as built_helper
+from .built.decide import Deciding
+from .built.emit import make_built_edits
+from .built.layers import blocks_for
+from .built.own_copies import OwnCopy, own_copies, why_it_stays
+from .built.plan import BuiltPlan
+from .built.there import is_split_there
+from .built.unsplit import unsplit
+from .built_elsewhere import warn_of_functions
+from .classify import Candidate, Deferred, Verdict, classify
+from .emitted_earlier import warn_of_earlier
+from .find import Site, find_sites
+from .initialisation import warn_of_initialisation, warn_of_initialisation_elsewhere
+from .loading import insert_loading
+from .numbers import Values
+from .records import left, split_when_built, written_out
+from .refusal import Refusal
+from .tracing import Tracing
+from .writing import Writing
+from .written import Written
+from .written_out import WritingOut, style_of
+
+if TYPE_CHECKING:
+    from ..rewriting.templating import Templates
+
+_SETTLED: Final = ("kept", "function")
+_BEHIND: Final = "{} stays behind the concatenation: {}"
+_TRANSPOSED: Final = "PLiNIO takes no transposed convolution, whether it is grouped, split or plain"
+
+
+class GroupedConv:
+    """Sorts the convolutions of one source by what becomes of them.
+
+    Attributes:
+        directives: the comments that steer it.
+        built: what it proposed last to split once it is built.
+
+    Args:
+        source: the source.
+        options: how it is to be split.
+        templates: what code is rendered from.
+    """
+
+    def __init__(self, source: Source, options: Options, templates: Templates) -> None:
+        self.index = ClassIndex(source)
+        self.source = source
+        self.options = options
+        self.templates = templates
+        sites = find_sites(self.index)
+        self.directives = Directives(source, [each.call for each in sites])
+        self.tracing = Tracing(self.index, self.directives, sites)
+        gives_weights = "reads" in built_helper.blocks_there(source)
+        self.deciding = Deciding(
+            self.tracing,
+            options.branches_norms,
+            bool(options.helper_module) or gives_weights,
+            line_length(source, options.black),
+        )
+        self.built = BuiltPlan()
+        self.written: list[Written] = []
+        self._settled: list[Rewrite] = []
+        self._transposed: list[Site] = []
+        self._deferred: list[Deferred] = []
+        self._stays: list[Site] = []  # a line for others could split them as well
+        self._candidates: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
+        values = Values(self.index)
+        for each in sites:
+            self._take(values, replace(each, asked=self.directives.style(each.call)))
+        self._written_out = self._decide()
+
+    # --- what each is ------------------------------------------------------------------------
+
+    def _take(self, values: Values, site: Site) -> None:
+        """Take a site in."""
+        if is_split_there(self.tracing, site):
+            return
+        found = self._unless_skipped(site, classify(values, site))
+        is_skipped = isinstance(found, Verdict) and found.status == "skipped"
+        if found is not None and not is_skipped and site.conv is not None and site.conv.transposed:
+            self._transposed.append(site)
+        if isinstance(found, Verdict):
+            self._settled.append(Rewrite((left(self.index, site, found),)))
+            self._stays += [site] if is_skipped else []
+        elif isinstance(found, Deferred):
+            self._deferred.append(found)
+        elif found is not None:
+            if style_of(site, self.options) == "built":
+                self._deferred.append(Deferred(site, "", found.numbers))
+            else:
+                self._candidates[found.owner, found.attribute].append(found)
+
+    def _unless_skipped(
+        self, site: Site, found: Candidate | Deferred | Verdict | None
+    ) -> Candidate | Deferred | Verdict | None:
+        """What a site is, or that it is left alone where it would be split, or could not be."""
+        if found is None or (isinstance(found, Verdict) and found.status in _SETTLED):
+            return found
+        skip = self.directives.skip(site.call)
+        return Verdict("skipped", str(skip)) if skip is not None else found
+
+    def _decide(self) -> list[Written]:
+        """What can be written out; all else is deferred until it is built."""
+        pairs, multipliers = self.tracing.pairs, self.deciding.multipliers
+        writing_out = WritingOut(pairs, multipliers, self.options, self._candidates)
+        found = []
+        for candidates in self._candidates.values():
+            try:
+                found.append(writing_out.decide(candidates))
+            except Refusal as refusal:
+                reason = str(refusal)
+                self._deferred += (Deferred(each.site, reason, each.numbers) for each in candidates)
+        return found
+
+    # --- what is proposed --------------------------------------------------------------------
+
+    def propose(self, barred: Mapping[ast.AST, str]) -> list[Rewrite]:
+        """What is split, and what is said of all else; of barred classes nothing is written out."""
+        by_class: dict[ast.ClassDef, list[Written]] = defaultdict(list)
+        deferred = [*self._deferred]
+        for each in self._written_out:
+            owner = each.candidate.owner
+            if owner in barred:
+                numbers = each.candidate.numbers
+                deferred.append(Deferred(each.candidate.site, barred[owner], numbers))
+            else:
+                by_class[owner].append(each)
+        self.written = [each for found in by_class.values() for each in found]
+        self.built = self.deciding.plan(deferred, self._stays)
+        refused = self.deciding.refused
+        verdicts = (
+            (each.site, Verdict("left", refused[each.site.call]))
+            for each in deferred
+            if each.site.call in refused
+        )
+        writing = Writing(self.index, self.written, self.templates)
+        # Where the methods of two classes end at one place, that of the inner class goes first.
+        inner_first = sorted(by_class.items(), key=lambda each: -each[0].col_offset)
+        return [
+            *self._settled,
+            *(Rewrite((left(self.index, *each),)) for each in verdicts),
+            *(self._of_class(owner, found, writing) for owner, found in inner_first),
+            *self._of_built(),
+        ]
+
+    def _of_class(self, owner: ast.ClassDef, found: list[Written], writing: Writing) -> Rewrite:
+        """What is written out in a class."""
+        edits: list[Edit] = []
+        if self.options.checkpoint:
+            edits.append(insert_loading(self.source, found, self.templates))
+        return Rewrite(
+            tuple(written_out(self.index, each) for each in found),
+            (*edits, *(edit for each in found for edit in writing.edits(each))),
+            tuple(each.candidate.site.call for each in found),
+            tuple(name for each in found for name in each.imports),
+            key=owner,
+        )
+
+    def _of_built(self) -> Iterator[Rewrite]:
+        """What is split once it is built, and the helper that does it."""
+        source, built, path = self.source, self.built, self.options.helper_module
+        records = tuple(split_when_built(self.index, each, built) for each in built.sites)
+        moved = [copy for copy, reason in self._copies if not reason]
+        if not built.changes and not moved:
+            yield from [Rewrite(records)] if records else []
+            return
+        helper = built_helper.make_helper(source, built, path, moved)
+        users = (*built.users(), *(each.candidate.site.call for each in self.written))
+        yield Rewrite(
+            records,
+            (
+                *built_helper.insert_helper(source, helper, users, self.templates),
+                *(Removal(each.definitions[0], each.definitions[-1]) for each in moved),
+                *make_built_edits(source, built, helper, self.templates),
+            ),
+            users,
+            helper.missing,
+            blocks=helper.blocks,
+            imports_helper=bool(helper.path),
+        )
+
+    @cached_property
+    def _copies(self) -> list[tuple[OwnCopy, str]]:
+        """The copies of the helper in a source that is to import it, and why some stay."""
+        path = self.options.helper_module
+        return [
+            (each, why_it_stays(each, path, self.templates, self._may_fail))
+            for each in (own_copies(self.source) if path else ())
+            if not any(map(self.directives.forbids, each.definitions))
+        ]
+
+    def _may_fail(self, copy: OwnCopy) -> bool:
+        """Whether something is done to what a copy splits that raises, as far as can be known."""
+        copies = [*own_copies(copy.source)]
+        definitions = {each for one in copies for each in one.definitions}
+        names = {name: usual for one in copies for name, usual in one.names.items()}
+        before = unsplit(copy.source.tree, definitions, names)
+        if before is None:
+            return True
+        alone = replace(self.options, helper_module="")
+        rule = GroupedConv(Source(before, parse(before)), alone, self.templates)
+        rule.propose({})
+        return bool(rule.built.warnings)
+
+    # --- what else is said -------------------------------------------------------------------
+
+    def warnings(self) -> Iterator[Warning]:
+        """What the user should know besides of what was proposed last."""
+        place, path = self.source.place, self.options.helper_module
+        found = [*self.directives.warnings, *warn_of_earlier(self.source, self.directives)]
+        found += (Warning(*place(each.call), _TRANSPOSED) for each in self._transposed)
+        for node, reason in self.built.warnings:
+            said = f"this will raise once the convolution is split: {reason}"
+            found.append(Warning(*place(node), said))
+        for copy, reason in self._copies:
+            said = reason or f"this copy of the helper gives way to what {path} has"
+            found.append(Warning(*place(copy.definitions[0]), said))
+        for name, reason in blocks_for(self.built.own_norms, self.source, path)[1].items():
+            at = place(self.built.sites[0].site.call)
+            found.append(Warning(*at, _BEHIND.format(name, reason), "branch-norm"))
+        if self.written or self.built.changes:
+            found += self._of_split({each.line for each in found})
+        yield from found
+
+    def _of_split(self, told: set[int]) -> Iterator[Warning]:
+        """What is to be known of anything that is split; ``told`` are lines with a warning."""
+        source, built, around = self.source, self.built, self.tracing.surroundings
+        is_done = built.is_done_before if not self.written else None
+        calls = [each.candidate.site.call for each in self.written]
+        first = min([*calls, *built.ways], key=source.span)
+        split = [*zip(calls, calls, strict=True), *built.places()]
+        found = [
+            *warn_of_initialisation(source, is_done),
+            *warn_of_initialisation_elsewhere(around, first),
+            *warn_of_functions(self.index, self.directives, split),
+        ]
+        yield from found
+        from .by_facts import warn_by_facts  # slow to import
+
+        told |= {each.line for each in found}
+        norms = self.options.branches_norms
+        yield from warn_by_facts(self.tracing, self.written, built, norms, told)
