@@ -52,6 +52,8 @@ def collected(body: str) -> str:
         f"out = []\n{LOOP}\n    out.append(conv(x))  # gencode: skip\nreturn torch.cat(out, 1)",
         f"{COLLECT}f = lambda out: torch.cat(out, 1)\nreturn f(x)",
         f"out = []\n{LOOP}\n    self.out.append(conv(x))\nreturn torch.cat(out, 1)",
+        f"{COLLECT}return torch.cat(out, 1), lambda: out",
+        f"{COLLECT}part = out\nreturn torch.cat(out, 1), lambda: part",
         "return torch.cat([F.relu(conv(x)) for conv in self.convs], 1)",
         "return torch.cat([conv for conv in self.convs if conv(x)], 1)",
         "return torch.cat([\n    conv(x)  # why\n    for conv in self.convs\n], 1)",

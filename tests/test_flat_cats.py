@@ -56,6 +56,10 @@ KEPT = {
     "seen by a function": (
         "def h():\n    return y\ny = self.a(x)\nz = torch.cat((x, y), dim=1)\nreturn z * h().sum()"
     ),
+    "read by a function that is given": (
+        "y = self.a(x)\nz = torch.cat((x, y), dim=1)\nself.later = lambda: y\n"
+        "return z * call(self.later).sum()"
+    ),
     "read in a comprehension": (
         "y = self.a(x)\nz = [y for _ in (x, x)]\nreturn torch.cat([z[0], y], 1)"
     ),
@@ -80,7 +84,7 @@ def test_the_concatenation_is_flat(form: str, style: Style) -> None:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("form", KEPT)
 def test_what_has_another_use_is_concatenated_before(form: str, style: Style) -> None:
-    source = model(BUILT + "self.dim = 1", KEPT[form])
+    source = model(BUILT + "self.dim = 1", KEPT[form], top="def call(f):\n    return f()")
     x = torch.randn(2, 8, 5, 5)
     assert_equivalent(source, lambda module: module.Net(), x, options=Options(style=style))
 

@@ -26,6 +26,7 @@ from ..reading.source import Source
 from ..rewriting.edits import Edit, TextEdit
 
 _CATS: Final = frozenset(("torch.cat", "torch.concat", "torch.concatenate"))
+_FUNCTIONS: Final = (*FUNCTIONS, ast.Lambda)
 _LISTS: Final = ("builtins.list", "builtins.tuple")
 
 Outputs: TypeAlias = Callable[[str, str], str]
@@ -65,6 +66,8 @@ def find_feed(source: Source, facts: Facts, directives: Directives, call: ast.Ca
     is_all = bool(lists) and lists == facts.values(cat.args[0])
     if not is_all or not all(_is_of(facts, each, cat) for each in lists):
         return None
+    if _may_be_read_later(source, facts, call):
+        return None
     feed = _placed(source, facts, call, cat)
     if feed is None or any(map(directives.forbids, map(source.statement, (call, cat, feed.place)))):
         return None
@@ -89,6 +92,25 @@ def _is_of_channels(facts: Facts, cat: ast.Call) -> bool:
     dims = [*cat.args[1:], *(each.value for each in cat.keywords if each.arg in ("dim", "axis"))]
     is_all = cat.args and len(cat.args) + len(cat.keywords) == 2
     return bool(is_all) and paths <= _CATS and [getattr(each, "value", 0) for each in dims] == [1]
+
+
+def _may_be_read_later(source: Source, facts: Facts, call: ast.Call) -> bool:
+    """Whether a function in that of a call reads a variable of it, and is not seen to be called."""
+    function = source.function_around(call)
+    return function is not None and any(
+        isinstance(each, ast.Name)
+        and isinstance(each.ctx, ast.Load)
+        and not facts.values(each)
+        and _is_free(source, each, function)
+        for each in source.inside(function)
+    )
+
+
+def _is_free(source: Source, name: ast.Name, function: ast.AST) -> bool:
+    """Whether a function inside another one reads a variable of that."""
+    found = source.scope(name).lookup(name.id)
+    own = next(each for each in source.ancestors(name) if isinstance(each, _FUNCTIONS))
+    return own is not function and found is not None and found[0].node is function
 
 
 def _placed(source: Source, facts: Facts, call: ast.Call, cat: ast.Call) -> Feed | None:
