@@ -135,6 +135,10 @@ NO_CONVOLUTION = [
         count = counters.get(type(key))
         return count(node, **kwargs)
     """,
+    """
+    def call(m, fn, *args, **kwargs):
+        return fn(*args, **kwargs) if isinstance(m, (nn.Conv2d, nn.Linear)) else m
+    """,
     "net = blocks.Conv3d5x1x1BnAct(24, 24, bias=False, groups=24, use_bn=True)",
     "net = blocks.Conv2dNormActivation(24, 24, groups=2)",
     "net = blocks.Conv2dReLU(24, 24, groups=2)",

@@ -229,10 +229,9 @@ class _BySlice:
         """What a method of the class itself gives, or a module that pads."""
         owner = self.index.source.class_around(call)
         lineage = [*self.index.classes[owner].ancestors()] if owner is not None else []
-        for one in lineage:
-            for each in one.scope.bindings.get(name, []):
-                if isinstance(each.node, FUNCTIONS):
-                    return self._of_function(each.node, call, kinds, is_method=True)
+        bound = [each.node for one in lineage for each in one.scope.bindings.get(name, [])]
+        if bound and isinstance(bound[0], FUNCTIONS):
+            return self._of_function(bound[0], call, kinds, is_method=True)
         is_given = [self._kind(each, kinds) for each in call.args] == ["tensor"]
         values = self._values(call.func)
         pads = all(isinstance(each, Object) and PADDING.fullmatch(each.kind) for each in values)
