@@ -143,7 +143,8 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     if is_functional_convolution(path):
         return _function(index, call)
     if path in ("torch.nn.utils.skip_init", "functools.partial"):
-        makes_conv = bool(call.args) and holds_conv(index, call.args[0])
+        may_matter = passes_groups(call) or speaks_of_classes(index)
+        makes_conv = may_matter and bool(call.args) and holds_conv(index, call.args[0])
         return Indirect("partial" if module == "functools" else "held") if makes_conv else None
     if conv_class(module) is not None and name == "__init__":
         return _initialiser(index, call) or Indirect(
@@ -154,7 +155,8 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     if root in _OTHER_FRAMEWORKS or (root and not passes_groups(call)):
         return None  # of a library that has another class of the name; or that knows no groups
     if not _is_conv_name(name):
-        if is_made_elsewhere(index, call):
+        may_matter = passes_groups(call) or "conv" in name.lower()
+        if may_matter and is_made_elsewhere(index, call):
             return Indirect("held", "another file builds it")
         return Indirect("held") if is_used_as_module(index, call) else None
     return Indirect("held") if role(index, call) != "other" else None
