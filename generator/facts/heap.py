@@ -309,12 +309,6 @@ class Heap:
         """All values with which anything is done."""
         return [*dict.fromkeys((*self._uses, *self._leading_to))]
 
-    def own_uses(self) -> Iterator[tuple[Value, Use]]:
-        """What is done with each value itself."""
-        for value, uses in self._uses.items():
-            for use in uses:
-                yield value, use
-
     def settle(self) -> None:
         """Work out what has escaped with what leads to it, once nothing grows any more."""
         self._leading_to = {}

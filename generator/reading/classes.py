@@ -108,7 +108,6 @@ class ClassIndex:
         other_calls: those calls, such as ``Net.kind(8)``, by the name of the attribute.
         foreign_walks: what goes through the modules or attributes of any object.
         code_runners: calls of eval and exec.
-        makes_classes: whether ``type`` makes classes, whose bodies are not seen.
         kept: answers; see ``kept.kept``.
     """
 
@@ -120,7 +119,6 @@ class ClassIndex:
         self.other_calls: dict[str, list[Access]] = {}
         self.foreign_walks: list[ast.AST] = []
         self.code_runners: list[ast.AST] = []
-        self.makes_classes = False
         self.kept: dict[Hashable, Any] = {}
         self._stores: dict[str, list[ast.Attribute]] = {}
         self._storing: dict[str, Set[ast.ClassDef]] = {}
@@ -307,8 +305,6 @@ class ClassIndex:
             owner = self.self_class(call.args[0])
             if owner is not None:
                 self._add_walk(call, owner)
-        elif function.id == "type" and len(call.args) > 1:
-            self.makes_classes = True
 
 
 def _tests_before(outer: ast.AST, inner: ast.AST) -> list[ast.expr]:

@@ -16,7 +16,6 @@ _CONTAINERS: Final[dict[str, Container]] = {
     for module in ("", "modules.", "modules.container.")
     for name in _NAMES
 }
-_DICTS: Final = frozenset(("dict", "OrderedDict"))
 
 
 def container(path: str) -> Container | None:
@@ -45,16 +44,3 @@ def is_container(index: ClassIndex, instance: ast.expr) -> bool:
                 isinstance(each, ast.Call) and is_container(index, each) for each in stores
             )
     return False
-
-
-def names_a_child(index: ClassIndex, key: ast.expr) -> bool:
-    """Whether a key, or a name before an entry, is that of a child of such a container."""
-    around = next(each for each in index.source.ancestors(key) if not _holds_names(each))
-    return isinstance(around, ast.Call) and is_container(index, around)
-
-
-def _holds_names(node: ast.AST) -> bool:
-    """Whether a node is a display, or makes a dict of one."""
-    if isinstance(node, ast.Call):
-        return getattr(node.func, "attr", getattr(node.func, "id", "")) in _DICTS
-    return isinstance(node, (ast.Tuple, ast.List, ast.Dict))

@@ -7,7 +7,6 @@ Signatures: torch 2.13, ``torch/nn/modules/conv.py``; they have been the same si
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -67,7 +66,6 @@ _FUNCTIONS = frozenset(
     for transposed in ("", "_transpose")
     for dimensions in (1, 2, 3)
 )
-_MODULE = re.compile(r"torch\.nn\.(modules\.(\w+\.)?)?[A-Z]\w*")
 _MODULES_WITH_CLASSES = ("torch.nn", "torch.nn.modules", "torch.nn.modules.conv")
 _MODULES_WITH_FUNCTIONS = ("torch", "torch.nn.functional")
 
@@ -76,11 +74,6 @@ def conv_class(path: str) -> ConvClass | None:
     """The convolution class at a dotted path such as ``torch.nn.Conv2d``, if it is one."""
     module, _, name = path.rpartition(".")
     return CONV_CLASSES.get(name) if module in _MODULES_WITH_CLASSES else None
-
-
-def is_module_of_torch(path: str) -> bool:
-    """Whether a dotted path is one of torch's module classes, such as ``torch.nn.ReLU``."""
-    return _MODULE.fullmatch(path) is not None
 
 
 def is_functional_convolution(path: str) -> bool:

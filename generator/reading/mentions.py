@@ -188,12 +188,6 @@ def may_be(name: ast.expr, text: str) -> bool:
     return pattern != _ANYTHING and re.fullmatch(pattern, text, re.DOTALL) is not None
 
 
-def is_alike(name: ast.expr, other: ast.expr) -> bool:
-    """Whether two strings are known in the same parts, and so may be the same."""
-    pattern = pattern_of(name)
-    return pattern != _ANYTHING and pattern == pattern_of(other)
-
-
 def pattern_of(name: ast.expr) -> str:
     """A regular expression that matches every string that ``name`` may evaluate to."""
     match name:

@@ -14,7 +14,6 @@ from typing import Final
 from ... import torch_api
 from ...facts.facts import Facts
 from ...facts.values import MADE_OF_IT, Bound, External, Function, Object, Value, made_of
-from ...reading.callees import functions_called
 from ...reading.classes import ClassIndex
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
@@ -57,10 +56,11 @@ def done_with(
         done: the nodes that are done with when it is split.
     """
     calls: dict[ast.AST, list[ast.Call]] = {}
+    facts = facts_of_source(index)
     for each in reached:
         call = index.source.parent(each)
         if isinstance(call, ast.Call) and each in call.args:
-            for function in functions_called(index, call.func):
+            for function in filter(index.source.has, facts.functions(call.func)):
                 calls.setdefault(function, []).append(call)
     while True:  # a function may hand it to itself, or to another one
         inside = {each for called in calls for each in walk(called)}
