@@ -125,7 +125,7 @@ class _Search:
         path = meaning(self.source, function).path
         name = function.id if isinstance(function, ast.Name) else ""
         if name == "isinstance" and len(call.args) == 2 and node is call.args[0]:
-            if may_be_conv(self.index, call.args[1]):
+            if may_be_conv(self.facts, call.args[1]):
                 self._refuse(node, "code asks for its class", call)
         elif name in ("type", "vars") and len(call.args) == 1:
             if not asks_for_others(self.source, self.facts, call):

@@ -9,13 +9,11 @@ from typing import Final
 from .. import torch_api
 from ..facts.facts import Facts
 from ..facts.values import NOTHING, ClassValue, External, Partial, Value
-from ..reading.classes import REPARAMETRISING, ClassIndex
+from ..reading.classes import REPARAMETRISING
 from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Function
 from ..reading.source import Source
-from .called import holds_conv
-from .subclasses import find_subclass
 from .weights import ALIKE
 
 _ALIKE: Final = re.compile(r"requires_grad|^\w+(\.data|\.detach\(\))?\.zero_\(\)$")
@@ -23,17 +21,19 @@ _ALIKE: Final = re.compile(r"requires_grad|^\w+(\.data|\.detach\(\))?\.zero_\(\)
 _TAKING: Final = frozenset(("add_param_group", "dict", "extend", "chain"))
 
 
-def may_be_conv(index: ClassIndex, classes: ast.expr) -> bool:
+def may_be_conv(facts: Facts, classes: ast.expr) -> bool:
     """Whether what isinstance is given may be, or hold, the class of a convolution."""
-    if holds_conv(index, classes):
-        return True
-    for node in walk(classes):
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            found = meaning(index.source, node)
-            is_own = isinstance(found.node, ast.ClassDef) and find_subclass(index, found.node)
-            if is_own or found.path.endswith("._ConvNd"):
-                return True
-    return False
+    asked = facts.with_items(facts.values(classes))
+    return any(map(_may_be_conv, (each for each in asked if not facts.heap.is_container(each))))
+
+
+def _may_be_conv(value: Value) -> bool:
+    match value:
+        case External(path=path):
+            return path in torch_api.CONVOLUTIONS or path.endswith("._ConvNd")
+        case ClassValue(cls=cls):
+            return not cls.is_known or not torch_api.CONVOLUTIONS.isdisjoint(cls.externals)
+    return True
 
 
 def asks_for_others(source: Source, facts: Facts, call: ast.Call) -> bool:
