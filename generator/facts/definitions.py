@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .. import torch_api
 from .arguments import AnyFunction, Arguments, defaults
@@ -20,6 +20,7 @@ class Definitions:
     """Interprets definitions."""
 
     interpreter: Interpreter
+    _bodies: dict[Class, Frame] = field(default_factory=dict)
 
     # --- functions ---------------------------------------------------------------------------
 
@@ -103,8 +104,12 @@ class Definitions:
     def _body(self, made: ClassValue, around: Frame) -> None:
         """Interpret the body of a class."""
         interpreter, cls = self.interpreter, made.cls
-        frame = Frame(cls.node, cls.module, around, interpreter.worklist, holder=made)
-        frame.context, frame.owner = around.context, around.owner
+        frame = self._bodies.get(cls)
+        if frame is None:  # one for all times: what it reads of its own would grow each time
+            frame = Frame(cls.node, cls.module, around, interpreter.worklist, holder=made)
+            frame.context, frame.owner = around.context, around.owner
+            self._bodies[cls] = frame
+        frame.start(None, ())
         for keyword in cls.node.keywords:
             interpreter.escape(interpreter.ev(keyword.value, around), cls.node, around)
         assert cls.bases is not None  # they are evaluated here
