@@ -55,9 +55,10 @@ def plan_calls(
         followed: those that are split with a norm.
         lists: the lists of those that are.
     """
-    index, directives, facts = pairs.index, pairs.directives, pairs.surroundings.facts
-    if "register_forward" in index.source.text:
+    sites, index, directives = list(sites), pairs.index, pairs.directives
+    if not sites or "register_forward" in index.source.text:
         return CallPlan()  # a hook would not see what is not called as a whole
+    facts = pairs.surroundings.facts
     values = _values(followed)
     feeds: dict[ast.Call, Feed] = {}
     padded: dict[ast.Call, PaddedCall] = {}

@@ -39,6 +39,9 @@ def callables(index: ClassIndex, callee: ast.expr) -> Iterator[Value]:
 @kept
 def holds_conv(index: ClassIndex, expression: ast.expr) -> bool:
     """Whether an expression may be a convolution class, or a tuple or list with one."""
+    known = meaning(index.source, expression)
+    if known.kind == "import" and known.path.startswith("torch."):
+        return conv_class(known.path) is not None  # before any facts are made
     facts = facts_of_source(index)
     return any(map(is_conv_class, facts.with_items(frozenset(callables(index, expression)))))
 

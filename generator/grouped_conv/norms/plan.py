@@ -40,7 +40,10 @@ class NormPlan:
 
 def plan_norms(pairs: Pairs, sites: Iterable[Site]) -> NormPlan:
     """Find the norms after some convolutions."""
-    planning = _Planning(pairs, list(sites))
+    sites = list(sites)
+    if not sites:
+        return NormPlan()  # before any facts are made
+    planning = _Planning(pairs, sites)
     for site in planning.sites:
         planning.add(site)
     return NormPlan(planning.pairs, planning.sequences, planning.lists, planning.notes)
