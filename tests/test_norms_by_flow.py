@@ -158,6 +158,25 @@ class Unit(nn.Module):
 """
 
 
+CACHED = """
+import functools
+
+
+@functools.lru_cache
+def make():
+    return nn.BatchNorm2d(16)
+"""
+
+
+def test_a_norm_that_a_function_keeps_stays() -> None:
+    init = "".join(
+        f"self.conv{i} = nn.Conv2d(16, 16, 1, groups=2)\nself.bn{i} = make()\n" for i in (1, 2)
+    )
+    forward = "return self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))"
+    result = check(model(init, forward, CACHED), {16}, "built")
+    assert "it may be one that is kept (line 11)" in notes(result)
+
+
 def test_the_norm_of_another_object_of_the_class() -> None:
     init = "self.one = Unit()\nself.two = Unit(self.one)"
     result = check(model(init, "return self.two(x) + self.one(x)", OTHERS), {32})
