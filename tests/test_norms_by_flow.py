@@ -174,7 +174,7 @@ def test_a_norm_that_a_function_keeps_stays() -> None:
     )
     forward = "return self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))"
     result = check(model(init, forward, CACHED), {16}, "built")
-    assert "it may be one that is kept (line 11)" in notes(result)
+    assert "it may be one that is kept (line 10)" in notes(result)
 
 
 def test_the_norm_of_another_object_of_the_class() -> None:
