@@ -8,7 +8,6 @@ from typing import Final
 
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, assigned_value
-from ..norms.naming import strings_naming
 from ..norms.norm_after import Pair
 from ..norms.pairs import Pairs
 from .places import Place
@@ -93,7 +92,9 @@ def _given(pairs: Pairs, pair: Pair, flag: ast.Attribute) -> list[ast.expr]:
     accesses = [each.node for each in pairs.accesses(pair.owner, name)]
     given = [each for each in accesses if not isinstance(each.ctx, ast.Load)]
     relatives = index.classes[pair.owner].relatives()
-    is_named = any(strings_naming(index, name)) or any(index.mentions.computed(name))
+    uses = pairs.surroundings.facts.uses_of_instances(pair.owner)
+    written = [each.node for each in uses if each.kind == "write" and each.name == name]
+    is_named = not {*written} <= {*given} or any(index.mentions.computed(name))
     if not given or is_named or any(name in each.scope.bindings for each in relatives):
         return []
     if any(isinstance(source.parent(each), (ast.Attribute, ast.Subscript)) for each in accesses):

@@ -52,7 +52,7 @@ class Modules:
         Raises:
             Refusal: a norm may be given again where it seems to be made.
         """
-        found = [each for each in values if not isinstance(each, (Constant, External))]
+        found: list[Value] = [one for one in values if not isinstance(one, (Constant, External))]
         for each in found:
             if isinstance(each, Object) and each.kind in NORMS and self.source.has(each.site):
                 function = self.source.function_around(each.site)

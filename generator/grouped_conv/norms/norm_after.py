@@ -104,7 +104,7 @@ class NormAfter:
         for each in stores:
             if each.kind.reason and (not splitting or each in splitting):
                 raise Refusal(each.kind.reason)
-        self.checked_calls()
+        self._check_conv()
         self._check_held(norm, stores)
         uses, is_plain = self._uses(norm, stores, followed)
         convs = tuple(attributes.stores_of(owner, self.conv))
@@ -131,21 +131,19 @@ class NormAfter:
                     found.add(use.node) if self.source.has(use.node) else None
         return sorted(found, key=self.source.span)
 
-    def checked_calls(self) -> list[ast.Call]:
-        """The calls of the convolution, which is called in no other way, and held nowhere else.
+    def _check_conv(self) -> None:
+        """See that the convolution is called in no other way, and held nowhere else.
 
         Raises:
             Refusal: it may be.
         """
-        calls = self._calls()
-        weights = Weights(self.attributes.index)
+        weights, calls = Weights(self.attributes.index), self._calls()
         try:
             self._check_held(self.conv, tuple(self.attributes.stores(self.owner, self.conv)))
             for node in self._expressions(self.conv):
                 self.modules.look_at(weights, node, calls, is_norm=False)
         except Refusal as refusal:
             raise Refusal(f"self.{self.conv} may be used elsewhere: {refusal}") from refusal
-        return calls
 
     def _expressions(self, name: str) -> list[ast.expr]:
         """The expressions that may be what an attribute holds, but for what it is given."""
