@@ -172,6 +172,7 @@ def test_what_may_keep_the_whole_comes_after(statement: str) -> None:
         "self.f = lambda x: self.conv(x)",
         "if flag: nn.init.zeros_(self.bn.bias)",
         "assert self.conv.out_channels == 8",
+        "nn.Conv2d(4, 8, 3).load_state_dict(self.conv.state_dict())",
     ],
 )
 def test_what_changes_the_whole_comes_before(statement: str) -> None:

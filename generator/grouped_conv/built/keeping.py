@@ -143,6 +143,8 @@ class Keeping:
                 return isinstance(node, ast.Attribute) and self._keeps_value(parent)
             case ast.Call(func=ast.Name(id=name)) if name in _ASKING:
                 return False
+            case ast.Call(func=ast.Attribute(attr="load_state_dict")):
+                return False  # it copies what it is given
             case ast.Call():
                 return self._keeps_argument(node, parent)
             case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is node:
