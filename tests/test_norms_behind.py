@@ -47,6 +47,18 @@ SOURCES = {
         [8],
     ),
     "in the caller": (called(), []),
+    "in the caller, which is given something else as well": (
+        called(forward="return self.conv(x), x").replace(
+            NESTED, "x, y = self.conv(x)\n        return self.bn(x)"
+        ),
+        [16],
+    ),
+    "in the caller, of what else it is given": (
+        called(forward="return self.conv(x), x").replace(
+            NESTED, "x, y = self.conv(x)\n        return self.bn(y)"
+        ),
+        [],
+    ),
     "in the caller, where it may be left out": (
         called().replace(
             NESTED, "x = self.conv(x)\n        return self.bn(x) if self.training else x"

@@ -101,6 +101,7 @@ def _norms_after(facts: Facts, tensor: Value) -> Iterator[tuple[Use, str]]:
         if each in seen:
             continue
         seen.add(each)
+        todo += ((given, why) for given in _returned_with_others(facts, each))
         taken = facts.uses(each)
         if len({use.node for use in taken}) > 1:
             why = why or ", whose output has another use"
@@ -120,6 +121,18 @@ def _given_to_callers(facts: Facts, owner: Instance) -> Iterator[Value]:
     for use in facts.uses(owner):
         if use.kind == "call" and use.result is not None:
             yield use.result
+
+
+def _returned_with_others(facts: Facts, tensor: Value) -> Iterator[Value]:
+    """What a tensor is where a module is called that returns it in a tuple."""
+    slots = facts.heap.slots
+    for holder, _ in facts.heap.holders(tensor):
+        is_returned = any(use.kind == "return" for use in facts.uses(holder))
+        if isinstance(holder, Object) and holder.owner is not None and is_returned:
+            at = [place for place, each in enumerate(slots(holder)) if tensor in each.values]
+            for given in _given_to_callers(facts, holder.owner):
+                if isinstance(given, Tensor) and given.step in ((None, place) for place in at):
+                    yield given
 
 
 def _is_norm(facts: Facts, use: Use) -> bool:
