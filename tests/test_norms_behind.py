@@ -51,7 +51,7 @@ SOURCES = {
         called(forward="return self.conv(x), x").replace(
             NESTED, "x, y = self.conv(x)\n        return self.bn(x)"
         ),
-        [16],
+        [17],
     ),
     "in the caller, of what else it is given": (
         called(forward="return self.conv(x), x").replace(
