@@ -131,7 +131,7 @@ def _returned_with_others(facts: Facts, tensor: Value) -> Iterator[Value]:
         if isinstance(holder, Object) and holder.owner is not None and is_returned:
             at = [place for place, each in enumerate(slots(holder)) if tensor in each.values]
             for given in _given_to_callers(facts, holder.owner):
-                if isinstance(given, Tensor) and given.step in ((None, place) for place in at):
+                if isinstance(given, Tensor) and given.step in {(None, place) for place in at}:
                     yield given
 
 
