@@ -53,6 +53,8 @@ class Subclass:
 
 def find_subclass(index: ClassIndex, node: ast.ClassDef) -> Subclass | None:
     """What a class of the source is as a convolution, if it is one."""
+    if node not in index.classes:  # one of the helper
+        return None
     lineage = list(index.classes[node].ancestors())
     for each in lineage:
         for base in each.node.bases:
