@@ -87,8 +87,6 @@ def test_a_long_line_of_many_constructions() -> None:
     [
         (CONV, f"return self.conv(x), {HUGE}", 12),
         (CONV, f"return self.conv(f({HUGE}))", 12),
-        (CONV, f"if self.conv(x) in {HUGE}:\n    pass", 12),
-        (CONV, f"return torch.cat([self.conv(x), *{HUGE}], dim=1)", 12),
         (f"{CONV}\nself.bn = nn.BatchNorm2d(32, eps={HUGE})", "return self.bn(self.conv(x))", 10),
         (
             f"{CONV}\nself.bn = nn.BatchNorm2d(32)",
