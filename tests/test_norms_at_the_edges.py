@@ -238,4 +238,4 @@ def test_other_classes(form: str) -> None:
 def test_a_norm_that_torch_refuses() -> None:
     source = model(CONV + "self.bn = nn.BatchNorm1d(eps=0.1)", CALL)
     (record,) = split_source(source).records
-    assert "without num_features" in record.note
+    assert "num_features of self.bn after it are not known" in record.note

@@ -86,7 +86,6 @@ def test_a_use_that_a_module_in_its_place_allows(forward: str, words: str) -> No
     ("forward", "words"),
     [
         ("return self.conv.weight", "its weight is used directly (line 12)"),
-        ("self.inner.conv.weight\nself.conv(x)", "its weight is used directly (line 12)"),
         ("f('net.conv.weight')\nself.conv(x)", "'conv' appears in a string"),
         ("d = {'conv.weight': 1}\nself.conv(x)", "'conv' appears in a string"),
         ("re.match('(conv|bn).w', n)\nself.conv(x)", "'conv' appears in a string"),
@@ -435,10 +434,6 @@ def test_what_is_not_the_instance(head: str, words: str) -> None:
     body = "self.conv" if "lambda" in head else "\n        return self.conv"
     source = model(CONV) + f"\n    {head} {body}"
     assert words in wrapped(f"{source}\n")
-    if head.startswith("f = lambda"):
-        assert "its weight is used directly" in left(f"{source}.weight\n")
-    else:
-        assert "its weight is used directly" in raising(f"{source}.weight\n")
 
 
 def test_self_that_is_assigned_to() -> None:

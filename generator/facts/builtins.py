@@ -120,7 +120,8 @@ class Builtins:
         if path in _DICTS and not given.is_open and len(given.positional) < 2:
             return self._dict(given, node, frame)
         known = self._known.get(path)
-        if known is not None and not given.is_open:
+        is_partial = path == "functools.partial" and bool(given.positional)
+        if known is not None and (is_partial or not given.is_open):
             others = [] if "*" in known.names else given.named.keys() - {*known.names}
             if known.least <= len(given.positional) <= known.most and not others:
                 return known.do(path, given, node, frame)

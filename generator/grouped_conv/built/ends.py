@@ -105,7 +105,7 @@ def find_ends(tracing: Tracing, site: Site) -> Ends:
     search = _Search(tracing, site)
     starts: Iterable[ast.AST] = [site.call]
     if is_partial(site):
-        calls = {each.site for each in tracing.made(site) if isinstance(each, Object)}
+        calls = {each.site for each in tracing.made(site) if isinstance(each, Object)} - {site.call}
         starts = (each for each in tracing.index.source.nodes if each in calls)
     for call in starts:
         assert isinstance(call, ast.Call)
