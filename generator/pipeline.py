@@ -13,6 +13,7 @@ from .outcome import Finding, Options, Record, Result, SourceError, Warning
 from .reading.source import Source, check, parse
 
 if TYPE_CHECKING:
+    from .grouped_conv import GroupedConv
     from .project_files import Location
     from .rewriting.apply import Proposer, Rewrite
     from .rewriting.templating import Templates
@@ -145,7 +146,7 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
 
     templates = Templates(options.templates)
     source = Source(text, tree, location=location)
-    rules: list[Proposer] = []
+    rules: list[GroupedConv] = []
     if is_grouped:
         from .grouped_conv import GroupedConv, emitted
 
@@ -184,9 +185,7 @@ def _updated(found: Sequence[Rewrite], again: Sequence[Rewrite]) -> list[Rewrite
     What a later pass finds is what the one before has left, in the same order.
     """
     left = [each for each in found if not each.edits and isinstance(each.said[0], Finding)]
-    if len(left) != len(again):
-        return [*found]
-    now = dict(zip(map(id, left), again, strict=True))
+    now = dict(zip(map(id, left), again, strict=True)) if len(left) == len(again) else {}
     return [_moved(each, now[id(each)]) if id(each) in now else each for each in found]
 
 

@@ -321,3 +321,10 @@ def test_a_subclass_whose_constructor_goes_on() -> None:
     text = text.replace("            self.late = True\n", "")
     result = assert_equivalent(text, lambda each: each.Sub(), X, options=BUILT)
     assert indent("self.more = split_conv(self.more)\n", " " * 8) in result.text
+
+
+def test_a_copy_of_a_copy_is_split_before_both() -> None:
+    init = "conv = nn.Conv2d(8, 8, 3, groups=2)\nfor _ in range(2):\n    conv = copy.deepcopy(conv)"
+    text = model(f"{init}\nself.conv = conv", "return self.conv(x)", "import copy")
+    result = assert_equivalent(text, lambda each: each.Net(), X, options=BUILT)
+    assert "conv = split_conv(nn.Conv2d(8, 8, 3, groups=2))" in result.text

@@ -125,6 +125,21 @@ def reason(source: str, options: Options = Options()) -> str:
         ),
         (
             POINT,
+            "return self.point(torch.flatten(self.bn(self.conv(x)), start_dim=2))",
+            "what reads it is not known",
+        ),
+        (
+            "self.next = nn.Sequential(nn.Flatten(2), nn.Linear(16, 5))",
+            "return self.next(self.bn(self.conv(x)))",
+            "a Flatten reads it",
+        ),
+        (
+            f"self.pool = nn.MaxPool2d(2, return_indices=True)\n{POINT}",
+            "y, at = self.pool(self.bn(self.conv(x)))\nreturn self.point(y)",
+            "what reads it is not known",
+        ),
+        (
+            POINT,
             "return self.point(self.bn(self.conv(x)).flatten(0))",
             "what reads it is not known",
         ),
@@ -195,6 +210,23 @@ def test_styles_that_are_asked_for_have_no_other_form(style: Any) -> None:
     source = numbers.replace("self.k", "2")
     assert reason(source, Options(style=style)) == f"{style} style has no other form"
     assert is_multiplied(source)
+
+
+def test_a_module_reads_it_whose_forward_is_not_known() -> None:
+    top = "class Other(nn.Module):\n    forward = strange.forward"
+    init, forward = f"{INIT}self.other = Other()", "return self.other(self.bn(self.conv(x)))"
+    assert reason(model(init, forward, top)) == "what reads it is not known"
+
+
+def test_in_a_list_with_its_norms() -> None:
+    init = (
+        f"self.c, self.k = 8, 2\nself.convs = nn.ModuleList([{CONV} for _ in range(2)])\n"
+        f"self.bns = nn.ModuleList([nn.BatchNorm2d(16) for _ in range(2)])\n{POINT}"
+    )
+    forward = (
+        "for conv, bn in zip(self.convs, self.bns):\n    y = self.point(bn(conv(x)))\nreturn y"
+    )
+    assert reason(model(init, forward)) == "what reads it is not known"
 
 
 SEQUENCE = "nn.Conv2d(8, 16, 3, groups=8), nn.BatchNorm2d(16), nn.ReLU()"

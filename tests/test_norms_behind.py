@@ -53,6 +53,11 @@ SOURCES = {
         ),
         [17],
     ),
+    "behind a module whose forward is not known": (
+        "class Other(nn.Module):\n    forward = strange.forward\n\n\n"
+        + module(f"{CONV}self.other = Other()\n{BN}", "return self.bn(self.other(self.conv(x)))"),
+        [],
+    ),
     "in the caller, of what else it is given": (
         called(forward="return self.conv(x), x").replace(
             NESTED, "x, y = self.conv(x)\n        return self.bn(y)"

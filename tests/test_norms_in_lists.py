@@ -744,6 +744,15 @@ def test_the_same_in_a_comment_that_leaves_it_alone() -> None:
         assert "self.bns stays after the concatenation: " in notes(result), line
 
 
+def test_it_is_said_that_they_stay_where_a_comment_leaves_another_alone() -> None:
+    """Then each convolution of the two is split where it is built, before the lists are there."""
+    init = BOTH.replace("CONV", "make_conv()") + "\nself.more = make_conv()  # gencode: skip"
+    top = "\n\ndef make_conv():\n    return nn.Conv2d(16, 16, 1, groups=2)\n"
+    result = split_source(source(init, ZIP, top))
+    reason = "the convolutions are not split together with the list"
+    assert f"self.bns stays after the concatenation: {reason}" in notes(result)
+
+
 def test_without_norms() -> None:
     result = check(source(BOTH, ZIP), {16}, norm=False)
     assert "split_pairs" not in result.text

@@ -33,6 +33,11 @@ MOVES = {
     "extend": ("layers = []\nlayers.extend([CONV, NORM])\nself.net = nn.Sequential(*layers)", NET),
     "+=": ("layers = [CONV]\nlayers += [NORM]\nself.net = nn.Sequential(*layers)", NET),
     "+": ("layers = [CONV]\nlayers = layers + [NORM]\nself.net = nn.Sequential(*layers)", NET),
+    "what a function makes for two": (
+        "def make():\n    return SAME\nself.a = nn.Sequential(make(), SMALL)\n"
+        "self.b = nn.Sequential(make(), SMALL)",
+        "return self.b(self.a(x))",
+    ),
     "lists put together": ("self.net = nn.Sequential(*([CONV] + [NORM]))", NET),
     "a choice": ("self.net = nn.Sequential(CONV, *([NORM] if x is None else []))", NET),
     "a comprehension": (

@@ -441,6 +441,20 @@ def test_how_a_copy_imports_it(
     assert ("JoinedLayers" in text) == bool(spelled)
 
 
+def test_a_norm_that_no_import_of_the_file_leads_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the helper would have to call its module is not known: the norm is in a base class."""
+    norms = f"{IMPORTS}{PLAIN}"
+    base = f"{IMPORTS}from norms import NormAct\n\n\ndef make_norm(c):\n    return NormAct(c)\n"
+    net = f"{IMPORTS}import base\n{NET.replace('NormAct(', 'base.make_norm(')}"
+    written(tmp_path, {"norms.py": norms, "base.py": base, "net.py": net})
+    monkeypatch.chdir(tmp_path)
+    assert main(["net.py", "-o", "split.py"]) == 0
+    assert "stays behind the concatenation: the helper cannot import it" in capsys.readouterr().err
+    assert "JoinedLayers" not in Path("split.py").read_text()
+
+
 NAMED = f"{IMPORTS}from . import layers\n{NET}".replace(
     "NormAct(8", "getattr(layers, norm)(8"
 ).replace("groups=2", "groups=2, norm='NormAct'")

@@ -338,6 +338,12 @@ def test_too_much_to_follow(monkeypatch) -> None:
     assert "1 other files use this" in said(found)[0]
 
 
+def test_too_much_to_follow_in_the_file_itself(monkeypatch) -> None:
+    monkeypatch.setattr("gencode.facts.facts._BUDGET", 5)
+    found = result(USES["the norm is taken away"])
+    assert "there is too much in this file" in notes(found)
+
+
 def test_an_initialisation_of_what_another_file_builds() -> None:
     """It sees the parts: a fresh model starts from another scale, which is said."""
     net = (

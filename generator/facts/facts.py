@@ -247,11 +247,11 @@ class Facts:
         )
 
     def _is_no_module(self, value: Value) -> bool:
-        """Whether something is the name of a module, a tuple with one, or a constant."""
-        if isinstance(value, Object):
-            is_tuple = value.kind.startswith("builtins.") and self.heap.is_container(value)
-            return is_tuple or value.kind == torch_api.WALKED_NAME
-        return isinstance(value, Constant)
+        """Whether something is the name of a module, or a tuple with one."""
+        return isinstance(value, Object) and (
+            value.kind == torch_api.WALKED_NAME
+            or (value.kind.startswith("builtins.") and self.heap.is_container(value))
+        )
 
     def patched(self) -> Iterable[tuple[ast.AST, str]]:
         """Where an attribute of something is set that lies outside, and of what."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from ..outcome import Finding, Options, Record, SourceError, Warning
+from ..outcome import Finding, Options, Record, SourceError
 from ..reading.directives import Directives
 from ..reading.source import Source
 from .edits import CallEdit, Edit, Insertion, Naming, Removal, StatementEdit, TextEdit
@@ -52,9 +52,6 @@ class Proposer(Protocol):
         Args:
             barred: the keys of those that cannot be, each with the reason: weaker ones are wanted.
         """
-
-    def warnings(self) -> Iterable[Warning]:
-        """What else is to be known, once it is settled what is changed."""
 
 
 def arbitrated(source: Source, proposers: Iterable[Proposer]) -> list[Rewrite]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..facts.facts import Facts
-from ..outcome import Finding, FindingStatus, Warning
+from ..outcome import Finding, FindingStatus
 from ..reading.directives import Directives
 from ..reading.source import Source
 from ..reading.spelling import can_import_torch, spell
@@ -138,10 +138,6 @@ class Finder:
         return [
             self._outcome(each) for each in self._calls if self._rule.is_meant(self._asking, each)
         ]
-
-    def warnings(self) -> Iterable[Warning]:
-        """There are none."""
-        return ()
 
     def _outcome(self, call: ast.Call) -> Rewrite:
         skip = self.directives.skip(call) or self.directives.forbids(call)

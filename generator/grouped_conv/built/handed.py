@@ -18,7 +18,6 @@ from ...reading.classes import ClassIndex
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
 from ..source_facts import facts_of_source
-from .helper import is_splitting
 
 _INNER: Final = (*FUNCTIONS, ast.Lambda, ast.Global, ast.Nonlocal, ast.Yield, ast.YieldFrom)
 """What a function may keep something in, once it has ended."""
@@ -37,8 +36,6 @@ def keeps_nothing(index: ClassIndex, load: ast.expr) -> bool:
     call = index.source.parent(load)
     if not isinstance(call, ast.Call) or load not in call.args:
         return False
-    if is_splitting(index.source, call.func):
-        return False  # which gives it back
     facts = facts_of_source(index)
     made, callees = facts.values(load), facts.values(call.func)
     is_told = facts.is_complete and made and all(isinstance(each, Object) for each in made)

@@ -71,9 +71,12 @@ class Readers:
         around = [holder for holder, _ in self.facts.heap.holders(conv)]
         places = {each.site for each in around if isinstance(each, Object)}
         for each in [each for each in calls if each.node not in places] or calls:
-            if not isinstance(each.result, Tensor):
-                raise self._unknown(each)
-            self._check(each.result, "channels", self.with_norm)
+            self._check_result(each, "channels", self.with_norm)
+
+    def _check_result(self, use: Use, state: State, with_norm: bool = False) -> None:
+        if not isinstance(use.result, Tensor):
+            raise self._unknown(use)
+        self._check(use.result, state, with_norm)
 
     def _check(self, tensor: Tensor, state: State, with_norm: bool = False) -> None:
         if (tensor, state) in self._seen:  # it is in a loop, or read by two
@@ -85,9 +88,7 @@ class Readers:
         for use in uses:
             after = state if with_norm and self._joins(use.by) else self._after(use, state)
             if after is not None:
-                if not isinstance(use.result, Tensor):
-                    raise self._unknown(use)
-                self._check(use.result, after)
+                self._check_result(use, after)
 
     def _joins(self, norm: Value | None) -> bool:
         """Whether a norm surely is split with the convolution before it."""

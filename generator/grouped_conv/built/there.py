@@ -25,8 +25,6 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
     calls = _splitting(index)
     if any(site.call in each.args for each in calls):
         return True
-    if any(is_splitting(index.source, each) for each in site.call.args):  # in a partial
-        return True
     if not calls:
         return False
     if any(_is_variable(tracing, site, each) for call in calls for each in call.args):
