@@ -38,6 +38,11 @@ def fuse(unit):
 # What the constructor and forward do, and what stands before the class; the norm moves.
 MOVES = {
     "children": (BUILT + "self.act = nn.ReLU()", CHILDREN, ""),
+    "one of two made by a function": (
+        CONV + "self.bn = make(32) if self.training else make(32, 0.1)",
+        NESTED,
+        "def make(*args):\n    return nn.BatchNorm2d(*args)\n",
+    ),
     "children with their names": (
         BUILT,
         "for name, layer in self.named_children():\n    x = layer(x)\nreturn x",
@@ -138,6 +143,50 @@ STAYS |= {
 }
 
 
+KEEPING = """
+class Unit(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(16, 32, 3, groups=2)
+        self.bn = self.make()
+
+    def make(self):
+        self.kept = nn.BatchNorm2d(32)
+        return self.kept
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+"""
+OF_CLASS = """
+class Unit(nn.Module):
+    bn = nn.BatchNorm2d(32)
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(16, 32, 3, groups=2)
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+"""
+OWN = "class Norm(nn.BatchNorm2d):\n    pass\n"
+STAYS |= {
+    "forward of something else": (
+        BUILT,
+        "return self.bn(self.conv(x)) + self.bn.forward(torch.cat([x, x], 1)[..., 1:-1, 1:-1])",
+    ),
+    "one of an own class that is handed on": (
+        CONV + "self.bn = Norm(32)",
+        "self.kept = [self.bn]\nreturn self.bn(self.conv(x))",
+        OWN,
+    ),
+    "what a method keeps": ("self.unit = Unit()", "return self.unit(x)", KEEPING),
+    "a child by its name": (
+        CONV + "self.add_module('bn', nn.BatchNorm2d(32))",
+        NESTED,
+    ),
+}
+
+
 @pytest.mark.parametrize("form", STAYS)
 def test_stays(form: str) -> None:
     check(model(*STAYS[form]), {32})
@@ -156,6 +205,13 @@ class Unit(nn.Module):
         print()
         return self.bn(y) if self.other is None else self.other.bn(y)
 """
+
+
+def test_a_norm_of_the_class_stays() -> None:
+    result = split_source(
+        model("self.unit = Unit()", "return self.unit(x)", OF_CLASS), Options(style="built")
+    )
+    assert "it is no attribute of self" in notes(result)
 
 
 CACHED = """

@@ -69,6 +69,10 @@ USED = {
         BOTH,
         "for i, _ in enumerate([0, 0], start=-1):\n    x = self.bns[i](self.convs[i](x))\nreturn x",
     ),
+    "names for one of each": (
+        BOTH,
+        "conv, bn = self.convs[0], self.bns[0]\nreturn bn(conv(x))",
+    ),
     "a number that is no loop's": (
         BOTH,
         "i = 0\nx = self.bns[i](self.convs[i](x))\nreturn x",
@@ -303,6 +307,10 @@ class Net(Base):
         (
             "def forward(self, x):\n        return self.bns[0](super().forward(x))",
             "self.bns is used elsewhere too (line 20)",
+        ),
+        (
+            "def show(self):\n        return len(self.__dict__)",
+            "self.convs may be gone through with others (line 20)",
         ),
         (
             "def forward(self, x):\n        return super().forward(self.convs[1](x))",

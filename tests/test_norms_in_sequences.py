@@ -302,6 +302,14 @@ def test_stays_where_it_is_used_by_itself(form: str) -> None:
     assert not any("in each" in record.detail for record in result.records)
 
 
+def test_stays_where_it_is_added_to_outside_of_functions() -> None:
+    top = f"LAYERS = nn.Sequential()\nLAYERS.append({CONV})\nLAYERS.append({NORM})\n"
+    result = check(
+        source("self.net = LAYERS", NET).replace("\nclass Net", f"\n{top}\nclass Net"), {32}
+    )
+    assert "in each" not in result.records[0].detail
+
+
 def test_stays_where_the_convolution_is_an_attribute_as_well() -> None:
     text = source("self.conv = CONV\nself.net = nn.Sequential(self.conv, NORM)", NET)
     result = check(text, {32})

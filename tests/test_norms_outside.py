@@ -192,6 +192,11 @@ STAYS = {
         BOTH,
         BLOCK + OTHER,
     ),
+    "a next block that a function sets": (
+        CHOICE,
+        BOTH,
+        BLOCK + OTHER + "\n\ndef change(net: 'Net'):\n    net.two = Other(32)\n",
+    ),
     "a next block whose choice is no branch": (
         "self.one = Unit(16, 32, groups=2)\nself.two = Other(32) if kind else Unit(32, 16)\n",
         BOTH,

@@ -180,6 +180,8 @@ def test_a_forward_that_is_not_torch_s(old: str, new: str) -> None:
         "if self.eps:\n    pass\nreturn super().forward(x)",
         "if other.flag:\n    x = 1\nreturn super().forward(x)",
         "if F.batch_norm:\n    x = 1\nreturn super().forward(x)",
+        "return super().forward(x)\nreturn x",
+        "x = super().forward(x)\nif self.drop is not None:\n    y = self.drop(x)\nreturn x",
         "return",
         "pass",
     ],

@@ -65,6 +65,9 @@ LINES = {
     "self.net = nn.Sequential()\nself.net.add_module('c', CONV)": (
         "self.net.c = split_conv(self.net.c)"
     ),
+    "self.net = nn.Sequential()\nh(getattr(self, key))\nself.net.add_module('c', CONV)": (
+        "self.net.c = split_conv(self.net.c)"
+    ),
     "self.a = [None] * 2\nfor i in range(2):\n    self.a[i] = CONV": (
         "self.a[i] = split_conv(self.a[i])"
     ),
@@ -114,6 +117,8 @@ def test_several_lines_behind_one_statement() -> None:
         "self.a[0] = CONV",
         "unknown[0] = CONV",
         "h()[0] = CONV",
+        "self.net = nn.Sequential()\nsetattr(self, key, h())\nself.net.add_module('c', CONV)",
+        "self.net = nn.Sequential()\nif g:\\\n    self.a = nn.Sequential(CONV)",
         "self.add_module(key, CONV)",
         "self.add_module('0', CONV)",
         "self.add_module(name='c', module=CONV)",
@@ -122,6 +127,8 @@ def test_several_lines_behind_one_statement() -> None:
         "h().add_module('c', CONV)",
         "h(CONV)",
         "h(a=CONV)",
+        "h([conv := CONV for _ in range(2)])",
+        "self.a = Pool(*more, CONV)",
         "h(**{'a': CONV})",
         "a = 1; conv = CONV; h(conv); h(conv)",
     ],

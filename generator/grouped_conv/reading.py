@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from ..reading.callees import functions_called, parameters_given
+from ..reading.callees import called_by, parameters_given
 from ..reading.classes import ClassIndex
 from ..reading.names import meaning
 from ..reading.parts import walk
@@ -117,13 +117,13 @@ def _are_only_read_in(
     is_own = isinstance(function, ast.Name) or (
         isinstance(function, ast.Attribute) and index.self_class(function.value) is not None
     )
-    called = [*functions_called(index, function)] if is_own else []
+    called = [*called_by(index, function)] if is_own else []
+    functions = [each for each in called if isinstance(each, ast.FunctionDef)]
     assert isinstance(node, ast.expr)
-    return bool(called) and all(
-        isinstance(each, ast.FunctionDef)
-        and name not in (getattr(star, "arg", "") for star in (each.args.vararg, each.args.kwarg))
+    return 0 < len(called) == len(functions) and all(
+        name not in (getattr(star, "arg", "") for star in (each.args.vararg, each.args.kwarg))
         and _is_variable_only_read(index, source.scope(each.body[0]), name, seen)
-        for each in called
+        for each in functions
         for name in parameters_given(source, each, node, call, keyword)
     )
 

@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from .classes import Class, ClassIndex
+from .classes import ClassIndex
 from .names import meaning
-from .scopes import FUNCTIONS, Function, Scope
+from .scopes import FUNCTIONS, Function
 from .source import Source
 
 
-def functions_called(index: ClassIndex, function: ast.expr) -> Iterator[Function]:
-    """The functions of the source that a call may run."""
+def called_by(index: ClassIndex, function: ast.expr) -> Iterator[ast.AST | None]:
+    """What of the source a call may run: a function, or any method of this name."""
     callee = meaning(index.source, function)
-    if isinstance(callee.node, (*FUNCTIONS, ast.ClassDef)):
-        yield from functions_run(index, callee.node)
+    if isinstance(callee.node, FUNCTIONS):
+        yield callee.node
     elif isinstance(function, ast.Attribute) and callee.kind != "import":
-        for each in _classes_asked(index, function.value):
-            yield from _functions(each.scope, function.attr)
-
-
-def functions_run(index: ClassIndex, called: Function | ast.ClassDef) -> Iterator[Function]:
-    """What runs when a function or a class of the source is called."""
-    if isinstance(called, FUNCTIONS):
-        yield called
-    else:
-        for each in index.classes[called].ancestors():
-            yield from _functions(each.scope, "__init__")
-
-
-def _classes_asked(index: ClassIndex, instance: ast.expr) -> Iterable[Class]:
-    """The classes whose method of a name may be called for an object."""
-    match instance:
-        case ast.Call(func=ast.Name(id="super")):
-            owner = index.source.class_around(instance)
-            own = [each for each in index.classes.values() if each.node is owner]
-            return [each for one in own for each in one.relatives() if each is not one]
-    return index.classes.values()
-
-
-def _functions(scope: Scope, name: str) -> Iterator[Function]:
-    for binding in scope.bindings.get(name, []):
-        if isinstance(binding.node, FUNCTIONS):
-            yield binding.node
+        for each in index.classes.values():
+            yield from (one.node for one in each.scope.bindings.get(function.attr, []))
 
 
 def parameters_given(

@@ -182,12 +182,6 @@ def is_anything(name: ast.expr) -> bool:
     return pattern_of(name) == _ANYTHING
 
 
-def may_be(name: ast.expr, text: str) -> bool:
-    """Whether a string that is known in part may be a text."""
-    pattern = pattern_of(name)
-    return pattern != _ANYTHING and re.fullmatch(pattern, text, re.DOTALL) is not None
-
-
 def pattern_of(name: ast.expr) -> str:
     """A regular expression that matches every string that ``name`` may evaluate to."""
     match name:

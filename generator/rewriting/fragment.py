@@ -49,9 +49,7 @@ class Fragment:
         ranges = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(PositionProvider)
         places = {}
         for edit in edits:
-            call = source.span(edit.call)
-            if span.start <= call.start and call.end <= span.end:
-                places[self._place(source, span, call)] = edit
+            places[self._place(source, span, source.span(edit.call))] = edit
         self.edit_of: dict[cst.CSTNode, CallEdit | StatementEdit] = {}
         for node, range_ in ranges.items():
             if isinstance(node, cst.Call):

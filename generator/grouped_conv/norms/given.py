@@ -151,17 +151,15 @@ class Givens:
 
     def _step(self, use: Use, conv: str, norm: str) -> Following | None:
         """How a norm of an object takes what a convolution of it gives, if that is all."""
-        if not isinstance(use.node, ast.Call):
-            return None
-        other = self.surroundings.other(use.node)
+        call, other = use.node, self.surroundings.other(use.node)
         index = other.index if other is not None else self.modules.index
-        if not _is_of_self(index, use.node.func, conv):
+        if not isinstance(call, ast.Call) or not _is_of_self(index, call.func, conv):
             return None
 
         def is_norm(function: ast.expr) -> bool:
             return _is_of_self(index, function, norm)
 
-        found = find_following(index.source, use.node, is_norm)
+        found = find_following(index.source, call, is_norm)
         return found if found and found.condition is None and not found.alternative else None
 
     def _after(

@@ -60,10 +60,8 @@ class Kinds:
         self.index = index
         self.facts = facts
 
-    def of(self, value: ast.expr | None, attribute: str = "") -> Kind:
+    def of(self, value: ast.expr, attribute: str = "") -> Kind:
         """What an expression gives, that an attribute may be given."""
-        if value is None:
-            return _OTHER
         shown = f"{ast.unparse(value)} {attribute}"
         return self.of_values(self.facts.values(value), shown)
 

@@ -99,13 +99,12 @@ class Modules:
     def calls(self, module: Value) -> Iterator[Use]:
         """Where a module is called by itself, and not as a layer of what holds it."""
         for use in self.facts.uses(module):
-            if use.kind == "call" and self.is_called_at(module, use.node):
-                yield use
+            if use.kind == "call" and isinstance(use.node, ast.Call):
+                if self.is_called_at(module, use.node):
+                    yield use
 
-    def is_called_at(self, module: Value, node: ast.AST) -> bool:
+    def is_called_at(self, module: Value, node: ast.Call) -> bool:
         """Whether a call is one of a module, or of its forward."""
-        if not isinstance(node, ast.Call):
-            return False
         function = node.func
         callees = self.facts.values(function)
         if isinstance(function, ast.Attribute) and function.attr in ("forward", "__call__"):

@@ -164,7 +164,7 @@ class Outsides:
         """
         source, stores = self.index.source, list[tuple[ast.stmt, Values]]()
         for access in self.index.accesses(name):
-            if isinstance(access.node.ctx, ast.Store) and access.owner is not None:
+            if isinstance(access.node.ctx, ast.Store):
                 value = assigned_value(source.parent_of, access.node)
                 values = self.facts.values(value) if value is not None else NOTHING
                 stores.append((source.statement(access.node), values))
