@@ -63,6 +63,9 @@ KEPT = {
     "read in a comprehension": (
         "y = self.a(x)\nz = [y for _ in (x, x)]\nreturn torch.cat([z[0], y], 1)"
     ),
+    "in a list by itself": "y = self.a(x)\nz = [x, y]\nreturn torch.cat(z, 1)",
+    "in a list that is added": "return torch.cat([x] + [self.a(x)], 1)",
+    "in a list of another name": "z = [x, self.a(x)]\nreturn torch.cat(z, 1)",
     "in parentheses": "y = self.a(x)\nreturn torch.cat(((y), (self.b(x))), dim=1)",
     "on a shared line": "y = self.a(x); x = x + 1\nreturn torch.cat((x, y), dim=1)",
     "a norm that may be skipped": (
@@ -106,3 +109,12 @@ def test_a_hook_is_called(hook: str) -> None:
     forward = "y = [each(x) for each in [self.a]]\nreturn torch.cat((self.a(x), y[0], x), 1)"
     x = torch.randn(2, 8, 5, 5)
     assert_equivalent(model(init, forward), lambda module: module.Net(), x)
+
+
+def test_a_variable_of_the_module_may_be_read_by_others() -> None:
+    source = (
+        "import torch\nfrom torch import nn\n\nx = torch.ones(1, 8, 5, 5)\n"
+        "conv = nn.Conv2d(8, 8, 1, groups=2)\ny = conv(x)\nz = torch.cat([x, y], 1)\n"
+    )
+    text = split_source(source).text
+    assert "split_conv(" in text and "outputs_of(" not in text

@@ -192,3 +192,9 @@ def test_what_stands_around_in_a_huge_element_stays() -> None:
     assert LONGEST_CODE - 50 * len("split_conv()") < len(statement) < LONGEST_CODE
     after = re.sub(r"1,\s*groups", "1, groups", source).replace(joined, f"split_conv({joined})")
     assert split_source(source).text.endswith(after.split("class Net")[1])
+
+
+def test_what_is_not_known_as_there_is_too_much_to_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gencode.facts.facts._BUDGET", 10)
+    (warning,) = split_source(model(CONV)).warnings
+    assert warning.message.startswith("there is too much in this file to follow")

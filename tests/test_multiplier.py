@@ -229,6 +229,17 @@ def test_in_a_list_with_its_norms() -> None:
     assert reason(model(init, forward)) == "what reads it is not known"
 
 
+def test_a_norm_that_may_be_left_out_of_what_could_be_written_out() -> None:
+    forward = "x = self.conv(x)\nif self.flag:\n    x = self.bn(x)\nreturn self.point(x)"
+    numbers = re.sub(
+        r"self\.c\b",
+        "4",
+        net("self.flag = True\n" + POINT, forward).replace("self.c, self.k = 8, 2", ""),
+    )
+    source = numbers.replace("self.k", "2")
+    assert reason(source) == "the norm is not always applied"
+
+
 SEQUENCE = "nn.Conv2d(8, 16, 3, groups=8), nn.BatchNorm2d(16), nn.ReLU()"
 
 

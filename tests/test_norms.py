@@ -433,6 +433,21 @@ STAYS = {
         "y = self.conv(x)\nz = self.bn(y)\nf = lambda: y\nreturn z + f()",
         "another use",
     ),
+    "read by a function before": (
+        BUILT,
+        "f = lambda: y\ny = self.conv(x)\nz = self.bn(y)\nreturn z + f()",
+        "another use",
+    ),
+    "in a variable of the module": (
+        BUILT,
+        "global y\ny = self.conv(x)\nz = self.bn(y)\nreturn z",
+        "another use",
+    ),
+    "read in a comprehension": (
+        BUILT,
+        "y = self.conv(x)\nz = self.bn(y)\nreturn z + sum(y for _ in (1, 2))",
+        "another use",
+    ),
     "returned with it": (BUILT, "y = self.conv(x)\nreturn y, self.bn(y)", "another use"),
     "an elif": (
         BUILT + "self.use_bn = True",

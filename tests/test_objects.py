@@ -207,6 +207,8 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
         ("isinstance(self.conv, nn.Conv2d)", "code asks for its class"),
         ("isinstance(self.conv, (nn.Linear, nn.Conv2d))", "code asks for its class"),
         ("KINDS = (nn.Conv2d,)\nisinstance(self.conv, KINDS)", "code asks for its class"),
+        ("def f(kinds=f()): isinstance(self.conv, kinds)\nf()", "code asks for its class"),
+        ("isinstance(self.conv, lambda: 1)", "code asks for its class"),
         ("type(self.conv)", "code asks for its class"),
         ("from torch.nn.modules.conv import _ConvNd\nisinstance(self.conv, _ConvNd)", "its class"),
         ("class Own(nn.Conv2d): ...\nisinstance(self.conv, Own)", "code asks for its class"),
@@ -353,6 +355,9 @@ def test_what_is_lost_sight_of_is_said(code: str) -> None:
         "for m in self.children():\n    if isinstance(m, nn.Module): m.to(1)",
         "d = next(self.conv.parameters()).device",
         "isinstance(self.conv, nn.Module)",
+        "if isinstance(self.conv, nn.Linear): self.conv.weight.grad",
+        "ms = [self.conv, x]\nfor i in range(2):\n"
+        "    if isinstance(ms[i], nn.Linear): ms[i].weight.grad",
         "isinstance(self.conv, (nn.Linear, nn.ReLU))",
         "x = self.conv.stride[0] + self.conv.groups",
         "getattr(self.conv, 'stride')",

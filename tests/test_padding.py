@@ -23,6 +23,10 @@ MOVED = {
     "of an expression": (CONV, "return self.conv(F.pad(x * 2, pad=(2, 0), value=1.0))"),
     "in the statement before": (CONV, "x = F.pad(x, [1, 1], 'replicate')\nreturn self.conv(x)"),
     "to another name": (CONV, "y = F.pad(x, (2, 0))\nz = self.conv(y)\nreturn z + x.mean()"),
+    "to a name that may have another value later": (
+        CONV,
+        "y = F.pad(x, (2, 0))\nz = self.conv(y)\nfor y in (z,):\n    z = z * 2\nreturn z",
+    ),
     "a module": (CONV + PAD, "return self.conv(self.pad(x))"),
     "a module built before": (PAD + CONV, "x = self.pad(x)\nreturn self.conv(x)"),
     "a module of two calls": (
@@ -66,6 +70,10 @@ SHARED = {
     "a pad given twice": (
         CONV + PAD + "if x_is_padded:\n    self.pad = nn.ZeroPad1d(1)",
         "return self.conv(self.pad(x))",
+    ),
+    "in a call by keyword": (
+        CONV + PAD,
+        "y = self.conv(self.pad(x))\nreturn self.conv(input=F.pad(x, (2, 0))) + y",
     ),
     "in a string": (CONV + PAD + "self.names = ['pad']", "return self.conv(self.pad(x))"),
     "an nn.Sequential taken apart": (

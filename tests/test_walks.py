@@ -37,6 +37,7 @@ def walk(net, seen, other):
 FIRST = TOP.count("\n") + 1
 MODULES = "for name, m in net.named_modules():\n    "
 WEIGHTS = "for name, p in net.named_parameters():\n    "
+MANY = "[Net(2).block.conv, nn.ReLU(), nn.GELU(), nn.ELU(), nn.Tanh(), nn.Linear(1, 1)][seen]"
 
 SAME = {
     "counted in all": "return sum(p.numel() for p in net.parameters())",
@@ -72,6 +73,8 @@ SAME = {
     "a linear layer": MODULES + "if isinstance(m, nn.Linear): print(m.weight.norm())",
     "another class": MODULES + "if isinstance(m, Net): print(m.last.in_channels)",
     "one of several": MODULES + "if isinstance(m, (nn.Linear, nn.GroupNorm)): seen(m)",
+    "one of many": f"m = {MANY}\nreturn isinstance(m, nn.Linear)",
+    "one of many, of several": f"m = {MANY}\nreturn isinstance(m, (nn.Linear, nn.ReLU))",
     "by its type": MODULES + "if type(m) is nn.Linear: seen(m)",
     "no attribute": WEIGHTS + "p.no_decay = True",
     "all of a weight": WEIGHTS + "p.data[:] = 0\n    p.data[...] = 0",
@@ -129,6 +132,10 @@ OTHERS = {
     "replaced": (MODULES + "setattr(m, name, other)", "a module in each is replaced"),
     "set": (MODULES + "m.groups = 1", "groups is set"),
     "asked for": (MODULES + "print(hasattr(m, 'weight'))", "what each module has is asked for"),
+    "asked for by name": (
+        MODULES + "print(hasattr(m, seen))",
+        "what each module has is asked for",
+    ),
     "the first weight": (
         "next(net.parameters()).requires_grad_(False)",
         "one is chosen by its place",
@@ -246,6 +253,18 @@ OTHERS = {
     "every hook": (
         "nn.modules.module.register_module_forward_hook(seen)",
         "torch.nn.modules.module.register_module_forward_hook is changed",
+    ),
+    "the class of one of many": (
+        f"m = {MANY}\nreturn isinstance(m, nn.Conv2d)",
+        "the class is asked for of a split convolution",
+    ),
+    "whether one of many is of what is not known": (
+        f"m = {MANY}\nreturn isinstance(m, seen)",
+        "the class is asked for of a split convolution",
+    ),
+    "the type of one of many": (
+        f"m = {MANY}\nreturn type(m)",
+        "the class is asked for of a split convolution",
     ),
     "the class by getattr": (
         MODULES + "name = getattr(m, '__class__')",

@@ -71,9 +71,8 @@ def plan_calls(
             own: dict[ast.Call, Padding] = {}
             for call in pairs.calls(owner, name):
                 is_plain = len(call.args) == 1 and not call.keywords
-                if not is_plain or isinstance(call.args[0], ast.Starred):
-                    continue
-                if index.self_class(getattr(call.func, "value", call)) is None:
+                is_own = index.self_class(getattr(call.func, "value", call)) is not None
+                if not is_plain or not is_own:
                     continue
                 padding = find_padding(index, directives, call, call.args[0])
                 if padding is not None and values.get(call, call) is not None:

@@ -178,11 +178,14 @@ class JudgingSplit:
         """Whether isinstance is given classes that neither what is split, nor the rest is of."""
         match use.node:
             case ast.Call(args=[_, classes]):
-                values = self.facts.values(classes)
-                paths = [each.path for each in values if isinstance(each, External)]
+                asked = self.facts.with_items(self.facts.values(classes))
+                values = [each for each in asked if not self.facts.heap.is_container(each)]
                 others = torch_api.CONVOLUTIONS | torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
-                return len(paths) == len(values) and all(
-                    torch_api.is_module_class(each) and each not in others for each in paths
+                return bool(values) and all(
+                    isinstance(each, External)
+                    and torch_api.is_module_class(each.path)
+                    and each.path not in others
+                    for each in values
                 )
         return False
 

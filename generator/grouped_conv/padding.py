@@ -42,12 +42,10 @@ class Padding:
     statement: ast.stmt | None = None
     store: ast.Attribute | None = None
 
-    def around(self, source: Source, number: str = "") -> tuple[str, str]:
-        """What stands before and after its input, on one line, for the slice of a number."""
+    def around(self, source: Source) -> tuple[str, str]:
+        """What stands before and after its input, on one line."""
         start, end = source.span(self.input).end, source.span(self.call).end
         function = source.code(self.call.func)
-        if self.store is not None and number:
-            function = f"{function}[{number}]"
         return f"{function}(", " ".join(source.text[start:end].split())
 
 

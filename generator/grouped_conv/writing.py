@@ -268,12 +268,10 @@ def _new(name: str, taken: set[str]) -> str:
 
 def _series(stem: str, count: int, taken: set[str]) -> tuple[str, ...]:
     """A variable for each group: ``conv_0``, ``conv_1``, or with another stem for all."""
-    for each in numbered(stem):
-        found = tuple(f"{each}_{i}" for i in range(count))
-        if taken.isdisjoint(found):
-            taken.update(found)
-            return found
-    raise AssertionError("there is no end of stems")
+    series = (tuple(f"{each}_{i}" for i in range(count)) for each in numbered(stem))
+    found = next(each for each in series if taken.isdisjoint(each))
+    taken.update(found)
+    return found
 
 
 def _one_of(names: Sequence[str], taken: set[str]) -> str:

@@ -147,8 +147,6 @@ class WritingOut:
         place = first.owner, first.attribute
         pair = self.pairs.find(*place) if self.options.branches_norms else None
         try:
-            if isinstance(pair, Pair) and pair.conditions != [None]:
-                raise Refusal("the norm is not always applied")
             self.multipliers.check([first.site.call], isinstance(pair, Pair))
         except Refusal as reason:
             return note_of(reason)
