@@ -54,7 +54,7 @@ class Readers:
         self.tracing = tracing
         self.facts = tracing.surroundings.facts
         self.with_norm = with_norm
-        self._seen: set[tuple[Value, State]] = set()
+        self._seen: set[tuple[Value | None, State]] = set()
 
     def check(self, conv: Value) -> None:
         """See who reads what a convolution gives.
@@ -71,24 +71,21 @@ class Readers:
         around = [holder for holder, _ in self.facts.heap.holders(conv)]
         places = {each.site for each in around if isinstance(each, Object)}
         for each in [each for each in calls if each.node not in places] or calls:
-            self._check_result(each, "channels", self.with_norm)
+            self._check(each, "channels", self.with_norm)
 
-    def _check_result(self, use: Use, state: State, with_norm: bool = False) -> None:
-        if not isinstance(use.result, Tensor):
-            raise self._unknown(use)
-        self._check(use.result, state, with_norm)
-
-    def _check(self, tensor: Tensor, state: State, with_norm: bool = False) -> None:
+    def _check(self, giving: Use, state: State, with_norm: bool = False) -> None:
+        tensor = giving.result
         if (tensor, state) in self._seen:  # it is in a loop, or read by two
             return
         self._seen.add((tensor, state))
-        uses = [each for each in self.facts.uses(tensor) if each.kind != "method"]
-        if not uses or [*self.facts.heap.holders(tensor)]:
-            raise Refusal(f"what reads it is not known ({self.tracing.line(tensor.site)})")
+        all_uses = self.facts.uses(tensor) if isinstance(tensor, Tensor) else []
+        uses = [each for each in all_uses if each.kind != "method"]
+        if tensor is None or not uses or [*self.facts.heap.holders(tensor)]:
+            raise self._unknown(giving)
         for use in uses:
             after = state if with_norm and self._joins(use.by) else self._after(use, state)
             if after is not None:
-                self._check_result(use, after)
+                self._check(use, after)
 
     def _joins(self, norm: Value | None) -> bool:
         """Whether a norm surely is split with the convolution before it."""
@@ -101,17 +98,16 @@ class Readers:
 
     def _after(self, use: Use, state: State) -> State | None:
         """What comes out of what reads a tensor; None where all channels are mixed."""
-        if use.kind == "input":
-            match use.by:
-                case Object():
-                    return self._after_layer(use, use.by, state)
-                case External(path=path):
-                    module, _, name = path.rpartition(".")
-                    is_of_torch = module in ("torch", "torch.nn.functional")
-                    if (is_of_torch and name in _FUNCTIONS) or path == ANY_OF_SEVERAL:
-                        return state
-                    if path in _FLATTEN and _is_from_1(use.node, _FLATTEN[path]):
-                        return "flat"
+        if use.kind == "input" and isinstance(use.by, Object):
+            return self._after_layer(use, use.by, state)
+        if use.kind == "input" and isinstance(use.by, External):
+            path = use.by.path
+            module, _, name = path.rpartition(".")
+            is_of_torch = module in ("torch", "torch.nn.functional")
+            if (is_of_torch and name in _FUNCTIONS) or path == ANY_OF_SEVERAL:
+                return state
+            if path in _FLATTEN and _is_from_1(use.node, _FLATTEN[path]):
+                return "flat"
         raise self._unknown(use)
 
     def _after_layer(self, use: Use, layer: Object, state: State) -> State | None:
