@@ -8,6 +8,7 @@ from typing import Final
 from .. import torch_api
 from ..facts.heap import Use
 from ..facts.values import External
+from ..reading.convolutions import SETTINGS
 from .contexts_of_use import is_compared, is_shown, is_summed
 from .surroundings import Surroundings
 from .weights import ALIKE
@@ -26,6 +27,19 @@ OF_TORCH: Final = frozenset(
     )
 )
 """Methods that every module has; others are of the project's, which no part is."""
+HAS: Final = (
+    OF_TORCH
+    | SETTINGS
+    | torch_api.TENSORS
+    | frozenset(
+        (
+            *("_reversed_padding_repeated_twice", "_forward_hooks", "_forward_pre_hooks"),
+            *("reset_parameters", "reset_running_stats", "__class__", "extra_repr", "_get_name"),
+            *("eps", "momentum", "affine", "track_running_stats", "num_features", "__module__"),
+        )
+    )
+)
+"""What a convolution or a norm of torch has; what else is asked for is of something else."""
 _TAKING_ALL: Final = frozenset(("key", "operator", "any of many", "load_state_dict"))
 _SIZES: Final = frozenset(("in_channels", "out_channels", "groups", "num_features"))
 REPLACING: Final = _SIZES | {"weight", "bias", "forward", "__class__", "*", "[]"}
@@ -169,8 +183,8 @@ class Judging:
 
 
 def _is_for_name(node: ast.AST) -> bool:
-    """Whether it is asked for one attribute: what is then done with that is looked at by itself."""
+    """Whether it is asked for one attribute that no convolution or norm has, whole or split."""
     match node:
         case ast.Call(args=[_, ast.Constant(value=str(name))]):
-            return name.isidentifier() and name not in REPLACING
+            return name not in HAS
     return False

@@ -12,23 +12,10 @@ from ..facts.values import ANY_OF_SEVERAL, External, Instance, Object, Tensor, V
 from ..reading.convolutions import SETTINGS
 from ..reading.source import Source
 from .contexts_of_use import is_shown
-from .harmless import OF_TORCH, REPLACING, TEXTS, TREE
+from .harmless import HAS, REPLACING, TEXTS, TREE
 from .surroundings import Surroundings
 
 _CHILDREN: Final = frozenset(("children", "named_children", "modules", "named_modules"))
-_OF_CONV: Final = (
-    OF_TORCH
-    | SETTINGS
-    | torch_api.TENSORS
-    | frozenset(
-        (
-            *("_reversed_padding_repeated_twice", "_forward_hooks", "_forward_pre_hooks"),
-            *("reset_parameters", "reset_running_stats", "__class__", "extra_repr", "_get_name"),
-            *("eps", "momentum", "affine", "track_running_stats", "num_features", "__module__"),
-        )
-    )
-)
-"""What a convolution or a norm of torch has; what else is asked for is of something else."""
 _CHANGES: Final = frozenset(
     ("pop", "insert", "__delitem__", "__setitem__", "reverse", "sort", "remove", "clear")
 )
@@ -162,7 +149,7 @@ class JudgingSplit:
             return ""
         if name in ("zero_grad", "load_state_dict", "register_buffer", "add_module"):
             return ""
-        return f"{name} is asked for" if name in _OF_CONV else ""
+        return f"{name} is asked for" if name in HAS else ""
 
     def _given_to(self, use: Use) -> str:
         """What a function makes of it: one of the project is followed."""
