@@ -203,3 +203,21 @@ def test_a_call_of_too_many_methods(count: int, is_anything: bool) -> None:
     )
     assert asked.facts.is_complete
     assert (asked.values("self.run(x)") == {"strange"}) is is_anything
+
+
+def test_a_layer_that_may_be_any_of_many() -> None:
+    """Where an item may be more than some modules, their results are one: that comes to an end."""
+    of = "Run(lambda x: x, nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU()), nn.Sequential(nn.ReLU()))"
+    asked = Asked(f"""
+        class Run(nn.Sequential):
+            def __init__(self, f, *layers):
+                super().__init__(*layers)
+                self.f = f
+
+            def forward(self, x):
+                return [self.f(layer(x)) for layer in self._modules.values()]
+
+        net = nn.Sequential({", ".join([of] * 40)})
+        """)
+    assert asked.facts.is_complete
+    assert asked.consumers("nn.Conv2d(8, 8, 1)") == {"ReLU"}

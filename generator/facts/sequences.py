@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 from .arguments import Arguments
 from .frames import Frame
 from .heap import Around, Slot, union
 from .interpreter import Interpreter
 from .values import Constant, Value, Values
+
+_MOST_MODULES: Final = 8
+"""How many modules an item may be for their results to be told apart."""
 
 
 @dataclass(eq=False)
@@ -80,13 +84,10 @@ class Sequences:
         self, slot: Slot, current: Values, node: ast.AST, frame: Frame, step: object
     ) -> Values:
         call, given = self.interpreter.call, Arguments((current,))
-        return union(
-            [
-                call(each, given, node, frame, step)
-                for each in slot.values
-                if not isinstance(each, Constant)
-            ]
-        )
+        modules = [each for each in slot.values if not isinstance(each, Constant)]
+        found = union([call(each, given, node, frame, step) for each in modules])
+        is_told = len(modules) <= _MOST_MODULES
+        return found if is_told else self._any_of(found, node, frame, (step, "any"))
 
 
 def _groups(slots: list[Slot]) -> Iterator[list[Slot]]:
