@@ -298,6 +298,10 @@ OTHERS = {
         "padding is set of a split convolution",
     ),
     "torch itself": ("nn.Conv2d.forward = other", "torch.nn.Conv2d.forward is changed"),
+    "what is added to something that is not known": (
+        "table = strangers.table()\ntable['a'] += [Net(2).block.conv]",
+        "it is not known what operator does with it",
+    ),
     "torch itself for a while": (
         "from unittest import mock\nwith mock.patch.object(nn.Conv2d, 'forward', other):\n    pass",
         "torch.nn.Conv2d.forward is changed",

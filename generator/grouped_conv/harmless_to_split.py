@@ -227,6 +227,8 @@ def _is_no_module(use: Use) -> bool:
         return True
     is_function = name in torch_api.FUNCTIONS or name.startswith("torch.utils.checkpoint.")
     is_layer = torch_api.is_nn_class(name) and not torch_api.HOLDS_MODULES.fullmatch(name)
+    if name == "operator" and isinstance(use.node, ast.AugAssign):
+        return False  # what is not known may keep it
     return is_function or is_layer or name in (*TREE, "key", "for", "[]", "operator", "with")
 
 
