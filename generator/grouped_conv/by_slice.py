@@ -16,6 +16,7 @@ import re
 from typing import Final, Literal, TypeAlias
 
 from ..facts.values import NOTHING, Object, Value, Values
+from ..reading.calls import values_given
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import CONV_CLASSES, GROUPS_POSITION, is_functional_convolution
 from ..reading.names import meaning
@@ -153,7 +154,7 @@ class _BySlice:
 
     def _of_call(self, call: ast.Call, kinds: dict[str, Kind]) -> Kind | None:
         callee = meaning(self.index.source, call.func)
-        given = [*call.args, *(each.value for each in call.keywords)]
+        given = values_given(call)
         if self._is_convolved(call, callee.path, kinds):
             return "tensor"
         if callee.path == _PAD:
@@ -270,9 +271,7 @@ class _BySlice:
             return len(call.args) == 1 and self._is_renorm(call.args[0], kinds)
         if name == "renorm_":
             return self._has_dim_0(call, call.args, kinds)
-        return name in _ELEMENTWISE and self._are_numbers(
-            [*call.args, *(each.value for each in call.keywords)], kinds
-        )
+        return name in _ELEMENTWISE and self._are_numbers(values_given(call), kinds)
 
     def _is_renorm(self, value: ast.expr, kinds: dict[str, Kind]) -> bool:
         """Whether something is the weight with the norm of each filter bounded."""

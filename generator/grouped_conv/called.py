@@ -17,6 +17,7 @@ from ..facts.values import (
     Tensor,
     Value,
 )
+from ..reading.calls import values_given
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import CONV_CLASSES, conv_class
 from ..reading.kept import kept
@@ -115,7 +116,7 @@ def _is_seen(index: ClassIndex, value: Value, call: ast.AST) -> bool:
     if any(isinstance(each, (ClassValue, Function)) for each in callables(index, call.func)):
         return True
     facts = facts_of_source(index)
-    given = [*call.args, *(each.value for each in call.keywords)]
+    given = values_given(call)
     return not any(value in facts.with_items(facts.values(_unstarred(each))) for each in given)
 
 

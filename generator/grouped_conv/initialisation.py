@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import Final
 
 from ..outcome import Warning
-from ..reading.calls import is_repeatable
+from ..reading.calls import is_repeatable, values_given
 from ..reading.convolutions import conv_class
 from ..reading.names import meaning
 from ..reading.parts import walk
@@ -276,7 +276,7 @@ def _is_for_modules(source: Source, function: ast.AST, known: frozenset[ast.AST]
 
 def _takes_variable(call: ast.Call) -> bool:
     """Whether a call is given what a variable holds, or its weight."""
-    values = [*call.args, *(each.value for each in call.keywords)]
+    values = values_given(call)
     return any(isinstance(each, ast.Name) or _is_weight_of_a_name(each) for each in values)
 
 

@@ -36,8 +36,7 @@ class Running:
 
     def runs(self, node: ast.AST) -> bool:
         """Whether a node may be run when a model is built, or in its forward."""
-        other = self.surroundings.other(node)
-        index = other.index if other is not None else self.index
+        index = self.surroundings.index_of(node)
         return is_run(index, node, self._speaking, self._called_back)
 
     def _speaking(self, index: ClassIndex, function: Function) -> Iterator[Place]:

@@ -183,10 +183,14 @@ class Surroundings:
         changes = (each.node for each in uses if each.kind in _TAKING)
         return next(filter(None, map(self._place, changes)), "")
 
+    def index_of(self, node: ast.AST) -> ClassIndex:
+        """The classes of the source that a node stands in."""
+        other = self.other(node)
+        return other.index if other is not None else self._index
+
     def source_of(self, node: ast.AST) -> Source:
         """The source that a node stands in."""
-        other = self.other(node)
-        return other.index.source if other is not None else self._source
+        return self.index_of(node).source
 
     def warning(self, node: ast.expr | ast.stmt, message: str, at: ast.expr) -> Warning:
         """A warning of a place; where that is in another file, at one that it is about."""

@@ -29,6 +29,7 @@ from ..facts.values import (
     Value,
 )
 from ..project_files import location_of
+from ..reading.calls import values_given
 from ..reading.classes import ClassIndex
 from .called import callables
 from .source_facts import facts_of_source
@@ -128,7 +129,7 @@ def _is_on_tensor(facts: Facts, module: Value, use: Use) -> bool:
     call = use.node
     if not isinstance(call, ast.Call) or module not in facts.values(call.func):
         return True  # by an nn.Sequential
-    given = [*call.args, *(each.value for each in call.keywords)]
+    given = values_given(call)
     return bool(given) and all(
         any(isinstance(each, (Tensor, Parameter, Unknown, Object)) for each in facts.values(one))
         for one in given[:1]

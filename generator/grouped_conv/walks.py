@@ -21,6 +21,7 @@ from ..facts.facts import Facts
 from ..facts.heap import Use
 from ..facts.values import Instance, Object, Value, made_of
 from ..outcome import Warning
+from ..reading.calls import values_given
 from ..reading.source import Source
 from .harmless import Judging
 from .harmless_to_split import JudgingSplit
@@ -163,7 +164,7 @@ def _is_given(facts: Facts, value: Value, use: Use) -> bool:
     """Whether a call that is not known is given a value, and not only called by it."""
     if not isinstance(use.node, ast.Call):
         return True
-    arguments = [*use.node.args, *(each.value for each in use.node.keywords)]
+    arguments = values_given(use.node)
     given = [facts.values(getattr(each, "value", each)) for each in arguments]
     given += [facts.values(each) for each in arguments]
     handed = {each for values in given for each in values}

@@ -31,6 +31,11 @@ class Argument:
     stars: Literal["", "*", "**"] = ""
 
 
+def values_given(call: ast.Call) -> list[ast.expr]:
+    """All that a call is given: by place, stars among it, and by name."""
+    return [*call.args, *(each.value for each in call.keywords)]
+
+
 def arguments_of(call: ast.Call) -> list[Argument]:
     """The arguments of a call in the order of the text."""
     found = [

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Set
 from typing import Literal
 
+from .calls import values_given
 from .names import meaning
 from .parts import walk
 from .source import Source
@@ -72,7 +73,7 @@ class _Walk:
             case ast.Call():
                 step = self._callee(node.func)
                 if step == "harmless":
-                    step = self._in_turn([*node.args, *(each.value for each in node.keywords)])
+                    step = self._in_turn(values_given(node))
                 return self._then(step, harmless=node in self.moved)
             case ast.Tuple() | ast.List():
                 return self._in_turn(node.elts)

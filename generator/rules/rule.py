@@ -145,9 +145,8 @@ class Finder:
             return self._found(call, "skipped", f": {skip}")
         try:
             if any(isinstance(each, ast.JoinedStr) for each in self._asking.source.ancestors(call)):
-                raise Left(
-                    "it stands in a formatted string"
-                )  # before Python 3.12 nobody knows where
+                # Before Python 3.12 nobody knows where in it.
+                raise Left("it stands in a formatted string")
             proposal = self._rule.propose(self._asking, call)
         except Left as reason:
             return self._found(call, "left", f": {reason}")

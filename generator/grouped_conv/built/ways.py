@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, zip_longest
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 
-from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import assigned_value
 from ..find import Site, is_partial
-from ..norms.given import Givens
 from ..norms.lists import ListPair
 from ..norms.norm_after import Pair
-from ..norms.order import is_set_before
-from ..norms.plan import NormPlan, passes_groups, plan_norms
+from ..norms.plan import NormPlan, plan_norms
 from ..norms.sequential import Sequence
 from ..refusal import Refusal
 from ..tracing import Tracing, is_by_filter
@@ -23,7 +20,8 @@ from .conditions import is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
 from .handed import done_with
 from .multiplier import Multipliers
-from .places import Place, has_own_line_after
+from .norms_apart import NormsApart
+from .places import Place
 from .placing import Placing
 from .plan import Line, Way, Wrap
 from .wraps import Wraps
@@ -59,6 +57,7 @@ class Ways:
         self.loud: dict[ast.Call, str] = {}
         self.taken: list[Sequence] = []
         self.placing = Placing(tracing)
+        self.apart = NormsApart(tracing, self.placing)
 
     def of(self, site: Site) -> tuple[Way, ...]:
         """How a convolution is split in each of the places where it ends up.
@@ -72,6 +71,7 @@ class Ways:
         in_the_way = self.in_the_way.get(site.call, [])
         if len(in_the_way) > 1 and any(map(self._is_left_alone, ends.found)):
             raise Refusal(in_the_way[0])  # where it is built is where that is built too
+        can_join = self.branches_norms and not self.multipliers.is_multiplier(site)
         if is_by_filter(site):
             ways = [self.wraps.wrapped(site.call, "by_filter")]
         elif is_partial(site) and (not ends.found or len(in_the_way) > 1):
@@ -84,7 +84,7 @@ class Ways:
         elif listed is not None:
             self.lists[listed] = None
             ways = [self._in_lists(listed)]
-        elif (given := self._given(site)) is not None:
+        elif can_join and (given := self.apart.given(site)) is not None:
             ways = [given]
         else:
             ways = [self._way(each, site) for each in ends.found]
@@ -92,8 +92,8 @@ class Ways:
         if self.multipliers.is_multiplier(site):
             own = [] if in_the_way or listed is not None else ends.found
             ways = [self.multipliers.marked(*each) for each in zip_longest(ways, own)]
-        if not in_the_way and not self.multipliers.is_multiplier(site):
-            ways += [way for each in ends.found for way in self._outside(each, site)]
+        if can_join and not in_the_way:
+            ways += [way for each in ends.found for way in self.apart.outside(each, site)]
         inside: set[ast.AST] = set()
         if not is_by_filter(site):
             inside |= {node for each in ends.functions for node in walk(each)}
@@ -233,70 +233,6 @@ class Ways:
         line = Line("conv", place.after, self._code(end.target, name), returns=place.returns)
         done = place.before | self.placing.done_by_others(owner, end.target)
         return Way(line, done, done, note=note, held=(owner, name))
-
-    def _outside(self, end: End, site: Site) -> Iterator[Way]:
-        """Lines where a module is called, and a norm alone takes what its convolution gives."""
-        if not isinstance(end, InAttribute) or not self.branches_norms:
-            return
-        conv = end.target.attr
-        for each in self.tracing.pairs.outside(end.owner, conv):
-            owner, names = each.owner, (each.module, each.norm[0])
-            stores = [[*self.tracing.pairs.stores_of(owner, name)] for name in names]
-            scopes = {self.source.scope(one) for own in stores for one in own}
-            if not all(stores) or len(scopes) > 1 or not self._may_be_grouped(stores[0], site):
-                continue
-            place = self.placing.find(owner, stores, [*chain(*stores)])
-            own = self.source.code(stores[0][0].value)
-            codes = f"{own}.{each.module}.{conv}", ".".join((own, *each.norm))
-            lines = [Line("conv_norm", one, *codes) for one in self._beside(stores[0], each.after)]
-            if place is not None and not each.after:
-                lines = [Line("conv_norm", place.after, *codes, returns=place.returns)]
-            norm = _shown(owner, ".".join(each.norm))
-            for line in lines:
-                yield Way(line, norm=norm, held=(end.owner, conv), joined=each.sites)
-
-    def _given(self, site: Site) -> Way | None:
-        """A line for what an object is given together with the norm behind it."""
-        if not self.branches_norms or self.multipliers.is_multiplier(site):
-            return None
-        found = Givens(self.tracing.pairs).of(site.call)
-        if found is None:
-            return None
-        line = Line("conv_norm", found.after, found.conv.id, found.norm)
-        return Way(
-            *(line, found.before, found.before),
-            norm=found.norm,
-            held=found.conv,
-            applied=found.applied,
-        )
-
-    def _beside(
-        self, modules: Iterable[ast.Attribute], places: Iterable[ast.stmt]
-    ) -> Iterator[ast.stmt]:
-        """Those of some places that a line may follow, when some attributes are surely set."""
-        modules = [*modules]
-        for each in sorted(places, key=self.source.span):
-            is_free = has_own_line_after(self.source, each)
-            is_set = is_set_before(self.index, modules, each)
-            is_set = is_set and all(one.lineno < each.lineno for one in modules)
-            if is_free and is_set and not self.directives.forbids_beside(each):
-                yield each
-
-    def _may_be_grouped(self, modules: Iterable[ast.Attribute], site: Site) -> bool:
-        """Whether one of some modules may be built with groups for a convolution in it."""
-        function = self.source.function_around(site.call)
-        for each in modules:
-            value = assigned_value(self.source.parent_of, each)
-            if not isinstance(value, ast.Call) or function is None:
-                return True
-            is_own = meaning(self.source, value.func).node is self.source.class_around(function)
-            if (
-                passes_groups(self.source, function, value, site)
-                if is_own
-                else (any(one.arg in ("groups", None) for one in value.keywords))
-            ):
-                return True
-        return False
 
     def _code(self, target: ast.Attribute, name: str) -> str:
         return f"{self.source.code(target.value)}.{name}"

@@ -42,20 +42,22 @@ def warn_of_norms(
         joined: what builds norms that do not stay.
     """
     told: set[object] = set()
-    facts = around.facts
     for call, name in convolutions:
-        made = [each for each in facts.values(call) if isinstance(each, Object)]
-        for conv in sorted(made, key=lambda each: len(each.context)):
-            if facts.is_plain(conv):
-                continue
-            for use in facts.uses(conv):
-                if use.kind == "call" and use.result is not None:
-                    for norm, why in _norms_after(facts, use.result):
-                        place = norm.by if isinstance(norm.by, Object) else norm.node
-                        site = place.site if isinstance(place, Object) else place
-                        if site not in told and site not in joined:
-                            told.add(site)
-                            yield _warning(around, norm, f"{name}{why}", call)
+        for norm, why in _norms_behind(around.facts, call):
+            place = norm.by if isinstance(norm.by, Object) else norm.node
+            site = place.site if isinstance(place, Object) else place
+            if site not in told and site not in joined:
+                told.add(site)
+                yield _warning(around, norm, f"{name}{why}", call)
+
+
+def _norms_behind(facts: Facts, construction: ast.Call) -> Iterator[tuple[Use, str]]:
+    """The uses by norms of what a convolution gives, wherever it is applied."""
+    made = [each for each in facts.values(construction) if isinstance(each, Object)]
+    for conv in sorted(made, key=lambda each: len(each.context)):
+        for use in facts.uses(conv) if not facts.is_plain(conv) else ():
+            if use.kind == "call" and use.result is not None:
+                yield from _norms_after(facts, use.result)
 
 
 def _warning(around: Surroundings, norm: Use, name: str, call: ast.Call) -> Warning:

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 
 from ...facts.heap import Use
 from ...facts.values import Instance, Object, Value
+from ...reading.calls import values_given
 from ...reading.classes import ClassIndex
 from ...reading.parts import walk
 from .attributes import Attributes
 from .following import Following, find_following
 from .kinds import TRYING
+from .sequential import is_sequential
 
-_SEQUENTIAL = "torch.nn.Sequential"
 _HARMLESS = frozenset(("argument", "compare", "test", "call"))
 """What may be done with a module on its way to the object."""
 
@@ -66,7 +67,7 @@ class Givens:
         around = self.source.function_around
         if around(call) is None or around(call) is not around(construction):
             return None
-        names = [each for each in _arguments(call) if isinstance(each, ast.Name)]
+        names = [each for each in values_given(call) if isinstance(each, ast.Name)]
         own = [each for each in names if not self.facts.values(each).isdisjoint(convs)]
         if len(own) != 1 or not self._are_alone(convs, call):
             return None
@@ -118,7 +119,7 @@ class Givens:
         if applied is None or call is None:
             return None
         kind = self.modules.kinds.of(name)
-        if {each.kind for each in modules} == {_SEQUENTIAL}:
+        if modules and all(map(is_sequential, modules)):
             held = [first for each in modules for first in self._first(each)]
             kind, code = self.modules.kinds.of_values(frozenset(held), name.id), f"{name.id}[0]"
             holders = {each for norm in held for each, _ in self.facts.heap.holders(norm)}
@@ -128,7 +129,7 @@ class Givens:
             return None
         steps = [self._step(use, conv, applied) for use in self._calls(convs)]
         # An nn.Sequential applies its layers where it is made too, to whatever it may be given.
-        own = {each.site for each in modules if each.kind == _SEQUENTIAL}
+        own = {each.site for each in modules if is_sequential(each)}
         calls = {use.node for use in self._calls([*modules, *held])} - own
         known = [each for each in steps if each is not None]
         if len(known) < len(steps) or calls != {each.norm for each in known}:
@@ -151,8 +152,7 @@ class Givens:
 
     def _step(self, use: Use, conv: str, norm: str) -> Following | None:
         """How a norm of an object takes what a convolution of it gives, if that is all."""
-        call, other = use.node, self.surroundings.other(use.node)
-        index = other.index if other is not None else self.modules.index
+        call, index = use.node, self.surroundings.index_of(use.node)
         if not isinstance(call, ast.Call) or not _is_of_self(index, call.func, conv):
             return None
 
@@ -192,11 +192,6 @@ class Givens:
                 case ast.Assign(targets=[ast.Name(id=found)]) if found == name:
                     return at
         return None
-
-
-def _arguments(call: ast.Call) -> Iterator[ast.expr]:
-    yield from call.args
-    yield from (each.value for each in call.keywords)
 
 
 def _is_harmless(use: Use) -> bool:

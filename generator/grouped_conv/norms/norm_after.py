@@ -104,7 +104,7 @@ class NormAfter:
         for each in stores:
             if each.kind.reason and (not splitting or each in splitting):
                 raise Refusal(each.kind.reason)
-        self._check_conv()
+        self._check_conv([*(each.call for each in followed), *alone])
         self._check_held(norm, stores)
         uses, is_plain = self._uses(norm, stores, followed)
         convs = tuple(attributes.stores_of(owner, self.conv))
@@ -128,16 +128,16 @@ class NormAfter:
         for value in self._values(self.conv):
             for use in self.facts.uses(value) if isinstance(value, Object) else ():
                 if use.kind == "call" and isinstance(use.node, ast.Call):
-                    found.add(use.node) if self.source.has(use.node) else None
+                    found |= {use.node} if self.source.has(use.node) else set()
         return sorted(found, key=self.source.span)
 
-    def _check_conv(self) -> None:
+    def _check_conv(self, calls: list[ast.Call]) -> None:
         """See that the convolution is called in no other way, and held nowhere else.
 
         Raises:
             Refusal: it may be.
         """
-        weights, calls = Weights(self.attributes.index), self._calls()
+        weights = Weights(self.attributes.index)
         try:
             self._check_held(self.conv, tuple(self.attributes.stores(self.owner, self.conv)))
             for node in self._expressions(self.conv):

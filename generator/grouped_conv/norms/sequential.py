@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import takewhile
 from typing import Final
 
@@ -140,7 +141,7 @@ class _Search:
 
     def _where(self, slots: Iterable[Slot]) -> Sequence | None:
         """Where some of it are all in it."""
-        added = self._added()
+        added = self._added
         last = max(map(added.index, filter(None, map(self._adding, slots))), default=None)
         base = self._base()
         is_given = base is not None and bool(base.args)
@@ -180,6 +181,7 @@ class _Search:
                         return each
         return None
 
+    @cached_property
     def _added(self) -> list[ast.Call]:
         """The calls that add to it."""
         found = []
@@ -194,7 +196,7 @@ class _Search:
     def _adding(self, slot: Slot) -> ast.Call | None:
         """The call that adds an item to it; None for one that it is built with."""
         call = self.source.parent(slot.node) if slot.node and self.source.has(slot.node) else None
-        return call if isinstance(call, ast.Call) and call in self._added() else None
+        return call if isinstance(call, ast.Call) and call in self._added else None
 
     def _added_to(self, added: list[ast.Call], last: int) -> Sequence | None:
         """What becomes of it where modules are added to it one by one."""
