@@ -1815,3 +1815,24 @@ def test_a_module_does_not_escape(body: str) -> None:
     convs = _convs(asked)
     assert convs
     assert not [use for conv in convs for use in asked.facts.uses(conv) if use.kind == "escape"]
+
+
+def test_uses_are_in_the_order_of_the_text() -> None:
+    """Not in that in which they are met, which is another one from run to run."""
+    asked = _asked("""
+class Kept:
+    def __init__(self):
+        self.c = CONV
+        self.second()
+        self.first()
+
+    def first(self):
+        self.c.here
+
+    def second(self):
+        self.c.there
+""")
+    (conv,) = (each for each in _convs(asked) if isinstance(each, Object))
+    lines = [use.node.lineno for use in asked.facts.uses(conv)]
+    assert len(lines) > 1
+    assert lines == sorted(lines)

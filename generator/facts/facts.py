@@ -14,6 +14,7 @@ from .classes import Class
 from .engine import Engine
 from .heap import Heap, Use, union
 from .interpreter import GaveUp, Interpreter
+from .order import place_of_use
 from .project import Module, Project
 from .shapes import Shape
 from .values import (
@@ -187,8 +188,8 @@ class Facts:
         return self._expressions.get(value, [])
 
     def uses(self, value: Value) -> list[Use]:
-        """All that is done with a value."""
-        return [*self._interpreter.heap.uses(value)]
+        """All that is done with a value, in the order of the text."""
+        return sorted(self._interpreter.heap.uses(value), key=place_of_use)
 
     def functions(self, node: ast.expr) -> set[ast.AST]:
         """The functions of the project that an expression may be."""

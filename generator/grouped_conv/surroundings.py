@@ -170,7 +170,7 @@ class Surroundings:
         if not self._modules:
             return ""
         held = frozenset(filter(_is_object, self.facts.with_items(values)))
-        for other, nodes in self.expressions(held):
+        for other, nodes in sorted(self.expressions(held), key=lambda each: each[0].module.file):
             if not other.module.runs_apart:
                 return other.index.source.line(min(nodes, key=other.index.source.span))
         return ""

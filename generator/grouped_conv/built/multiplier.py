@@ -15,6 +15,7 @@ from dataclasses import replace
 from itertools import chain
 
 from ... import torch_api
+from ...facts.order import in_order
 from ...facts.values import Object, Value
 from ..find import Site
 from ..numbers import Values
@@ -79,7 +80,7 @@ class Multipliers:
             Refusal: something else than plain convolutions and linear layers may.
         """
         facts = self.tracing.surroundings.facts
-        made = dict.fromkeys(each for node in built for each in facts.values(node))
+        made = dict.fromkeys(each for node in built for each in in_order(facts.values(node)))
         if is_whole:
             made |= dict.fromkeys(chain.from_iterable(map(self._beside, [*made])))
         readers = Readers(self.tracing, with_norm)
@@ -91,7 +92,7 @@ class Multipliers:
         facts = self.tracing.surroundings.facts
         for holder, _ in facts.heap.holders(conv):
             for slot in facts.heap.slots(holder):
-                for each in slot.values:
+                for each in in_order(slot.values):
                     if not isinstance(each, Object) or not torch_api.is_nn_class(each.kind):
                         raise Refusal("its nn.Sequential may hold others")
                     if each.kind in torch_api.CONVOLUTIONS and not facts.is_plain(each):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ...facts.heap import union
+from ...facts.order import in_order
 from ...facts.values import NOTHING, Instance, Object, Value
 from ...reading.callees import parameters_given
 from ...reading.scopes import Function
@@ -109,7 +110,7 @@ def grouped_at(pairs: Pairs, site: Site) -> list[Value]:
         made = facts.values(site.call)
         found = (each for each in pairs.source.nodes if isinstance(each, ast.Call))
         calls = [each for each in found if not made.isdisjoint(facts.values(each.func))]
-    values = dict.fromkeys(value for each in calls for value in facts.values(each))
+    values = dict.fromkeys(value for each in calls for value in in_order(facts.values(each)))
     return [
         each
         for each in values
