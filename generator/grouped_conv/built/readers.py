@@ -80,6 +80,7 @@ class Readers:
         self._seen.add((tensor, state))
         all_uses = self.facts.uses(tensor) if isinstance(tensor, Tensor) else []
         uses = [each for each in all_uses if each.kind != "method"]
+        uses.sort(key=lambda each: each.by is None)  # what is known is named first
         if tensor is None or not uses or [*self.facts.heap.holders(tensor)]:
             raise self._unknown(giving)
         for use in uses:
