@@ -216,6 +216,29 @@ operator.attrgetter('c.d')(n).here
 # getitem
 operator.getitem([CONV], 0).here
 
+# an operator of a class
+class Chain:
+    def __rshift__(self, other):
+        return [other]
+(Chain() >> CONV)[0].here
+
+# an operator of a class, from the right
+class Chain:
+    def __radd__(self, other):
+        return [other]
+(CONV + Chain())[0].here
+
+# an operator of a class, in place
+class Chain:
+    def __matmul__(self, other):
+        return None
+    def __imatmul__(self, other):
+        self.items = [other]
+        return self
+chain = Chain()
+chain @= CONV
+chain.items[0].here
+
 # SimpleNamespace
 types.SimpleNamespace(c=CONV).c.here
 

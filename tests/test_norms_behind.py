@@ -106,6 +106,37 @@ SOURCES = {
         ),
         [12],
     ),
+    "resized, padded and changed where it is": (
+        module(
+            CONV + BN,
+            "y = F.pad(F.interpolate(self.conv(x), scale_factor=2.0), (1, 1))\n"
+            "y += 1\ny[:, 0] = 0\nreturn self.bn(y.contiguous())",
+        ),
+        [9],
+    ),
+    "behind a sum of two": (
+        module(CONV + BN, "y = self.conv(x)\ny += self.conv(x + 1)\nreturn self.bn(y)"),
+        [],
+    ),
+    "collected by an operator": (
+        module("self.body = nn.ModuleList()", LOOP, "Chain", given="*_")
+        + "\n    def __rshift__(self, layer):\n        self.body.append(layer)\n"
+        + "        return self\n"
+        + module(
+            "self.conv = Chain() >> nn.Conv2d(8, 16, 3, groups=g) >> nn.BatchNorm2d(16)", CALL
+        ),
+        [22],
+    ),
+    "two that are not known, through a property": (
+        "from strange import build, build_norm\n"
+        + module(
+            "self.conv = build(8, 16, 3, groups=g)\nself.name, after = build_norm(16)\n"
+            "self.add_module(self.name, after)",
+            "y = self.conv(x)\nprint(y)\nreturn self.norm(y)",
+        )
+        + "\n    @property\n    def norm(self):\n        return getattr(self, self.name)\n",
+        [16],
+    ),
     "two convolutions before one norm": (
         called(
             CONV.replace("conv", "one") + CONV.replace("conv", "two"),

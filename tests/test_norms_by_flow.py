@@ -54,6 +54,23 @@ MOVES = {
         "",
     ),
     "attributes of an nn.Sequential": ("self.unit = Unit()", "return self.unit(x)", SEQUENTIAL),
+    "attributes of an nn.Sequential in another order, with a forward": (
+        "self.unit = Unit()",
+        "return self.unit(x)",
+        "class Unit(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.bn = nn.BatchNorm2d(32)\n"
+        "        self.conv = nn.Conv2d(16, 32, 3, groups=2)\n"
+        "    def forward(self, x):\n"
+        "        return self.bn(self.conv(x))\n",
+    ),
+    "both by a name of torch that is not known": (
+        "self.conv = getattr(nn, f'Conv{RANK}d')(16, 32, 3, groups=2)\n"
+        "self.after = getattr(nn, f'BatchNorm{RANK}d')(32)\n",
+        "return self.after(self.conv(x))",
+        "RANK = 0 * len(__name__) + 2\n",
+    ),
     "a name for it": (BUILT, "bn = self.bn\ny = self.conv(x)\nprint('')\nreturn bn(y)", ""),
     "one of two calls": (
         BUILT,

@@ -29,6 +29,7 @@ from .values import (
     Tensor,
     Value,
     Values,
+    is_strange,
 )
 from .worklist import Unit
 
@@ -190,6 +191,16 @@ class Facts:
     def uses(self, value: Value) -> list[Use]:
         """All that is done with a value, in the order of the text."""
         return sorted(self._interpreter.heap.uses(value), key=place_of_use)
+
+    def calls(self, module: Value) -> Iterator[Use]:
+        """Where a module is called, each with what it gives, be it not known what it is."""
+        for use in self.uses(module):
+            if use.kind == "call" and use.result is not None:
+                yield use
+            elif use.kind == "call" and isinstance(use.node, ast.expr):
+                for each in self.values(use.node):
+                    if is_strange(each) and getattr(each, "site", None) is use.node:
+                        yield use._replace(result=each)
 
     def functions(self, node: ast.expr) -> set[ast.AST]:
         """The functions of the project that an expression may be."""

@@ -85,7 +85,8 @@ class Modules:
         key = node, frame.context
         if self._filled.setdefault(made, key) != key:
             heap.loosen(made)
-        if path.endswith("Sequential"):
+        own = made.cls if isinstance(made, Instance) else None
+        if path.endswith("Sequential") and not (own and interpreter.of_class_body(own, "forward")):
             unit = Unit(made, "applied by anybody")
             interpreter.worklist.add(unit, partial(self._apply_openly, made, node, frame))
         if given.is_open and not (given.items and path.endswith("Sequential")):

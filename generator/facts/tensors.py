@@ -38,6 +38,22 @@ NUMBERS: Final = frozenset(
     )
 )
 """Methods that give numbers, and so nothing of the tensor."""
+_OPERATORS: Final[dict[type[ast.AST], str]] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.MatMult: "matmul",
+    ast.Div: "truediv",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.Pow: "pow",
+    ast.LShift: "lshift",
+    ast.RShift: "rshift",
+    ast.BitOr: "or",
+    ast.BitAnd: "and",
+    ast.BitXor: "xor",
+}
+"""How the methods are called that a class defines for operators."""
 _MADE: Final = frozenset(("data", "T", "mT", "real", "imag", "grad"))
 
 
@@ -153,6 +169,9 @@ class Tensors:
     def operation(self, node: ast.AST, operands: list[Values], frame: Frame) -> Values:
         """What an operator gives."""
         interpreter = self.interpreter
+        own = self._by_method(node, operands, frame) if len(operands) == 2 else None
+        if own is not None:
+            return own
         values = union(operands)
         for each in operands:
             interpreter.use(each, "operand", node, frame)
@@ -166,6 +185,31 @@ class Tensors:
         producer = interpreter.external("operator")
         made = self.interpreter.tensor(producer, tensors | others, node, frame, None, tensors)
         return weights | {made}
+
+    def _by_method(self, node: ast.AST, operands: list[Values], frame: Frame) -> Values | None:
+        """What an operator gives that a class of the project defines; None if none surely does."""
+        (left, right), operator = operands, getattr(node, "op", None)
+        name = _OPERATORS.get(type(operator), "") if isinstance(operator, ast.AST) else ""
+        in_place = [f"__i{name}__"] * isinstance(node, ast.AugAssign)
+        for methods, owners, given in (
+            ([*in_place, f"__{name}__"], left, right),
+            ([f"__r{name}__"], right, left),
+        ):
+            found = {each: self._method(each, methods) for each in owners}
+            if found and all(found.values()):
+                interpreter, arguments = self.interpreter, Arguments((given,))
+                return union(
+                    interpreter.special(each, method, arguments, node, frame)
+                    for each, method in found.items()
+                    if isinstance(each, Instance)
+                )
+        return None
+
+    def _method(self, value: Value, names: list[str]) -> str:
+        """The first of some methods that the class of an instance has in the project."""
+        cls = value.cls if isinstance(value, Instance) else None
+        found = (each for each in names if cls and self.interpreter.of_class_body(cls, each))
+        return next(found, "")
 
     def _of_weight(self, weight: Value) -> Value:
         """What an operator makes of a weight."""

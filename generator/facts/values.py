@@ -208,6 +208,11 @@ def is_of_weight(value: Value) -> bool:
     return is_of_weight(of) or (isinstance(of, Object) and of.kind.startswith("torch.nn."))
 
 
+def is_strange(value: Value) -> bool:
+    """Whether a value is what code that is not known has given."""
+    return isinstance(value, Object) and value.kind.startswith(STRANGE)
+
+
 def only_constant(values: Values) -> Constant | None:
     """The one constant that something is, if it is one."""
     if len(values) != 1:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...facts.values import STRANGE, Instance, Object, Value, Values
+from ...facts.values import Instance, Object, Value, Values, is_strange
 from ...reading.classes import Access, ClassIndex
 from ...reading.directives import Directives
 from ...reading.parts import walk
@@ -145,8 +145,3 @@ class Attributes:
 
 def _is_known(value: Value) -> bool:
     return isinstance(value, (Instance, Object)) and not is_strange(value)
-
-
-def is_strange(value: Value) -> bool:
-    """Whether a value is what code that is not known has given."""
-    return isinstance(value, Object) and value.kind.startswith(STRANGE)

@@ -15,17 +15,22 @@ from typing import Final
 from ... import torch_api
 from ...facts.facts import Facts
 from ...facts.heap import Use
-from ...facts.values import Instance, Object, Tensor, Value
+from ...facts.values import ANY_OF_SEVERAL, Constant, Instance, Object, Tensor, Value
 from ...outcome import Warning
 from ..surroundings import Surroundings
-from .kinds import is_like_a_norm, is_norm
+from .kinds import is_like_a_norm, is_norm, name_of
 
 _FUNCTIONS: Final = frozenset(f"torch.nn.functional.{each}_norm" for each in ("batch", "instance"))
-_BETWEEN_FUNCTIONS: Final = re.compile(r"torch\.(nn\.functional\.)?\w*(pool[123]d|dropout[123]?d?)")
-_BETWEEN: Final = torch_api.POOLINGS | frozenset(
-    ("torch.nn.Identity", *(f"torch.nn.Dropout{each}" for each in ("", "1d", "2d", "3d")))
+_FUNCTIONS_BETWEEN: Final = re.compile(
+    r"torch\.(nn\.functional\.|Tensor\.)?(\w*pool[123]d|dropout[123]?d?|interpolate|upsample|pad"
+    rf"|contiguous|clone|to|float|half|double|type_as)|{ANY_OF_SEVERAL}"
 )
-"""Modules that leave each channel by itself, and may stand between a convolution and its norm."""
+_BETWEEN: Final = frozenset(
+    each
+    for each in torch_api.SAME_CHANNELS
+    if re.search(r"Pool\dd|Pad\dd|Upsampl|Dropout|Identity", each)
+)
+"""What leaves each channel by itself, and may stand between a convolution and its norm."""
 
 
 def warn_of_norms(
@@ -55,8 +60,8 @@ def _norms_behind(facts: Facts, construction: ast.Call) -> Iterator[tuple[Use, s
     """The uses by norms of what a convolution gives, wherever it is applied."""
     made = [each for each in facts.values(construction) if isinstance(each, Object)]
     for conv in sorted(made, key=lambda each: len(each.context)):
-        for use in facts.uses(conv) if not facts.is_plain(conv) else ():
-            if use.kind == "call" and use.result is not None:
+        for use in facts.calls(conv) if not facts.is_plain(conv) else ():
+            if use.result is not None:
                 yield from _norms_after(facts, use.result)
 
 
@@ -110,7 +115,7 @@ def _norms_after(facts: Facts, tensor: Value) -> Iterator[tuple[Use, str]]:
         for use in taken:
             if isinstance(use.node, ast.Call) and _is_norm(facts, use):
                 yield use, why
-            elif use.result is not None and _is_passed(use):
+            elif use.result is not None and _is_passed(facts, use):
                 todo.append((use.result, ", which it does not follow directly"))
             elif use.kind == "input" and isinstance(use.by, Instance):
                 todo += ((given, why) for given in facts.given_to(use.by))
@@ -120,8 +125,8 @@ def _norms_after(facts: Facts, tensor: Value) -> Iterator[tuple[Use, str]]:
 
 def _given_to_callers(facts: Facts, owner: Instance) -> Iterator[Value]:
     """What calling a module gives, where it is called."""
-    for use in facts.uses(owner):
-        if use.kind == "call" and use.result is not None:
+    for use in facts.calls(owner):
+        if use.result is not None:
             yield use.result
 
 
@@ -147,11 +152,14 @@ def _is_norm(facts: Facts, use: Use) -> bool:
     name = ast.unparse(use.node.func).rpartition(".")[2]
     is_of_torch = any(getattr(each, "path", "").startswith("torch.") for each in callees)
     is_function = is_of_torch or name.endswith("_")  # such as trunc_normal_
-    return not is_function and is_like_a_norm(name)
+    return not is_function and any(map(is_like_a_norm, (name, *map(name_of, callees))))
 
 
-def _is_passed(use: Use) -> bool:
+def _is_passed(facts: Facts, use: Use) -> bool:
     """Whether what is made of a tensor has its channels, each by itself."""
     kind = use.by.kind if isinstance(use.by, Object) else getattr(use.by, "path", "")
-    is_between = kind in _BETWEEN or _BETWEEN_FUNCTIONS.fullmatch(kind) is not None
-    return is_between or kind == "any of several"
+    if kind == "operator":
+        operands = (getattr(use.node, name, None) for name in ("left", "right", "value"))
+        others = [facts.values(each) for each in operands if isinstance(each, ast.expr)]
+        return any(isinstance(each, Constant) for found in others for each in found)
+    return kind in _BETWEEN or _FUNCTIONS_BETWEEN.fullmatch(kind) is not None

@@ -10,7 +10,17 @@ from typing import Final, Literal
 
 from ... import torch_api
 from ...facts.facts import Facts
-from ...facts.values import STRANGE, Bound, Constant, External, Instance, Object, Value, Values
+from ...facts.values import (
+    STRANGE,
+    Bound,
+    Constant,
+    External,
+    Instance,
+    Object,
+    Value,
+    Values,
+    is_strange,
+)
 from ...reading.classes import ClassIndex
 from ...reading.names import meaning
 from ...reading.parts import walk
@@ -99,7 +109,7 @@ class Kinds:
                 return Kind("unclear", f"{cls.name} is a subclass of {base.rpartition('.')[2]}")
             case Constant() | External() | Bound():
                 return _OTHER
-        return _by_name(shown)
+        return _by_name(f"{shown} {name_of(value)}")
 
     def _of_torch(self, norm: Object, name: str) -> Kind:
         if norm.kind in torch_api.INSTANCE_NORMS:
@@ -163,6 +173,12 @@ def is_statistic_read(index: ClassIndex, attribute: ast.Attribute) -> bool:
 def is_like_a_norm(name: str) -> bool:
     """Whether something may be a norm by its name."""
     return _LIKE_A_NORM.search(name) is not None
+
+
+def name_of(value: Value) -> str:
+    """What is written where something is made that is not known: a norm is named there."""
+    site = getattr(value, "site", None)
+    return ast.unparse(site.func) if isinstance(site, ast.Call) and is_strange(value) else ""
 
 
 def _by_name(shown: str) -> Kind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ...facts.heap import Use
@@ -12,7 +12,7 @@ from ...reading.parts import walk
 from ...reading.scopes import assigned_value
 from ..refusal import Refusal, check_free, line_of
 from ..weights import Uses, Weights
-from .attributes import Attributes, Store, is_strange
+from .attributes import Attributes, Store
 from .behind import applied_walk, sequence_of
 from .following import Following, find_following
 from .kinds import NORMS, TRYING
@@ -162,17 +162,10 @@ class NormAfter:
         )
         return is_of_self and self.modules.kinds.of(function).name != "other"
 
-    def _results(self, call: ast.Call) -> Iterator[Use]:
+    def _results(self, call: ast.Call) -> list[Use]:
         """What the convolution gives at a place, each as the result of a use."""
-        values = self._values(self.conv)
-        for value in values:
-            for use in self.facts.uses(value):
-                if use.node is call and use.kind == "call" and use.result is not None:
-                    yield use
-        is_open = any(each in values for each in self.facts.values(call.func) if is_strange(each))
-        for each in self.facts.values(call) if is_open else ():
-            if is_strange(each) and getattr(each, "site", None) is call:
-                yield Use("call", call, result=each)
+        calls = (use for each in self._values(self.conv) for use in self.facts.calls(each))
+        return [use for use in calls if use.node is call]
 
     def _by_flow(self, call: ast.Call) -> tuple[str, Following] | None:
         """The norm that alone takes what the convolution gives, as the flow of tensors shows it.
@@ -180,7 +173,7 @@ class NormAfter:
         Raises:
             Refusal: something else does too, or it may be that of another object.
         """
-        uses = [*self._results(call)]
+        uses = self._results(call)
         taken = [one for use in uses if use.result for one in self.facts.uses(use.result)]
         norms = [each for each in taken if isinstance(each.by, Object) and each.by.kind in NORMS]
         names = {

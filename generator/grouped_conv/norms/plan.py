@@ -60,8 +60,8 @@ class _Planning:
         self.sites = sites
         self.convs = {each.call: grouped_at(finder, each) for each in sites}
         self.found = {
-            call: [_if_free(finder, each) for each in find_sequences(finder, convs)]
-            for call, convs in self.convs.items()
+            call: [_if_free(finder, each) for each in find_sequences(finder, self._listed(call))]
+            for call in self.convs
         }
         # All norms of an nn.Sequential are split, or none.
         found = [each for one in self.found.values() for each in one]
@@ -92,6 +92,14 @@ class _Planning:
                 lists.append(found)
         self.lists[site.call] = tuple(lists)
         self.notes[site.call] = tuple(dict.fromkeys(reasons))
+
+    def _listed(self, call: ast.Call) -> list[Value]:
+        """What a site makes that a list may hold; instances of a class are not told apart."""
+        convs = self.convs[call]
+        is_held = any(isinstance(each, Instance) for each in convs) and (
+            bool(self.finder.holding(convs, call))
+        )
+        return [each for each in convs if isinstance(each, Object) or not is_held]
 
     def _in_lists(self, convs: Iterable[Value]) -> Iterator[ListPair | Refusal]:
         """What follows the lists of attributes that hold a convolution itself."""
