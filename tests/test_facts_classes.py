@@ -219,3 +219,31 @@ def test_a_change_of_what_lies_outside() -> None:
     """It is known where, and of what; of a module or constant it is nothing."""
     asked = Asked("nn.Conv2d.forward = 1\nimport math\nx = 3\nx.y = 1")
     assert [path for _, path in asked.facts.patched()] == ["torch.nn.Conv2d.forward"]
+
+
+def test_methods_of_torch_that_are_given_their_object() -> None:
+    """``nn.Module.__init__(self)`` keeps nothing, and ``add_module`` adds a module."""
+    asked = Asked("""
+        class Net(nn.Module):
+            def __init__(self):
+                nn.Module.__init__(self)
+                nn.Module.add_module(self, "act", nn.ReLU())
+                nn.Module.to(unknown, 1)
+            def forward(self, x):
+                return self.act
+        """)
+    (net,) = asked.facts.instances(_class(asked, "Net"))
+    assert not any(use.kind == "escape" for use in asked.facts.uses(net))
+    assert asked.values("self.act") == {"ReLU"}
+
+
+def test_the_class_of_what_torch_makes() -> None:
+    """It is that of torch; of an instance it may be one that inherits from its own."""
+    asked = Asked("""
+        a = type(nn.ReLU())
+        b = nn.ReLU().__class__
+        c = type(unknown)
+        """)
+    assert asked.values("type(nn.ReLU())") == asked.values("nn.ReLU().__class__")
+    assert asked.values("type(nn.ReLU())") == {"torch.nn.ReLU"}
+    assert asked.values("type(unknown)") == {"anything"}

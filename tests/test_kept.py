@@ -34,6 +34,9 @@ DEPTHWISE = [
     ("Conv2d(2 * c, c * 2, 3, groups=d)", "d = 2 * c"),
     ("Conv2d(int(c * x), int(c * x), 3, groups=int(x * c))", ""),
     ("Conv2d(c, c, 3, groups=self.c)", "self.c = c"),
+    ("Conv2d(c, c, 3, **k)", "d = 2 * c\nk = dict(groups=c)"),
+    ("Conv2d(c, c, 3, **k)", "d = c\nk = {'groups': d}"),
+    ("Conv2d(c, c, 3, **{'groups': c})", ""),
     ("Conv2d(self.c, self.c, 3, groups=c)", "d = c\nself.c = d"),
     ("Conv2d(self.c, self.c, 3, groups=self.c)", "self.c = c\nself.c *= 2"),
     ("Conv2d(x.c, x.c, 3, groups=x.c)", ""),
@@ -47,6 +50,22 @@ DEPTHWISE = [
 def test_what_is_depthwise_in_any_spelling(call: str, before: str) -> None:
     (record,) = assert_unchanged(net(call, before)).records
     assert (record.status, record.detail) == ("kept", "depthwise, which PLiNIO takes as it is")
+
+
+@pytest.mark.parametrize(
+    ("call", "status"),
+    [
+        ("Conv2d(c, c, 3, groups=c)", "kept"),
+        ("NormedConv1d(in_channels=c, out_channels=c, kernel_size=3, groups=c)", "kept"),
+        ("Conv2d(c, 2 * c, 3, groups=c)", "may be split"),
+        ("Conv3d(c, c, 3, groups=c)", "may be split"),
+        ("Conv2dTranspose(c, c, 3, groups=c)", "may be split"),
+    ],
+)
+def test_a_depthwise_one_of_another_library(call: str, status: str) -> None:
+    source = net(call).replace("nn.Conv2d", "ops.Conv2d").replace(f"nn.{call}", f"ops.{call}")
+    (record,) = split_source(f"import ops\n{source}").records
+    assert record.status == status
 
 
 EITHER = [
@@ -77,6 +96,9 @@ MAY_BE_GROUPED = [
     ("Conv2d(c, c, 3, groups=d)", "d = c\nc = 2 * c"),
     ("Conv2d(c, c, 3, groups=d)", "d = c\nd = 2"),
     ("Conv2d(c, c, 3, groups=d)", "for d in (c, 2):\n    pass"),
+    ("Conv2d(c, c, 3, **k)", "k = dict(groups=c)\nc = 2 * c"),
+    ("Conv2d(c, c, 3, **k)", "k = dict(groups=c)\nk['groups'] = 2"),
+    ("Conv2d(c, c, 3, **k)", "k = {**x, 'groups': c}"),
     ("Conv2d(c, c, 3, groups=d)", "d = c\nd //= 2"),
     ("Conv2d(c, c, 3, groups=d)", "d = c\ndef f():\n    nonlocal d\n    d = 2\nf()"),
     ("Conv2d(c, c, 3, groups=d)", "d = c\ndef f():\n    nonlocal c\n    c = 2\nf()"),
@@ -213,6 +235,10 @@ def unit(a, **more):
         "def make(a, **others):\n    return Unit(a, a, **others)\nmake(3, kernel_size=1)",
         "class Other(nn.Module):\n    def __init__(self, **others):\n"
         "        super().__init__(**others)\n        self.unit = Unit(3, 8, kernel_size=3)",
+        "class More(Unit):\n    def __init__(self, a, **others):\n"
+        "        super().__init__(a, a, padding=1, **others)\nMore(8, kernel_size=3)",
+        "class More(Unit):\n    pass\nMore(3, 8, kernel_size=3)",
+        "from functools import partial\nmake = partial(Unit, kernel_size=3)\nmake(3, 8)",
     ],
 )
 def test_keywords_that_are_never_groups(calls: str) -> None:
@@ -239,6 +265,9 @@ def test_keywords_that_are_never_groups(calls: str) -> None:
         "net = Unit(3, 8, kernel_size=1)\nnet.__class__(8, 8, groups=2)",
         "net = Unit(3, 8, kernel_size=1)\nUnit.__init__(net, 8, 8, groups=2)",
         "import functools\nnet = Unit(3, 8, kernel_size=1)\nfunctools.partial(Unit, groups=2)(8)",
+        "import functools\nnet = functools.partial(Unit, 3, **options())(8, kernel_size=1)",
+        "class More(Unit):\n    def __init__(self, a, **others):\n"
+        "        super().__init__(a, a, **others)\nMore(8, kernel_size=3, groups=2)",
         "class Maker:\n    def make(self, **others):\n        Unit(1, 1, **others)\nMaker().make()",
     ],
 )
@@ -297,6 +326,8 @@ def loss(x, size=5, w=None):
         ("pass", "torch.exp(3)"),
         ("pass", "window(conv.weight, 3)"),  # no more than numbers up to it
         ("pass", "window(unknown, 3)"),
+        ("w = torch.ones(size, 1, 2, 2).to(x) / 4.0", "w"),
+        ("w = torch.Tensor([[1, 0], [0, 1]]).repeat(3, 1, 1, 1)", "w"),
     ],
 )
 def test_a_function_with_the_weight_of_no_module(statement: str, weight: str) -> None:

@@ -466,3 +466,36 @@ def test_a_norm_outside_whose_convolution_another_file_applies() -> None:
     assert "in each" not in notes(found)
     original, split = both("make")
     assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
+
+
+KEYWORDS = UNIT.replace("groups=2", "**more").replace("groups=groups", "**more")
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [("", "kept"), ("groups=2", "may be split"), ("**options()", "may be split")],
+)
+def test_the_keywords_that_another_file_gives(given: str, status: str) -> None:
+    here = f"{KEYWORDS}\n\nUnit(dilation=1)\n"
+    found = result(f"net = Unit({given})\n", unit=here)
+    assert [each.status for each in found.records] == [status]
+
+
+OWN = """
+class {name}({base}):
+    def __init__(self, inputs, outputs, size, groups=1):
+        super().__init__()
+        self.lin = nn.Linear(inputs // groups, outputs // groups)
+
+    def forward(self, x):
+        return self.lin(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "count"), [("nn.Module", 0), ("nn.ModuleDict", 0), ("unknown.Layer", 1)]
+)
+def test_a_class_of_another_file_that_is_named_as_a_convolution(base: str, count: int) -> None:
+    own = "import torch.nn as nn\nimport unknown\n" + OWN.format(name="Conv2d", base=base)
+    net = "from net import Conv2d\n\n\ndef make(n):\n    return Conv2d(8, 8, 3, groups=n)\n"
+    assert len(result(own, unit=net).records) == count

@@ -249,7 +249,12 @@ def test_a_weight_that_is_set_of_what_has_just_been_built(store: str, merge: str
 
 
 @pytest.mark.parametrize(
-    "use", ["w = unit.weight * 2", "w = torch.zeros(tuple(unit.weight.shape))"]
+    "use",
+    [
+        "w = unit.weight * 2",
+        "w = torch.zeros(tuple(unit.weight.shape))",
+        "w = unit.__class__(unit.in_channels, 8, 1)",
+    ],
 )
 def test_what_is_there_for_its_weight_alone(use: str) -> None:
     body = f"unit = nn.Conv2d(8, 8, 1, groups=4)\n{use}\nreturn w"

@@ -118,12 +118,22 @@ class Attributes:
         interpreter = self.interpreter
         bound = frozenset((interpreter.intern(Bound, value, name, None),))
         if isinstance(value, Object) and value.kind != STRANGE:
+            if name == "__class__":
+                return self.class_of(value)
             if name in torch_api.GIVES_CHILDREN:
                 return self._children(value, name, node, frame)
             return interpreter.heap.attribute(value, name) | bound
         if isinstance(value, Bound) and _depth(value) < _DEEPEST:
             return bound
         return bound if is_called else ANYTHING
+
+    def class_of(self, value: Value) -> Values:
+        """The class of an object."""
+        if isinstance(value, Object) and torch_api.is_nn_class(value.kind):
+            return frozenset((self.interpreter.external(value.kind),))
+        if isinstance(value, Instance):  # or an instance of a subclass
+            return self.interpreter.of_class(value.cls) | ANYTHING
+        return ANYTHING
 
     def of_instance(self, value: Instance, name: str, node: ast.AST, frame: Frame) -> Values:
         """What an attribute of an instance of a class of the project may be."""
@@ -132,7 +142,7 @@ class Attributes:
         if name in torch_api.GIVES_CHILDREN:
             return self._children(value, name, node, frame)
         if name == "__class__":
-            return interpreter.of_class(value.cls) | ANYTHING
+            return self.class_of(value)
         defined = self.interpreter.of_class_body(value.cls, name)
         if any(each.node.decorator_list for each in value.cls.order):
             is_field = any(not isinstance(each, Function) for each in defined)

@@ -127,6 +127,9 @@ class Builtins:
                 return known.do(path, given, node, frame)
         if torch_api.CHANGES_ALL.fullmatch(path):
             interpreter.heap.patched[node] = path
+        owner, _, method = path.rpartition(".")
+        if torch_api.is_module_class(owner) and given.positional:
+            return self._unbound(method, given, node, frame)
         if torch_api.is_nn_class(path):
             return self.modules.make(path, given, node, frame)
         if path in torch_api.FUNCTIONS:
@@ -151,6 +154,16 @@ class Builtins:
             return given.get(0, "module")
         kind = path if torch_api.is_class(path) else STRANGE
         return frozenset((interpreter.made_at(node, kind, frame),))
+
+    def _unbound(self, name: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """A method of a class of torch that is given its object: ``nn.Module.__init__(self)``."""
+        interpreter, rest = self.interpreter, given.without_first()
+        return union(
+            self.modules.method(each, f"super.{name}", rest, node, frame)
+            if isinstance(each, (Instance, Object))
+            else interpreter.unknown(given, node, frame, name)
+            for each in given.positional[0]
+        )
 
     # --- containers --------------------------------------------------------------------------
 
@@ -353,10 +366,7 @@ class Builtins:
     def _type(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         interpreter, values = self.interpreter, given.positional[0]
         interpreter.use(values, "argument", node, frame, by=interpreter.external(path))
-        found = union(
-            interpreter.of_class(each.cls) for each in values if isinstance(each, Instance)
-        )
-        return found | ANYTHING
+        return union(self.attributes.class_of(each) for each in values)
 
     # --- other functions ---------------------------------------------------------------------
 

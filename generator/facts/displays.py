@@ -168,8 +168,10 @@ class Displays:
     def _item(self, node: ast.Subscript, value: Value, index: Values, frame: Frame) -> Values:
         interpreter = self.interpreter
         known = only_constant(index)
-        if isinstance(value, Size) and value.dimension is None and known is not None:
-            if isinstance(known.value, int):
+        if isinstance(value, Size) and value.dimension is None:
+            if isinstance(node.slice, ast.Slice) and node.slice.lower is node.slice.step is None:
+                return frozenset((value,))  # the first of them
+            if known is not None and isinstance(known.value, int):
                 return frozenset((interpreter.intern(Size, value.of, known.value),))
         if isinstance(value, (Tensor, Parameter)):
             return self.tensors.sliced(node, value, frame)

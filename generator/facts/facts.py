@@ -12,7 +12,7 @@ from ..reading.convolutions import GROUPS_POSITION
 from .children import is_module
 from .classes import Class
 from .engine import Engine
-from .heap import Heap, Use, union
+from .heap import CACHE, Heap, Use, union
 from .interpreter import GaveUp, Interpreter
 from .order import place_of_use
 from .project import Module, Project
@@ -201,6 +201,10 @@ class Facts:
                 for each in self.values(use.node):
                     if is_strange(each) and getattr(each, "site", None) is use.node:
                         yield use._replace(result=each)
+
+    def is_given_again(self, value: Value) -> bool:
+        """Whether a function that makes an object gives the same one again in another call."""
+        return any(use.name == CACHE for use in self.uses(value))
 
     def functions(self, node: ast.expr) -> set[ast.AST]:
         """The functions of the project that an expression may be."""

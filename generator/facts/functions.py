@@ -11,7 +11,7 @@ from ..reading.parts import parts, walk
 from .arguments import AnyFunction, Arguments, bound, defaults, parameters
 from .classes import decorators
 from .frames import Frame
-from .heap import Around, Slot, union
+from .heap import CACHE, Around, Slot, union
 from .interpreter import Interpreter
 from .lookups import lasting
 from .project import Module
@@ -103,6 +103,10 @@ class Functions:
             return interpreter.strange(node, frame)
         context = (*frame.context, node)
         is_merged = is_large or len(context) > _DEEPEST or (code, owner) in self._running
+        if about.is_kept:  # by what gives it to others too
+            again = self.merged(function, owner, given)
+            interpreter.escape(again, node, frame, CACHE)
+            return again
         if is_merged or self._is_entry(function, owner):
             return self.merged(function, owner, given)
         contexts = self._contexts.setdefault(code, set())
@@ -327,6 +331,7 @@ class _About:
         outer: the names that it declares ``nonlocal``.
         of_module: the names that it declares ``global``.
         is_generator: whether it yields.
+        is_kept: whether a decorator such as ``functools.cache`` keeps what it gives for all calls.
     """
 
     def __init__(self, code: AnyFunction) -> None:
@@ -335,6 +340,7 @@ class _About:
         self.outer = _declared(own, ast.Nonlocal)
         self.of_module = _declared(own, ast.Global)
         self.is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in own)
+        self.is_kept = any("cache" in each for each in decorators(code))
 
 
 def _declared(nodes: list[ast.AST], kind: type[ast.Global | ast.Nonlocal]) -> frozenset[str]:

@@ -353,6 +353,8 @@ class Heap:
                     yield receiver
 
 
+CACHE: Final = "@cache"
+"""To whom what a function gives has escaped that gives it again."""
 BY_ANY_NAME: Final = "*"
 """The attribute that stands for those whose name is not known."""
 PARTIAL: Final = "arguments"

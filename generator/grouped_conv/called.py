@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
+from .. import torch_api
 from ..facts.values import (
     STRANGE,
     Bound,
@@ -24,6 +26,9 @@ from ..reading.kept import kept
 from ..reading.names import meaning
 from ..reading.source import Source
 from .source_facts import facts_of_source
+
+_NEUTRAL: Final = ("builtins.", "typing.", "abc.")
+"""Where classes are of which no convolution is made."""
 
 
 def callables(index: ClassIndex, callee: ast.expr) -> Iterator[Value]:
@@ -68,6 +73,15 @@ def is_conv_class(value: Value) -> bool:
         case ClassValue(cls=cls):
             return any(conv_class(each) or each.endswith("._ConvNd") for each in cls.externals)
     return False
+
+
+def is_other_class(value: Value) -> bool:
+    """Whether a value is a class of the project that is surely no convolution."""
+    if not isinstance(value, ClassValue) or not value.cls.is_known or is_conv_class(value):
+        return False
+    return all(
+        each.startswith(_NEUTRAL) or torch_api.is_module_class(each) for each in value.cls.externals
+    )
 
 
 def calls_of(index: ClassIndex, definition: ast.AST) -> Iterable[ast.Call]:

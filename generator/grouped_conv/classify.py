@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..reading.classes import ClassIndex
-from ..reading.convolutions import ConvClass, kind_of
+from ..reading.convolutions import SIZES, ConvClass, kind_of
 from ..reading.parts import walk
 from .find import Site
 from .functional import has_weight_of_no_module
-from .numbers import Unknown, Values
+from .numbers import Numbers
 from .source_facts import is_never_called
-from .symbols import SIZES, Symbols
 from .unpacked import never_given_groups
 
 
@@ -76,59 +75,58 @@ _NEVER_CALLED = Verdict("kept", "never called")
 _NO_MODULE = Verdict("function", "its weight belongs to no module")
 
 
-def classify(values: Values, site: Site) -> Candidate | Deferred | Verdict | None:
+def classify(numbers: Numbers, site: Site) -> Candidate | Deferred | Verdict | None:
     """Say what a site is; None for a plain convolution, of which nothing is to be said."""
-    conv = site.conv
+    conv, named = site.conv, site.conv or site.named_like
+    if named is not None and numbers.is_spelt_alike(site, named):
+        return _DEPTHWISE
     if conv is not None or getattr(site.indirect, "kind", "") == "held":
-        caller = never_given_groups(values.index, site)
+        caller = never_given_groups(numbers.index, site)
         if caller:
             return Verdict("kept", f"no call of {caller} here passes groups")
     if conv is None:
-        return _classify_indirect(values, site)
-    symbols = Symbols(values)
-    if symbols.is_spelt_alike(site, conv):
-        return _DEPTHWISE
-    groups = _known(values, site, "groups", default=1)
+        return _classify_indirect(numbers, site)
+    groups = _known(numbers, site, "groups", default=1)
     if groups == 1:
         return None
-    if is_never_called(values.index, site.call):
+    if is_never_called(numbers.index, site.call):
         return _NEVER_CALLED
-    kinds = symbols.kinds(site, conv) if groups is None else set()
+    kinds = numbers.kinds(site, conv) if groups is None else set()
     if kinds == {"plain"}:
         return None
     if kinds:
         return _DEPTHWISE if kinds == {"depthwise"} else _DEPTHWISE_OR_PLAIN
     if conv.lazy:
         return _left("a lazy convolution learns its in_channels only when it is called")
-    in_channels = _known(values, site, "in_channels")
-    out_channels = _known(values, site, "out_channels")
+    in_channels = _known(numbers, site, "in_channels")
+    out_channels = _known(numbers, site, "out_channels")
     if len(site.call.args) > len(conv.parameters):
         return _left("torch refuses it: it takes fewer arguments")
     for name in SIZES:
-        if _is_no_int(values, site.arguments.by_name.get(name)):
-            return _left(f"torch refuses it: {_unknown(values, site, name)}")
+        if numbers.is_no_int(site.arguments.by_name.get(name)):
+            return _left(f"torch refuses it: {_unknown(numbers, site, name)}")
     if groups is None or in_channels is None or out_channels is None:
         name = "in_channels" if in_channels is None else "out_channels"
-        return Deferred(site, _unknown(values, site, "groups" if groups is None else name))
-    numbers = in_channels, out_channels, groups
-    if kind_of(conv, *numbers) == "depthwise":
+        return Deferred(site, _unknown(numbers, site, "groups" if groups is None else name))
+    known = in_channels, out_channels, groups
+    if kind_of(conv, *known) == "depthwise":
         return _DEPTHWISE
-    obstacle = _invalid(conv, *numbers)
+    obstacle = _invalid(conv, *known)
     if obstacle:
         return _left(obstacle)
-    return _candidate(values.index, site, conv, numbers)
+    return _candidate(numbers.index, site, conv, known)
 
 
-def _classify_indirect(values: Values, site: Site) -> Deferred | Verdict | None:
+def _classify_indirect(numbers: Numbers, site: Site) -> Deferred | Verdict | None:
     indirect = site.indirect
     assert indirect is not None, "every site has a class or is indirect"
-    if _known(values, site, "groups") == 1:
+    if _known(numbers, site, "groups") == 1:
         return None
     if indirect.kind == "refused":
-        if indirect.is_function and has_weight_of_no_module(values.index, site.call):
+        if indirect.is_function and has_weight_of_no_module(numbers.index, site.call):
             return _NO_MODULE
         return _left(indirect.reason)
-    shown = values.index.source.shown(site.call.func)
+    shown = numbers.index.source.shown(site.call.func)
     subclass = indirect.subclass
     if subclass is not None and indirect.kind == "held":
         name = f"{subclass.node.name}, a subclass of {subclass.base}"
@@ -191,33 +189,22 @@ def self_target(index: ClassIndex, statement: ast.AST) -> tuple[ast.ClassDef, as
     return owner, target
 
 
-def _known(values: Values, site: Site, name: str, default: int | None = None) -> int | None:
+def _known(numbers: Numbers, site: Site, name: str, default: int | None = None) -> int | None:
     expression = site.arguments.by_name.get(name)
     if expression is None:
         hidden = site.arguments.starred or site.arguments.double_starred
         return None if hidden else default
-    return values.known_int(expression)
+    return numbers.known_int(expression)
 
 
 def _left(reason: str) -> Verdict:
     return Verdict("left", reason)
 
 
-def _unknown(values: Values, site: Site, name: str) -> str:
+def _unknown(numbers: Numbers, site: Site, name: str) -> str:
     expression = site.arguments.by_name.get(name)
     if expression is None:
         return f"{name} may be in *args or **kwargs"
-    shown = f"{name}={values.index.source.shown(expression)}"
-    try:
-        values.evaluate(expression)
-    except Unknown:
-        return f"{shown} is known only at run time"
-    return f"{shown} is not an int"
-
-
-def _is_no_int(values: Values, expression: ast.expr | None) -> bool:
-    """Whether an expression is known to be something else than an int."""
-    try:
-        return expression is not None and not isinstance(values.evaluate(expression), int)
-    except Unknown:
-        return False
+    shown = f"{name}={numbers.index.source.shown(expression)}"
+    is_no_int = numbers.is_no_int(expression)
+    return f"{shown} is {'not an int' if is_no_int else 'known only at run time'}"

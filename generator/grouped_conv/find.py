@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,7 +11,15 @@ from typing import TypeAlias
 from ..gate import can_carry_groups
 from ..reading.classes import ClassIndex
 from ..reading.comments import Directive
-from ..reading.convolutions import GROUPS_POSITION, Arguments, ConvClass, bind_arguments, conv_class
+from ..reading.convolutions import (
+    CONV_CLASSES,
+    GROUPS_POSITION,
+    SIZES,
+    Arguments,
+    ConvClass,
+    bind_arguments,
+    conv_class,
+)
 from ..reading.kept import kept
 from ..reading.names import meaning
 from ..reading.scopes import Scope
@@ -40,6 +49,13 @@ class Site:
     arguments: Arguments
     indirect: Indirect | None = None
     asked: Directive | None = None
+
+    @property
+    def named_like(self) -> ConvClass | None:
+        """The class of torch that one of another library is called like: ``ops.Conv2d``."""
+        name = getattr(self.call.func, "attr", "") or getattr(self.call.func, "id", "")
+        found = re.search(r"Conv[12]d(?!.*ranspose)", name)
+        return CONV_CLASSES[found.group()] if found else None
 
 
 def find_sites(index: ClassIndex) -> list[Site]:
@@ -71,7 +87,8 @@ def _site(index: ClassIndex, call: ast.Call) -> Site | None:
     indirect = find_indirect(index, call)
     if indirect is None:
         return None
-    named = {"groups": groups[0]} if groups else {}
+    named = bind_arguments(call, CONV_CLASSES["Conv2d"].parameters).by_name
+    named = {name: named[name] for name in SIZES if name in named} if groups else {}
     return Site(call, None, Arguments(named, False, hidden), indirect)
 
 
@@ -148,15 +165,12 @@ def lacks_groups(source: Source, mapping: ast.expr) -> bool:
 
     Its keys are literal; or it is the rest of what a function is given that has such a parameter.
     """
-    if not isinstance(mapping, ast.Name):
-        return _is_literal_without_groups(mapping)
-    parameter, bound = meaning(source, mapping).node, source.scope(mapping).lookup(mapping.id)
-    if bound and isinstance(parameter, ast.arg) and _is_beside_groups(source, parameter):
-        return is_only_read(source, bound[0], mapping.id)
-    found = source.scope(mapping).only_value(mapping.id)
-    if found is None or not _is_literal_without_groups(found[1]):
-        return False
-    return is_only_read(source, found[0], mapping.id)
+    if isinstance(mapping, ast.Name):
+        parameter, bound = meaning(source, mapping).node, source.scope(mapping).lookup(mapping.id)
+        if bound and isinstance(parameter, ast.arg) and _is_beside_groups(source, parameter):
+            return is_only_read(source, bound[0], mapping.id)
+    items = literal_items(source, mapping)
+    return items is not None and "groups" not in items
 
 
 @kept
@@ -177,17 +191,22 @@ def _is_beside_groups(source: Source, parameter: ast.arg) -> bool:
     return arguments.kwarg is parameter and "groups" in names
 
 
-def _is_literal_without_groups(value: ast.expr) -> bool:
-    if isinstance(value, ast.Dict):
-        return all(
-            isinstance(key, ast.Constant) and isinstance(key.value, str) and key.value != "groups"
-            for key in value.keys
-        )
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
-        return not value.args and all(
-            keyword.arg not in (None, "groups") for keyword in value.keywords
-        )
-    return False
+def literal_items(source: Source, mapping: ast.expr) -> Mapping[str, ast.expr] | None:
+    """What is in a dict that is written as such, here or where its name is given its only value."""
+    if isinstance(mapping, ast.Name):
+        found = source.scope(mapping).only_value(mapping.id)
+        if found is None or not is_only_read(source, found[0], mapping.id):
+            return None
+        mapping = found[1]
+    match mapping:
+        case ast.Dict(keys=keys, values=values):
+            names = [each.value if isinstance(each, ast.Constant) else None for each in keys]
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            names, values = [each.arg for each in keywords], [each.value for each in keywords]
+        case _:
+            return None
+    named = {name: value for name, value in zip(names, values, strict=True) if type(name) is str}
+    return named if len(named) == len(values) else None
 
 
 def _only_reads(source: Source, name: ast.Name) -> bool:

@@ -10,15 +10,22 @@ nothing to split.
 from __future__ import annotations
 
 import ast
+from typing import Final
 
 from ..facts.facts import Facts
 from ..facts.values import Constant, Instance, Object, Parameter, Size, Tensor, Value
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import GROUPS_POSITION
 from ..reading.parts import walk
+from ..torch_api import MAKE_TENSORS
 from .source_facts import facts_of_source
 
-_ENTRIES = ("forward", "__call__")
+_ENTRIES: Final = ("forward", "__call__")
+_CASTS: Final = frozenset(
+    f"torch.Tensor.{each}"
+    for each in ("to", "type", "type_as", "expand", "expand_as", "repeat", "view", "reshape")
+)
+"""Methods whose arguments tell of what kind the result is, and of which size."""
 
 
 def has_weight_of_no_module(index: ClassIndex, call: ast.Call) -> bool:
@@ -30,27 +37,14 @@ def has_weight_of_no_module(index: ClassIndex, call: ast.Call) -> bool:
         return False
     groups = call.args[GROUPS_POSITION : GROUPS_POSITION + 1]
     groups += [each.value for each in call.keywords if each.arg == "groups"]
-    is_of_size = any(_is_of_size(index, each) for each in groups)
+    is_of_size = any(
+        isinstance(each, ast.expr) and any(isinstance(one, Size) for one in facts.values(each))
+        for given in groups
+        for each in walk(given)
+    )
     weight = _Weight(facts, is_of_size)
     known = [each for each in values if not isinstance(each, Parameter)]
-    return (is_of_size or bool(known)) and all(map(weight.is_computed, known))
-
-
-def _is_of_size(index: ClassIndex, groups: ast.expr) -> bool:
-    """Whether a number of groups is a length of a tensor, or made of such."""
-    names = [each for each in walk(groups) if isinstance(each, ast.Name)]
-    statements = [
-        index.source.statement(binding.node)
-        for each in names
-        if (found := index.source.scope(each).lookup(each.id)) is not None
-        for binding in found[1]
-        if binding.kind != "parameter"
-    ]
-    return any(
-        isinstance(each, ast.Attribute) and each.attr in ("shape", "size")
-        for part in (groups, *statements)
-        for each in walk(part)
-    )
+    return (is_of_size or bool(known)) and all(weight.is_computed(each, ()) for each in known)
 
 
 class _Weight:
@@ -65,11 +59,18 @@ class _Weight:
         self.facts = facts
         self._is_of_size = is_of_size
 
-    def is_computed(self, value: Value) -> bool:
+    def is_computed(self, value: Value, seen: tuple[Value, ...]) -> bool:
         """Whether something is made of what a network computes, or of numbers alone."""
-        return self._stems_from_data(value, set()) or self._is_number(value, set())
+        if isinstance(value, (Constant, Size)) or value in seen:
+            return True
+        if not isinstance(value, Tensor):
+            return False
+        inside = (*seen, value)
+        if getattr(value.producer, "path", "") in MAKE_TENSORS or self._is_data(value, set()):
+            return True
+        return all(self.is_computed(each, inside) for each in self._inputs(value))
 
-    def _stems_from_data(self, value: Value, seen: set[Value]) -> bool:
+    def _is_data(self, value: Value, seen: set[Value]) -> bool:
         """Whether it is made of what a module gives, or a function that is no module's is given."""
         if isinstance(value, Parameter):
             return self._is_of_size or getattr(value.function, "name", "") in _ENTRIES
@@ -78,11 +79,13 @@ class _Weight:
         seen.add(value)
         if isinstance(value.producer, (Object, Instance)):
             return True
-        return any(self._stems_from_data(each, seen) for each in self.facts.inputs_of(value))
+        return any(self._is_data(each, seen) for each in self._inputs(value))
 
-    def _is_number(self, value: Value, seen: set[Value]) -> bool:
-        if isinstance(value, (Constant, Size)) or value in seen:
-            return True
-        seen.add(value)
-        inputs = self.facts.inputs_of(value) if isinstance(value, Tensor) else ()
-        return isinstance(value, Tensor) and all(self._is_number(each, seen) for each in inputs)
+    def _inputs(self, tensor: Tensor) -> frozenset[Value]:
+        """What a tensor is made of; of a cast, what is cast."""
+        match tensor.site:
+            case ast.Call(func=ast.Attribute(value=receiver)) if (
+                getattr(tensor.producer, "path", "") in _CASTS
+            ):
+                return self.facts.values(receiver)
+        return self.facts.inputs_of(tensor)

@@ -16,7 +16,15 @@ from ..reading.convolutions import (
 )
 from ..reading.names import meaning
 from ..reading.source import Source
-from .called import callables, calls_of, escapes, gives_conv, holds_conv, speaks_of_classes
+from .called import (
+    callables,
+    calls_of,
+    escapes,
+    gives_conv,
+    holds_conv,
+    is_other_class,
+    speaks_of_classes,
+)
 from .subclasses import Subclass, find_subclass
 from .unknown_callee import is_foreign, is_made_elsewhere, is_used_as_module, makes_any_conv, role
 
@@ -154,6 +162,9 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
     root = module.partition(".")[0]
     if root in _OTHER_FRAMEWORKS or (root and not passes_groups(call)):
         return None  # of a library that has another class of the name; or that knows no groups
+    found = [*callables(index, call.func)]
+    if found and all(map(is_other_class, found)):
+        return None
     if not _is_conv_name(name):
         may_matter = passes_groups(call) or "conv" in name.lower()
         if may_matter and is_made_elsewhere(index, call):

@@ -14,7 +14,7 @@ from .built.plan import BuiltPlan, Way
 from .classify import Deferred, Verdict, self_target, single_target
 from .find import Site
 from .form import form_of
-from .numbers import Values
+from .numbers import Numbers
 from .tracing import is_by_filter
 from .written import Written
 
@@ -77,7 +77,7 @@ def _is_grouped(index: ClassIndex, site: Site) -> bool:
     """Whether a construction is of a convolution of torch, of more groups than one."""
     groups = site.arguments.by_name.get("groups")
     is_of_torch = site.conv is not None or getattr(site.indirect, "kind", "") != "held"
-    number = Values(index).known_int(groups) if groups is not None else None
+    number = Numbers(index).known_int(groups)
     return is_of_torch and number is not None and number > 1
 
 

@@ -34,7 +34,7 @@ from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
 from .initialisation import warn_of_initialisation, warn_of_initialisation_elsewhere
 from .loading import insert_loading
-from .numbers import Values
+from .numbers import Numbers
 from .records import left, split_when_built, written_out
 from .refusal import Refusal
 from .tracing import Tracing
@@ -85,18 +85,18 @@ class GroupedConv:
         self._deferred: list[Deferred] = []
         self._stays: list[Site] = []  # a line for others could split them as well
         self._candidates: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
-        values = Values(self.index)
+        numbers = Numbers(self.index)
         for each in sites:
-            self._take(values, replace(each, asked=self.directives.style(each.call)))
+            self._take(numbers, replace(each, asked=self.directives.style(each.call)))
         self._written_out = self._decide()
 
     # --- what each is ------------------------------------------------------------------------
 
-    def _take(self, values: Values, site: Site) -> None:
+    def _take(self, numbers: Numbers, site: Site) -> None:
         """Take a site in."""
         if is_split_there(self.tracing, site):
             return
-        found = self._unless_skipped(site, classify(values, site))
+        found = self._unless_skipped(site, classify(numbers, site))
         is_skipped = isinstance(found, Verdict) and found.status == "skipped"
         if found is not None and not is_skipped and site.conv is not None and site.conv.transposed:
             self._transposed.append(site)

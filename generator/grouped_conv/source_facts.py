@@ -7,7 +7,7 @@ from typing import Final
 
 from ..facts.facts import Facts, facts_of
 from ..facts.project import Module, Project
-from ..facts.values import WEIGHTS, Object
+from ..facts.values import Object
 from ..project_files import location_of
 from ..reading.classes import ClassIndex
 from ..reading.kept import kept
@@ -39,23 +39,18 @@ def index_of(module: Module) -> ClassIndex:
 
 
 def is_never_called(index: ClassIndex, call: ast.Call) -> bool:
-    """Whether what a construction gives to a local variable is there for its weight alone.
+    """Whether what a construction gives to a local variable is surely called nowhere, nor kept.
 
-    It is surely called nowhere, nor kept.
+    It is there for its weight, say, or for its class.
     """
     match index.source.parent(call):
         case ast.Assign(targets=[ast.Name()]) if index.source.function_around(call) is not None:
             facts = facts_of_source(index)
-            values = facts.values(call)
-            return (
-                facts.is_complete
-                and bool(values)
-                and all(
-                    isinstance(each, Object)
-                    and not any(use.kind in _LASTING for use in facts.uses(each))
-                    and any(use.name in WEIGHTS for use in facts.uses(each))
-                    and not [*facts.heap.holders(each)]
-                    for each in values
-                )
+            return facts.is_complete and all(
+                isinstance(each, Object)
+                and bool(facts.uses(each))
+                and not any(use.kind in _LASTING for use in facts.uses(each))
+                and not [*facts.heap.holders(each)]
+                for each in facts.made_by(call) or (None,)
             )
     return False

@@ -4,19 +4,26 @@
         def __init__(self, inputs, outputs, **kwargs):        Unit(8, 8, kernel_size=1)
             self.conv = nn.Conv2d(inputs, outputs, **kwargs)
 
-Whether another file gives it groups cannot be seen: such a convolution is kept, and that is said.
+Whether others give it groups cannot be seen: such a convolution is kept, and that is said.
 """
 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
+from typing import Final
 
+from ..facts.values import Partial
+from ..project_files import location_of
 from ..reading.classes import ClassIndex
 from ..reading.names import meaning
 from ..reading.scopes import FUNCTIONS, Function
 from .called import calls_of, escapes
 from .find import Site, is_only_read, lacks_groups
 from .source_facts import facts_of_source
+
+_MAY_GIVE: Final = re.compile(r"\bgroups\b|\*\*\s*[A-Za-z_({]")
 
 
 def never_given_groups(index: ClassIndex, site: Site) -> str:
@@ -30,7 +37,7 @@ def never_given_groups(index: ClassIndex, site: Site) -> str:
 
 
 def _never_given(index: ClassIndex, mapping: ast.expr, inside: tuple[ast.AST, ...]) -> str:
-    """Whose ``**kwargs`` an expression is, where no call in the source has groups in them."""
+    """Whose ``**kwargs`` an expression is, where no call has groups in them."""
     source = index.source
     given = meaning(source, mapping).node
     function = source.parent(source.parent(given)) if isinstance(given, ast.arg) else None
@@ -41,17 +48,37 @@ def _never_given(index: ClassIndex, mapping: ast.expr, inside: tuple[ast.AST, ..
         return ""
     if not is_only_read(source, bound[0], given.arg) or _is_named(index, mapping):
         return ""
-    owner = source.scope(function).node
-    run = owner if isinstance(owner, ast.ClassDef) else function
-    if not _is_closed(index, run, function):
+    runs = [*_runs(index, function)]
+    if not runs or not all(_is_closed(index, each) for each in runs):
         return ""
-    calls = [*calls_of(index, run)]
+    calls = {call for each in (function, *runs) for call in calls_of(index, each)}
+    calls |= {each for call in calls for each in _partials(index, call.func)}
     hidden = [each.value for one in calls for each in one.keywords if each.arg is None]
     is_given = any(
         not lacks_groups(source, each) and not _never_given(index, each, (*inside, function))
         for each in hidden
     )
-    return run.name if calls and not is_given else ""
+    return runs[0].name if calls and not is_given else ""
+
+
+def _runs(index: ClassIndex, function: Function) -> Iterator[ast.ClassDef | Function]:
+    """What is called to run a function: itself, or the classes that it initialises."""
+    owner = index.source.scope(function).node
+    if not isinstance(owner, ast.ClassDef):
+        yield function
+    elif function.name == "__init__":
+        for each in index.classes[owner].descendants():
+            if each.node is owner or function.name not in each.names:
+                yield each.node
+
+
+def _partials(index: ClassIndex, callee: ast.expr) -> Iterator[ast.Call]:
+    """The partials that an expression may be, where they are made."""
+    for value in facts_of_source(index).values(callee):
+        while isinstance(value, Partial):
+            if isinstance(value.site, ast.Call):
+                yield value.site
+            value = value.function
 
 
 def _is_named(index: ClassIndex, mapping: ast.expr) -> bool:
@@ -62,14 +89,19 @@ def _is_named(index: ClassIndex, mapping: ast.expr) -> bool:
     )
 
 
-def _is_closed(index: ClassIndex, run: ast.ClassDef | Function, function: Function) -> bool:
-    """Whether all calls of a function, or of the class that it initialises, are seen."""
-    if isinstance(run, ast.ClassDef):
-        is_open = function.name != "__init__" or bool(index.classes[run].derived)
-    else:  # a list of it, say, may be another file's
-        names = index.names.get(run.name, ())
-        is_open = any(
-            getattr(index.source.parent(each), "func", None) is not each for each in names
-        )
-    is_open |= bool(run.decorator_list or index.mentions.quoted.get(run.name))
-    return not is_open and not any(escapes(index, run))
+def _is_closed(index: ClassIndex, run: ast.ClassDef | Function) -> bool:
+    """Whether all calls of a function or a class that may have groups are seen."""
+    if not isinstance(run, ast.ClassDef):  # a list of it, say, may be another file's
+        for each in index.names.get(run.name, ()):
+            if getattr(index.source.parent(each), "func", None) is not each:
+                return False
+    is_open = run.decorator_list or index.mentions.quoted.get(run.name)
+    return not is_open and not any(escapes(index, run)) and not _is_used_elsewhere(index, run)
+
+
+def _is_used_elsewhere(index: ClassIndex, run: ast.ClassDef | Function) -> bool:
+    """Whether another file of the project that uses it speaks of groups, or hands on keywords."""
+    location = location_of(index.source)
+    return location is not None and bool(
+        location.files.readers(location.path, (run.name,), _MAY_GIVE)
+    )

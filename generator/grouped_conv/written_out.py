@@ -15,6 +15,7 @@ from functools import cached_property
 from ..limits import LONGEST_CODE, MOST_GROUPS
 from ..outcome import Options, Style, WrittenStyle
 from ..reading.calls import arguments_of, is_repeatable
+from ..reading.convolutions import SIZES
 from ..reading.evaluation import can_be_hoisted
 from ..reading.naming import fresh_series
 from ..reading.parts import walk
@@ -28,10 +29,9 @@ from .loading import check_loading
 from .norms.norm_after import Pair
 from .norms.pairs import Pairs
 from .norms.written import written_norm
-from .numbers import Values
+from .numbers import Numbers
 from .padding import find_padding
 from .refusal import Refusal, check_free, check_length, line_of
-from .symbols import SIZES
 from .uses import find_calls
 from .written import NEEDED, Written, WrittenNorm, input_of
 
@@ -59,7 +59,7 @@ class WritingOut:
         self.multipliers = multipliers
         self.directives = pairs.directives
         self.options = options
-        self.values = Values(pairs.index)
+        self.numbers = Numbers(pairs.index)
         self._given: dict[ast.ClassDef, set[str]] = defaultdict(set)
         self._calls: dict[tuple[ast.ClassDef, str], tuple[ast.Call, ...] | Refusal] = {}
         for (owner, name), candidates in by_attribute.items():
@@ -131,7 +131,7 @@ class WritingOut:
         if not isinstance(pair, Pair):
             return None, str(pair or "")
         names = self._names(first, pair.norm) if style == "explicit" else ()
-        return written_norm(self.index, self.values, first, pair, names), ""
+        return written_norm(self.index, self.numbers, first, pair, names), ""
 
     def _as_multiplier(self, first: Candidate) -> str:
         """Why a depthwise multiplier does not become depthwise ones; empty for any other.

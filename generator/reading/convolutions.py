@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 GROUPS_POSITION = 6
 """Where ``groups`` stands among the positional arguments, from 0: alike in Conv, in ConvTranspose
@@ -30,6 +30,9 @@ SETTINGS = frozenset(
     )
 )
 """The attributes of a convolution that say what it computes with its weight."""
+
+
+SIZES: Final = ("in_channels", "out_channels", "groups")
 
 
 @dataclass(frozen=True)

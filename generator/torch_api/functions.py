@@ -53,7 +53,17 @@ _SAME_RANK: Final = frozenset(
         *("cpu", "requires_grad_", "expand_as", "masked_fill", "masked_fill_", "cumsum", "type"),
     )
 )
-FUNCTIONS: Final[frozenset[str]] = frozenset(
+MAKE_TENSORS: Final = frozenset(
+    f"torch.{name}"
+    for name in (
+        *("zeros", "ones", "full", "empty", "arange", "linspace", "eye", "rand", "randn"),
+        *("randint", "randperm", "tensor", "from_numpy", "Tensor", "FloatTensor"),
+        *("zeros_like", "ones_like", "rand_like", "randn_like", "empty_like", "full_like"),
+        *(f"Tensor.new_{each}" for each in ("zeros", "ones", "full", "empty", "tensor")),
+    )
+)
+"""Functions that give a new tensor, made of numbers."""
+FUNCTIONS: Final[frozenset[str]] = MAKE_TENSORS | frozenset(
     f"{module}.{name}"
     for module in ("torch", "torch.nn.functional", "torch.Tensor")
     for name in (*ELEMENTWISE_FUNCTIONS, *_POOLING_FUNCTIONS, *_OTHER_FUNCTIONS)

@@ -18,9 +18,8 @@ from ... import torch_api
 from ...facts.order import in_order
 from ...facts.values import Object, Value
 from ..find import Site
-from ..numbers import Values
+from ..numbers import Numbers
 from ..refusal import Refusal
-from ..symbols import Symbols
 from ..tracing import Tracing
 from .ends import End
 from .plan import Change, Line, Way, Wrap
@@ -32,18 +31,18 @@ class Multipliers:
 
     def __init__(self, tracing: Tracing) -> None:
         self.tracing = tracing
-        self._symbols = Symbols(Values(tracing.index))
+        self._numbers = Numbers(tracing.index)
 
     def is_multiplier(self, site: Site) -> bool:
         """Whether the source shows that a site may build one: it has a group for each channel."""
         if site.conv is None or site.conv.transposed or site.conv.lazy or site.conv.dimensions == 3:
             return False
         given = (site.arguments.by_name.get(each) for each in ("in_channels", "out_channels"))
-        inputs, outputs = (each and self._symbols.form(each) for each in given)
+        inputs, outputs = (each and self._numbers.form(each) for each in given)
         groups = site.arguments.by_name.get("groups")
         if inputs is None or outputs == inputs or groups is None:
             return False
-        return any(self._symbols.form(each) == inputs for each in self._symbols.cases(groups))
+        return any(self._numbers.form(each) == inputs for each in self._numbers.cases(groups))
 
     def marked(self, way: Way, end: End | None) -> Way:
         """A way of splitting one, which makes depthwise convolutions of it or says why not.

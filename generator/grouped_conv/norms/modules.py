@@ -17,7 +17,7 @@ from ...reading.parts import walk
 from ...reading.scopes import COMPREHENSIONS, FUNCTIONS
 from ..refusal import Refusal, line_of
 from ..weights import Obstacle, Weights
-from .kinds import NORM_READS, NORMS, Kinds, is_statistic_read
+from .kinds import NORM_READS, Kinds, is_statistic_read
 
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)
 _MODULE: Final = {"torch.nn.Module"}
@@ -50,15 +50,12 @@ class Modules:
         """Those of some values that may be modules.
 
         Raises:
-            Refusal: a norm may be given again where it seems to be made.
+            Refusal: one may be given again where it seems to be made.
         """
         found: list[Value] = [one for one in values if not isinstance(one, (Constant, External))]
         for each in found:
-            if isinstance(each, Object) and each.kind in NORMS and self.source.has(each.site):
-                function = self.source.function_around(each.site)
-                decorators = getattr(function, "decorator_list", [])
-                if any("cache" in self.source.code(one) for one in decorators):
-                    raise Refusal(f"it may be one that is kept ({line_of(each.site)})")
+            if isinstance(each, Object) and self.facts.is_given_again(each):
+                raise Refusal(f"it may be one that is kept ({line_of(each.site)})")
         return found
 
     def is_alone(self, module: Value, *places: ast.AST) -> bool:

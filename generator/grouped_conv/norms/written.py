@@ -9,7 +9,7 @@ from ...reading.classes import ClassIndex
 from ...reading.names import meaning
 from ...torch_api import canonical
 from ..classify import Candidate, single_target
-from ..numbers import Values
+from ..numbers import Numbers
 from ..refusal import Refusal
 from ..uses import find_calls
 from ..written import WrittenNorm
@@ -19,7 +19,7 @@ from .norm_after import Pair
 
 
 def written_norm(
-    index: ClassIndex, values: Values, candidate: Candidate, pair: Pair, names: tuple[str, ...]
+    index: ClassIndex, numbers: Numbers, candidate: Candidate, pair: Pair, names: tuple[str, ...]
 ) -> WrittenNorm:
     """A norm as it is written out.
 
@@ -46,7 +46,7 @@ def written_norm(
     if any(each.stars or not is_repeatable(source, each.value) for each in arguments):
         raise Refusal("the norm's arguments may have side effects")
     sizes = [each.value for number, each in enumerate(arguments) if is_size(number, each)]
-    if not sizes or values.known_int(sizes[0]) != candidate.out_channels:
+    if not sizes or numbers.known_int(sizes[0]) != candidate.out_channels:
         raise Refusal(f"the num_features of {name} after it are not known")
     following = {each.call: each for each in pair.followed}
     return WrittenNorm(pair.norm, definition, target, call, names, following)
