@@ -192,7 +192,6 @@ def test_what_is_made_of_a_weight_is_not_the_weight() -> None:
         "global w\n    w = up",
         "KEPT[0] = up",
         "up.other = up",
-        "return up",
         "unknown(up)",
         "lambda: up",
         "KEPT.w = up.weight",

@@ -248,7 +248,8 @@ class Modules:
             return self.walks.by_path(value, name, given, node, frame)
         if name in torch_api.WALKS:
             return self.walks.over((value,), name, node, frame)
-        if name in torch_api.HARMLESS_METHODS:
+        is_reset = name in torch_api.RESETS and torch_api.is_nn_class(getattr(value, "kind", ""))
+        if name in torch_api.HARMLESS_METHODS or is_reset:
             for values in given.all():
                 interpreter.use(values, "argument", node, frame)
             return ANYTHING

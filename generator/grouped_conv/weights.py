@@ -161,7 +161,7 @@ class Weights:
         parent = self.source.parent(place)
         if not isinstance(getattr(place, "ctx", None), ast.Load):
             if place is weight:
-                return isinstance(parent, ast.Assign) and not may_be_tied(self.source, weight)
+                return isinstance(parent, ast.Assign) and not may_be_tied(self.index, weight)
             return isinstance(parent, (ast.Assign, ast.AugAssign))
         match parent, self.source.statement(weight):
             case ast.Call(args=[first, *_]), ast.Expr(value=call) if first is place:

@@ -64,6 +64,9 @@ HARMLESS_METHODS: Final = frozenset(
 )
 """Other methods of a module that keep nothing that they are given, and give nothing of it."""
 
+RESETS: Final = frozenset(("reset_parameters", "reset_running_stats"))
+"""Methods of a layer that give its weights their first values, and keep nothing."""
+
 TENSORS: Final = frozenset(
     ("weight", "bias", "running_mean", "running_var", "num_batches_tracked", "weight_g", "weight_v")
 )

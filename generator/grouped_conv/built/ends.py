@@ -20,7 +20,7 @@ from ..find import Site, is_partial
 from ..norms.plan import passes_groups
 from ..norms.sequential import ADDING
 from ..tracing import Tracing
-from .handed import keeps_nothing
+from .keeping import Keeping
 
 _WEIGHTS: Final = frozenset(("weight", "bias"))
 _ADDING: Final = frozenset(("append", "extend", "insert"))
@@ -248,7 +248,21 @@ class _Search:
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add):
             return self._is_rebound(parent, load.id)
         is_called = isinstance(parent, ast.Call) and parent.func is load
-        return is_called or keeps_nothing(self.index, load)
+        return is_called or self._lets_go(load, parent)
+
+    def _lets_go(self, load: ast.expr, call: ast.AST) -> bool:
+        """Whether a call in which a convolution is an argument keeps no hold of it."""
+        if not isinstance(call, ast.Call) or load not in call.args:
+            return False
+        made = self.facts.values(load)
+        are_told = self.facts.is_complete and all(isinstance(each, Object) for each in made)
+        callees = self.facts.values(call.func)
+        is_gone = made.isdisjoint(self.facts.values(call)) or isinstance(
+            self.source.parent(call), ast.Expr
+        )
+        return bool(made and are_told and callees and is_gone) and not Keeping(
+            self.index, made
+        ).keeps_given(callees)
 
     def _is_rebound(self, whole: ast.BinOp, name: str) -> bool:
         """Whether a list is the same with more in it, as in ``layers = layers + [norm]``."""

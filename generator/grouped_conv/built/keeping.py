@@ -1,311 +1,270 @@
-"""Tell what a constructor may do with an attribute before that is split, and leave nothing behind.
+"""Tell what statements may keep of a module that is split after them; it must leave nothing behind.
 
 What is set, read, initialised or run before the split happens to the whole, as the author meant it.
-What keeps the whole, or may do so, must come after: an alias, a copy, an optimizer, unknown code.
+What keeps the whole, its weights or what holds it, or may do so, must come after: an alias, a copy,
+an optimizer, unknown code. Each expression that may be one of these, in what is run, must stand
+where it is let go.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from ...reading.callees import parameters_given
-from ...reading.classes import Class, ClassIndex
+from ... import torch_api
+from ...facts.values import Bound, External, Function, Object, Value
+from ...reading.classes import ClassIndex
 from ...reading.convolutions import SETTINGS
-from ...reading.names import meaning
-from ...reading.parts import walk
-from ...reading.scopes import FUNCTIONS, Function
-from ..initialisation import is_exact_by_branch, whole_initialiser
+from ...reading.parts import parts
+from ...reading.scopes import FUNCTIONS
+from ..initialisation import is_exact_by_branch
 from ..reading import is_only_read
 from ..source_facts import facts_of_source
-from ..weight_norm import is_weight_norm, possible_norms
-from .handed import keeps_nothing
+from ..weight_norm import possible_norms
 from .ties import may_be_tied
+from .whole import VALUES, Whole
 
-_ASKING: Final = frozenset(("isinstance", "hasattr", "type", "id", "len", "print", "repr", "str"))
 _SEEING_ALL: Final = frozenset(("locals", "vars", "eval", "exec"))
-_WALKS: Final = frozenset(
-    (
-        *("modules", "children", "parameters", "buffers", "_modules", "_parameters", "__dict__"),
-        *("named_modules", "named_children", "named_parameters", "named_buffers"),
-    )
-)
-_IN_PLACE: Final = frozenset(
-    (
-        *("train", "eval", "requires_grad_", "zero_grad", "to", "type", "float", "double", "half"),
-        *("cpu", "cuda", "register_buffer", "register_parameter", "add_module"),
-    )
-)
-"""The methods of nn.Module that keep nothing of its parts but what they are given."""
-_KEPT_BY_SPLIT: Final = SETTINGS | {
+_SETTABLE: Final = SETTINGS | {
     *("weight", "bias", "data", "requires_grad", "eps", "momentum"),
-    *("running_mean", "running_var"),
+    *("running_mean", "running_var", "training"),
 }
 """What may be set of a convolution or a norm so that the split one has it too."""
-_VALUES: Final = SETTINGS | {
-    *("shape", "dtype", "device", "ndim", "size", "numel", "dim", "requires_grad", "is_cuda"),
-    *("eps", "momentum", "num_features", "affine", "track_running_stats", "training"),
-}
-"""The attributes of a module or a tensor that keep nothing of it."""
-_TESTS: Final = (
-    *(ast.Expr, ast.Compare, ast.UnaryOp, ast.BinOp, ast.If, ast.While, ast.Assert, ast.IfExp),
-    *(ast.FormattedValue, ast.comprehension),
+_OF_OWNER: Final = frozenset(
+    (*torch_api.GIVES_SELF, *torch_api.WALKS, *torch_api.BY_PATH, *torch_api.ADDS, "__init__")
+) - {"share_memory"}
+"""The methods of an owner that keep nothing of its parts but what they are given."""
+_PASSING: Final = re.compile(
+    r"builtins\.(list|tuple|set|dict|iter|next|enumerate|zip|reversed|isinstance|hasattr|getattr"
+    r"|type|super)|torch\.nn\.init\.\w+"
 )
-"""Where an expression may stand that is then gone."""
+"""Functions that keep nothing; what they give is looked at."""
+_GONE: Final = (
+    *(ast.Expr, ast.Compare, ast.UnaryOp, ast.BinOp, ast.AugAssign, ast.FormattedValue, ast.If),
+    *(ast.While, ast.Assert, ast.For, ast.comprehension, ast.Subscript, ast.IfExp, ast.BoolOp),
+    *(ast.List, ast.Tuple, ast.ListComp, ast.GeneratorExp),
+)
+"""Where an expression may stand that nothing holds on to; what is made of it is looked at too."""
+_OPEN: Final = (ast.Global, ast.Nonlocal, ast.Yield, ast.YieldFrom)
+"""What lets a function keep something once it has ended."""
 
 
 class Keeping:
-    """Looks for what keeps some attributes of the objects of a class.
+    """Looks for what keeps some modules.
 
     Attributes:
-        methods: those of the class or its relatives, and the functions, that the statements call
-            which were looked at.
+        methods: the functions of the source that were looked at, and whether they do.
 
     Args:
         index: the source.
-        owner: the class.
-        names: the attributes.
+        made: what may be the modules.
+        owner: the class that has them as attributes, if one does.
+        names: these attributes.
     """
 
-    def __init__(self, index: ClassIndex, owner: ast.ClassDef, names: Collection[str]) -> None:
+    def __init__(
+        self,
+        index: ClassIndex,
+        made: Iterable[Value],
+        owner: ast.ClassDef | None = None,
+        names: Collection[str] = (),
+    ) -> None:
         self.index = index
         self.source = index.source
-        self.names = names
-        self.relatives: list[Class] = index.classes[owner].relatives()
-        self.methods: dict[Function, bool] = {}
-        self._known: set[ast.Name] = set()
-        self._closures: set[ast.AST] = set()  # those that keep nothing, as far as is known
+        self.facts = facts_of_source(index)
+        self.whole = Whole(index, made, owner, names)
+        self.methods: dict[ast.AST, bool] = {}
+        self._inside: ast.AST | None = None
+
+    # --- what is run -------------------------------------------------------------------------
 
     def keeps(self, statement: ast.stmt) -> bool:
         """Whether a statement of a method keeps them, or may do so."""
-        return any(map(self._keeps, _all_run(statement)))
+        self._inside = self.source.function_around(statement)
+        return self._any([statement])
+
+    def keeps_given(self, callees: Iterable[Value]) -> bool:
+        """Whether some functions, which are given them, keep them or may do so."""
+        functions = [*map(_function, callees)]
+        return not all(each and self.source.has(each) and not self._in(each) for each in functions)
+
+    def _any(self, nodes: Iterable[ast.AST]) -> bool:
+        return any(self._keeps(each) for node in nodes for each in _all_run(node))
+
+    def _in(self, function: ast.AST) -> bool:
+        """Whether a function of the source keeps them once it is run."""
+        if function not in self.methods:
+            self.methods[function] = False  # as far as it calls itself
+            body = getattr(function, "body", [])
+            nodes = [*body] if isinstance(body, list) else [body]
+            is_open = any(self._is_open(one) for each in nodes for one in _all_run(each))
+            self.methods[function] = is_open or self._any(nodes)
+        return self.methods[function]
+
+    def _is_open(self, node: ast.AST) -> bool:
+        """Whether a node may let a function keep something once it has ended."""
+        if isinstance(node, ast.Name):
+            return not self.facts.values(node) and self.whole.is_captured(node)
+        return isinstance(node, _OPEN)
 
     def _keeps(self, node: ast.AST) -> bool:
-        match node:
-            case ast.Name(ctx=ast.Load()) if self.index.self_class(node) is not None:
-                return self._keeps_self(node, self.source.parent(node))
-            case ast.Name(ctx=ast.Load()):
-                return self._keeps_in_closure(node)
-            case ast.Call(func=ast.Name(id=name)):
-                return name in _SEEING_ALL
-            case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))):
-                return self._keeps_in_method(node)
-        return False
-
-    def _keeps_in_closure(self, name: ast.Name) -> bool:
-        """Whether a variable is a function of the method, and one that keeps them once it runs."""
-        found = self.source.scope(name).lookup(name.id)
-        if found is None or not isinstance(found[0].node, FUNCTIONS):
+        if node in self.whole.escapes and not self._is_known(node):
+            return True
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in _SEEING_ALL:
+            return True
+        if not isinstance(node, ast.expr):
             return False
-        for binding in found[1]:
-            for each in (binding.node, binding.value):
-                if isinstance(each, (*FUNCTIONS, ast.Lambda)) and each not in self._closures:
-                    self._closures.add(each)
-                    if any(self._keeps(inner) for inner in _all_run(each)):
-                        return True
-        return False
+        if isinstance(getattr(node, "ctx", None), ast.Del):
+            return self.whole.is_own(node)
+        if any(map(self._in, self._functions(node))):
+            return True
+        if isinstance(getattr(node, "ctx", None), ast.Store):
+            return False
+        if self.whole.is_part(node):
+            return self.whole.is_captured(node) or not self._is_let_go(node)
+        return self.whole.is_holder(node) and not self._is_left(node)
 
-    def _keeps_self(self, node: ast.Name, parent: ast.AST) -> bool:
-        match parent:
-            case ast.Attribute(attr=name) if name in self.names:
-                return self._keeps_own(parent)
-            case ast.Attribute(attr=name) if name in _WALKS:
-                return self._keeps_walk(parent)
-            case ast.Attribute(attr="apply"):
-                call = self.source.parent(parent)
-                return self._keeps_applied(call) or self._keeps_what_is_given_back(call)
-            case ast.Attribute():
-                return self._keeps_in_method(parent)
-            case ast.Call(func=ast.Name(id="getattr" | "setattr"), args=[_, name, *_]):
-                return not isinstance(name, ast.Constant) or name.value in self.names
-            case ast.Call(func=ast.Name(id=name)):
-                return name not in _ASKING and name != "super"
-        return True
+    def _is_known(self, node: ast.AST) -> bool:
+        """Whether a call to unknown code is known to keep nothing, by what it is called."""
+        weights = [each for each in getattr(node, "args", []) if isinstance(each, ast.Attribute)]
+        return self._gives_back(node) or any(map(self._is_initialised, weights))
 
-    def _keeps_own(self, attribute: ast.Attribute) -> bool:
-        """Whether one of the attributes is used so that what it holds is kept; to run it is not."""
-        if not isinstance(attribute.ctx, ast.Load):
-            return isinstance(attribute.ctx, ast.Del)  # there would be nothing left to split
-        parent = self.source.parent(attribute)
-        is_called = isinstance(parent, ast.Call) and parent.func is attribute
-        return not is_called and self._keeps_value(attribute)
+    def _functions(self, node: ast.expr) -> Iterator[ast.AST]:
+        """The functions of the source that an expression may be, or may run as a property."""
+        if not isinstance(node, (ast.Name, ast.Attribute, ast.Lambda)):
+            return
+        for value in self.facts.values(node):
+            function = _function(value)
+            if function is not None and self.source.has(function):
+                yield function
+        if isinstance(node, ast.Attribute) and (cls := self.index.self_class(node.value)):
+            for each in self.index.classes[cls].relatives():
+                for binding in each.scope.bindings.get(node.attr, []):
+                    if isinstance(binding.node, FUNCTIONS):
+                        yield binding.node
 
-    def _keeps_value(self, node: ast.expr) -> bool:
-        """Whether an expression for a module, or for a part of one, is used so that it is kept."""
+    # --- what is done with it ----------------------------------------------------------------
+
+    def _is_left(self, node: ast.expr) -> bool:
+        """Whether what an expression for an owner stands in holds on to nothing."""
         parent = self.source.parent(node)
         match parent:
-            case ast.Attribute():
-                return self._keeps_part(parent)
-            case ast.Subscript(value=value) if value is node:
-                return isinstance(parent.ctx, ast.Load) and self._keeps_value(parent)
+            case ast.Attribute(attr=name):
+                return self._is_of_owner(node, name, parent)
             case ast.Call(func=function) if function is node:
-                return isinstance(node, ast.Attribute) and self._keeps_value(parent)
-            case ast.Call(func=ast.Name(id=name)) if name in _ASKING:
                 return False
-            case ast.Call(func=ast.Attribute(attr="load_state_dict")):
-                return False  # it copies what it is given
-            case ast.Call():
-                return self._keeps_argument(node, parent)
-            case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if iterated is node:
-                return self._keeps_each(parent)
-            case ast.List() | ast.Tuple():
-                around = self.source.parent(parent)
-                return not isinstance(around, ast.For) or self._keeps_value(parent)
-            case ast.BoolOp():
-                return self._keeps_value(parent)
-            case ast.IfExp(test=test):
-                return test is not node
-        return not isinstance(parent, _TESTS)
+        return not self.whole.is_captured(node) and self._is_let_go(node)
 
-    def _keeps_part(self, attribute: ast.Attribute) -> bool:
+    def _is_of_owner(self, node: ast.expr, name: str, attribute: ast.Attribute) -> bool:
+        call = self.source.parent(attribute)
+        if not isinstance(call, ast.Call) or call.func is not attribute:
+            return True
+        for callee in self.facts.values(attribute):
+            if isinstance(callee, Bound) and not self._is_function_of_source(callee):
+                is_known = name in _OF_OWNER or isinstance(callee.receiver, Object)
+                is_bad = name == "apply" and not self._applies_own(call)
+                if callee.function is not None or not is_known or is_bad:
+                    return False
+        return True
+
+    def _applies_own(self, call: ast.Call) -> bool:
+        given = [*call.args, *(each.value for each in call.keywords)]
+        values = [value for each in given for value in self.facts.values(each)]
+        return bool(values) and all(map(self._is_function_of_source, values))
+
+    def _is_function_of_source(self, value: Value) -> bool:
+        function = _function(value)
+        return function is not None and self.source.has(function)
+
+    def _is_let_go(self, node: ast.expr) -> bool:
+        """Whether what an expression for a module, or a part of one, stands in lets it go."""
+        if isinstance(node, ast.Attribute) and self._is_initialised(node):
+            return True
+        parent = self.source.parent(node)
+        match parent:
+            case ast.Return():
+                return self.whole.is_told(node)
+            case ast.Attribute():
+                return self._is_part_let_go(parent)
+            case ast.Call(func=function) if function is node:
+                return self.whole.is_module(node) or self._is_let_go(parent)
+            case ast.Call():
+                return self._is_given_away(parent)
+            case ast.keyword() | ast.Starred():
+                call = self.source.parent(parent)
+                return isinstance(call, ast.Call) and self._is_given_away(call)
+            case ast.Assign(targets=targets):
+                return all(map(self._is_gone_with, targets))
+            case ast.AnnAssign(target=target):
+                return self._is_gone_with(target)
+        return isinstance(parent, _GONE)
+
+    def _is_gone_with(self, target: ast.expr) -> bool:
+        """Whether what is assigned is gone with the function, or back where it was."""
+        match target:
+            case ast.Name():
+                return self.source.function_around(target) is not self._inside
+            case ast.Subscript(value=value):  # an item of a weight takes the values
+                return self.whole.is_part(value) and not self.whole.is_holder(value)
+        return self.whole.is_own(target)
+
+    def _is_part_let_go(self, attribute: ast.Attribute) -> bool:
         """The same for an attribute of a module, which may be set."""
         name = attribute.attr
         if "hook" in name or name.startswith("__"):
-            return True
+            return False
         if not isinstance(attribute.ctx, ast.Load):
-            return name not in _KEPT_BY_SPLIT or may_be_tied(self.source, attribute)
-        if name in ("weight", "bias") and self._is_known(attribute):
+            return name in _SETTABLE and not may_be_tied(self.index, attribute)
+        return name in VALUES or self._is_let_go(attribute)
+
+    def _is_initialised(self, weight: ast.Attribute) -> bool:
+        """Whether a weight is known to be initialised, or only read."""
+        if weight.attr not in ("weight", "bias"):
             return False
-        return name not in _VALUES and self._keeps_value(attribute)
+        is_exact = is_exact_by_branch(self.source, weight)
+        return is_exact or is_only_read(self.index, weight)
 
-    def _is_known(self, weight: ast.Attribute) -> bool:
-        """Whether a weight is initialised, or only read."""
-        is_exact = is_exact_by_branch(self.source, weight) or is_only_read(self.index, weight)
-        return is_exact or whole_initialiser(self.source, weight) is not None
+    def _is_given_away(self, call: ast.Call) -> bool:
+        """Whether a call in which it is an argument keeps no hold of it."""
+        if self._gives_back(call):
+            return self._is_let_go(call)
+        callees = self.facts.values(call.func)
+        return bool(callees) and all(self._lets_go(each, call) for each in callees)
 
-    def _keeps_argument(self, node: ast.expr, call: ast.Call) -> bool:
-        """Whether a function that is given a module or a weight keeps it."""
-        callee = meaning(self.source, call.func)
-        if callee.path.startswith("torch.nn.init."):
-            return not isinstance(self.source.parent(call), ast.Expr)
-        if is_weight_norm(self.source, call) or possible_norms(facts_of_source(self.index), call):
-            return not self._is_put_back(call)
-        if not isinstance(callee.node, FUNCTIONS):
-            return not keeps_nothing(self.index, node)
-        self.methods.setdefault(callee.node, False)
-        names = set(parameters_given(self.source, callee.node, node, call, None))
-        return self._keeps_named(names, callee.node.body)
-
-    def _is_put_back(self, call: ast.Call) -> bool:
-        """Whether what a call gives back goes to where it was, or nowhere."""
-        match self.source.parent(call):
-            case ast.Expr():
-                return True
-            case ast.Assign(targets=[ast.Attribute(value=instance, attr=name)]):
-                return name in self.names and self.index.self_class(instance) is not None
-        return False
-
-    def _keeps_named(self, names: Collection[str], body: Iterable[ast.AST]) -> bool:
-        """Whether some statements keep what variables hold that may be any module or weight."""
-        loads = [
-            each
-            for statement in body
-            for each in walk(statement)
-            if isinstance(each, ast.Name) and each.id in names and each not in self._known
-        ]
-        self._known.update(loads)  # a function may call itself
-        return any(map(self._keeps_value, loads))
-
-    def _keeps_applied(self, call: ast.AST) -> bool:
-        """Whether ``self.apply(function)`` hands the modules to something that keeps them."""
-        match call:
-            case ast.Call(args=[ast.Lambda(args=arguments, body=body)]):
-                names = [each.arg for each in arguments.args]
-                return arguments.vararg is not None or self._keeps_named(names, [body])
-            case ast.Call(args=[function]):
-                known = meaning(self.source, function).node
-                candidates = [known] if isinstance(known, FUNCTIONS) else []
-                if isinstance(function, ast.Attribute):
-                    candidates += self._methods(function.attr)
-                    if not candidates and not meaning(self.source, function).path:
-                        return True  # such as self.layers.append
-                return any(map(self._keeps_given, candidates))
-        return True
-
-    def _is_applied(self, method: ast.Attribute, call: ast.AST) -> bool:
-        """Whether a method is given to ``self.apply``, which is looked at by itself."""
-        match call:
-            case ast.Call(func=ast.Attribute(value=instance, attr="apply"), args=[given]):
-                return given is method and self.index.self_class(instance) is not None
-        return False
-
-    def _keeps_given(self, function: Function) -> bool:
-        """Whether a function that is given a module, and no more, keeps it or another one."""
-        arguments = function.args
-        positional = [*arguments.posonlyargs, *arguments.args]
-        needed = positional[: len(positional) - len(arguments.defaults)]
-        if arguments.vararg is not None or not needed:
-            return True
-        return self._keeps_in_function(function) or self._keeps_named(
-            [needed[-1].arg], function.body
-        )
-
-    def _keeps_walk(self, attribute: ast.Attribute) -> bool:
-        """Whether more is done with all modules or weights than to go through them."""
-        call = self.source.parent(attribute)
-        around = self.source.parent(call)
-        if isinstance(around, ast.Call) and getattr(around.func, "id", "") in ("list", "enumerate"):
-            around = self.source.parent(around)
-        return not isinstance(around, (ast.For, ast.comprehension)) or self._keeps_each(around)
-
-    def _keeps_each(self, loop: ast.For | ast.comprehension) -> bool:
-        """Whether a loop keeps what it goes over, one by one."""
-        body = loop.body if isinstance(loop, ast.For) else [self.source.parent(loop)]
-        return self._keeps_named(_targets(loop.target), body)
-
-    def _keeps_in_method(self, attribute: ast.Attribute) -> bool:
-        """Whether a method of the object that is called keeps them; other attributes do not."""
-        call = self.source.parent(attribute)
-        is_called = isinstance(call, ast.Call) and call.func is attribute
-        methods = list(self._methods(attribute.attr))
-        if methods and is_called:
-            return any(map(self._keeps_in_function, methods))
-        if methods:
-            return not self._is_applied(attribute, call)
-        if not is_called:
+    def _gives_back(self, node: ast.AST) -> bool:
+        """Whether a call is of weight_norm and the like, or may be, which give the module back."""
+        if not isinstance(node, ast.Call):
             return False
-        if attribute.attr in _IN_PLACE:
-            return self._keeps_what_is_given_back(call)
-        return not any(
-            isinstance(each.node.ctx, ast.Store)
-            for each in self.index.accesses(attribute.attr)
-            if each.owner is not None and self.index.classes[each.owner] in self.relatives
-        )
+        paths = {getattr(each, "path", "") for each in self.facts.values(node.func)}
+        are_norms = bool(paths) and all(map(torch_api.GIVES_MODULE.fullmatch, paths))
+        return are_norms or possible_norms(self.facts, node) is not None
 
-    def _keeps_what_is_given_back(self, call: ast.AST) -> bool:
-        """Whether the object itself, which a method has given back, is kept."""
-        parent = self.source.parent(call)
-        if isinstance(parent, ast.Attribute) and parent.attr in _IN_PLACE:
-            return self._keeps_what_is_given_back(self.source.parent(parent))
-        return not isinstance(parent, ast.Expr)
-
-    def _methods(self, name: str) -> Iterator[Function]:
-        for each in self.relatives:
-            for binding in each.scope.bindings.get(name, []):
-                if isinstance(binding.node, FUNCTIONS):
-                    yield binding.node
-
-    def _keeps_in_function(self, function: Function) -> bool:
-        if function not in self.methods:
-            self.methods[function] = False  # as far as it calls itself
-            self.methods[function] = any(map(self.keeps, function.body))
-        return self.methods[function]
+    def _lets_go(self, callee: Value, call: ast.Call) -> bool:
+        match callee:
+            case External(path=path):
+                if _PASSING.fullmatch(path) or path in torch_api.FUNCTIONS:
+                    return self._is_let_go(call)
+                return torch_api.HARMLESS.fullmatch(path) is not None or path == "builtins.sum"
+            case Bound(function=None, name=name):
+                if name in VALUES or name in torch_api.HARMLESS_METHODS:
+                    return True
+                return name in torch_api.METHODS and self._is_let_go(call)
+        return self._is_function_of_source(callee)  # what is in it is looked at
 
 
-def _targets(target: ast.expr) -> list[str]:
-    """The variables of a loop over modules, but for one that holds their names or numbers."""
-    if isinstance(target, ast.Tuple):
-        target = target.elts[-1]
-    return [each.id for each in walk(target) if isinstance(each, ast.Name)]
+def _function(callee: Value) -> ast.AST | None:
+    if isinstance(callee, Bound):
+        callee = callee.function or callee
+    return callee.node if isinstance(callee, Function) else None
 
 
-def _all_run(statement: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a statement that may be run with it, or once a function in it is called."""
-    pending: list[ast.AST] = [statement]
+def _all_run(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that may be run with one, or once a function in it is called."""
+    pending = [node]
     while pending:
-        node = pending.pop()
-        yield node
-        children = ast.iter_child_nodes(node)
-        is_class = isinstance(node, ast.ClassDef)  # its methods have a self of their own
-        pending += (each for each in children if not (is_class and isinstance(each, FUNCTIONS)))
+        each = pending.pop()
+        yield each
+        is_class = isinstance(each, ast.ClassDef)  # its methods have a self of their own
+        pending += [one for one in parts(each) if not (is_class and isinstance(one, FUNCTIONS))]

@@ -13,7 +13,9 @@ from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, Function
 from ...reading.source import Source
 from ..norms.order import is_set_before, needs, sets
+from ..source_facts import facts_of_source
 from .keeping import Keeping
+from .run_before import ended_by, with_methods
 
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _TRIES: Final = (ast.Try, *((ast.TryStar,) if hasattr(ast, "TryStar") else ()))
@@ -62,7 +64,10 @@ def find_place(
     if any(isinstance(each, _LOOPS) for each in source.ancestors(block[0])):
         return None
     holding = [at for at, each in enumerate(block) if _holds(source, each, needed)]
-    keeping = Keeping(index, owner, {each.attr for each in targets})
+    names = {each.attr for each in targets}
+    facts = facts_of_source(index)
+    made = [value for each in names for value in facts.attribute(owner, each)]
+    keeping = Keeping(index, made, owner, names)
     first, last = holding[0], len(block)
     if isinstance(source.parent(block[0]), _TRIES):
         last = holding[-1] + 1  # what follows may not be reached
@@ -81,7 +86,8 @@ def find_place(
     returns = tuple(_returns(source, function, targets, block[last]))
     if returns and (optional or not all(_can_precede(index, stores, each) for each in returns)):
         return None
-    before = frozenset(_before(index, function, block[last], keeping))
+    done = ended_by(index, function, source.span(block[last]).end)
+    before = with_methods(index, done, keeping.methods)
     return Place(block[last], before, returns)
 
 
@@ -159,24 +165,3 @@ def _can_precede(
 
 def _holds(source: Source, statement: ast.stmt, targets: Collection[ast.Attribute]) -> bool:
     return any(each in targets for each in walk(statement))
-
-
-def _before(
-    index: ClassIndex, function: Function, last: ast.stmt, keeping: Keeping
-) -> Iterator[ast.AST]:
-    """What is done with after a statement of a function, with the methods it has called by then."""
-    source = index.source
-    end = source.span(last).end
-    found = {
-        each
-        for each in walk(function)
-        if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= end
-    }
-    yield from found
-    methods = {each: set(walk(each)) for each in keeping.methods}
-    known = found.union(*methods.values())
-    for method, nodes in methods.items():
-        accesses = index.accesses(method.name) + index.other_calls.get(method.name, [])
-        uses = {each.node for each in accesses} | {*index.names.get(method.name, [])}
-        if uses <= known:
-            yield from nodes

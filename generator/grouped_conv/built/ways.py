@@ -18,12 +18,12 @@ from ..tracing import Tracing, is_by_filter
 from ..weights import Obstacle
 from .conditions import is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
-from .handed import done_with
 from .multiplier import Multipliers
 from .norms_apart import NormsApart
 from .places import Place
 from .placing import Placing
 from .plan import Line, Way, Wrap
+from .run_before import handed_before
 from .wraps import Wraps
 
 
@@ -101,7 +101,7 @@ class Ways:
         done = inside.union(*(each.done for each in ways))
         seen = set[ast.AST]().union(*(each.seen for each in ways))
         if len(ways) == 1:
-            handed = {*done_with(self.index, self.tracing.reached(site).expressions, done)}
+            handed = {*handed_before(self.index, self.tracing.reached(site).expressions, done)}
             done |= handed
             seen |= handed
         change = next((each.change for each in ways if each.change is not None), None)

@@ -9,10 +9,10 @@ from typing import Final
 from ...reading.classes import ClassIndex
 from ...reading.directives import Directives
 from ...reading.naming import fresh, names_in
-from ...reading.parts import walk
 from ..refusal import Refusal, check_free, check_length
 from .beside import stored_as
 from .plan import Change, Line, LineKind, Renamed, Way, Wrap, WrapKind
+from .run_before import ended_by
 
 _LINES: Final[Mapping[WrapKind, LineKind]] = {"split": "conv", "listed": "layers"}
 """The lines that do what a call round an expression does."""
@@ -91,9 +91,6 @@ class Wraps:
         start = source.span(statement).end if node is statement else source.span(statement).start
         if start not in self._ended:
             function = source.function_around(node)
-            self._ended[start] = frozenset(
-                each
-                for each in (walk(function) if function is not None else ())
-                if isinstance(each, (ast.expr, ast.stmt)) and source.span(each).end <= start
-            )
+            found = ended_by(self.index, function, start) if function is not None else frozenset()
+            self._ended[start] = found
         return self._ended[start]
