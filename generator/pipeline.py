@@ -145,13 +145,14 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
     from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
-    source = Source(text, tree, location=location)
     rules: list[GroupedConv] = []
     if is_grouped:
         from .grouped_conv import GroupedConv, emitted
 
         source = Source(text, tree, emitted(tree), location)
         rules.append(GroupedConv(source, options, templates))
+    else:
+        source = Source(text, tree, location=location)
     found = arbitrated(source, [*rules, *_finders(source, others, templates)])
     warnings = [each for rule in rules for each in rule.warnings()]
     if any(each.said or each.edits for each in found):  # or it costs more than it matters

@@ -1859,3 +1859,18 @@ class Kept:
     lines = [use.node.lineno for use in asked.facts.uses(conv)]
     assert len(lines) > 1
     assert lines == sorted(lines)
+
+
+def test_a_call_of_the_module_itself_sees_what_comes_later() -> None:
+    """It is interpreted again once what it has read has grown, the function that it calls too."""
+    asked = _asked("""
+class Box:
+    def fill(self):
+        self.conv = CONV
+
+def pick(box):
+    return box.conv
+
+found = pick(Box())
+""")
+    assert _convs(asked) & asked.facts.values(asked.node("pick(Box())"))

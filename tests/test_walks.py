@@ -96,6 +96,8 @@ SAME = {
     "a text that is logged": MODULES + "seen.info(f'{m}')",
     "a text in an error": MODULES + "if m.training: raise ValueError(str(m))",
     "a method of its own": MODULES + "if isinstance(m, Net): m.fuse()",
+    "channels by the groups": MODULES + "seen.append(m.out_channels // m.groups)",
+    "channels divided later": MODULES + "n = 9 * m.out_channels\nn //= m.groups",
     "a way to a part": "net.apply(lambda m: m.eval())",
     "the first, for its device": "for p in net.parameters():\n    return p.device",
     "a call in the class": "net = Net(2)\nnet.block.add_module('more', nn.ReLU())\nreturn net",
@@ -122,6 +124,10 @@ SAME = {
 }
 OTHERS = {
     "a size": (MODULES + "print(m.out_channels)", "out_channels is read of each module"),
+    "channels times the groups": (
+        MODULES + "seen.append(m.in_channels * m.groups)",
+        "in_channels is read of each module",
+    ),
     "channels of a norm": (MODULES + "m.eps = 1 / m.num_features", "num_features is read"),
     "the size of a weight": (MODULES + "print(m.weight.numel())", "numel() of a weight is taken"),
     "the largest": (MODULES + "print(m.weight.abs().max())", "max() of a weight is taken"),

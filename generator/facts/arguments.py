@@ -12,7 +12,7 @@ from .values import NOTHING, Values
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Arguments:
     """What a call is given.
 
@@ -79,7 +79,7 @@ class Arguments:
         return self.positional, tuple(self.named.items()), self.rest, self.is_open
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Bindings:
     """What each parameter of a function is given.
 

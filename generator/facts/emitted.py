@@ -22,9 +22,13 @@ _OF_HELPER: Final = re.compile(r"(is_grouped|plain_parts|split_conv|\w+\.deepcop
 def usual_name(value: Value) -> str:
     """What a function of the helper is usually called; empty for any other."""
     if isinstance(value, External):
+        if "split_groups" not in value.path:
+            return ""
         module, _, name = value.path.rpartition(".")
         return name if name in _SPLITTING and "split_groups" in module else ""
     if not isinstance(value, Function) or isinstance(value.node, ast.Lambda):
+        return ""
+    if not value.node.name.startswith(_SPLITTING):  # as nearly all, and so first
         return ""
     found = _NAMED.fullmatch(value.node.name)
     if found is None:

@@ -37,7 +37,7 @@ _BUDGET: Final = 300_000
 """How many expressions may be interpreted."""
 _BUDGET_OF_OTHERS: Final = 100_000
 """How many more for other modules."""
-_INDEXES: Final = ("_expressions", "_parts", "_parameters")
+_INDEXES: Final = ("_expressions", "_parts", "_parameters", "_uses")
 """What is worked out when first asked for, from all that has been interpreted."""
 _WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
 
@@ -190,7 +190,16 @@ class Facts:
 
     def uses(self, value: Value) -> list[Use]:
         """All that is done with a value, in the order of the text."""
-        return sorted(self._interpreter.heap.uses(value), key=place_of_use)
+        found = self._uses.get(value)
+        if found is None:
+            uses = self._interpreter.heap.uses(value)
+            found = self._uses[value] = sorted(uses, key=place_of_use)
+        return found
+
+    @cached_property
+    def _uses(self) -> dict[Value, list[Use]]:
+        """The answers of ``uses``."""
+        return {}
 
     def calls(self, module: Value) -> Iterator[Use]:
         """Where a module is called, each with what it gives, be it not known what it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,7 +66,6 @@ class Functions:
         self._running: list[tuple[AnyFunction, Instance | None]] = []
         self._called: set[tuple[AnyFunction, Instance | None]] = set()
         self._facts: dict[AnyFunction, _About] = {}
-        self._memo: dict[tuple[object, ...], Values] = {}
 
     def _about(self, code: AnyFunction) -> _About:
         if code not in self._facts:
@@ -115,11 +114,12 @@ class Functions:
                 return self.merged(function, owner, given)
             contexts.add(context)
         key = function, context, owner, frame.turns, frame.path, given.key
-        found = self._memo.get(key)
+        memo: dict[Hashable, Values] = interpreter.worklist.memo
+        found = memo.get(key)
         if found is None:
             inner = self._frame(function, owner, context)
             env = self._bind(function, given, inner)
-            found = self._memo[key] = self._interpret(inner, env, frame, ())
+            found = memo[key] = self._interpret(inner, env, frame, ())
         return found
 
     def _is_entry(self, function: Function, owner: Instance | None) -> bool:
@@ -232,7 +232,6 @@ class Functions:
         owner = owner if function.owner is not None else None
         key = function, owner
         self._called.add((function.node, owner))
-        self.anybody_may_call(function, owner)
         cell = self._cells.setdefault(key, {})
         found = bound(function.node, given)
         handed = {**found.by_name, "*": union((*found.extra, found.rest))}
@@ -247,13 +246,17 @@ class Functions:
             if not values <= before:
                 cell[name] = before | values
                 interpreter.worklist.grew(("cell", key))
+        unit = Unit(function, owner)
+        if getattr(function.node, "name", "") == "__init__" and owner is not None:
+            self.anybody_may_call(function, owner)
+            return interpreter.constant(None)
         interpreter.worklist.read(("result", key))
+        interpreter.worklist.demand(unit, lambda: self._interpret_openly(function, owner))
         return self._results.get(key, NOTHING) or interpreter.nothing_yet()
 
     def _interpret_openly(self, function: Function, owner: Instance | None) -> None:
         """Interpret a function for whoever may call it, with anything."""
         interpreter = self.interpreter
-        around, self._memo = self._memo, {}
         key = function, owner
         interpreter.worklist.read(("cell", key))
         frame = self._frame(function, owner, ())
@@ -261,7 +264,6 @@ class Functions:
         once = name == "__init__" and owner is not None
         path = () if once else (Around(function.node, True),)
         result = self._interpret(frame, self._open_parameters(function, owner, frame), None, path)
-        self._memo = around
         result = lasting(result)
         if not result <= self._results.get(key, NOTHING):
             self._results[key] = self._results.get(key, NOTHING) | result

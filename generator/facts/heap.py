@@ -20,7 +20,6 @@ from .values import (
     Partial,
     Super,
     Tensor,
-    Unknown,
     Value,
     Values,
 )
@@ -142,7 +141,7 @@ class Heap:
 
     def attributes(self, value: Value) -> Iterator[tuple[str, Values]]:
         """All attributes that have been stored, in the order of their first storing."""
-        self._worklist.read((value, "*"))
+        self._worklist.read(("names", value))
         for name in [*self._names.get(value, ())]:
             self._worklist.read((value, name))
             yield name, self._attributes[value, name]
@@ -162,7 +161,7 @@ class Heap:
             if isinstance(value, Instance):
                 self._having.setdefault(name, {})[value] = None
                 self._worklist.grew(("having", name))
-            self._worklist.grew((value, "*"))
+            self._worklist.grew(("names", value))
         if not values <= before:
             self._attributes[key] = before | values
             self._worklist.grew(key)
@@ -275,8 +274,6 @@ class Heap:
     def use(self, values: Iterable[Value], use: Use) -> None:
         """Note that something is done with each of some values."""
         for value in values:
-            if isinstance(value, (Constant, Unknown)):
-                continue
             known = self._uses.get(value)
             if known is None:
                 known = self._uses[value] = {}
@@ -327,9 +324,10 @@ class Heap:
                 seen[each] = None
                 yield each
                 self._worklist.read(each)
-                self._worklist.read((each, "*"))
-                for name in self._names.get(each, ()):
-                    self._worklist.read((each, name))
+                if isinstance(each, (Object, Partial)):
+                    self._worklist.read(("names", each))
+                    for name in self._names.get(each, ()):
+                        self._worklist.read((each, name))
                 todo += self._next(each)
 
     def _next(self, value: Value) -> Iterator[Value]:

@@ -30,11 +30,14 @@ from .values import (
     Interned,
     Object,
     Tensor,
+    Unknown,
     Value,
     Values,
 )
 from .worklist import Worklist
 
+_NEVER_TOLD: Final = (Constant, Unknown)
+"""What has no uses of its own."""
 _MOST_VALUES: Final = 24
 """How many values an expression may have for them to be told apart."""
 
@@ -91,6 +94,7 @@ class Interpreter:
         self.copies: dict[Value, dict[Value, None]] = {}
         self.is_last_pass = False
         self._constants: dict[tuple[type, str], Values] = {}
+        self._externals: dict[str, Value] = {}
         self.evaluations = 0
         self.budget = 0
         self._born: dict[Value, tuple[tuple[Around, ...], tuple[ast.AST, ...]]] = {}
@@ -172,7 +176,10 @@ class Interpreter:
 
     def external(self, path: str) -> Value:
         """What lies outside of the project at a path."""
-        return self.intern(External, torch_api.canonical(path))
+        found = self._externals.get(path)
+        if found is None:
+            found = self._externals[path] = self.intern(External, torch_api.canonical(path))
+        return found
 
     def made_at(self, site: ast.AST, kind: str, frame: Frame) -> Object:
         """What is made at a place."""
@@ -285,8 +292,9 @@ class Interpreter:
         result: Value | None = None,
     ) -> None:
         """Note that something is done with each of some values."""
-        if values:
-            self.heap.use(values, Use(kind, node, name, by, result))
+        told = [each for each in values if type(each) not in _NEVER_TOLD]
+        if told:
+            self.heap.use(told, Use(kind, node, name, by, result))
 
     def escape(self, values: Iterable[Value], node: ast.AST, frame: Frame, name: str = "") -> None:
         """Note that values are handed to what is not known, with all that they hold."""

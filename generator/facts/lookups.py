@@ -99,12 +99,12 @@ class Lookups:
         found = self.interpreter.heap.attribute(holder, name)
         if name in module.rebound:
             found |= ANYTHING
-        if (module, name) in self._starring:
+        if "*" not in module.bindings or (module, name) in self._starring:
             return found
         lines = (getattr(each, "lineno", 0) for each in module.bindings.get(name, ()))
         bound = min(lines, default=0)  # what stands behind that may bind it anew
         self._starring.add((module, name))  # for modules that import each other's names
-        for each in module.bindings.get("*", ()):
+        for each in module.bindings["*"]:
             assert isinstance(each, ast.ImportFrom)
             if each.lineno > bound:
                 found |= self._starred(each, name, module)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Unit(NamedTuple):
@@ -18,13 +18,16 @@ class Worklist:
 
     Attributes:
         current: the one that is being interpreted.
+        memo: what has been worked out in the interpretation of it that goes on.
     """
 
     def __init__(self) -> None:
         self.current: Unit | None = None
+        self.memo: dict[Hashable, Any] = {}
+        self._runs: dict[Unit, int] = {}
         self._todo: dict[Unit, Callable[[], None]] = {}
         self._known: dict[Unit, Callable[[], None]] = {}
-        self._readers: dict[Hashable, dict[Unit, None]] = {}
+        self._readers: dict[Hashable, dict[Unit, int]] = {}
         self._waiting: dict[Unit, None] = {}
 
     def add(self, unit: Unit, interpret: Callable[[], None]) -> None:
@@ -40,13 +43,18 @@ class Worklist:
 
     def read(self, key: Hashable) -> None:
         """Note that the current unit depends on something."""
-        if self.current is not None:
-            self._readers.setdefault(key, {})[self.current] = None
+        current = self.current
+        if current is not None:
+            readers = self._readers.get(key)
+            if readers is None:
+                readers = self._readers[key] = {}
+            readers[current] = self._runs[current]
 
     def grew(self, key: Hashable) -> None:
-        """Have what depends on something interpreted again."""
-        for unit in self._readers.get(key, ()):
-            self._todo[unit] = self._known[unit]
+        """Have what depends on something interpreted again: what has read it when run last."""
+        for unit, run in self._readers.get(key, {}).items():
+            if run == self._runs[unit]:
+                self._todo[unit] = self._known[unit]
 
     def wait(self) -> None:
         """Note that the current unit has met what is not there, and may come yet."""
@@ -66,7 +74,9 @@ class Worklist:
             self._interpret(unit)
 
     def _interpret(self, unit: Unit) -> None:
-        around, self.current = self.current, unit
+        around, memo = self.current, self.memo
+        self.current, self.memo = unit, {}
+        self._runs[unit] = self._runs.get(unit, 0) + 1
         self._waiting.pop(unit, None)
         self._known[unit]()
-        self.current = around
+        self.current, self.memo = around, memo

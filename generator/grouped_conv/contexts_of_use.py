@@ -6,8 +6,10 @@ import ast
 from itertools import takewhile
 from typing import Final
 
+from ..reading.parts import walk
 from ..reading.source import Source
 
+_SIZES: Final = ("in_channels", "out_channels", "groups")
 _SHOWING: Final = frozenset(
     (
         *("print", "debug", "info", "warning", "warn", "error", "critical", "exception", "log"),
@@ -49,6 +51,31 @@ def is_compared(source: Source, node: ast.AST) -> bool:
         if not isinstance(each, (ast.Attribute, ast.Call, ast.UnaryOp)):
             return False
         inner = each
+    return False
+
+
+def is_divided_by_groups(source: Source, node: ast.AST) -> bool:
+    """Whether a module's channels, or its groups, are read to divide the former by the latter.
+
+    ``m.out_channels // m.groups`` is the same for each part as for the whole.
+    """
+    function = source.function_around(node) if source.has(node) else None
+    if function is None or not isinstance(node, ast.Attribute):
+        return False
+    of = ast.dump(node.value)
+    read = [each for each in walk(function) if isinstance(each, ast.Attribute)]
+    read = [each for each in read if each.attr in _SIZES and ast.dump(each.value) == of]
+    groups = [each for each in read if each.attr == "groups"]
+    is_once = len(groups) == 1 and len(read) == 2
+    return is_once and _is_divisor(source.parent(groups[0]), groups[0])
+
+
+def _is_divisor(parent: ast.AST, node: ast.expr) -> bool:
+    match parent:
+        case ast.BinOp(op=ast.Div() | ast.FloorDiv(), right=right):
+            return right is node
+        case ast.AugAssign(op=ast.Div() | ast.FloorDiv()):
+            return True
     return False
 
 

@@ -9,7 +9,7 @@ from .. import torch_api
 from ..facts.heap import Use
 from ..facts.values import External
 from ..reading.convolutions import SETTINGS
-from .contexts_of_use import is_compared, is_shown, is_summed
+from .contexts_of_use import is_compared, is_divided_by_groups, is_shown, is_summed
 from .surroundings import Surroundings
 from .weights import ALIKE
 
@@ -97,6 +97,8 @@ class Judging:
 
     def _read_of_module(self, use: Use) -> str:
         if use.name in _SIZES:
+            if is_divided_by_groups(self.around.source_of(use.node), use.node):
+                return ""
             return f"{use.name} is read of each module"
         if use.name.startswith("*hasattr") and not _is_for_name(use.node):
             return "what each module has is asked for"
