@@ -419,8 +419,6 @@ OTHERWISE = {
     "    x = bn(conv(x))\nreturn x",
     "a slice": "for conv, bn in zip(self.convs, self.bns[:]):\n    x = bn(conv(x))\nreturn x",
     "slices": "for conv, bn in zip(self.convs[1:], self.bns[1:]):\n    x = bn(conv(x))\nreturn x",
-    "product": "from itertools import product\nfor conv, bn in product(self.convs, self.bns):\n"
-    "    x = bn(conv(x))\nreturn x",
     "another zip": "zip = lambda a, b: [(a[0], b[1])]\n" + ZIP,
     "another enumerate": "enumerate = lambda a: [(0, list(a)[0])]\n"
     "for i, (conv, bn) in enumerate(zip(self.convs, self.bns)):\n    x = bn(conv(x))\nreturn x",

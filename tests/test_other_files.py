@@ -256,7 +256,7 @@ def test_what_another_file_does_to_torch_is_said() -> None:
     assert message in said(result(""))
 
 
-def test_what_a_file_that_is_imported_does_is_said_where_it_does_it() -> None:
+def test_what_a_constructor_runs_of_a_file_that_is_imported_is_refused() -> None:
     walk = (
         "def walk(net):\n    for m in net.modules():\n        m.k = m.out_channels\n"
         "def other(net):\n    for m in net.modules():\n        m.k = m.out_channels\n"
@@ -265,8 +265,8 @@ def test_what_a_file_that_is_imported_does_is_said_where_it_does_it() -> None:
     unit = UNIT.replace("import torch\n", "from walks import Other, walk\n")
     unit = unit.replace("(8)\n", "(8)\n        walk(self)\n        self.other = Other()\n")
     write({"src/walks.py": "from torch import nn\n" + walk})
-    found = result("", unit=unit)
-    assert said(found) == ["walks.py, line 4: out_channels is read of each module"]
+    (record,) = result("", unit=unit).records
+    assert record.detail == "out_channels is read of each module (walks.py, line 4)"
 
 
 def test_what_a_function_does_that_is_handed_it() -> None:
@@ -499,21 +499,3 @@ def test_a_class_of_another_file_that_is_named_as_a_convolution(base: str, count
     own = "import torch.nn as nn\nimport unknown\n" + OWN.format(name="Conv2d", base=base)
     net = "from net import Conv2d\n\n\ndef make(n):\n    return Conv2d(8, 8, 3, groups=n)\n"
     assert len(result(own, unit=net).records) == count
-
-
-def test_a_walk_of_another_file_that_applies_what_it_is_given() -> None:
-    net = """
-def run(layers, x):
-    for each in layers.children():
-        x = each(x)
-    return x
-
-
-def build(layers):
-    return Unit(), run(layers, torch.zeros(1))
-"""
-    unit = UNIT.replace(
-        "return self.bn(self.conv(x))",
-        "y = self.conv(x)\n        print()\n        return self.bn(y)",
-    )
-    assert "Unit.bn in each" in notes(result(net, unit=unit))

@@ -203,7 +203,7 @@ def in_package(directory: Path, text: str, others: dict[str, str]) -> Result:
     return split_source(text, location=Locator().locate(package / "net.py"))
 
 
-def test_what_an_imported_base_class_does_is_not_said_of_a_line_of_the_source(
+def test_what_an_imported_base_class_does_in_a_forward_is_refused(
     tmp_path: Path,
 ) -> None:
     base = (
@@ -213,6 +213,101 @@ def test_what_an_imported_base_class_does_is_not_said_of_a_line_of_the_source(
     )
     text = source("class Net(Base):\n    layer = Layer(2)\n", "from .base import Base")
     result = in_package(tmp_path, text, {"base.py": base})
-    said = [each.message for each in result.warnings if "handed on" in each.message]
-    assert said
-    assert all(each.startswith("package/base.py, line 9: ") for each in said)
+    (record,) = result.records
+    assert record.detail.endswith(" (package/base.py, line 9)")
+
+
+KINDS = {
+    "one of several": (
+        "",
+        "max([self.conv, self.head], key=len).padding = 1",
+        "max() does with it",
+    ),
+    "what is added to what is not known": (
+        "",
+        "self.table = strangers.table()\n        self.table['a'] += [self.conv]",
+        "operator does with it",
+    ),
+    "by its place": (
+        "x = x + next(self.parameters()).shape[0]",
+        "",
+        "shape is read of each weight",
+    ),
+    "the class": ("x = x + len(str(self.net))", "", "the text of a model is taken"),
+    "what is counted": ("x = x + len(list(self.modules()))", "", "they are counted"),
+    "a dict of what it has": ("", "vars(self)['_modules']['conv'].padding = 1", "vars() does"),
+    "a stranger": ("x = x + strangers.use(self.conv)", "", "strangers.use() does with it"),
+    "a model for a stranger": ("strangers.use(self)", "", "strangers.use() does with a model"),
+    "torch itself": ("", "nn.Conv2d.forward = strangers.forward", "Conv2d.forward is changed"),
+}
+KIND = """
+import torch
+import strangers
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, g):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1, groups=g)
+        self.head = nn.Conv2d(8, 8, 1)
+        self.net = nn.Sequential(self.conv, nn.ReLU())
+        {init}
+
+    def forward(self, x):
+        {forward}
+        return self.head(self.net(x))
+
+    {method}
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_constructor_or_a_forward_does_is_refused_and_what_nobody_runs_is_said(
+    kind: str,
+) -> None:
+    forward, init, what = KINDS[kind]
+    (record,) = split_source(KIND.format(init=init, forward=forward, method="")).records
+    assert record.status == "left"
+    assert what in record.detail
+    method = f"def other(self, x):\n        {init or forward}"
+    result = split_source(KIND.format(init="", forward="", method=method))
+    (record,) = result.records
+    assert record.is_split
+    is_owner = "model" in what or "vars" in what
+    assert is_owner or any(what in each.message for each in result.warnings)
+
+
+@pytest.mark.parametrize("name", ["train", "__setattr__", "__getitem__"])
+def test_what_torch_and_python_call_is_run_too(name: str) -> None:
+    method = f"def {name}(self, *given):\n        print(next(self.parameters()).shape[0])"
+    (record,) = split_source(KIND.format(init="", forward="", method=method)).records
+    assert "shape is read of each weight" in record.detail
+
+
+def test_what_is_given_with_a_tensor_is_applied_and_said() -> None:
+    text = KIND.format(init="", forward="x = strangers.run(self.net, x)", method="")
+    result = split_source(text)
+    assert result.records[0].is_split
+    assert "strangers.run() does with a model" in result.warnings[0].message
+
+
+def test_what_others_give_a_function_is_said() -> None:
+    """Nobody knows what it is; the constructor gives it something known."""
+    named = (
+        "def named(fn, m):\n    for name, each in m.named_children():\n        named(fn, each)\n"
+        "    fn(m)\n\n\ndef known(m):\n    m.eval()\n"
+    )
+    text = KIND.format(init="named(known, self)", forward="", method="") + "\n\n" + named
+    result = split_source(text)
+    assert result.records[0].is_split
+
+
+def test_a_norm_stays_where_a_forward_takes_what_the_convolution_gives() -> None:
+    text = KIND.format(
+        init="self.at = strangers.name()",
+        forward="x = self.net.get_submodule(self.at)(x)",
+        method="",
+    ).replace("nn.ReLU()", "nn.BatchNorm2d(8)")
+    (record,) = split_source(text).records
+    assert "in each" not in record.detail

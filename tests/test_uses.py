@@ -15,13 +15,15 @@ USED = "from copy import deepcopy as copied; import torchvision"
     [
         ("return x", "no call of self.conv found"),
         ("return self.conv.forward(x)", "self.conv is not only called"),
-        ("return checkpoint(self.conv, x)", "self.conv is not only called"),
+        (
+            "return torch.utils.checkpoint.checkpoint(self.conv, x)",
+            "self.conv is not only called",
+        ),
         ("if self.conv is not None:\n    x = self.conv(x)", "self.conv is not only called"),
         ("for conv in (self.conv, F):\n    x = conv(x)", "self.conv is not only called"),
         ("self.conv.register_forward_hook(F)\nself.conv(x)", "self.conv is not only called"),
         ("self.conv = F\nself.conv(x)", "also assigned or deleted elsewhere (line 12)"),
         ("del self.conv\nself.conv(x)", "also assigned or deleted elsewhere"),
-        ("self.conv += 1\nself.conv(x)", "also assigned or deleted elsewhere"),
         ("for self.conv in x: ...\nself.conv(x)", "also assigned or deleted elsewhere"),
         ("me = self\nme.conv(x)\nself.conv(x)", "me.conv may be the same attribute (line 13)"),
         ("super().conv(x)\nself.conv(x)", "super().conv may be the same attribute"),
@@ -30,16 +32,13 @@ USED = "from copy import deepcopy as copied; import torchvision"
         ("dict(name='conv')\nself.conv(x)", "'conv' appears in a string"),
         ("f(['conv'])\nself.conv(x)", "'conv' appears in a string"),
         ("f(x, return_nodes={'conv': 1})\nself.conv(x)", "'conv' appears in a string"),
-        ("vars(self)\nself.conv(x)", "goes through all modules or attributes"),
         ("self.__dict__\nself.conv(x)", "goes through all modules or attributes"),
         ("[m for m in self.modules()]\nself.conv(x)", "goes through all modules"),
-        ("sum(1 for m in self.modules())\nself.conv(x)", "goes through all modules"),
         ("x.conv(-x)", "x.conv may be the same attribute"),
         (
             "self.net = torchvision.resnet18()\nself.net.conv\nself.net = Net()\nself.conv(x)",
             "self.net.conv may be the same attribute",
         ),
-        ("deepcopy(x=self).conv", "deepcopy(x=self).conv may be the same attribute"),
         (
             "getattr(self, name)(x)\nself.conv(x)",
             "code goes through all modules or attributes (line 12)",
@@ -52,7 +51,6 @@ USED = "from copy import deepcopy as copied; import torchvision"
         ("self.add_module(name, x)\nself.conv(x)", "goes through all"),
         ("for m in self.children(): ...\nself.conv(x)", "goes through all modules or attributes"),
         ("self._modules\nself.conv(x)", "goes through all modules or attributes"),
-        ("vars(self)\nself.conv(x)", "goes through all modules or attributes"),
         ("list(net.children())\nself.conv(x)", "goes through all modules or attributes"),
         ("torch.compile(Net()).conv", "Net()).conv may be the same attribute"),
         ("net = copied(Net())\nnet.conv", "net.conv may be the same attribute"),
@@ -65,7 +63,6 @@ USED = "from copy import deepcopy as copied; import torchvision"
         ("y += self.conv((y := y * 2))", "no statement can stand before its call"),
         ("class Inner:\n    y = self.conv(x)", "it is called in the body of a class"),
         ("class Inner:\n    y = [self.conv(z) for z in x]", "it is called in the body of a class"),
-        ("eval('self.conv(x)')\nself.conv(x)", "it may be reached by code in a string"),
         ("self.__getattr__('co%s' % n)\nself.conv(x)", "it may be reached by a computed name"),
         ("for n in 'conv bn'.split(): ...\nself.conv(x)", "'conv' appears in a string"),
         ("call(self, f'co{n}', x)\nself.conv(x)", "it may be reached by a computed name"),
@@ -126,7 +123,6 @@ def test_a_use_that_no_module_in_its_place_allows(forward: str, words: str) -> N
         "vars(args), args.__dict__, dir(args)",
         "x.mean(1).conv(-1), x.conv(), x.conv(1, 2, y)",
         "for m in self.modules():\n    if isinstance(m, nn.Linear): nn.init.zeros_(m.weight)",
-        "for i, p in enumerate(self.parameters()): p.requires_grad = i > f(1)",
         "sum(p.numel() for p in self.parameters())",
         "next(self.parameters()).device, list(self.modules())",
         "self.resnet = resnet(); self.resnet.conv.weight, self.resnet.children()",
@@ -143,7 +139,6 @@ def test_a_use_that_no_module_in_its_place_allows(forward: str, words: str) -> N
         "for m in self.modules(): ...",
         "resnet().conv",
         "net = resnet(pretrained)\nlist(net.children()), net.conv.weight",
-        "getattr(self)",
         "eval = f; eval(x)",
         "nn.utils.clip_grad_norm_(x)",
         "layer = nn.Linear(1, 1); nn.utils.weight_norm(layer)",
@@ -164,10 +159,10 @@ def test_what_is_no_use(forward: str) -> None:
 
 @pytest.mark.parametrize(
     "access",
-    ["getattr(x, name)", "dict(x.named_modules())", "for n, p in x.named_parameters(): f(n)"],
+    ["getattr(x, name)", "dict(x.named_modules())", "for n, p in x.named_parameters(): print(n)"],
 )
 @pytest.mark.parametrize(
-    "use", ["out['conv'] = x", "y = {'conv': 1}", "if n == 'conv': ...", "y = dict(conv=1)"]
+    "use", ["out['conv'] = x", "y = {'conv': 1}", "if k == 'conv': ...", "y = dict(conv=1)"]
 )
 def test_a_key_may_name_a_module_where_names_are_computed(access: str, use: str) -> None:
     forward = f"{access}\n{use}\nreturn self.conv(x)"

@@ -37,6 +37,7 @@ from .values import (
     Values,
     only_constant,
     only_text,
+    texts,
 )
 
 _COPIES: Final = {
@@ -315,10 +316,10 @@ class Builtins:
 
     def _setattr(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         receivers, text, values = given.positional
-        name = only_text(text) or BY_ANY_NAME
-        self.interpreter.use(receivers, "write", node, frame, name=name)
-        for receiver in receivers:
-            self.attributes.store_named(receiver, name, values, node, frame)
+        for name in texts(text) or [BY_ANY_NAME]:
+            self.interpreter.use(receivers, "write", node, frame, name=name)
+            for receiver in receivers:
+                self.attributes.store_named(receiver, name, values, node, frame)
         return self.interpreter.constant(None)
 
     def _delattr(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:

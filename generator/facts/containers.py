@@ -143,8 +143,7 @@ class Containers:
             return self._view(value, name == "items", node, frame)
         if name == "keys" and is_mapping(value):
             made = interpreter.container(node, "builtins.list", frame)
-            if value in heap.walks:
-                heap.make_walk(made)
+            heap.copy_walk(made, value)
             for place, slot in enumerate(heap.slots(value)):
                 heap.put(made, place, self.iteration.key_slot(slot))
             return frozenset((made,))
@@ -169,8 +168,7 @@ class Containers:
         """The values of a dict, or its pairs."""
         heap, tuple_at = self.interpreter.heap, self.new_containers.tuple_at
         made = self.interpreter.container(node, "builtins.list", frame)
-        if value in heap.walks:
-            heap.make_walk(made)
+        heap.copy_walk(made, value)
         for place, slot in enumerate(heap.slots(value)):
             values = slot.values
             if with_keys:

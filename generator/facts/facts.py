@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Final
 
 from .. import torch_api
 from ..reading.convolutions import GROUPS_POSITION
-from .children import is_module
+from .arguments import AnyFunction
 from .classes import Class
 from .engine import Engine
 from .heap import CACHE, Heap, Use, union
@@ -20,6 +20,7 @@ from .shapes import Shape
 from .values import (
     NOTHING,
     Bound,
+    ClassValue,
     Constant,
     Function,
     Instance,
@@ -31,15 +32,15 @@ from .values import (
     Values,
     is_strange,
 )
+from .walked import Walked
 from .worklist import Unit
 
 _BUDGET: Final = 300_000
 """How many expressions may be interpreted."""
 _BUDGET_OF_OTHERS: Final = 100_000
 """How many more for other modules."""
-_INDEXES: Final = ("_expressions", "_parts", "_parameters", "_uses")
+_INDEXES: Final = ("_expressions", "_parts", "_parameters", "_uses", "_speaking")
 """What is worked out when first asked for, from all that has been interpreted."""
-_WALKED: Final = frozenset((*torch_api.WALKED.values(), torch_api.WALKED_NAME))
 
 
 class Facts:
@@ -188,6 +189,24 @@ class Facts:
         """The expressions of all modules that may be an object."""
         return self._expressions.get(value, [])
 
+    @cached_property
+    def _speaking(self) -> dict[ast.AST, list[ast.AST]]:
+        found: dict[ast.AST, list[ast.AST]] = {}
+        for node, values in self._interpreter.at.items():
+            for value in values:
+                function = value.function if isinstance(value, (Bound, Partial)) else value
+                if isinstance(function, Function):
+                    found.setdefault(function.node, []).append(node)
+                elif isinstance(function, ClassValue):
+                    found.setdefault(function.cls.node, []).append(node)
+        return found
+
+    def speaking_of(self, definition: ast.AST) -> Iterator[ast.AST]:
+        """What may be a function or a class, or a method that is not known to be another."""
+        yield from self._speaking.get(definition, ())
+        if isinstance(definition, AnyFunction):
+            yield from self.loose(getattr(definition, "name", ""))
+
     def uses(self, value: Value) -> list[Use]:
         """All that is done with a value, in the order of the text."""
         found = self._uses.get(value)
@@ -245,53 +264,14 @@ class Facts:
             for use in self.uses(part):
                 yield _path(part), use
 
-    def walked(self) -> Iterator[Object]:
-        """What stands for all modules, weights or names that a walk over a module goes over."""
-        for made in self.heap.walks:
-            for value in self._held(made):
-                if isinstance(value, Object) and value.kind in _WALKED:
-                    yield value
-
-    def walks(self) -> Iterator[Value]:
-        """The lists and dicts of what walks go over, and their copies."""
-        found = dict.fromkeys(self.heap.walks)
-        for value in self.walked():
-            for holder, _ in self.heap.holders(value):
-                if isinstance(holder, Object) and _is_copy(holder):
-                    if value.kind != torch_api.WALKED_NAME:
-                        found[holder] = None
-        yield from found
-
-    def holds_none(self, container: Value, values: Set[Value]) -> bool:
-        """Whether all modules that a container has are known, and none of some is among them."""
-        held = [*self._held(container)]
-        return (
-            any(map(is_module, held))
-            and all(is_module(each) or self._is_no_module(each) for each in held)
-            and values.isdisjoint(held)
-        )
-
-    def _is_no_module(self, value: Value) -> bool:
-        """Whether something is the name of a module, or a tuple with one."""
-        return isinstance(value, Object) and (
-            value.kind == torch_api.WALKED_NAME
-            or (value.kind.startswith("builtins.") and self.heap.is_container(value))
-        )
+    @property
+    def walked(self) -> Walked:
+        """What walks over modules go over."""
+        return Walked(self.heap)
 
     def patched(self) -> Iterable[tuple[ast.AST, str]]:
         """Where an attribute of something is set that lies outside, and of what."""
         return self.heap.patched.items()
-
-    def _held(self, container: Value) -> Iterator[Value]:
-        for slot in self.heap.slots(container):
-            yield from self._within(slot.values)
-
-    def _within(self, values: Values) -> Iterator[Value]:
-        for value in values:
-            yield value
-            if self.heap.is_container(value):
-                for slot in self.heap.slots(value):
-                    yield from slot.values
 
     def is_plain(self, conv: Object) -> bool:
         """Whether a convolution that is made at a place surely has one group there."""
@@ -395,11 +375,6 @@ class Facts:
 def facts_of(tree: ast.Module) -> Facts:
     """The facts of a source by itself, all of which it imports is not known."""
     return Facts([Module("", False, tree)], Project())
-
-
-def _is_copy(container: Object) -> bool:
-    """Whether a container may have all that a walk goes over."""
-    return container.kind.startswith("builtins.") and "tuple " not in container.kind
 
 
 def _path(part: Value) -> str:

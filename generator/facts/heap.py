@@ -130,7 +130,7 @@ class Heap:
         self._escapes: dict[Value, _Uses] = {}
         self._open: set[Value] = set()
         self._leading_to: dict[Value, list[Value]] = {}
-        self.walks: dict[Value, None] = {}
+        self.walks: dict[Value, dict[ast.AST, None]] = {}
         self.patched: dict[ast.AST, str] = {}
         self._holders: dict[Value, dict[tuple[Value, str], None]] = {}
 
@@ -175,9 +175,14 @@ class Heap:
             for each in values:
                 self.open(each)
 
-    def make_walk(self, value: Value) -> None:
-        """Note that a container has what a walk over a module goes over."""
-        self.walks[value] = None
+    def make_walk(self, value: Value, node: ast.AST) -> None:
+        """Note that a container has what a walk over a module goes over, that a node makes."""
+        self.walks.setdefault(value, {})[node] = None
+
+    def copy_walk(self, value: Value, other: Value) -> None:
+        """Note that a container has what another one has: it may be a walk."""
+        for node in self.walks.get(other, ()):
+            self.make_walk(value, node)
 
     def holders(self, value: Value) -> Iterable[tuple[Value, str]]:
         """The attributes, and the containers (with an empty name), that a value is stored in."""

@@ -20,6 +20,7 @@ from .walks import Walks
 _MANY: Final = 99
 _ROUNDS: Final = 4
 """How often a function that ``functools.reduce`` is given is applied to what it gives."""
+_COMPILING: Final = ("mode", "fullgraph", "dynamic", "backend", "options", "disable")
 _CHECKPOINT: Final = ("use_reentrant", "preserve_rng_state", "determinism_check", "debug")
 BY_PATH: Final = "operator.attrgetter()"
 """What ``operator.attrgetter`` gives is this, with the path as its first argument."""
@@ -55,6 +56,8 @@ class Library:
             BY_PATH: Known(self._by_path, 2, 2),
             "operator.getitem": Known(self._item, 2, 2),
             "types.SimpleNamespace": Known(self._namespace, 0, 0, ("*",)),
+            "torch.compile": Known(self._same, 1, 1, _COMPILING),
+            "torch.jit.script": Known(self._same, 1, 1, _COMPILING),
             "torch.utils.checkpoint.checkpoint": Known(self._applied, 1, _MANY, _CHECKPOINT),
             "weakref.ref": Known(self._reference, 1, 1),
         }
@@ -64,6 +67,10 @@ class Library:
         others = Arguments(given.positional[1:])
         call = self.interpreter.call
         return union([call(each, others, node, frame) for each in given.positional[0]])
+
+    def _same(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """A function that gives a module that does what its first argument does."""
+        return given.positional[0]
 
     def _filter(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         function, items = given.positional

@@ -81,8 +81,8 @@ class NewContainers:
         heap, interpreter = self.interpreter.heap, self.interpreter
         made = interpreter.container(node, kind, frame)
         slots = interpreter.items(values, node, frame)
-        if any(each in heap.walks for each in values):
-            heap.make_walk(made)
+        for each in values:
+            heap.copy_walk(made, each)
         if is_mapping(made):
             slots = self.iteration.entries(values, node, frame)
         for place, slot in enumerate(reversed(slots) if backwards else slots):
@@ -99,7 +99,8 @@ class NewContainers:
         sides = [frozenset(filter(heap.is_container, each)) for each in (left, right)]
         others = [left - sides[0], right - sides[1]]
         found = NOTHING
-        if any(others):
+        is_repeated = times and not all(others) and not any(map(_may_be_tensor, others))
+        if any(others) and not is_repeated:
             found = self.tensors.operation(node, others, frame)
         if times:
             is_container = any(map(_may_be_number, others))
@@ -124,6 +125,10 @@ class NewContainers:
 def _may_be_list(values: Values) -> bool:
     """Whether something may be a list, or another container that can be added to one."""
     return any(isinstance(each, (Object, Instance, Parameter, Unknown)) for each in values)
+
+
+def _may_be_tensor(values: Values) -> bool:
+    return any(isinstance(each, (Tensor, Instance)) for each in values)
 
 
 def _may_be_number(values: Values) -> bool:

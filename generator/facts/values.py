@@ -227,6 +227,13 @@ def only_text(values: Values) -> str | None:
     return known.value if known is not None and isinstance(known.value, str) else None
 
 
+def texts(values: Values) -> list[str]:
+    """The few texts that something may be; none if it may be something else."""
+    found = [each.value for each in values if isinstance(each, Constant)]
+    known = [each for each in found if isinstance(each, str)]
+    return sorted(known) if len(known) == len(values) else []
+
+
 class Interned:
     """Makes each value but constants once, so that values are compared and hashed by identity."""
 

@@ -40,7 +40,7 @@ class Walks:
         if name in torch_api.DICTS:
             return self.by_name(value, name, node, frame)
         made = interpreter.container(node, "builtins.list", frame)
-        heap.make_walk(made)
+        heap.make_walk(made, node)
         known = torch_api.WALKS[name] == "children" and isinstance(value, (Instance, Object))
         parts = self._children.held(value) if known else []
         if not parts or not self._children.are_in_order(value):
@@ -60,7 +60,7 @@ class Walks:
         """A dict of what a module has, as ``state_dict()`` gives."""
         interpreter, heap = self.interpreter, self.interpreter.heap
         made = interpreter.container(node, "builtins.dict", frame)
-        heap.make_walk(made)
+        heap.make_walk(made, node)
         names = frozenset((interpreter.made_at(node, torch_api.WALKED_NAME, frame),))
         kind = torch_api.WALKED[torch_api.DICTS[name]]
         any_of: Values = frozenset((interpreter.made_at(node, kind, frame),))

@@ -46,6 +46,10 @@ def is_compared(source: Source, node: ast.AST) -> bool:
                 | ast.Call(func=ast.Name(id="isinstance" | "issubclass"))
             ):
                 return inner is not each.func
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                uses = source.names(source.function_around(each) or source.tree, name)
+                loads = [one for one in uses if isinstance(one.ctx, ast.Load)]
+                return bool(loads) and all(is_compared(source, one) for one in loads)
             case ast.stmt():
                 return False
         if not isinstance(each, (ast.Attribute, ast.Call, ast.UnaryOp)):

@@ -40,6 +40,8 @@ HAS: Final = (
     )
 )
 """What a convolution or a norm of torch has; what else is asked for is of something else."""
+_RESETTING: Final = frozenset(("reset_parameters", "reset_running_stats"))
+"""What the parts have instead of what they are the parts of."""
 _TAKING_ALL: Final = frozenset(("key", "operator", "any of many", "load_state_dict"))
 _SIZES: Final = frozenset(("in_channels", "out_channels", "groups", "num_features"))
 REPLACING: Final = _SIZES | {"weight", "bias", "forward", "__class__", "*", "[]"}
@@ -188,5 +190,5 @@ def _is_for_name(node: ast.AST) -> bool:
     """Whether it is asked for one attribute that no convolution or norm has, whole or split."""
     match node:
         case ast.Call(args=[_, ast.Constant(value=str(name))]):
-            return name not in HAS
+            return name not in HAS or name in _RESETTING
     return False

@@ -7,15 +7,19 @@ from collections.abc import Callable
 from typing import Final
 
 from .. import torch_api
+from ..facts.children import is_module
 from ..facts.heap import Use, is_mapping
 from ..facts.values import ANY_OF_SEVERAL, External, Instance, Object, Tensor, Value
+from ..reading.calls import values_given
 from ..reading.convolutions import SETTINGS
 from ..reading.source import Source
 from .contexts_of_use import is_shown
 from .harmless import HAS, REPLACING, TEXTS, TREE
+from .norms.kinds import is_norm
+from .norms.sequential import is_sequential
 from .surroundings import Surroundings
 
-_CHILDREN: Final = frozenset(("children", "named_children", "modules", "named_modules"))
+_CHILDREN: Final = frozenset(("children", "named_children", "modules", "named_modules", "_modules"))
 _CHANGES: Final = frozenset(
     ("pop", "insert", "__delitem__", "__setitem__", "reverse", "sort", "remove", "clear")
 )
@@ -29,6 +33,8 @@ _KNOWN_OF_NORM: Final = (
     | torch_api.GIVES_SELF
     | torch_api.FORWARD
 )
+WITH_A_MODEL: Final = "does with a model"
+ELSEWHERE: Final = "the output is used elsewhere than by the norm"
 _OF_CLASS: Final = frozenset(
     (
         *("__class__", "register_forward_hook", "register_forward_pre_hook", "_parameters"),
@@ -56,22 +62,24 @@ class JudgingSplit:
     # --- what holds what is split ------------------------------------------------------------
 
     def of_holder(self, holder: Value, use: Use) -> str:
-        """What is done with what holds a split convolution that changes or takes it apart."""
-        is_sequence = self.facts.heap.is_container(holder)
+        """What is done with what holds a split convolution that takes it apart."""
         path = use.by.path if isinstance(use.by, External) else ""
         match use.kind:
-            case "method" if is_sequence and use.name in _CHANGES:
-                return "what holds a split convolution is changed"
-            case "write" if self._is_kept_at(holder, use):
-                return "what holds a split convolution is changed"
             case "argument" if path in TEXTS and not is_shown(
                 self.around.source_of(use.node), use.node
             ):
                 return "the text of a model is taken"
-            case "escape" if isinstance(holder, Instance) and isinstance(use.node, ast.Call):
-                if not _is_no_module(use) and _is_run(self.around.source_of(use.node), use.node):
-                    return f"it is not known what {self._callee(use)} does with a model"
+            case "escape" if is_module(holder) and isinstance(use.node, ast.Call):
+                if not _is_no_module(use):
+                    return f"it is not known what {self._callee(use)} {WITH_A_MODEL}"
         return ""
+
+    def is_changed(self, holder: Value, use: Use) -> bool:
+        """Whether a list of modules is given others, or fewer."""
+        is_sequence = self.facts.heap.is_container(holder)
+        if use.kind == "method":
+            return is_sequence and use.name in _CHANGES
+        return use.kind == "write" and self._is_kept_at(holder, use)
 
     def _is_kept_at(self, holder: Value, use: Use) -> bool:
         """Whether others put something where an item of a list of modules may be."""
@@ -87,7 +95,11 @@ class JudgingSplit:
             return True  # add_module
         source = self.around.source_of(node)
         function = source.function_around(node)
-        if is_mapping(holder) and isinstance(holder, Object) and source.has(holder.site):
+        if isinstance(holder, Object) and _is_before(source, node, holder.site):
+            return True  # a list of which it is made then
+        is_list = isinstance(holder, Object) and holder.kind == "builtins.list"
+        is_here = isinstance(holder, Object) and source.has(holder.site)
+        if isinstance(holder, Object) and is_here and (is_list or is_mapping(holder)):
             return function is source.function_around(holder.site)
         is_inner = function is not None and source.function_around(function) is not None
         return self.is_of_class(holder, node) and not is_inner
@@ -99,21 +111,39 @@ class JudgingSplit:
 
     # --- what is split itself ----------------------------------------------------------------
 
-    def of_conv(self, path: str, use: Use, is_joined: bool) -> str:
+    def of_conv(self, conv: Value, path: str, use: Use, is_joined: bool) -> str:
         """What is done with a convolution that a split one does not know, or does otherwise."""
         if use.kind == "call" and is_joined and not self._is_normed(use):
-            return "the output is used elsewhere than by the norm"
-        return self._of_split(path, use, _KNOWN_OF_CONV)
+            if self._may_be_normed(conv) and not self._is_in_sequence(conv, use.node):
+                return ELSEWHERE
+        return self._of_split(conv, path, use, _KNOWN_OF_CONV)
 
-    def of_norm(self, path: str, use: Use) -> str:
+    def of_norm(self, conv: Value, norm: Value, path: str, use: Use) -> str:
         """What is done with a norm that a split one does not know."""
         if use.kind == "call" and isinstance(use.result, Tensor):
             given = self.facts.inputs_of(use.result)
-            if not all(map(_is_of_conv, given)):
+            others = [each for each in given if not _is_of_conv(each)]
+            if not all(self._is_instead(conv, each) for each in others):
                 return "it is applied to something else,"
-        return self._of_split(path, use, _KNOWN_OF_NORM)
+        return self._of_split(norm, path, use, _KNOWN_OF_NORM)
 
-    def _of_split(self, path: str, use: Use, known: frozenset[str]) -> str:
+    def _is_instead(self, conv: Value, tensor: Value) -> bool:
+        """Whether a tensor is what the call of a convolution gives where that is another module."""
+        calls = (use.node for use in self.facts.uses(conv) if use.kind == "call")
+        return any(
+            tensor in self.facts.values(each) for each in calls if isinstance(each, ast.Call)
+        )
+
+    def _is_in_a_module(self, value: Value, use: Use) -> bool:
+        """Whether it is another module that is handed on, with what is split in it."""
+        given = values_given(use.node) if isinstance(use.node, ast.Call) else []
+        values = [self.facts.with_items(self.facts.values(getattr(x, "value", x))) for x in given]
+        values += [self.facts.values(each) for each in given]
+        return any(any(map(is_module, each)) for each in values) and not any(
+            value in each for each in values
+        )
+
+    def _of_split(self, value: Value, path: str, use: Use, known: frozenset[str]) -> str:
         if path:  # of which it has been said that it is asked for
             is_inner = use.kind == "read" and path in torch_api.FORWARD
             return f"{path}.{use.name} is asked for" if is_inner else ""
@@ -127,7 +157,7 @@ class JudgingSplit:
                 return self._given_to(use)
             case "escape" if name.startswith("torch.nn.utils.") and self._is_seen(use):
                 return ""
-            case "escape" if not _is_no_module(use):
+            case "escape" if not _is_no_module(use) and not self._is_in_a_module(value, use):
                 return f"it is not known what {self._callee(use)} does with it: it is given one"
         return ""
 
@@ -139,7 +169,7 @@ class JudgingSplit:
             return "" if asked in known or is_looked_at else "what it has is asked for"
         if name == "*apply" or name in known or "." in name:
             return ""
-        if name.lstrip("*") in _CHILDREN | {"_modules"}:
+        if name.lstrip("*") in _CHILDREN:
             return "what is in it is asked for,"
         if name in ("_get_name", "extra_repr", "__repr__", "__str__"):
             return "the class is asked for"
@@ -205,6 +235,22 @@ class JudgingSplit:
         is_one_call = len({each.node for each in uses}) == 1  # of what may be one of several
         return all(map(_is_norm, uses)) or (is_one_call and any(map(_is_norm, uses)))
 
+    def _may_be_normed(self, conv: Value) -> bool:
+        """Whether a norm may take what a convolution gives, wherever that is."""
+        made = (use.result for use in self.facts.uses(conv) if use.kind == "call")
+        uses = (use for each in made if each is not None for use in self.facts.uses(each))
+        return any(_is_norm(each) or _may_be_norm(each) for each in uses)
+
+    def _is_in_sequence(self, conv: Value, call: ast.AST) -> bool:
+        """Whether Sequentials apply it, each with the norm that is split with it, if any."""
+        holders = [each for each, name in self.facts.heap.holders(conv) if not name]
+        applied = self.facts.values(call.func) if isinstance(call, ast.Call) else frozenset()
+        return conv not in applied and all(map(self._has_norm, filter(is_sequential, holders)))
+
+    def _has_norm(self, sequence: Value) -> bool:
+        slots = self.facts.heap.slots(sequence)
+        return any(is_norm(each.values) for each in slots)
+
     def _is_seen_call(self, node: ast.AST) -> bool:
         """Whether the source names a convolution where it calls it."""
         if not isinstance(node, ast.Call) or not self.is_seen(node.func):
@@ -217,6 +263,15 @@ class JudgingSplit:
         if isinstance(node, ast.Call):
             return f"{self.around.source_of(node).shown(node.func)}()"
         return use.name or "other code"
+
+
+def _is_before(source: Source, node: ast.AST, made: ast.AST) -> bool:
+    """Whether a node is surely done with when something is made in the same function."""
+    function, loops = source.function_around(node), (ast.For, ast.AsyncFor, ast.While)
+    around = {each for each in source.ancestors(node) if isinstance(each, loops)}
+    is_here = source.has(made) and function is source.function_around(made)
+    is_later = getattr(node, "end_lineno", 0) < getattr(made, "lineno", 0)
+    return is_here and is_later and around.isdisjoint(source.ancestors(made))
 
 
 def _is_no_module(use: Use) -> bool:
@@ -232,12 +287,6 @@ def _is_no_module(use: Use) -> bool:
     return is_function or is_layer or name in (*TREE, "key", "for", "[]", "operator", "with")
 
 
-def _is_run(source: Source, node: ast.AST) -> bool:
-    """Whether something is done in a constructor, or in a forward."""
-    function = source.function_around(node)
-    return getattr(function, "name", "") in ("__init__", "forward")
-
-
 def _is_of_conv(value: Value) -> bool:
     """Whether something is what a convolution gives, or may be any of several such."""
     producer = getattr(value, "producer", None)
@@ -251,10 +300,4 @@ def _may_be_norm(use: Use) -> bool:
 
 
 def _is_norm(use: Use) -> bool:
-    norms = torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
-    match use.by:
-        case Object(kind=kind):
-            return kind in norms
-        case Instance(cls=cls):
-            return not norms.isdisjoint(cls.externals)
-    return False
+    return use.by is not None and is_norm((use.by,))

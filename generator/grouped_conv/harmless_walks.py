@@ -19,9 +19,15 @@ _APART: Final = frozenset(("split", "rsplit", "count", "partition", "rpartition"
 _MATCHES: Final = frozenset(("endswith", "startswith", "find", "index", "rfind", "__eq__"))
 _SAME: Final = frozenset(("format", "lower", "upper", "strip", "join", "ljust", "rjust", "encode"))
 _NAMED_APART: Final = re.compile(r"re\.\w+|fnmatch\.\w+")
+_COUNTED: Final = "they are counted"
+_BY_PLACE: Final = "one is chosen by its place"
+_ANY: Final = "it is asked whether there are any"
+OF_NUMBERS: Final = frozenset((_COUNTED, _BY_PLACE, _ANY))
+"""What depends on how many there are."""
 _KEEPING: Final = frozenset(("append", "add", "extend", "update", "key", "any of many"))
 _ADDED: Final = frozenset(("numel", "nelement", "sum", "size", "shape", "prod"))
 _GOING_ON: Final = frozenset(("next", "pop", "popleft", "append", "add", "insert", "appendleft"))
+_TESTING: Final = frozenset(("builtins.bool", "builtins.any"))
 _COUNTING: Final = frozenset(("builtins.len", "builtins.enumerate", "itertools.islice"))
 
 
@@ -60,17 +66,19 @@ def of_container(facts: Facts, use: Use) -> str:
     path = use.by.path if isinstance(use.by, External) else ""
     match use.kind:
         case "item":
-            return "" if _is_by_walked_name(facts, use) else "one is chosen by its place"
+            return "" if _is_by_walked_name(facts, use) else _BY_PLACE
         case "write" if use.name == "[]":
             return "one is replaced"
         case "compare" if _is_asked_for(use.node):
             return "it is asked whether there is one by its name"
         case "argument" if path in _COUNTING:
-            return "they are counted"
+            return _COUNTED
+        case "test" | "argument" if use.kind == "test" or path in _TESTING:
+            return _ANY
         case "argument" if path == "builtins.zip":
-            return "" if _are_alike(use.node) else "they are counted"
+            return "" if _are_alike(use.node) else _COUNTED
         case "argument" if path == "builtins.next":
-            return "" if _is_alike(facts, use.node) else "one is chosen by its place"
+            return "" if _is_alike(facts, use.node) else _BY_PLACE
         case "escape" if isinstance(use.node, ast.Call):
             is_known = torch_api.ELEMENTWISE_ON_WEIGHTS.fullmatch(use.name)
             return "" if is_known or use.name in _KEEPING else "all are handed on"
@@ -138,20 +146,20 @@ def of_loop(source: Source, node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
     for each in body:
         match each:
             case ast.Break() if _loop_around(source, each) is loop:
-                yield each, "one is chosen by its place"
+                yield each, _BY_PLACE
             case ast.Return(value=ast.expr() as value) if _mentions(value, targets):
                 if getattr(value, "attr", "") not in ALIKE:
-                    yield each, "one is chosen by its place"
+                    yield each, _BY_PLACE
             case ast.Assign(value=value, targets=[target]) if not _mentions(target, targets):
                 is_kept = isinstance(target, ast.Attribute) and _mentions(value, targets)
                 if is_kept or (isinstance(value, ast.Name) and value.id in targets):
-                    yield each, "one is chosen by its place"
+                    yield each, _BY_PLACE
                 elif _mentions(value, _names(target)):
-                    yield each, "they are counted"
+                    yield each, _COUNTED
             case ast.AugAssign(value=value) if not _mentions(value, targets):
-                yield each, "they are counted"
+                yield each, _COUNTED
             case ast.Call() if _goes_on(each, targets):
-                yield each, "they are counted"
+                yield each, _COUNTED
             case ast.Call(func=ast.Name(id=name)) if name == around and _grows(each, targets):
                 yield each, "it depends on how deep each is"
 
@@ -167,7 +175,7 @@ def _of_comprehension(source: Source, loop: ast.comprehension) -> Iterator[tuple
         getattr(each, "attr", "") in _ADDED for each in walk(element)
     )
     if is_sum or name == "len" or not _mentions(element, _names(loop.target)):
-        yield whole, "they are counted"
+        yield whole, _COUNTED
 
 
 def _made_of(names: set[str], body: list[ast.AST]) -> set[str]:

@@ -111,9 +111,9 @@ def _is_by_fan_out(call: ast.Call) -> bool:
     return not all(isinstance(each, ast.Constant) and each.value == "fan_in" for each in modes)
 
 
-def warn_of_initialisation(
+def initialisations(
     source: Source, is_done: Callable[[ast.AST], bool] | None = None
-) -> Iterator[Warning]:
+) -> Iterator[tuple[ast.expr, str]]:
     """Where the convolutions of a model are initialised by what a branch has less of.
 
     ``is_done`` tells what is done with before they are split.
@@ -126,10 +126,7 @@ def warn_of_initialisation(
         else:
             continue
         if what and not (is_done and is_done(node)) and _is_about_convolutions(source, node):
-            yield Warning(
-                *source.place(node),
-                f"{what}: each part is a convolution of its own",
-            )
+            yield node, f"{what}: each part is a convolution of its own"
 
 
 def warn_of_initialisation_elsewhere(around: Surroundings, built: ast.Call) -> Iterator[Warning]:
@@ -142,9 +139,9 @@ def warn_of_initialisation_elsewhere(around: Surroundings, built: ast.Call) -> I
             for line in range(each.lineno, (each.end_lineno or 0) + 1)
         }
         source = index_of(module).source
-        for each in warn_of_initialisation(source):
-            if each.line in lines:
-                said = f"{module.file}, line {each.line}: {each.message}"
+        for each, what in initialisations(source):
+            if each.lineno in lines:
+                said = f"{source.line(each)}: {what}"
                 yield Warning(*around.source_of(built).place(built), said)
 
 

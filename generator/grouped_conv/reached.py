@@ -9,7 +9,7 @@ from typing import Final
 
 from ..facts.children import is_module
 from ..facts.facts import Facts
-from ..facts.values import Instance, Object, Value
+from ..facts.values import Instance, Object, Value, Values
 from ..reading.classes import ClassIndex
 
 _LOAD: Final = ast.Load()
@@ -69,10 +69,13 @@ def expressions(facts: Facts, made: Iterable[Value]) -> Iterator[ast.expr]:
     """
     made = frozenset(made)
     for value in made:
-        for each in facts.expressions(value):
-            others = facts.values(each) - made
-            if len({_place(one) for one in others if is_module(one)}) <= _MOST_OTHERS:
-                yield each
+        yield from (x for x in facts.expressions(value) if not is_one_of_many(facts, x, made))
+
+
+def is_one_of_many(facts: Facts, node: ast.expr, made: Values) -> bool:
+    """Whether an expression may be one of many other modules as well as some objects."""
+    others = facts.values(node) - made
+    return len({_place(each) for each in others if is_module(each)}) > _MOST_OTHERS
 
 
 def _place(module: Value) -> object:

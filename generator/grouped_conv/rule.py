@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ..outcome import Options, Warning
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
-from ..reading.source import Source
+from ..reading.source import Source, parse
 from ..reading.width import line_length
 from ..rewriting.apply import Rewrite
 from ..rewriting.edits import Edit, Removal
@@ -26,12 +26,13 @@ from .built.emit import make_built_edits
 from .built.layers import blocks_for
 from .built.own_copies import OwnCopy, own_copies, why_it_stays
 from .built.plan import BuiltPlan
-from .built.there import is_split_there, sets_later
+from .built.there import is_split_there
+from .built.unsplit import unsplit
 from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
-from .initialisation import warn_of_initialisation, warn_of_initialisation_elsewhere
+from .initialisation import initialisations, warn_of_initialisation_elsewhere
 from .loading import insert_loading
 from .numbers import Numbers
 from .records import left, split_when_built, written_out
@@ -43,6 +44,7 @@ from .written_out import WritingOut, style_of
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
+    from .by_facts import ByFacts
 
 _SETTLED: Final = ("kept", "function")
 _BEHIND: Final = "{} stays behind the concatenation: {}"
@@ -81,21 +83,20 @@ class GroupedConv:
         self.written: list[Written] = []
         self._settled: list[Rewrite] = []
         self._transposed: list[Site] = []
-        self._split_there: list[Site] = []
         self._deferred: list[Deferred] = []
+        self._by_facts: ByFacts | None = None
+        self._initialisations: list[tuple[ast.expr, str]] = []
         self._stays: list[Site] = []  # a line for others could split them as well
         self._candidates: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
         numbers = Numbers(self.index)
         for each in sites:
             self._take(numbers, replace(each, asked=self.directives.style(each.call)))
-        self._written_out = self._decide()
 
     # --- what each is ------------------------------------------------------------------------
 
     def _take(self, numbers: Numbers, site: Site) -> None:
         """Take a site in."""
         if is_split_there(self.tracing, site):
-            self._split_there.append(site)
             return
         found = self._unless_skipped(site, classify(numbers, site))
         is_skipped = isinstance(found, Verdict) and found.status == "skipped"
@@ -121,26 +122,27 @@ class GroupedConv:
         skip = self.directives.skip(site.call)
         return Verdict("skipped", str(skip)) if skip is not None else found
 
-    def _decide(self) -> list[Written]:
+    def _decide(self) -> tuple[list[Written], list[Deferred]]:
         """What can be written out; all else is deferred until it is built."""
-        pairs, multipliers = self.tracing.pairs, self.deciding.multipliers
-        writing_out = WritingOut(pairs, multipliers, self.options, self._candidates)
-        found = []
+        writing_out = WritingOut(
+            self.tracing, self.deciding.multipliers, self.options, self._candidates
+        )
+        found, deferred = list[Written](), [*self._deferred]
         for candidates in self._candidates.values():
             try:
                 found.append(writing_out.decide(candidates))
             except Refusal as refusal:
                 reason = str(refusal)
-                self._deferred += (Deferred(each.site, reason, each.numbers) for each in candidates)
-        return found
+                deferred += (Deferred(each.site, reason, each.numbers) for each in candidates)
+        return found, deferred
 
     # --- what is proposed --------------------------------------------------------------------
 
     def propose(self, barred: Mapping[ast.AST, str]) -> list[Rewrite]:
         """What is split, and what is said of all else; of barred classes nothing is written out."""
         by_class: dict[ast.ClassDef, list[Written]] = defaultdict(list)
-        deferred = [*self._deferred]
-        for each in self._written_out:
+        written, deferred = self._decide()
+        for each in written:
             owner = each.candidate.owner
             if owner in barred:
                 numbers = each.candidate.numbers
@@ -149,6 +151,8 @@ class GroupedConv:
                 by_class[owner].append(each)
         self.written = [each for found in by_class.values() for each in found]
         self.built = self.deciding.plan(deferred, self._stays)
+        if self._is_in_the_way():
+            return self.propose(barred)
         refused = self.deciding.refused
         verdicts = (
             (each.site, Verdict("left", refused[each.site.call]))
@@ -164,6 +168,23 @@ class GroupedConv:
             *(self._of_class(owner, found, writing) for owner, found in inner_first),
             *self._of_built(),
         ]
+
+    def _is_in_the_way(self) -> bool:
+        """Whether a constructor or a forward does what keeps something more as it is."""
+        self._by_facts = None
+        if not self.written and not self.built.changes:
+            return False
+        from .by_facts import ByFacts  # slow to import
+
+        source, built = self.source, self.built
+        is_done = built.is_done_before if not self.written else None
+        self._initialisations = [*initialisations(source, is_done)]
+        told = [each for each, _ in self._initialisations]
+        told += (node for node, _ in built.warnings)
+        for each in built.sites:  # which the helper looks at, what it may be besides of weight_norm
+            told += self.tracing.uses(each.site).applications
+        self._by_facts = ByFacts(self.tracing, self.written, built, told)
+        return self.tracing.leave(*self._by_facts.refused())
 
     def _of_class(self, owner: ast.ClassDef, found: list[Written], writing: Writing) -> Rewrite:
         """What is written out in a class."""
@@ -186,9 +207,7 @@ class GroupedConv:
         if not built.changes and not moved:
             yield from [Rewrite(records)] if records else []
             return
-        more = frozenset[str]().union(*(each.blocks for each in moved))
-        used = frozenset(name for each in moved for name in each.uses.values())
-        helper = built_helper.make_helper(source, built, path, more, used)
+        helper = built_helper.make_helper(source, built, path, moved)
         users = (*built.users(), *(each.candidate.site.call for each in self.written))
         yield Rewrite(
             records,
@@ -206,16 +225,25 @@ class GroupedConv:
     @cached_property
     def _copies(self) -> list[tuple[OwnCopy, str]]:
         """The copies of the helper in a source that is to import it, and why some stay."""
+        path = self.options.helper_module
         return [
-            (each, why_it_stays(each, self.templates, self._may_fail))
-            for each in (own_copies(self.source) if self.options.helper_module else ())
+            (each, why_it_stays(each, path, self.templates, self._may_fail))
+            for each in (own_copies(self.source) if path else ())
             if not any(map(self.directives.forbids, each.definitions))
         ]
 
-    @cached_property
-    def _may_fail(self) -> bool:
-        """Whether something may be done to what the source splits that raises."""
-        return any(sets_later(self.tracing, each) for each in self._split_there)
+    def _may_fail(self, copy: OwnCopy) -> bool:
+        """Whether something is done to what a copy splits that raises, as far as can be known."""
+        copies = [*own_copies(copy.source)]
+        definitions = {each for one in copies for each in one.definitions}
+        names = {name: usual for one in copies for name, usual in one.names.items()}
+        before = unsplit(copy.source.tree, definitions, names)
+        if before is None:
+            return True
+        alone = replace(self.options, helper_module="")
+        rule = GroupedConv(Source(before, parse(before)), alone, self.templates)
+        rule.propose({})
+        return bool(rule.built.warnings)
 
     # --- what else is said -------------------------------------------------------------------
 
@@ -233,25 +261,17 @@ class GroupedConv:
         for name, reason in blocks_for(self.built.own_norms, self.source, path)[1].items():
             at = place(self.built.sites[0].site.call)
             found.append(Warning(*at, _BEHIND.format(name, reason), "branch-norm"))
-        if self.written or self.built.changes:
-            found += self._of_split({each.line for each in found})
         yield from found
+        if self._by_facts is not None:
+            yield from self._of_split(self._by_facts)
 
-    def _of_split(self, told: set[int]) -> Iterator[Warning]:
-        """What is to be known of anything that is split; ``told`` are lines with a warning."""
-        source, built, around = self.source, self.built, self.tracing.surroundings
-        is_done = built.is_done_before if not self.written else None
+    def _of_split(self, by_facts: ByFacts) -> Iterator[Warning]:
+        """What is to be known of anything that is split."""
+        source, built = self.source, self.built
         calls = [each.candidate.site.call for each in self.written]
-        first = min([*calls, *built.ways], key=source.span)
         split = [*zip(calls, calls, strict=True), *built.places()]
-        found = [
-            *warn_of_initialisation(source, is_done),
-            *warn_of_initialisation_elsewhere(around, first),
-            *warn_of_functions(self.index, self.directives, split),
-        ]
-        yield from found
-        from .by_facts import warn_by_facts  # slow to import
-
-        told |= {each.line for each in found}
-        norms = self.options.branches_norms
-        yield from warn_by_facts(self.tracing, self.written, built, norms, told)
+        around, told = self.tracing.surroundings, self._initialisations
+        yield from (Warning(*source.place(node), what) for node, what in told)
+        yield from warn_of_initialisation_elsewhere(around, by_facts.first)
+        yield from warn_of_functions(self.index, self.directives, split)
+        yield from by_facts.warnings(self.options.branches_norms)

@@ -1,4 +1,4 @@
-"""What a constructor or a forward of the project runs, as far as names tell."""
+"""What a constructor or a forward runs, as the facts show who speaks of a function."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 from .. import torch_api
 from ..facts.classes import Class
 from ..reading.classes import NEUTRAL_BASES, ClassIndex
-from ..reading.running import Place, is_run, speaking_of
-from ..reading.scopes import FUNCTIONS, Function
+from ..reading.scopes import FUNCTIONS
+from ..reading.source import Source
 from .surroundings import Surroundings
 
+Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_Place: TypeAlias = tuple[ClassIndex, ast.AST]
+_PLAIN: Final = re.compile(r"(builtins|abc|typing|enum|collections|dataclasses)\.")
+"""What is no module."""
+_NEVER_RUN: Final = frozenset(("__repr__", "__str__", "__getstate__", "__setstate__"))
+_RUN_BY_TORCH: Final = frozenset(("forward", "setup", "train", "eval", "reset_parameters"))
 _CALLED_BACK: Final = re.compile(
     r"_*(re)?(init|initiali[sz]e|reset|build|set_?up|post_init)(_\w+)?|\w+_init(iali[sz]e)?"
 )
@@ -30,34 +36,87 @@ _NEUTRAL: Final = (
 class Running:
     """Tells what is run with a model."""
 
-    def __init__(self, index: ClassIndex, surroundings: Surroundings) -> None:
-        self.index = index
+    def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
 
-    def runs(self, node: ast.AST) -> bool:
-        """Whether a node may be run when a model is built, or in its forward."""
-        index = self.surroundings.index_of(node)
-        return is_run(index, node, self._speaking, self._called_back)
-
-    def _speaking(self, index: ClassIndex, function: Function) -> Iterator[Place]:
-        """Where a function is spoken of."""
-        cls = index.source.class_around(function)
-        defined = cls.name if cls is not None else function.name
-        others = [*self.surroundings.naming(defined, function.name), *self.surroundings.others]
-        indexes = (each.index for each in others if not each.module.runs_apart)
-        for each in dict.fromkeys((index, self.index, *indexes)):
-            yield from speaking_of(each, function)
+    @cached_property
+    def _followed(self) -> set[ClassIndex]:
+        """The sources that the facts are of."""
+        around = self.surroundings
+        return {around.index, *(each.index for each in around.others)}
 
     @cached_property
-    def _called_back(self) -> set[ast.AST]:
-        """The functions of the source that a base class which is not known may run."""
-        return {
-            method
-            for cls in self.index.classes
-            if self._has_strange_base(cls)
-            for method in cls.body
-            if isinstance(method, FUNCTIONS) and _CALLED_BACK.fullmatch(method.name)
-        }
+    def _apart(self) -> set[str]:
+        """The names of those that no model runs."""
+        return {x.index.source.name for x in self.surroundings.others if x.module.runs_apart}
+
+    def runs(self, node: ast.AST) -> bool:
+        """Whether a node may be run when a model is built, or in its forward, or by an import."""
+        waiting, known = [(self.surroundings.index_of(node), node)], set[ast.AST]()
+        while waiting:
+            index, node = waiting.pop()
+            functions = [x for x in index.source.ancestors(node) if isinstance(x, FUNCTIONS)]
+            if not functions and self._is_run_by_import(node):
+                return True
+            if any(self._is_by_torch(index.source, each) for each in functions):
+                return True
+            for each in functions:
+                if each not in known:
+                    known.add(each)
+                    waiting += self._speaking_of(index, each)
+                    cls = index.source.parent(each)
+                    if isinstance(cls, ast.ClassDef) and self._is_special(cls, each.name):
+                        waiting += self._speaking_of(index, cls)
+        return False
+
+    def is_by_torch(self, function: ast.AST) -> bool:
+        """Whether a function is a constructor or a forward, or a method that is run like these."""
+        return self._is_by_torch(self.surroundings.source_of(function), function)
+
+    def _is_by_torch(self, source: Source, function: ast.AST) -> bool:
+        cls = source.parent(function) if source.has(function) else None
+        if not isinstance(cls, ast.ClassDef) or not isinstance(function, FUNCTIONS):
+            return False
+        return self._is_special(cls, function.name) and self._may_be_module(cls)
+
+    def _is_run_by_import(self, node: ast.AST) -> bool:
+        """Whether what stands in no function is run before anybody can build a model."""
+        source = self.surroundings.source_of(node)
+        tests = (each.test for each in source.ancestors(node) if isinstance(each, ast.If))
+        names = {each.id for test in tests for each in ast.walk(test) if isinstance(each, ast.Name)}
+        return source.has(node) and not source.name and "__name__" not in names
+
+    def _is_special(self, cls: ast.ClassDef, name: str) -> bool:
+        """Whether Python or torch call a method, or what a class inherits from may do so."""
+        is_special = name.startswith("__") and name.endswith("__") and name not in _NEVER_RUN
+        if is_special or name in _RUN_BY_TORCH:
+            return True
+        return _CALLED_BACK.fullmatch(name) is not None and self._has_strange_base(cls)
+
+    def _may_be_module(self, cls: ast.ClassDef) -> bool:
+        known = [*self.surroundings.facts.classes(cls)]
+        externals = [path for each in known for path in each.externals]
+        is_plain = all(each.is_known for each in known) and all(map(_PLAIN.match, externals))
+        return not known or not is_plain
+
+    def _speaking_of(self, index: ClassIndex, definition: Definition) -> Iterator[_Place]:
+        """Where a function is called, handed on or kept; at the level of a module, where called."""
+        around, name = self.surroundings, definition.name
+        found = [(around.index_of(each), each) for each in around.facts.speaking_of(definition)]
+        is_property = isinstance(definition, FUNCTIONS) and bool(definition.decorator_list)
+        if is_property or index not in self._followed:
+            found += ((index, each) for each in _named(index, name))
+        cls = index.source.class_around(definition)
+        for other in around.naming(cls.name if cls is not None else name, name):
+            if other.index not in self._followed:
+                found += ((other.index, each) for each in _named(other.index, name))
+        for its, each in found:
+            source = its.source
+            if source.name in self._apart:
+                continue
+            is_called = source.has(each) and isinstance(source.parent(each), ast.Call)
+            if is_called or source.function_around(each) is not None:
+                yield its, each
 
     def _has_strange_base(self, node: ast.ClassDef) -> bool:
         """Whether a class, or one that inherits from it, has a base that is not known."""
@@ -67,3 +126,10 @@ class Running:
 
 def _is_strange(cls: Class) -> bool:
     return not cls.is_known or any(each not in _NEUTRAL for each in cls.externals)
+
+
+def _named(index: ClassIndex, name: str) -> Iterator[ast.AST]:
+    """Where a file speaks of a name, be it of a variable or of an attribute."""
+    for each in index.source.nodes:
+        if name in (getattr(each, "id", ""), getattr(each, "attr", "")):
+            yield each

@@ -46,18 +46,19 @@ class Surroundings:
     """The facts of a source, and of the files that speak of what it builds.
 
     Attributes:
+        index: of the source.
         sites: what it builds that may be grouped.
         not_followed: how many files use that, where they are too many or too much to follow.
 
     Args:
-        index: of the source.
+        index: likewise.
         sites: likewise.
     """
 
     def __init__(self, index: ClassIndex, sites: Iterable[Site]) -> None:
         self.sites = [*sites]
         self.not_followed = 0
-        self._index = index
+        self.index = index
         self._source = index.source
         around = [each for site in self.sites for each in self._source.ancestors(site.call)]
         self._found: dict[ast.AST, Other | None] = {}
@@ -68,7 +69,7 @@ class Surroundings:
     @cached_property
     def facts(self) -> Facts:
         """What may happen in the source, and in the files that speak of what it builds."""
-        facts = facts_of_source(self._index)
+        facts = facts_of_source(self.index)
         if self._modules and not facts.add(self._modules):
             self._give_up()
         return facts
@@ -119,9 +120,9 @@ class Surroundings:
     @cached_property
     def _attributes(self) -> set[str]:
         """The attributes that are given what is built, or what may be a norm beside it."""
-        facts = facts_of_source(self._index)
+        facts = facts_of_source(self.index)
         made = (facts.made_by(each.call) for each in self.sites)
-        held = (reached(self._index, facts, each).attributes for each in made)
+        held = (reached(self.index, facts, each).attributes for each in made)
         return {name for found in held for _, name in found} | {
             target.attr
             for cls in self._classes
@@ -129,7 +130,7 @@ class Surroundings:
             if isinstance(each, ast.Assign)
             for target in each.targets
             if isinstance(target, ast.Attribute)
-            if seems_a_norm(self._index, each.value, target.attr)
+            if seems_a_norm(self.index, each.value, target.attr)
         }
 
     # --- what other files do -----------------------------------------------------------------
@@ -139,14 +140,15 @@ class Surroundings:
         location = location_of(self._source)
         if location is not None:
             does = re.compile(rf"\b{re.escape(name)}\b")
-            yield from map(Other, location.files.readers(location.path, {defined}, does))
+            found = map(Other, location.files.readers(location.path, {defined}, does))
+            yield from (each for each in found if not each.module.runs_apart)
 
     def expressions(self, made: Values) -> Iterator[tuple[Other, list[ast.expr]]]:
         """For each other file, what in it may be one of some objects."""
         found: dict[Other, dict[ast.expr, None]] = {}
-        for node in expressions(self.facts, made) if self._modules else ():
+        for node in expressions(self.facts, made):
             other = self.other(node)
-            if other is not None:
+            if other is not None and other.index.self_class(node) is None:
                 found.setdefault(other, {})[node] = None
         for other, nodes in found.items():
             yield other, [*nodes]
@@ -186,7 +188,7 @@ class Surroundings:
     def index_of(self, node: ast.AST) -> ClassIndex:
         """The classes of the source that a node stands in."""
         other = self.other(node)
-        return other.index if other is not None else self._index
+        return other.index if other is not None else self.index
 
     def source_of(self, node: ast.AST) -> Source:
         """The source that a node stands in."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .. import torch_api
 from ..facts.values import UNKNOWN, Constant, Instance, Object, Values
@@ -27,14 +27,19 @@ from .weights import Uses
 
 
 class Tracing:
-    """Follows the objects of one source; what it has found is kept."""
+    """Follows the objects of one source; what it has found is kept.
+
+    Attributes:
+        left: the constructions of what cannot be split, as a constructor or a forward shows; why.
+    """
 
     def __init__(self, index: ClassIndex, directives: Directives, sites: Iterable[Site]) -> None:
         self.index = index
         self.surroundings = Surroundings(index, sites)
         self.directives = directives
         self.pairs = Pairs(index, directives, self.surroundings)
-        self.running = Running(index, self.surroundings)
+        self.running = Running(self.surroundings)
+        self.left: dict[ast.Call, str] = {}
         self._reached: dict[ast.Call, Reached] = {}
         self._uses: dict[ast.Call, Uses] = {}
 
@@ -56,9 +61,21 @@ class Tracing:
         Raises:
             Refusal: it cannot be split, whatever that is.
         """
+        if site.call in self.left:
+            raise Refusal(self.left[site.call])
         if site.call not in self._uses:
             self._uses[site.call] = self._find_uses(site)
         return self._uses[site.call]
+
+    def leave(self, whole: Mapping[ast.Call, str], norms: Mapping[ast.Call, str]) -> bool:
+        """Have some more stay as they are, or the norms behind them; whether that is new."""
+        apart = self.pairs.apart
+        more = {**{call: why for call, why in norms.items() if call in apart}, **whole}
+        more = {call: why for call, why in more.items() if call not in self.left}
+        fewer = {call: why for call, why in norms.items() if call not in apart}
+        self.left |= more
+        apart |= fewer
+        return bool(more or fewer)
 
     def norms(self, site: Site) -> list[ast.Call]:
         """The calls that give the convolution back, as weight_norm does."""

@@ -14,20 +14,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
-from typing import Final
+from typing import Final, TypeAlias
 
 from .. import torch_api
 from ..facts.facts import Facts
 from ..facts.heap import Use
-from ..facts.values import Instance, Object, Value, made_of
-from ..outcome import Warning
+from ..facts.values import STRANGE, Instance, Object, Value, made_of
 from ..reading.calls import values_given
 from ..reading.source import Source
 from .harmless import Judging
-from .harmless_to_split import JudgingSplit
-from .harmless_walks import of_container, of_loop, of_name
+from .harmless_to_split import ELSEWHERE, JudgingSplit
+from .harmless_walks import OF_NUMBERS, of_container, of_loop, of_name
 from .surroundings import Surroundings
 
+_CHILDREN: Final = ("children", "named_children", "_modules")
 _LASTING: Final = ("bias is set", "it is not known", "register_", "each module is given", "torch.")
 """What cannot be shared out among the parts, be it done before they are there."""
 
@@ -38,7 +38,8 @@ class Split:
 
     Attributes:
         calls: the constructions of the convolutions.
-        joined: those whose norm is split with them, so that they give the parts by themselves.
+        normed: those whose norm is split with them.
+        joined: those of them that give the parts by themselves.
         names: the attributes that hold a convolution, or the norm after it.
         is_seen: whether an expression is known to be one of them, so that what is done with its
             weights and its class has been looked at.
@@ -48,6 +49,7 @@ class Split:
     """
 
     calls: tuple[ast.Call, ...]
+    normed: frozenset[ast.Call]
     joined: frozenset[ast.Call]
     names: Set[str]
     is_seen: Callable[[ast.AST], bool]
@@ -56,33 +58,71 @@ class Split:
     applied: Set[ast.AST]
 
 
-def warn_of_walks(
-    around: Surroundings, first: ast.Call, split: Split, told: Collection[int]
-) -> Iterator[Warning]:
-    """Say where something is done with all modules, or weights, or with one, that differs.
+@dataclass(frozen=True)
+class Finding:
+    """What is done somewhere that gives another result for what is split.
+
+    Attributes:
+        node: where.
+        what: is done.
+        call: the construction of what it is done with; None for all that is split.
+        about: what that is, as a person calls it.
+        is_of_norm: whether it would be no matter if the norm stayed.
+        is_unknown: whether it is not known what is done.
+        is_done: whether all is done before anything is split.
+    """
+
+    node: ast.expr | ast.stmt
+    what: str
+    call: ast.Call | None = None
+    about: str = ""
+    is_of_norm: bool = False
+    is_unknown: bool = False
+    is_done: bool = False
+
+    @property
+    def message(self) -> str:
+        """What a warning says."""
+        return f"{self.what}{self.about}: the parts of what is split may give another result"
+
+    @property
+    def reason(self) -> str:
+        """Why something is left as it is."""
+        return self.what.removesuffix(": it is given one").rstrip(",")
+
+
+PLACED: Final = (ast.expr, ast.stmt)
+_Judge: TypeAlias = Callable[[str, Use], str]
+_Found: TypeAlias = tuple[ast.AST, str, bool]
+"""Where something is done, what, and whether that is not known."""
+
+
+def find_in_walks(
+    around: Surroundings, split: Split, told: Collection[ast.AST]
+) -> Iterator[Finding]:
+    """What is done with all modules, or weights, or with one, that differs.
 
     Args:
         around: the facts of the source, and of the files that speak of what is split.
-        first: the first construction of what is split.
         split: what is split.
-        told: the lines of the source of which something has been said already.
+        told: of what something is said already: of all that stands on the same line.
     """
-    facts, lines = around.facts, {("", each) for each in told}
+    facts = around.facts
+    lines = {(around.source_of(each).name, _place(each)[0]) for each in told}
     split = replace(split, names={*split.names, *_names(facts, split)})
+    of_all = [*_of_walks(around, split), *_of_torch(facts, split.names)]
     found = [
-        *_of_walks(around, split),
-        *_of_objects(around, split),
-        *_of_torch(facts, split.names),
+        Finding(node, what, is_unknown=is_unknown)
+        for node, what, is_unknown in of_all
+        if isinstance(node, PLACED)
     ]
-    placed = [(node, what) for node, what in found if isinstance(node, (ast.expr, ast.stmt))]
-    for node, what in sorted(placed, key=lambda each: _place(each[0])):
-        its = around.source_of(node)
-        is_done = _is_done(its, split, node) and not what.startswith(_LASTING)
-        if (its.name, node.lineno) in lines or is_done or _is_of_one_group(its, node):
-            continue
-        lines.add((its.name, node.lineno))
-        message = f"{what}: the parts of what is split may give another result"
-        yield around.warning(node, message, first)
+    found += _of_objects(around, split)
+    for each in sorted(found, key=lambda one: _place(one.node)):
+        its = around.source_of(each.node)
+        is_done = _is_done(its, split, each.node) and not each.what.startswith(_LASTING)
+        is_told = (its.name, each.node.lineno) in lines
+        if not is_told and not is_done and not _is_of_one_group(its, each.node):
+            yield replace(each, is_done=_is_done(its, split, each.node))
 
 
 def _names(facts: Facts, split: Split) -> Iterator[str]:
@@ -119,36 +159,42 @@ def _is_of_one_group(source: Source, node: ast.AST) -> bool:
     )
 
 
-def _of_walks(around: Surroundings, split: Split) -> Iterator[tuple[ast.AST, str]]:
+def _of_walks(around: Surroundings, split: Split) -> Iterator[_Found]:
     """What is done with all modules or weights, and how to call that."""
     facts = around.facts
     made = [each for call in split.calls for each in convolutions(facts, call)]
     split_values = {*made, *(norm for each in made for norm in norms_after(facts, each))}
     judging = Judging(around, all(isinstance(each, Object) for each in made))
-    for walked in filter(around.may_go_over, facts.walked()):
+    for walked in filter(around.may_go_over, facts.walked.things()):
         if walked.kind == torch_api.WALKED_NAME:
             uses = facts.uses(walked)
-            yield from ((use.node, what) for use in uses if (what := of_name(use, split.names)))
+            judged = ((use, of_name(use, split.names)) for use in uses)
+            yield from ((use.node, what, use.kind == "escape") for use, what in judged if what)
             continue
         is_module = walked.kind == torch_api.WALKED["modules"]
         judge = judging.of_module if is_module else judging.of_weight
-        yield from _judged(facts, walked, judge)
-    for container in filter(around.may_go_over, facts.walks()):
-        if facts.holds_none(container, split_values):
+        for use, what in _judged(facts, walked, judge):
+            yield use.node, what, use.kind == "escape"
+    for container in filter(around.may_go_over, facts.walked.containers()):
+        if facts.walked.holds_none(container, split_values):
             continue
+        is_same = _is_over_children(facts, container, split_values)
         uses = facts.uses(container)
         for use in uses:
             its = around.source_of(use.node)
             what = of_container(facts, use)
+            if what in OF_NUMBERS and is_same:
+                continue
             if what:
-                yield use.node, what
+                yield use.node, what, use.kind == "escape"
             elif use.kind == "iterate":
-                yield from of_loop(its, use.node)
+                found = of_loop(its, use.node)
+                yield from ((*each, False) for each in found if not is_same)
 
 
 def _judged(
     facts: Facts, value: Value, judge: Callable[[str, Use], str]
-) -> Iterator[tuple[ast.AST, str]]:
+) -> Iterator[tuple[Use, str]]:
     """What is done with a value, or with parts of it, that is not harmless."""
     uses = [*facts.uses_with_parts(value)]
     methods = {use.node for _, use in uses if use.kind == "method"}
@@ -157,7 +203,7 @@ def _judged(
             continue  # of a method that is not known
         what = judge(path, use)
         if what:
-            yield use.node, what
+            yield use, what
 
 
 def _is_given(facts: Facts, value: Value, use: Use) -> bool:
@@ -172,38 +218,112 @@ def _is_given(facts: Facts, value: Value, use: Use) -> bool:
     return any(value in facts.heap.reachable(each) for each in handed)
 
 
-def _of_objects(around: Surroundings, split: Split) -> Iterator[tuple[ast.AST, str]]:
+def _of_objects(around: Surroundings, split: Split) -> Iterator[Finding]:
     """What is done with what is split itself that a split one does not know."""
     facts, judging = around.facts, JudgingSplit(around, split.is_seen)
     judging_norm = JudgingSplit(around, split.is_norm_seen)
+    of_any = Judging(around, are_plain=True).of_module
     held: dict[Value, None] = {}
     for call in split.calls:
         for conv in convolutions(facts, call):
             # What others of its class are applied with is none of its business.
-            is_joined = call in split.joined and isinstance(conv, Object)
-            of_conv = partial(judging.of_conv, is_joined=is_joined)
-            norms = [*norms_after(facts, conv)] if is_joined else []
-            for node, what in _judged(facts, conv, of_conv):
-                if node not in split.applied and not judging.is_of_class(conv, node):
-                    yield node, f"{what} of a split convolution"
-            for norm in norms:
-                for node, what in _judged(facts, norm, judging_norm.of_norm):
-                    if node not in split.applied:
-                        yield node, f"{what} of a norm that is split"
-            for each in (conv, *norms):
-                held |= dict.fromkeys(holder for holder, _ in facts.heap.holders(each))
+            is_one = isinstance(conv, Object)
+            norms = [*norms_after(facts, conv)] if is_one and call in split.normed else []
+            is_joined = is_one and call in split.joined
+            judges = {conv: partial(judging.of_conv, conv, is_joined=is_joined)}
+            for each, judge in (
+                judges | {each: partial(judging_norm.of_norm, conv, each) for each in norms}
+            ).items():
+                about = " of a split convolution" if each is conv else " of a norm that is split"
+                for use, what in _judged(
+                    facts, each, partial(_by_what_it_is, facts, each, of_any, judge)
+                ):
+                    node = use.node
+                    is_own = each is conv and judging.is_of_class(conv, node)
+                    if node not in split.applied and not is_own and isinstance(node, PLACED):
+                        is_of_norm = each is not conv or what == ELSEWHERE
+                        yield Finding(node, what, call, about, is_of_norm, use.kind == "escape")
+                holders = dict.fromkeys(holder for holder, _ in facts.heap.holders(each))
+                held |= holders
+                for holder in holders if is_joined else ():
+                    yield from _of_list(facts, judging, holder, call)
     for holder in _holders(facts, held):
         for use in facts.uses(holder):
             what = judging.of_holder(holder, use)
-            if what and (use.kind != "escape" or _is_given(facts, holder, use)):
-                yield use.node, what
+            is_done = use.kind != "escape" or _is_given(facts, holder, use)
+            if what and is_done and isinstance(use.node, PLACED):
+                yield Finding(use.node, what, is_unknown=use.kind == "escape")
+
+
+def _of_list(
+    facts: Facts, judging: JudgingSplit, holder: Value, call: ast.Call
+) -> Iterator[Finding]:
+    """What changes the list in which a convolution is split together with a norm."""
+    for use in facts.uses(holder):
+        if judging.is_changed(holder, use) and isinstance(use.node, PLACED):
+            yield Finding(use.node, "what holds a split convolution is changed", call, "", True)
+
+
+def _by_what_it_is(
+    facts: Facts, value: Value, of_any: _Judge, of_one: _Judge, path: str, use: Use
+) -> str:
+    """What is done with a value, or with any of many: that goes over modules as a walk does."""
+    match use.node:
+        case ast.Attribute(value=one) | ast.Call(func=ast.Attribute(value=one)):
+            shown = [one, *values_given(use.node)] if isinstance(use.node, ast.Call) else [one]
+        case ast.Call(func=function):
+            shown = [function, *values_given(use.node)]
+        case _:
+            shown = []
+    shown = [each for each in shown if value in facts.values(each)]
+    is_any = bool(shown) and all(_may_be_a_part(facts, each, value) for each in shown)
+    return of_any(path, use) if is_any and use.kind != "call" else of_one(path, use)
+
+
+def _may_be_a_part(facts: Facts, node: ast.expr, value: Value) -> bool:
+    """Whether an expression may be something as well as what a walk finds in it: its parts."""
+    return any(
+        isinstance(each, Object)
+        and each.kind == torch_api.WALKED["modules"]
+        and (over := _walked_over(each.site)[1]) is not None
+        and value in facts.values(over)
+        for each in facts.values(node)
+    )
+
+
+def _walked_over(site: ast.AST) -> tuple[str, ast.expr | None]:
+    """The method or attribute by which a walk is made, and what it goes over."""
+    match site:
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(value=value, attr="_modules"))):
+            return "children", value
+        case ast.Call(func=ast.Attribute(value=value, attr=name)):
+            return name, value
+        case ast.Attribute(value=value, attr=name):
+            return name, value
+    return "", None
+
+
+def _is_over_children(facts: Facts, container: Value, split: Set[Value]) -> bool:
+    """Whether there are as many as before: the children of what is known, and not split itself."""
+    for site in facts.walked.sites(container):
+        name, node = _walked_over(site)
+        values = facts.values(node) if node is not None else frozenset()
+        is_known = bool(values) and all(isinstance(each, (Instance, Object)) for each in values)
+        if not is_known or name not in _CHILDREN or not split.isdisjoint(values):
+            return False
+        if any(getattr(each, "kind", "").startswith(STRANGE) for each in values):
+            return False
+    return True
 
 
 def convolutions(facts: Facts, call: ast.Call) -> Iterator[Object | Instance]:
-    """What a construction of a grouped convolution may give."""
-    for value in facts.made_by(call):
+    """What a construction of a grouped convolution may give; no instance where others are told."""
+    made = facts.made_by(call)
+    for value in frozenset(each for each in made if isinstance(each, Object)) or made:
         match value:
             case Object(kind=kind) if kind in torch_api.CONVOLUTIONS and not facts.is_plain(value):
+                yield value
+            case Object(kind=kind) if kind.startswith(STRANGE):
                 yield value
             case Instance(cls=cls) if not torch_api.CONVOLUTIONS.isdisjoint(cls.externals):
                 yield value
@@ -232,14 +352,14 @@ def norms_after(facts: Facts, conv: Value) -> Iterator[Object]:
     yield from found
 
 
-def _of_torch(facts: Facts, names: Set[str]) -> Iterator[tuple[ast.AST, str]]:
+def _of_torch(facts: Facts, names: Set[str]) -> Iterator[_Found]:
     """What is done to torch itself."""
     for node, path in facts.patched():
         if path in ("builtins.exec", "builtins.eval"):
             if _may_speak_of(node, names):
-                yield node, f"it is not known what {path[9:]}() does"
+                yield node, f"it is not known what {path[9:]}() does", False
         elif torch_api.MATTERS_TO_PARTS.match(path):
-            yield node, f"{path} is changed"
+            yield node, f"{path} is changed", False
 
 
 def _may_speak_of(call: ast.AST, names: Set[str]) -> bool:

@@ -27,11 +27,11 @@ from .feeding import find_feed
 from .find import Site
 from .loading import check_loading
 from .norms.norm_after import Pair
-from .norms.pairs import Pairs
 from .norms.written import written_norm
 from .numbers import Numbers
 from .padding import find_padding
 from .refusal import Refusal, check_free, check_length, line_of
+from .tracing import Tracing
 from .uses import find_calls
 from .written import NEEDED, Written, WrittenNorm, input_of
 
@@ -40,7 +40,7 @@ class WritingOut:
     """Decides about the attributes of one source, one after the other.
 
     Args:
-        pairs: what finds the norms after them.
+        tracing: of the source.
         multipliers: what tells which depthwise ones are better split once they are built.
         options: how the source is to be split.
         by_attribute: what is assigned to each attribute that may be written out.
@@ -48,18 +48,19 @@ class WritingOut:
 
     def __init__(
         self,
-        pairs: Pairs,
+        tracing: Tracing,
         multipliers: Multipliers,
         options: Options,
         by_attribute: Mapping[tuple[ast.ClassDef, str], list[Candidate]],
     ) -> None:
-        self.index = pairs.index
-        self.source = pairs.source
-        self.pairs = pairs
+        self.tracing = tracing
+        self.index = tracing.index
+        self.source = tracing.index.source
+        self.pairs = tracing.pairs
         self.multipliers = multipliers
-        self.directives = pairs.directives
+        self.directives = tracing.directives
         self.options = options
-        self.numbers = Numbers(pairs.index)
+        self.numbers = Numbers(tracing.index)
         self._given: dict[ast.ClassDef, set[str]] = defaultdict(set)
         self._calls: dict[tuple[ast.ClassDef, str], tuple[ast.Call, ...] | Refusal] = {}
         for (owner, name), candidates in by_attribute.items():
@@ -77,6 +78,8 @@ class WritingOut:
         """
         first = candidates[0]
         owner, name = first.owner, first.attribute
+        if first.site.call in self.tracing.left:
+            raise Refusal(self.tracing.left[first.site.call])
         if len(candidates) > 1:
             raise Refusal(f"self.{name} is assigned several convolutions")
         if self.options.checkpoint:
@@ -131,6 +134,9 @@ class WritingOut:
         if not isinstance(pair, Pair):
             return None, str(pair or "")
         names = self._names(first, pair.norm) if style == "explicit" else ()
+        apart = self.pairs.apart.get(first.site.call)
+        if apart is not None:
+            return None, f"self.{pair.norm} stays after the concatenation: {apart}"
         return written_norm(self.index, self.numbers, first, pair, names), ""
 
     def _as_multiplier(self, first: Candidate) -> str:

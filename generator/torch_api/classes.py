@@ -6,13 +6,17 @@ import re
 from typing import Final
 
 _WITHIN_NN: Final = re.compile(r"torch\.nn\.modules\.(?:\w+\.)?(?=[A-Z])")
+_CONTAINERS_OF_OTHERS: Final = re.compile(
+    r"^(mmcv\.runner|mmengine\.model)\.(?=(Sequential|ModuleList|ModuleDict)$)"
+)
+"""They differ from torch's by a method that initialises what is in them."""
 _PLACES: Final = {"torch.functional": "torch", "torch._C._nn": "torch.nn.functional"}
 
 
 def canonical(path: str) -> str:
     """The usual path of what may be imported from several: ``torch.nn.Conv2d``."""
     if not path.startswith("torch."):
-        return path
+        return _CONTAINERS_OF_OTHERS.sub("torch.nn.", path)
     path = _WITHIN_NN.sub("torch.nn.", path)
     module, _, name = path.rpartition(".")
     return f"{_PLACES[module]}.{name}" if module in _PLACES else path

@@ -72,6 +72,7 @@ class Ways:
         if len(in_the_way) > 1 and any(map(self._is_left_alone, ends.found)):
             raise Refusal(in_the_way[0])  # where it is built is where that is built too
         can_join = self.branches_norms and not self.multipliers.is_multiplier(site)
+        can_join = can_join and site.call not in self.tracing.pairs.apart
         if is_by_filter(site):
             ways = [self.wraps.wrapped(site.call, "by_filter")]
         elif is_partial(site) and (not ends.found or len(in_the_way) > 1):

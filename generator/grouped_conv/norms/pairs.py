@@ -14,12 +14,17 @@ from .outside import Outside, Outsides
 
 
 class Pairs(Attributes):
-    """Finds them; what it has found is kept."""
+    """Finds them; what it has found is kept.
+
+    Attributes:
+        apart: the constructions of what is split without the norm behind it, and why.
+    """
 
     def __init__(
         self, index: ClassIndex, directives: Directives, surroundings: Surroundings
     ) -> None:
         super().__init__(index, directives, surroundings)
+        self.apart: dict[ast.Call, str] = {}
         self._found: dict[tuple[ast.ClassDef, str], Pair | Refusal | None] = {}
 
     def find(self, owner: ast.ClassDef, conv: str) -> Pair | Refusal | None:
@@ -34,6 +39,6 @@ class Pairs(Attributes):
 
     def outside(self, owner: ast.ClassDef, conv: str) -> list[Outside]:
         """The norms outside of a class that take what a convolution of it gives."""
-        if self.find(owner, conv) is not None or "jit.script" in self.source.text:
-            return []  # it takes no list of tensors from a module
-        return Outsides(self).of(owner, conv)
+        if self.find(owner, conv) is not None or "torch.jit" in self.source.text:
+            return []
+        return Outsides(self.index, self.surroundings.facts).of(owner, conv)

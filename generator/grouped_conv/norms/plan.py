@@ -12,7 +12,7 @@ from ...facts.values import NOTHING, Instance, Object, Value
 from ...reading.callees import parameters_given
 from ...reading.scopes import Function
 from ...reading.source import Source
-from ..find import Site, is_partial, lacks_groups
+from ..find import Site, is_partial
 from ..refusal import Refusal
 from .lists import ListPair, Lists
 from .norm_after import Pair
@@ -66,6 +66,12 @@ class _Planning:
         # All norms of an nn.Sequential are split, or none.
         found = [each for one in self.found.values() for each in one]
         self.kept = {each.place: each.reason for each in found if each.reason}
+        self.apart: dict[tuple[ast.ClassDef, str], str] = {}
+        for call, reason in finder.apart.items():
+            places = (each.place for each in self.found.get(call, ()))
+            self.kept |= dict.fromkeys(places, f"the norm stays after it: {reason}")
+            held = [*self.finder.holding(self.convs.get(call, ()), call)]
+            self.apart |= dict.fromkeys([*held, *self._lists_of(self.convs.get(call, ()))], reason)
         self.in_lists = Lists(finder)
         self.pairs: dict[tuple[ast.ClassDef, str], Pair] = {}
         self.sequences: dict[ast.Call, tuple[Sequence, ...]] = {}
@@ -79,6 +85,9 @@ class _Planning:
             pair = self.finder.find(owner, name)
             if isinstance(pair, Refusal):
                 reasons.append(str(pair))
+            elif pair is not None and (owner, name) in self.apart:
+                reason = self.apart[owner, name]
+                reasons.append(f"self.{pair.norm} stays after the concatenation: {reason}")
             elif pair is not None:
                 self.pairs[owner, name] = pair
         sequences = self.found[site.call]
@@ -103,11 +112,18 @@ class _Planning:
 
     def _in_lists(self, convs: Iterable[Value]) -> Iterator[ListPair | Refusal]:
         """What follows the lists of attributes that hold a convolution itself."""
-        lists = [each for conv in convs for each, _ in self.facts.heap.holders(conv)]
-        for owner, name in self.finder.holding(lists):
+        for owner, name in self._lists_of(convs):
             found = self.in_lists.find(owner, name)
+            if isinstance(found, ListPair) and (owner, name) in self.apart:
+                reason = self.apart[owner, name]
+                found = Refusal(f"self.{found.norms.attr} stays after the concatenation: {reason}")
             if found is not None:
                 yield found
+
+    def _lists_of(self, convs: Iterable[Value]) -> Iterator[tuple[ast.ClassDef, str]]:
+        """The attributes that hold a list with a convolution."""
+        lists = [each for conv in convs for each, _ in self.facts.heap.holders(conv)]
+        yield from self.finder.holding(lists)
 
 
 def grouped_at(pairs: Pairs, site: Site) -> list[Value]:
@@ -158,9 +174,9 @@ def passes_groups(source: Source, function: Function, call: ast.Call, site: Site
     given: list[tuple[ast.expr, str | None]] = [(each, None) for each in call.args]
     if any(isinstance(each, ast.Starred) for each in call.args):
         return True
-    if any(each.arg is None and not lacks_groups(source, each.value) for each in call.keywords):
+    if any(each.arg is None for each in call.keywords):
         return True
-    given += [(each.value, each.arg) for each in call.keywords if each.arg is not None]
+    given += [(each.value, each.arg) for each in call.keywords]
     return any(
         groups.id in parameters_given(source, function, value, call, keyword)
         for value, keyword in given
