@@ -51,7 +51,7 @@ def test_what_does_not_flatten_is_no_finding(code: str) -> None:
         ("n = x.size(0)\nx = x.transpose(0, 1)\nreturn x.view(n, -1)", "n"),
         ("n = x.size(0)\nx = torch.cat([x, x])\nreturn x.view(n, -1)", "n"),
         ("n = x.size(0)\nx = torch.add(x, self.other)\nreturn x.view(n, -1)", "n"),
-        ("n = x.size(0)\nx = x * self.other\nreturn x.view(n, -1)", "n"),
+        ("n = x.size(0)\nx = x + self.other\nreturn x.view(n, -1)", "n"),
         ("n = x.size(0)\nx = nn.Flatten(0)(x)\nreturn x.view(n, -1)", "n"),
         ("n = 2 if self.training else x.size(0)\nreturn x.view(n, -1)", "n"),
         ("n = x.size(0)\nn += 1\nreturn x.view(n, -1)", "n"),
@@ -215,7 +215,7 @@ def test_skipped() -> None:
         ("F.relu(x).reshape(x.shape[0], -1)", "torch.flatten(F.relu(x), 1)"),
         ("self.fc(x.view(x.size(0), -1))", "self.fc(torch.flatten(x, 1))"),
         ("F.relu(x).view(x.size(0), -1)", "torch.flatten(F.relu(x), 1)"),
-        ("x.relu().view(x.size(0), -1)", "torch.flatten(x.relu(), 1)"),
+        ("x.abs().view(x.size(0), -1)", "torch.flatten(x.abs(), 1)"),
         ("x.contiguous().view(x.size(0), -1)", "torch.flatten(x.contiguous(), 1)"),
         (
             "x.view(x.size(0), -1).view(x.size(0), -1)",

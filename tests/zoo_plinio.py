@@ -50,8 +50,14 @@ def outcome(method: str, build: Callable[[], nn.Module]) -> str:
     torch.manual_seed(0)
     net = build().eval()
     randomise(net)
+    return outcome_of(method, net)
+
+
+def outcome_of(method: str, net: nn.Module) -> str:
+    """The same for a model in eval mode, of which its ``input_shape`` is known."""
     x = example(net)
-    expected = net(x)
+    with torch.no_grad():
+        expected = net(x)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # of torch.fx, about what is caught here
             return _taken(method, net, x, expected)

@@ -162,7 +162,7 @@ class Source:
         """The character offset at which a line begins, counted from 1."""
         return self._line_starts[line - 1]
 
-    def code(self, node: ast.expr | ast.stmt) -> str:
+    def code(self, node: ast.expr | ast.stmt | ast.keyword) -> str:
         """The text of a node."""
         span = self.span(node)
         return self.text[span.start : span.end]

@@ -46,17 +46,19 @@ class StatementEdit:
 
 @dataclass(frozen=True)
 class TextEdit:
-    """Replace an expression by another that holds the text of a part of it as it stands.
+    """Replace an expression by another that holds the text of parts of it as they stand.
 
     Attributes:
         node: the expression.
         part: the part of it, or itself.
-        emit: makes the new text of the text of the part, in which other edits are made already.
+        emit: makes the new text of the texts of the parts, in which other edits are made already.
+        more: the other parts.
     """
 
     node: ast.expr
     part: ast.expr
-    emit: Callable[[str], str]
+    emit: Callable[..., str]
+    more: tuple[ast.expr, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -238,8 +238,9 @@ def _splices(source: Source, span: Span, edits: Sequence[TextEdit]) -> Iterator[
     while at < len(inside):
         outer, edit = inside[at]
         end = bisect_left(inside, outer.end, at + 1, key=lambda each: each[0].start)
-        code = edited(source, source.span(edit.part), [each for _, each in inside[at + 1 : end]])
-        yield Splice(outer, edit.emit(code))
+        within = [each for _, each in inside[at + 1 : end]]
+        parts = (edited(source, source.span(each), within) for each in (edit.part, *edit.more))
+        yield Splice(outer, edit.emit(*parts))
         at = end
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..facts.facts import facts_of
 from ..reading.directives import Directives
 from ..reading.source import Source
-from . import flatten, pool
+from . import cat, flatten, function, mean, multiply, pool
 from .rule import Asking, Finder, Rule
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
-RULES: tuple[Rule, ...] = (flatten, pool)
+RULES: tuple[Rule[Any], ...] = (flatten, pool, multiply, mean, function, cat)
 
 
 def finders(source: Source, codes: Iterable[str], templates: Templates) -> list[Finder]:

@@ -32,11 +32,11 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from ..facts.values import Constant, Object, Parameter, Tensor, Unknown, Value
+from ..facts.values import Constant, Tensor
 from ..reading.source import Source
-from ..rewriting.edits import TextEdit
 from .lengths import is_own_length
 from .rule import Asking, Left, Proposal
+from .tensors import is_tensor_by_method, may_be_one
 
 CODE: Final = "flatten"
 _METHODS: Final = ("view", "reshape")
@@ -70,7 +70,7 @@ def sites(source: Source) -> Iterator[ast.Call]:
 def is_meant(asking: Asking, call: ast.Call) -> bool:
     """Whether it may be a tensor that is reshaped."""
     values = asking.facts.values(_receiver(call))
-    return not values or any(map(_may_be_tensor, values))
+    return not values or any(may_be_one(each) and not isinstance(each, Constant) for each in values)
 
 
 def propose(asking: Asking, call: ast.Call) -> Proposal:
@@ -84,15 +84,7 @@ def propose(asking: Asking, call: ast.Call) -> Proposal:
     for node in asking.source.nodes:
         if isinstance(node, ast.Attribute) and node.attr in _RESHAPING:
             raise Left("a tensor is reshaped in place", node)
-    asking.keep_comments(call, receiver)
-    function, imports = asking.spelled("torch.flatten", call)
-
-    def emit(code: str) -> str:
-        value = {"function": function, "x": code}
-        return asking.templates.render("flatten.py.jinja", "expression", value)
-
-    after = f"{function}({shown(receiver)}, 1)"
-    return Proposal(after, (TextEdit(call, receiver, emit),), imports)
+    return asking.called(call, "torch.flatten", (receiver, "1"))
 
 
 def _receiver(call: ast.Call) -> ast.expr:
@@ -107,18 +99,13 @@ def _dimensions(call: ast.Call) -> list[ast.expr]:
     return call.args
 
 
-def _may_be_tensor(value: Value) -> bool:
-    is_strange = isinstance(value, Object) and value.kind == "?"
-    return is_strange or isinstance(value, (Tensor, Parameter, Unknown))
-
-
 def _is_tensor(asking: Asking, call: ast.Call) -> bool:
     """Whether nothing but a tensor can be reshaped so, or the facts say that it is one.
 
     ``view`` of two numbers and ``size`` of one are torch's alone; arrays of numpy have the rest.
     """
     values = asking.facts.values(_receiver(call))
-    if not all(_may_be_tensor(each) or isinstance(each, Constant) for each in values):
+    if not all(map(may_be_one, values)):
         return False
     if isinstance(call.func, ast.Attribute) and call.func.attr == "view":
         return True
@@ -127,6 +114,4 @@ def _is_tensor(asking: Asking, call: ast.Call) -> bool:
             return True
     if values and all(isinstance(each, (Tensor, Constant)) for each in values):
         return True
-    owner = asking.source.class_around(call)
-    is_in_module = owner is not None and asking.facts.is_module(owner)
-    return is_in_module and "numpy" not in asking.source.text
+    return is_tensor_by_method(asking, _receiver(call))

@@ -7,9 +7,9 @@ construct before and after.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..facts.facts import Facts
 from ..outcome import Finding, FindingStatus
@@ -17,11 +17,13 @@ from ..reading.directives import Directives
 from ..reading.source import Source
 from ..reading.spelling import can_import_torch, spell
 from ..rewriting.apply import Rewrite
-from ..rewriting.edits import Edit
+from ..rewriting.edits import Edit, TextEdit
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
+Node = TypeVar("Node", bound=ast.expr)
+"""What a construct is in the tree."""
 _TOO_LARGE: Final = "the file is too large for what happens in it to be known"
 
 
@@ -82,19 +84,54 @@ class Asking:
             raise Left("the name torch stands for something else")
         return path, ("torch",)
 
-    def keep_comments(self, node: ast.expr, part: ast.expr) -> None:
-        """See that no comment is lost where only a part of a node stays.
+    def keep_comments(self, node: ast.expr, *parts: ast.expr) -> None:
+        """See that no comment is lost where only parts of a node stay.
 
         Raises:
-            Left: one stands in the node, but not in the part.
+            Left: one stands in the node, but in none of the parts.
         """
-        whole, kept = self.source.span(node), self.source.span(part)
-        text = self.source.text
-        if "#" in text[whole.start : kept.start] + text[kept.end : whole.end]:
+        start, end = self.source.span(node)
+        for kept in sorted(map(self.source.span, parts)):
+            if "#" in self.source.text[start : kept.start]:
+                raise Left("a comment in it would be lost")
+            start = kept.end
+        if "#" in self.source.text[start:end]:
             raise Left("a comment in it would be lost")
 
+    def called(self, node: ast.expr, path: str, arguments: Sequence[ast.expr | str]) -> Proposal:
+        """A call of something of torch in place of an expression.
 
-class Rule(Protocol):
+        Args:
+            node: the expression.
+            path: of what is called.
+            arguments: parts of the expression, which keep their text, and code.
+
+        Raises:
+            Left: it cannot be named where the expression stands, or a comment would be lost.
+        """
+        function, imports = self.spelled(path, node)
+        parts = [each for each in arguments if isinstance(each, ast.expr)]
+        self.keep_comments(node, *parts)
+
+        def emit(*codes: str) -> str:
+            rest = iter(codes)
+            given = [
+                each if isinstance(each, str) else _argument(each, next(rest)) for each in arguments
+            ]
+            value = {"function": function, "arguments": given}
+            return self.templates.render("call.py.jinja", "expression", value)
+
+        given = (each if isinstance(each, str) else self.source.shown(each) for each in arguments)
+        shown = f"{function}({', '.join(given)})"
+        return Proposal(shown, (TextEdit(node, parts[0], emit, tuple(parts[1:])),), imports)
+
+
+def _argument(node: ast.expr, code: str) -> str:
+    """The code of an expression as an argument."""
+    return f"({code})" if isinstance(node, (ast.Yield, ast.YieldFrom)) else code
+
+
+class Rule(Protocol[Node]):
     """Finds one construct and says what is to stand in its place."""
 
     CODE: str
@@ -102,13 +139,13 @@ class Rule(Protocol):
     def may_apply(self, text: str) -> bool:
         """Whether a text is worth a closer look; cheap, and never wrongly False."""
 
-    def sites(self, source: Source) -> Iterable[ast.Call]:
+    def sites(self, source: Source) -> Iterable[Node]:
         """The expressions that may be the construct, by the way they are written."""
 
-    def is_meant(self, asking: Asking, call: ast.Call) -> bool:
+    def is_meant(self, asking: Asking, node: Node) -> bool:
         """Whether one of them may be the construct, by the facts."""
 
-    def propose(self, asking: Asking, call: ast.Call) -> Proposal:
+    def propose(self, asking: Asking, node: Node) -> Proposal:
         """What is to stand in its place.
 
         Raises:
@@ -121,43 +158,43 @@ class Finder:
 
     Args:
         rule: the rule.
-        calls: the expressions that may be its construct.
+        nodes: the expressions that may be its construct.
         asking: what it may ask.
     """
 
-    def __init__(self, rule: Rule, calls: Iterable[ast.Call], asking: Asking) -> None:
+    def __init__(self, rule: Rule[Any], nodes: Iterable[ast.expr], asking: Asking) -> None:
         self.directives = asking.directives
         self._rule = rule
-        self._calls = calls
+        self._nodes = nodes
         self._asking = asking
 
     def propose(self, barred: Mapping[ast.AST, str]) -> list[Rewrite]:
         """What the rule does with each, or why it does nothing; there are no weaker forms."""
         if not self._asking.facts.is_complete:
-            return [self._found(each, "left", f": {_TOO_LARGE}") for each in self._calls]
+            return [self._found(each, "left", f": {_TOO_LARGE}") for each in self._nodes]
         return [
-            self._outcome(each) for each in self._calls if self._rule.is_meant(self._asking, each)
+            self._outcome(each) for each in self._nodes if self._rule.is_meant(self._asking, each)
         ]
 
-    def _outcome(self, call: ast.Call) -> Rewrite:
-        skip = self.directives.skip(call) or self.directives.forbids(call)
+    def _outcome(self, node: ast.expr) -> Rewrite:
+        skip = self.directives.skip(node) or self.directives.forbids(node)
         if skip is not None:
-            return self._found(call, "skipped", f": {skip}")
+            return self._found(node, "skipped", f": {skip}")
         try:
-            if any(isinstance(each, ast.JoinedStr) for each in self._asking.source.ancestors(call)):
+            if any(isinstance(each, ast.JoinedStr) for each in self._asking.source.ancestors(node)):
                 # Before Python 3.12 nobody knows where in it.
                 raise Left("it stands in a formatted string")
-            proposal = self._rule.propose(self._asking, call)
+            proposal = self._rule.propose(self._asking, node)
         except Left as reason:
-            return self._found(call, "left", f": {reason}")
-        return self._found(call, "rewritten", f" -> {proposal.shown}", proposal)
+            return self._found(node, "left", f": {reason}")
+        return self._found(node, "rewritten", f" -> {proposal.shown}", proposal)
 
     def _found(
-        self, call: ast.Call, status: FindingStatus, rest: str, proposal: Proposal | None = None
+        self, node: ast.expr, status: FindingStatus, rest: str, proposal: Proposal | None = None
     ) -> Rewrite:
         source = self._asking.source
-        said = f"{source.shown(call)}{rest}"
-        finding = Finding(self._rule.CODE, *source.place(call), status, said)
+        said = f"{source.shown(node)}{rest}"
+        finding = Finding(self._rule.CODE, *source.place(node), status, said)
         if proposal is None:
             return Rewrite((finding,))
-        return Rewrite((finding,), proposal.edits, (call,), proposal.imports)
+        return Rewrite((finding,), proposal.edits, (node,), proposal.imports)

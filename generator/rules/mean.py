@@ -1,0 +1,116 @@
+"""Means over positions: as ``torch.mean``, which PLiNIO takes.
+
+Before::
+
+    import torch
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3)
+
+        def forward(self, x):
+            return self.conv(x).mean((-2, -1), keepdim=True)
+
+After::
+
+    import torch
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3)
+
+        def forward(self, x):
+            return torch.mean(self.conv(x), (2, 3), keepdim=True)
+
+PLiNIO (commit 3d6b5e0) takes no method ``mean``, and of the function it takes a dimension that is
+counted from behind for one of the positions, be it that of the channels.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from ..reading.source import Source
+from .rule import Asking, Left, Proposal
+from .tensors import (
+    from_the_front,
+    function_of,
+    is_in_model,
+    is_tensor,
+    is_tensor_by_method,
+    literal_dimensions,
+    may_be_tensor,
+)
+
+CODE: Final = "mean"
+_PATH: Final = "torch.mean"
+
+
+def may_apply(text: str) -> bool:
+    """Whether a text may take a mean."""
+    return "torch" in text and "mean(" in text
+
+
+def sites(source: Source) -> Iterator[ast.Call]:
+    """The calls of what is named so."""
+    for node in source.nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(attr="mean") | ast.Name(id="mean")):
+                yield node
+
+
+def is_meant(asking: Asking, node: ast.Call) -> bool:
+    """Whether it is the mean of a tensor in what PLiNIO may see, and not written as it is to be."""
+    if not is_in_model(asking, node):
+        return False
+    if function_of(asking, node) == _PATH:
+        return any(each < 0 for each in literal_dimensions(_given(asking, node)[1]) or (-1,))
+    receiver = getattr(node.func, "value", None)
+    if receiver is None:
+        return False
+    return may_be_tensor(asking, receiver) or is_tensor_by_method(asking, receiver)
+
+
+def propose(asking: Asking, node: ast.Call) -> Proposal:
+    """A call of ``torch.mean`` over positions that are counted from the front."""
+    tensor, dimension, others = _given(asking, node)
+    is_function = function_of(asking, node) == _PATH
+    is_known = is_tensor if is_function else is_tensor_by_method
+    if tensor is None or not is_known(asking, tensor):
+        raise Left(f"{asking.source.shown(tensor or node)} is not known to be a tensor")
+    given = literal_dimensions(dimension)
+    if given is None:
+        raise Left("its dimensions are not literals")
+    places = from_the_front(asking, tensor, given)
+    if not places or not {0, 1}.isdisjoint(places):
+        raise Left("PLiNIO takes no mean over the batch or the channels")
+    code = f"({', '.join(map(str, places))})" if len(places) > 1 else str(places[0])
+    return asking.called(node, _PATH, (tensor, code, *map(asking.source.code, others)))
+
+
+def _given(
+    asking: Asking, node: ast.Call
+) -> tuple[ast.expr | None, ast.expr | None, list[ast.expr | ast.keyword]]:
+    """The tensor, the dimensions, and all other arguments of a mean."""
+    by_place: list[ast.expr | ast.keyword] = [*node.args]
+    by_name = {each.arg: each for each in node.keywords}
+    if function_of(asking, node) != _PATH and isinstance(node.func, ast.Attribute):
+        by_place.insert(0, node.func.value)
+    for name in ("input", "dim"):
+        if name in by_name:
+            by_place.append(by_name.pop(name))
+    tensor, dimension, *others = [*by_place, None, None][: max(len(by_place), 2)]
+    rest = [each for each in (*others, *by_name.values()) if each is not None]
+    return _value(tensor), _value(dimension), rest
+
+
+def _value(node: ast.expr | ast.keyword | None) -> ast.expr | None:
+    return node.value if isinstance(node, ast.keyword) else node

@@ -1,0 +1,210 @@
+"""Which expressions are tensors, as far as the rules must know."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Final
+
+from ..facts.values import STRANGE, Constant, External, Object, Parameter, Tensor, Unknown, Value
+from ..reading.scopes import COMPREHENSIONS, FUNCTIONS
+from .rule import Asking, Left
+
+_BRANCHES: Final = (
+    *(ast.If, ast.IfExp, ast.BoolOp, ast.For, ast.While, ast.Try, ast.Match),
+    *(ast.Lambda, ast.ClassDef, *FUNCTIONS, *COMPREHENSIONS),
+)
+_OF_BUILTINS: Final = frozenset[str]().union(
+    *map(dir, (str, bytes, list, dict, set, int, float, complex))
+)
+"""Methods, of tensors too, by which nothing is told."""
+_OF_ARRAYS: Final = frozenset(
+    (
+        *("all", "any", "argmax", "argmin", "argsort", "clip", "conj", "cumprod", "cumsum"),
+        *("diagonal", "dot", "fill", "flatten", "item", "max", "mean", "min", "nonzero", "prod"),
+        *("put", "ravel", "repeat", "reshape", "resize", "round", "sort", "squeeze", "std", "sum"),
+        *("swapaxes", "take", "tolist", "trace", "transpose", "var", "view", "__getitem__"),
+    )
+)
+"""Methods of tensors that arrays of numpy have as well."""
+_FREE: Final = (ast.Name, ast.Attribute, ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple)
+
+
+def is_tensor(asking: Asking, node: ast.expr) -> bool:
+    """Whether an expression is surely a tensor.
+
+    That is what a module or a function of torch gives, and a parameter that is given to one.
+    """
+    values = asking.facts.values(node)
+    return bool(values) and all(
+        isinstance(each, Tensor) or (isinstance(each, Parameter) and _is_used_as_one(asking, each))
+        for each in values
+    )
+
+
+def is_tensor_by_method(asking: Asking, receiver: ast.expr) -> bool:
+    """Whether what has a method that numbers and containers have not is surely a tensor.
+
+    Arrays of numpy have most of these too, so that in a file that speaks of numpy nothing is told.
+    """
+    values = asking.facts.values(receiver)
+    if is_tensor(asking, receiver):
+        return True
+    return _may_know_no_arrays(asking, receiver) and all(map(may_be_one, values))
+
+
+def _may_know_no_arrays(asking: Asking, node: ast.AST) -> bool:
+    """Whether a node stands in a module of torch, in a file that does not speak of numpy."""
+    if "numpy" in asking.source.text or not asking.source.has(node):
+        return False
+    owner = asking.source.class_around(node)
+    return owner is not None and asking.facts.is_module(owner)
+
+
+def may_be_one(value: Value) -> bool:
+    """Whether a value is a tensor, or not known, or None, which has no methods."""
+    is_strange = isinstance(value, Object) and value.kind == STRANGE
+    return is_strange or isinstance(value, (Tensor, Parameter, Unknown, Constant))
+
+
+def _is_used_as_one(asking: Asking, value: Parameter) -> bool:
+    """Whether each call of a function does with a parameter what only tensors can take."""
+    return any(
+        each.kind == "input"
+        and _is_torchs(asking, each.by, each.node)
+        and _is_always_run(asking, each.node, value)
+        for each in asking.facts.uses(value)
+    )
+
+
+def _is_torchs(asking: Asking, by: Value | None, node: ast.AST) -> bool:
+    """Whether it is a module or function of torch; arrays of numpy have most methods of tensors."""
+    path = getattr(by, "kind", getattr(by, "path", ""))
+    name = path.removeprefix("torch.Tensor.")
+    if name in _OF_BUILTINS or name in _OF_ARRAYS:
+        return name in _OF_ARRAYS and _may_know_no_arrays(asking, node)
+    return path.startswith("torch.")
+
+
+def _is_always_run(asking: Asking, node: ast.AST, value: Parameter) -> bool:
+    """Whether each call of a function gets to a node of it."""
+    if not asking.source.has(node):
+        return False
+    for each in asking.source.ancestors(node):
+        if each is value.function:
+            return True
+        if isinstance(each, _BRANCHES):
+            return False
+    return False
+
+
+def may_be_tensor(asking: Asking, node: ast.expr) -> bool:
+    """Whether an expression may be a tensor that depends on what a model is given.
+
+    Of parameters that are those of a forward, and those that are treated as one. Constants, such
+    as those that ``torch.arange`` gives, PLiNIO never traces.
+    """
+    values = asking.facts.values(node)
+    return any(
+        _is_of_forward(each) or _is_used_as_one(asking, each)
+        if isinstance(each, Parameter)
+        else isinstance(each, Tensor) and _depends_on_input(asking, each)
+        for each in values
+    )
+
+
+def _is_of_forward(value: Parameter) -> bool:
+    return getattr(value.function, "name", "") == "forward"
+
+
+def _depends_on_input(asking: Asking, tensor: Tensor) -> bool:
+    """Whether a tensor is made of a parameter, or by a module, in any number of steps."""
+    found: dict[Value, None] = {tensor: None}
+    todo: list[Value] = [tensor]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, Parameter) or isinstance(getattr(value, "producer", None), Object):
+            return True
+        for each in asking.facts.inputs_of(value) if isinstance(value, Tensor) else ():
+            if each not in found:
+                found[each] = None
+                todo.append(each)
+    return False
+
+
+def is_in_model(asking: Asking, node: ast.expr) -> bool:
+    """Whether an expression stands in a method of a module but its constructor, or in a function.
+
+    What stands elsewhere, PLiNIO never sees.
+    """
+    source = asking.source
+    function = source.function_around(node)
+    owner = source.class_around(node)
+    if not isinstance(function, FUNCTIONS) or function.name == "__init__":
+        return False
+    return owner is None or asking.facts.is_module(owner)
+
+
+def is_number(asking: Asking, node: ast.expr) -> bool:
+    """Whether an expression is a number that is known, be it one of several."""
+    values = asking.facts.values(node)
+    return bool(values) and all(map(_is_number, values))
+
+
+def _is_number(value: Value) -> bool:
+    if not isinstance(value, Constant) or isinstance(value.value, bool):
+        return False
+    return isinstance(value.value, (int, float))
+
+
+def is_free_of_effects(node: ast.expr) -> bool:
+    """Whether an expression may be evaluated earlier, later or twice: names, constants, sums."""
+    context = (ast.expr_context, ast.operator, ast.unaryop)
+    return all(isinstance(each, (*_FREE, *context)) for each in ast.walk(node))
+
+
+def function_of(asking: Asking, call: ast.Call) -> str:
+    """The one function or method of torch that a call surely calls, by its path; else empty."""
+    if isinstance(call.func, ast.Attribute) and is_tensor(asking, call.func.value):
+        return f"torch.Tensor.{call.func.attr}"
+    values = asking.facts.values(call.func)
+    paths = {each.path for each in values if isinstance(each, External)}
+    return paths.pop() if len(values) == len(paths) == 1 else ""
+
+
+def is_of_other_library(asking: Asking, node: ast.expr) -> bool:
+    """Whether an operand may have operators of its own, as arrays of numpy have."""
+    values = asking.facts.values(node)
+    if any(isinstance(each, Object) and each.kind != STRANGE for each in values):
+        return False
+    known = (Tensor, Constant)
+    return "numpy" in asking.source.text and not all(isinstance(each, known) for each in values)
+
+
+def literal_dimensions(node: ast.expr | None) -> list[int] | None:
+    """The numbers of some dimensions, where they are literals."""
+    found: list[int] = []
+    for each in node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]:
+        match each:
+            case ast.Constant(value=int(number)):
+                found.append(number)
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
+                found.append(-number)
+            case _:
+                return None
+    return found
+
+
+def from_the_front(asking: Asking, tensor: ast.expr, given: Sequence[int]) -> list[int]:
+    """Some dimensions of a tensor as counted from its first one.
+
+    Raises:
+        Left: some are counted from the last one, and how many there are is not known.
+    """
+    if all(each >= 0 for each in given):
+        return [*given]
+    ranks = {asking.facts.shape(each).rank for each in asking.facts.values(tensor)}
+    rank = ranks.pop() if len(ranks) == 1 else None
+    if rank is None:
+        raise Left(f"how many dimensions {asking.source.shown(tensor)} has is not known")
+    return [each + rank if each < 0 else each for each in given]

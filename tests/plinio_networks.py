@@ -1,0 +1,129 @@
+"""What PLiNIO's methods make of networks with grouped convolutions: as written, split, rewritten.
+
+Usage: python tests/plinio_networks.py [--only 'timm/*'] [--jobs 2] [--targets grouped plinio]
+           [--methods PIT MPS SuperNet] [--trees DIR]
+
+Rewrites whole packages by the command for each target, builds the networks of networks.py from
+what is installed and from what is written, with random weights and statistics, and gives each to
+PIT (which is pruned by masks that differ per layer and channel, exported, and trained a step), MPS
+(trained a step, exported) and SuperNet. Prints the first thing in the way of each, and totals.
+PLiNIO must be importable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from networks import chosen, full_name
+from packages import PACKAGES, installed_directory
+from split_trees import split_by_command
+
+TIMEOUT = 300  # seconds for one method and one network
+METHODS = ("PIT", "MPS", "SuperNet")
+WRITTEN = "as written"
+
+
+def answer(connection: Connection, package: str, name: str, tree: str, method: str) -> None:
+    """Say what a method makes of a network, in a process of its own."""
+    import torch
+
+    torch.set_num_threads(1)
+    if tree:
+        sys.path.insert(0, tree)
+    from plinio_checks import randomise
+    from zoo_plinio import outcome_of
+
+    try:
+        found = PACKAGES[package](package)
+        assert not tree or found.directory.is_relative_to(tree), "another tree was imported"
+        torch.manual_seed(0)
+        net = found.build(name).eval()
+        net.input_shape = shape_taken(net, found.shapes(name, net))
+        randomise(net)
+        connection.send(outcome_of(method, net))
+    except Exception as error:
+        connection.send(f"{type(error).__name__}: {error}"[:200])
+
+
+def shape_taken(net: object, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The first shape of an input that a network takes, small ones first."""
+    import torch
+
+    channels, *size = shapes[0]
+    small = (channels, *(64 if each > 64 else each for each in size))
+    for shape in (small, *shapes):
+        try:
+            with torch.no_grad():
+                net(torch.rand(2, *shape))  # type: ignore[operator]
+        except (RuntimeError, AssertionError, ValueError):
+            continue
+        return shape
+    raise ValueError("it takes no input")
+
+
+def asked(package: str, name: str, tree: str, method: str) -> str:
+    """What a method makes of a network: the answer of a process that is killed after a time."""
+    context = multiprocessing.get_context("spawn")
+    connection, other = context.Pipe()
+    process = context.Process(target=answer, args=(other, package, name, tree, method), daemon=True)
+    process.start()
+    other.close()
+    try:
+        return str(connection.recv()) if connection.poll(TIMEOUT) else f"more than {TIMEOUT} s"
+    except EOFError:
+        return "its process died"
+    finally:
+        process.kill()
+        process.join()
+
+
+def trees(package: str, root: Path, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Where a package is rewritten, by target; what is there from before is taken as it is."""
+    directory = installed_directory(package)
+    for target in targets:
+        tree = root / target
+        if not (tree / directory.name).exists():
+            tree.mkdir(parents=True, exist_ok=True)
+            split_by_command(directory, tree, "--target", target)
+        yield target, str(tree)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="such as 'timm/*'")
+    parser.add_argument("--jobs", type=int, default=2, help="networks at a time (default: 2)")
+    parser.add_argument("--targets", nargs="*", default=["grouped", "plinio"])
+    parser.add_argument("--methods", nargs="*", default=METHODS)
+    parser.add_argument("--as-written", action="store_true", help="ask of these as well")
+    parser.add_argument("--trees", type=Path, metavar="DIR", help="keep the trees here")
+    arguments = parser.parse_args()
+    asking = []
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(arguments.jobs) as threads:
+        root = (arguments.trees or Path(scratch)).resolve()
+        for package, names in chosen(arguments.only):
+            found = [*trees(package, root, arguments.targets)]
+            for target, tree in ([(WRITTEN, "")] if arguments.as_written else []) + found:
+                for name in names:
+                    for method in arguments.methods:
+                        case = (package, name, tree, method)
+                        asking.append(
+                            (full_name(package, name), target, method, threads.submit(asked, *case))
+                        )
+        for name, target, method, future in asking:
+            print(f"{name}\t{target}\t{method}\t{future.result()}", flush=True)
+    for target in dict.fromkeys(each[1] for each in asking):
+        for method in arguments.methods:
+            own = [each[3].result() for each in asking if each[1:3] == (target, method)]
+            print(f"{target}, {method}: {own.count('yes')} of {len(own)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""The rules that spell an expression in another way: multiply, mean, function, cat."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from gencode import split_source  # noqa: E402
+from rules import HEAD, PLINIO, assert_same, becomes, module, reason, run, stays  # noqa: E402
+
+CONV = "self.conv = nn.Conv2d(4, 4, 1)\nself.gate = nn.Conv2d(4, 4, 1)\nself.scale = 3"
+
+
+def net(forward: str) -> str:
+    """A module whose ``x`` is what a convolution gives."""
+    return module(f"x = self.conv(x)\n{forward}", CONV)
+
+
+# --- nothing changes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "return x + x - 1",
+        "h, w = x.shape[-2:]\nn = h * w\nreturn x[:, :, : h // 2]",
+        "y = [x] * 2\nreturn y[0]",
+        "return torch.multiply(x, x)",
+        "return torch.mean(x, (2, 3))",
+        "return torch.mean(x, dim=2, keepdim=True)",
+        "return torch.cat((x, x), 1)",
+        "return torch.cat((x, x), dim=1)",
+        "return torch.sigmoid(x)",
+        "y = torch.arange(4) * 2\nreturn x",
+    ],
+)
+def test_what_is_as_it_is_to_be_is_no_finding(forward: str) -> None:
+    assert not stays(net(forward))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import numpy as np\n\n\ndef scale(x):\n    return np.abs(x) * 2, x.mean((1, 2))\n",
+        HEAD + "def scale(x, n):\n    return x * n, -x, x.mean(2)\n",
+        HEAD + "def parts(x):\n    return x.split(',') * 2\n",
+        HEAD
+        + "class Scaler:\n    def forward(self, x):\n        x = F.relu(x)\n        return x * 2\n",
+        module("return x", "x = torch.ones(2)\nself.y = x * 2"),
+    ],
+)
+def test_what_plinio_does_not_see_is_no_finding(source: str) -> None:
+    assert not stays(source)
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        ("x *= self.gate(x)\nreturn x", "it changes the tensor in place"),
+        ("x /= 2\nreturn x", "it changes the tensor in place"),
+        ("return x**3", "PLiNIO takes no power but a square"),
+        ("return self.conv(x) ** 2", "self.conv(x) would be evaluated twice"),
+        (
+            "return x / self.conv(x)",
+            "PLiNIO takes no quotient by what is not known to be a number",
+        ),
+        ("return 1 / x", "PLiNIO takes no quotient by what is not known to be a number"),
+        (
+            "return torch.div(x, 2, rounding_mode='floor')",
+            "its arguments are not just the operands",
+        ),
+        ("return (  # twice\n    x * 2)", ""),
+        ("return (x  # twice\n    * 2)", "a comment in it would be lost"),
+        ("return x.mean()", "its dimensions are not literals"),
+        ("return x.mean(1)", "PLiNIO takes no mean over the batch or the channels"),
+        ("return x.mean((0, 2))", "PLiNIO takes no mean over the batch or the channels"),
+        ("return x.mean(-3)", "PLiNIO takes no mean over the batch or the channels"),
+        ("return x.mean(self.scale)", "its dimensions are not literals"),
+        ("return torch.flatten(x, self.scale).mean(-1)", "has is not known"),
+        ("return torch.cat([torch.flatten(x, self.scale)], -1)", "has is not known"),
+        ("return torch.cat([*self.parts], dim=-3)", "the tensors have is not known"),
+        (
+            "return torch.concat([x, x], 1, out=x)",
+            "its arguments are not just tensors and a dimension",
+        ),
+    ],
+)
+def test_why_something_stays(forward: str, why: str) -> None:
+    source = net(forward)
+    if why:
+        assert reason(source).endswith(why)
+    else:
+        assert split_source(source, PLINIO).text == source.replace("x * 2", "torch.multiply(x, 2)")
+
+
+def test_what_may_be_no_tensor_stays() -> None:
+    assert reason(module("return x * self.scale")) == "x is not known to be a tensor"
+    assert reason(module("if self.training:\n    F.relu(x)\nreturn x * 2")).startswith("x is not")
+    numpy = f"import numpy\n{module('x = x.mean((2, 3), keepdim=True)' + chr(10) + 'return x')}"
+    assert reason(numpy) == "x is not known to be a tensor"
+    numpy = f"import numpy\n{net('return x * self.scale')}"
+    assert "torch.multiply(x, self.scale)" in split_source(numpy, PLINIO).text
+    numpy = f"import numpy\n{net('return x * self.other')}"
+    assert reason(numpy) == "self.other may be an array of numpy"
+
+
+def test_a_comment_leaves_it_alone() -> None:
+    for forward in ("return x * 2", "return x.mean(2)", "return x.relu()", "return x / 2"):
+        (finding,) = stays(net(f"{forward}  # gencode: skip"))
+        assert finding.status == "skipped"
+
+
+# --- what becomes of what ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x * 2", "torch.multiply(x, 2)"),
+        ("2 * x", "torch.multiply(x, 2)"),
+        ("self.scale * x", "torch.multiply(x, self.scale)"),
+        ("x * self.gate(x)", "torch.multiply(x, self.gate(x))"),
+        ("self.gate(x) * x * 0.5", "torch.multiply(torch.multiply(self.gate(x), x), 0.5)"),
+        ("-x", "torch.multiply(x, -1)"),
+        ("x**2", "torch.multiply(x, x)"),
+        ("x / 2", "torch.multiply(x, 0.5)"),
+        ("x / 6", "torch.multiply(x, 1 / 6)"),
+        ("x / self.scale", "torch.multiply(x, 1 / self.scale)"),
+        ("x / (self.scale + 1)", "torch.multiply(x, 1 / (self.scale + 1))"),
+        ("x.mul(2)", "torch.multiply(x, 2)"),
+        ("torch.mul(x, x)", "torch.multiply(x, x)"),
+        ("torch.square(x)", "torch.multiply(x, x)"),
+        ("x.pow(2)", "torch.multiply(x, x)"),
+        ("torch.neg(x)", "torch.multiply(x, -1)"),
+        ("x.div(4)", "torch.multiply(x, 0.25)"),
+        ("F.relu(x + 3) / 6 * x", "torch.multiply(torch.multiply(F.relu(x + 3), 1 / 6), x)"),
+        ("x.mean((2, 3))", "torch.mean(x, (2, 3))"),
+        ("x.mean([2, 3], True)", "torch.mean(x, (2, 3), True)"),
+        ("x.mean((-1, -2), keepdim=True)", "torch.mean(x, (3, 2), keepdim=True)"),
+        ("torch.mean(x, dim=(-2, -1))", "torch.mean(x, (2, 3))"),
+        ("x.mean(dim=2, keepdim=True)", "torch.mean(x, 2, keepdim=True)"),
+        ("x.mean(3).mean(2)", "torch.mean(torch.mean(x, 3), 2)"),
+        ("x.sigmoid()", "torch.sigmoid(x)"),
+        ("x.relu() + x.tanh()", "torch.relu(x) + torch.tanh(x)"),
+        ("F.sigmoid(input=x)", "torch.sigmoid(x)"),
+        ("torch.concat([x, x], dim=1)", "torch.cat([x, x], dim=1)"),
+        ("torch.cat(tensors=[x, x], axis=1)", "torch.cat([x, x], dim=1)"),
+        ("torch.cat((x, x), -3)", "torch.cat((x, x), dim=1)"),
+        ("torch.concat([x])", "torch.cat([x])"),
+    ],
+)
+def test_expressions(before: str, after: str) -> None:
+    becomes(net(f"return {before}"), net(f"return {after}"))
+
+
+def test_a_parameter_that_is_given_to_torch_is_a_tensor() -> None:
+    after = HEAD + "def swish(x):\n    return torch.multiply(x, torch.sigmoid(x))\n"
+    for gate in ("torch.sigmoid(x)", "x.sigmoid()"):
+        becomes(HEAD + f"def swish(x):\n    return x * {gate}\n", after)
+
+
+def test_rules_meet_in_one_expression() -> None:
+    before = net("return x.view(x.size(0), -1) * x.mean((2, 3)).sigmoid()")
+    becomes(
+        before,
+        net("return torch.multiply(torch.flatten(x, 1), torch.sigmoid(torch.mean(x, (2, 3))))"),
+    )
+
+
+# --- it computes the same ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "y = self.gate(x).sigmoid()\nreturn y * x * 2 - x / 4 + (-x) + x**2",
+        "return x.mean((-2, -1), keepdim=True) * x",
+        "return torch.concat([x, 0.5 * x], axis=1)",
+    ],
+)
+def test_equal(forward: str) -> None:
+    assert_same(net(forward), (2, 4, 3, 5), (1, 4, 2, 2))
+
+
+def test_a_quotient_is_equal_but_for_rounding() -> None:
+    source = net("return x / 3 / (self.scale + 4)")
+    after = split_source(source, PLINIO).text
+    assert after != source
+    one, other = run(source).Net().double(), run(after).Net().double()
+    other.load_state_dict(one.state_dict())
+    x = torch.randn(2, 4, 3, 3, dtype=torch.float64)
+    torch.testing.assert_close(one(x), other(x), rtol=1e-14, atol=1e-14)
