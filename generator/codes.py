@@ -11,7 +11,7 @@ Target = Literal["grouped", "plinio"]
 _GROUPED = ("grouped-conv", "branch-norm")
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "grouped": _GROUPED,
-    "plinio": (*_GROUPED, "flatten", "pool", "multiply", "mean", "function", "cat"),
+    "plinio": (*_GROUPED, "flatten", "pool", "multiply", "mean", "function", "cat", "slices"),
 }
 """``grouped``: what grouped convolutions need; ``plinio``: what PLiNIO refuses by spelling too."""
 CODES: tuple[str, ...] = tuple(dict.fromkeys(code for each in TARGETS.values() for code in each))

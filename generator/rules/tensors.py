@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
-from ..facts.values import STRANGE, Constant, External, Object, Parameter, Tensor, Unknown, Value
+from ..facts.values import (
+    STRANGE,
+    Constant,
+    External,
+    Function,
+    Object,
+    Parameter,
+    Tensor,
+    Unknown,
+    Value,
+)
 from ..reading.scopes import COMPREHENSIONS, FUNCTIONS
 from .rule import Asking, Left
 
+_DEEPEST: Final = 3
+"""How many calls a parameter is followed through."""
 _BRANCHES: Final = (
     *(ast.If, ast.IfExp, ast.BoolOp, ast.For, ast.While, ast.Try, ast.Match),
-    *(ast.Lambda, ast.ClassDef, *FUNCTIONS, *COMPREHENSIONS),
+    *(ast.Lambda, *COMPREHENSIONS),
 )
 _OF_BUILTINS: Final = frozenset[str]().union(
     *map(dir, (str, bytes, list, dict, set, int, float, complex))
@@ -27,7 +40,7 @@ _OF_ARRAYS: Final = frozenset(
     )
 )
 """Methods of tensors that arrays of numpy have as well."""
-_FREE: Final = (ast.Name, ast.Attribute, ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple)
+_FREE: Final = (ast.Name, ast.Attribute, ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.List)
 
 
 def is_tensor(asking: Asking, node: ast.expr) -> bool:
@@ -86,16 +99,21 @@ def _is_torchs(asking: Asking, by: Value | None, node: ast.AST) -> bool:
     return path.startswith("torch.")
 
 
-def _is_always_run(asking: Asking, node: ast.AST, value: Parameter) -> bool:
-    """Whether each call of a function gets to a node of it."""
-    if not asking.source.has(node):
+def _is_always_run(asking: Asking, node: ast.AST, value: Parameter, depth: int = 0) -> bool:
+    """Whether each call of a function gets to a node of it, or of what it hands a parameter to."""
+    if not asking.source.has(node) or depth > _DEEPEST:
         return False
-    for each in asking.source.ancestors(node):
-        if each is value.function:
-            return True
-        if isinstance(each, _BRANCHES):
-            return False
-    return False
+    around = takewhile(lambda each: not isinstance(each, FUNCTIONS), asking.source.ancestors(node))
+    if any(isinstance(each, _BRANCHES) for each in around):
+        return False
+    function = asking.source.function_around(node)
+    return function is value.function or any(
+        isinstance(each.by, Function)
+        and each.by.node is function
+        and _is_always_run(asking, each.node, value, depth + 1)
+        for each in asking.facts.uses(value)
+        if each.kind == "argument"
+    )
 
 
 def may_be_tensor(asking: Asking, node: ast.expr) -> bool:
