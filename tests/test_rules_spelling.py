@@ -191,3 +191,104 @@ def test_a_quotient_is_equal_but_for_rounding() -> None:
     other.load_state_dict(one.state_dict())
     x = torch.randn(2, 4, 3, 3, dtype=torch.float64)
     torch.testing.assert_close(one(x), other(x), rtol=1e-14, atol=1e-14)
+
+
+# --- modules in place of functions ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        ("F.dropout(x, 0.5)", "is not told by the mode of the module"),
+        ("F.dropout(x, 0.5, True)", "is not told by the mode of the module"),
+        ("F.dropout(x, self.rate(), self.training)", "p may be another one in each call"),
+        ("F.dropout(x, self.changed, self.training)", "p may be another one in each call"),
+        ("F.dropout(x, p=self.other, training=self.training)", "p may be another one in each call"),
+        ("F.dropout(*x)", "its input is unpacked"),
+        ("F.dropout(x, **self.how)", "its arguments are unpacked"),
+        ("F.interpolate(x, x.shape[2:])", "size may be another one in each call"),
+        ("F.interpolate(x, scale_factor=2, antialias=True)", "it has no antialias"),
+    ],
+)
+def test_a_function_stays(forward: str, why: str) -> None:
+    constructor = f"{CONV}\nself.changed = 0.5\nif self.scale:\n    self.other = 0.5"
+    source = module(f"self.changed = 1.0\nreturn {forward}", constructor)
+    assert reason(source).endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("before", "made", "after"),
+    [
+        ("F.silu(x, inplace=True)", "silu = nn.SiLU(inplace=True)", "self.silu(x)"),
+        (
+            "F.dropout(x, training=self.training)",
+            "dropout = nn.Dropout()",
+            "self.dropout(x)",
+        ),
+        (
+            "F.dropout(x, self.scale, self.training, True)",
+            "dropout = nn.Dropout(p=self.scale, inplace=True)",
+            "self.dropout(x)",
+        ),
+        (
+            "F.interpolate(x, scale_factor=2, mode='nearest')",
+            'interpolate = nn.Upsample(scale_factor=2, mode="nearest")',
+            "self.interpolate(x)",
+        ),
+    ],
+)
+def test_a_function_becomes_a_module(before: str, made: str, after: str) -> None:
+    becomes(module(f"return {before}", CONV), module(f"return {after}", f"{CONV}\nself.{made}"))
+
+
+def test_modules_are_equal_to_functions() -> None:
+    forward = (
+        "x = F.silu(self.conv(x))\n"
+        "x = F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=True)\n"
+        "return F.interpolate(x, size=(3, 5)) + F.dropout(x[:, :, :3, :5], 0.0, self.training)"
+    )
+    assert_same(module(forward, CONV), (2, 4, 3, 5), (1, 4, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        ("a, b = x.split(self.scale, 1)", ""),
+        ("a, b = self.conv(x).split(2, 1)", "self.conv(x) would be evaluated twice"),
+        ("a, *b = x.split(2, 1)", "how many parts there are is not known"),
+        ("a, b = x.split(self.f(), 1)", "the sizes of the parts are no plain expressions"),
+        ("a, b = x.split([1, 1, 2], 1)", "there are not as many parts as names"),
+        ("a, b = x.split(self.sizes, 1)", "self.sizes may be a list of sizes"),
+        ("a, b = y.chunk(2, 1)", "how many channels y has is not known"),
+        ("a, b = x.split(2, self.scale)", "it is not known to be taken apart by its channels"),
+        ("a, b = torch.split(z, 2, 1)", "z is not known to be a tensor"),
+    ],
+)
+def test_parts_stay(forward: str, why: str) -> None:
+    source = module(f"y, z = x.view(2, 3), self.z\nx = self.conv(x)\n{forward}\nreturn a", CONV)
+    if why:
+        assert reason(source).endswith(why)
+    else:
+        after = "a, b = x[:, : self.scale], x[:, self.scale : 2 * self.scale]"
+        becomes(source, source.replace(forward, after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x.split(2, dim=1)", "x[:, :2], x[:, 2:4]"),
+        ("x.split([1, 3], 1)", "x[:, :1], x[:, 1:4]"),
+        ("torch.split(x, [1, self.scale], -3)", "x[:, :1], x[:, 1 : 1 + self.scale]"),
+        ("x.chunk(chunks=2, dim=1)", "x[:, :2], x[:, 2:4]"),
+        ("torch.chunk(x, 2, 1)", "x[:, :2], x[:, 2:4]"),
+    ],
+)
+def test_parts_become_slices(before: str, after: str) -> None:
+    source = net(f"a, b = {before}\nreturn torch.cat((b, a), 1)")
+    becomes(source, source.replace(before, after))
+    assert_same(source, (2, 4, 3, 5))
+
+
+def test_what_is_no_part_of_the_channels_is_no_finding() -> None:
+    assert not stays(net("a, b = x.split(1, 0)\nc, d = x.chunk(2, 2)\nreturn a, b, c, d"))
+    assert not stays(module("a, b = x.split(',')\nreturn a", CONV))

@@ -42,6 +42,7 @@ from typing import Final
 
 from ..facts.values import External, Unknown
 from ..reading.source import Source
+from .arguments import input_of, is_literal, named
 from .new_module import new_modules
 from .rule import Asking, Left, Proposal
 
@@ -104,7 +105,7 @@ def propose(asking: Asking, call: ast.Call) -> Proposal:
         raise Left(f"{asking.source.shown(call.func)} is not known to be torch's")
     if function.startswith("adaptive_max") and "torch._C" in asking.source.text:
         raise Left("it may give indices")  # as functions of this name in torch._C do
-    given, rest = _input(call)
+    given, rest = input_of(call)
     arguments = _arguments(asking.source, function, rest)
     cls = "".join(each.capitalize() for each in function[:-2].split("_")) + function[-2:]
     path = f"torch.nn.{cls}"
@@ -120,44 +121,17 @@ def _function(value: object) -> str | None:
     return name if module in _MODULES and _NAME.fullmatch(name) else None
 
 
-def _input(call: ast.Call) -> tuple[ast.expr, list[tuple[str, ast.expr]]]:
-    """What is pooled, and the other arguments: their names, empty for those by place."""
-    positional: list[tuple[str, ast.expr]] = [("", each) for each in call.args]
-    named = [(each.arg or "**", each.value) for each in call.keywords]
-    given = positional[:1] or [each for each in named if each[0] == "input"]
-    if not given or isinstance(given[0][1], ast.Starred):
-        raise Left("its input is unpacked")
-    return given[0][1], [each for each in (*positional, *named) if each is not given[0]]
-
-
 def _arguments(source: Source, function: str, rest: list[tuple[str, ast.expr]]) -> list[str]:
     """What the class is given: literals, which are the same at each call."""
-    names = _PARAMETERS.get(function, ("output_size",))
+    names = (*_PARAMETERS.get(function, ("output_size",)), _INDICES)
     found = []
-    for place, (name, value) in enumerate(rest):
-        is_by_place = not name
-        if is_by_place and not isinstance(value, ast.Starred):
-            name = names[place] if place < len(names) else _INDICES
+    for name, is_by_place, value in named(rest, names):
         if name == _INDICES:
             if not isinstance(value, ast.Constant) or value.value is not False:
                 raise Left("it gives indices, or may")
             continue
-        if name not in names:
-            raise Left("its arguments are unpacked" if name in ("", "**") else f"it has no {name}")
-        if not _is_literal(value):
+        if not is_literal(value, int):
             raise Left(f"{name} is not a literal")
         code = source.code(value)
         found.append(code if is_by_place and name not in _BY_NAME else f"{name}={code}")
     return found
-
-
-def _is_literal(node: ast.expr) -> bool:
-    """Whether an expression is a number, truth value or None, or a tuple or list of such."""
-    match node:
-        case ast.Constant(value=value):
-            return value is None or isinstance(value, int)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return _is_literal(operand)
-        case ast.Tuple(elts=elements) | ast.List(elts=elements):
-            return all(map(_is_literal, elements))
-    return False

@@ -85,7 +85,8 @@ def is_meant(asking: Asking, node: ast.Call) -> bool:
     if not is_in_model(asking, node):
         return False
     tensor, _, dimension = _given(asking, node)
-    if tensor is None or (literal_dimensions(dimension) or [0])[0] in (0, 2, 3, 4):
+    given = literal_dimensions(dimension) if dimension is not None else [0]
+    if tensor is None or (given not in ([1], None) and given[0] >= 0):
         return False
     return _is_function(asking, node) or is_tensor_by_method(asking, tensor)
 
@@ -108,16 +109,19 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
         raise Left("the sizes of the parts are no plain expressions")
     asking.keep_comments(node)
     bounds = [*pairwise(_bounds(asking, node, tensor, sizes, len(names)))]
-    is_plain = all(
-        each.isidentifier() or each.isdigit() for pair in bounds for each in pair if each
-    )
-    value = {"x": tensor.id, "bounds": bounds, "space": "" if is_plain else " "}
+    value = {"x": tensor.id, "slices": [(*each, _space(each)) for each in bounds]}
 
     def emit(code: str) -> str:
         return asking.templates.render("slices.py.jinja", "expression", value)
 
     shown = ", ".join(f"{tensor.id}[:, {start}:{stop}]" for start, stop in bounds)
     return Proposal(shown, (TextEdit(node, node, emit),))
+
+
+def _space(bounds: tuple[str, str]) -> str:
+    """What stands around a colon, as formatters have it."""
+    is_plain = all(each.isidentifier() or each.isdigit() for each in bounds if each)
+    return "" if is_plain else " "
 
 
 def _is_function(asking: Asking, node: ast.Call) -> bool:
