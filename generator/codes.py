@@ -11,9 +11,15 @@ Target = Literal["grouped", "plinio"]
 _GROUPED = ("grouped-conv", "branch-norm")
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "grouped": _GROUPED,
-    "plinio": (*_GROUPED, "flatten", "pool", "multiply", "mean", "function", "cat", "slices"),
+    "plinio": (
+        *_GROUPED,
+        *("flatten", "pool", "multiply", "mean", "function", "cat", "slices", "noop"),
+        "unsupported",
+    ),
 }
 """``grouped``: what grouped convolutions need; ``plinio``: what PLiNIO refuses by spelling too."""
+ONLY_SAID = frozenset(("unsupported",))
+"""The rules that say where something is and change nothing: of use where it is listed."""
 CODES: tuple[str, ...] = tuple(dict.fromkeys(code for each in TARGETS.values() for code in each))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from .codes import ONLY_SAID
 from .collector import without_collector
 from .gate import may_apply
 from .outcome import Finding, Options, Record, Result, SourceError, Warning
@@ -136,7 +137,7 @@ def _outcome(text: str, options: Options, location: Location | None, rewrites: b
 def _applied(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
     """The outcome of all rules; of those of one construct, once nothing changes any more."""
     tree = parse(text)
-    others = options.codes - _OF_GROUPED
+    others = options.codes - _OF_GROUPED - (ONLY_SAID if rewrites else frozenset())
     is_grouped = _GROUPED in options.codes and may_apply(text, tree)
     if not is_grouped and not others:
         return Result(text, codes=options.codes)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from gencode import split_source  # noqa: E402
+from gencode import list_source, split_source  # noqa: E402
+from gencode.command import main  # noqa: E402
 from rules import HEAD, PLINIO, assert_same, becomes, module, reason, run, stays  # noqa: E402
 
 CONV = "self.conv = nn.Conv2d(4, 4, 1)\nself.gate = nn.Conv2d(4, 4, 1)\nself.scale = 3"
@@ -292,3 +295,64 @@ def test_parts_become_slices(before: str, after: str) -> None:
 def test_what_is_no_part_of_the_channels_is_no_finding() -> None:
     assert not stays(net("a, b = x.split(1, 0)\nc, d = x.chunk(2, 2)\nreturn a, b, c, d"))
     assert not stays(module("a, b = x.split(',')\nreturn a", CONV))
+
+
+# --- what has no effect -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        ("return x[:, :, 1:].contiguous().view(-1)", "viewed, changed or handed on"),
+        ("return x.contiguous()", "viewed, changed or handed on"),
+        ("return self.gate(x.transpose(2, 3).contiguous())", "in another order in memory"),
+        ("y = x.contiguous()\ny += 1\nreturn y", "viewed, changed or handed on"),
+        ("y = torch.abs(x.contiguous())\nreturn y.view(-1)", "viewed, changed or handed on"),
+        ("return x.contiguous(memory_format=torch.channels_last)", ""),
+        ("x = (x  # so\n    ).contiguous()\nreturn self.gate(x)", "a comment in it would be lost"),
+    ],
+)
+def test_contiguous_stays(forward: str, why: str) -> None:
+    source = net(forward)
+    if why:
+        assert why in reason(source)
+    else:
+        assert not stays(source)
+
+
+def test_contiguous_is_dropped() -> None:
+    before = net("y = torch.abs(x[:, :, 1:].contiguous())\nreturn self.gate(y)")
+    becomes(before, before.replace(".contiguous()", ""))
+    assert_same(before, (2, 4, 3, 5))
+
+
+# --- what stays in the way --------------------------------------------------------------------
+
+
+def test_what_plinio_refuses_is_listed() -> None:
+    source = module(
+        "x = self.act(self.conv(x))\nreturn F.softmax(x.permute(0, 2, 3, 1) * 2, dim=1)",
+        f"{CONV}\nself.act = nn.GELU()\nself.loss = nn.KLDivLoss()",
+    )
+    found = list_source(source, PLINIO).findings
+    assert [(each.code, each.message.partition(":")[0]) for each in found] == [
+        ("unsupported", "nn.GELU()"),
+        ("unsupported", "F.softmax(x.permute(0, 2, 3, 1) * 2, dim=1)"),
+        ("multiply", "x.permute(0, 2, 3, 1) * 2 -> torch.multiply(x.permute(0, 2, 3, 1), 2)"),
+        ("unsupported", "x.permute(0, 2, 3, 1)"),
+    ]
+    assert "PLiNIO has torch.nn.GELU for an unsupported node" in found[0].message
+    assert {each.code for each in split_source(source, PLINIO).findings} == {"multiply"}
+
+
+def test_the_readiness_of_each_method(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "net.py"
+    constructor = f"{CONV}\nself.act = nn.GELU()".replace("4, 4, 1)", "4, 4, 1, groups=2)", 1)
+    forward = "self.conv.padding = (1, 1)\nreturn self.act(self.conv(x))"
+    path.write_text(module(forward, constructor), encoding="utf-8")
+    assert main(["--list", "--target", "plinio", str(path)]) == 3
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        "PIT: 2 places in its way, as far as sources show it",
+        "MPS: 2 places in its way, as far as sources show it",
+        "SuperNet: 1 grouped convolution would be counted wrongly",
+    ]

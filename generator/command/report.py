@@ -141,6 +141,8 @@ class Report:
             return self.status  # which has been said
         parts = [] if one_file or self._lists else self._files()
         self._say(f"{label}: {'; '.join([*parts, *self._found()])}")
+        if self._lists and "unsupported" in self._codes:
+            self._say(*self._readiness())
         return self.status
 
     def source_error(self, path: str, error: SourceError) -> Status:
@@ -167,6 +169,16 @@ class Report:
         """Say that what the user asked for makes no sense."""
         self._say(f"gencode: {reason}")
         return Status.USAGE
+
+    def _readiness(self) -> Iterator[str]:
+        """What stays in the way of each of PLiNIO's methods, as far as sources show it."""
+        places, grouped = self._counts["place left"], self._counts["left"]
+        functions = self._counts["function"]
+        refused = places + grouped + functions
+        for method in ("PIT", "MPS"):
+            yield f"{method}: {_counted(refused, 'place')} in its way, as far as sources show it"
+        counted = f"{_counted(grouped, 'grouped convolution')} would be counted wrongly"
+        yield f"SuperNet: {counted}"
 
     def _files(self) -> list[str]:
         done = "to be split" if self._will_split else "split"
@@ -226,6 +238,10 @@ class Report:
             with suppress(OSError), above_progress():
                 self._stream.writelines(f"{line}\n" for line in lines)
                 self._stream.flush()
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
 
 
 def _code(line: str) -> str:

@@ -1,0 +1,32 @@
+"""What PLiNIO takes of torch, as measured with its commit 3d6b5e0 and torch 2.13.
+
+Its methods PIT and MPS refuse everything else that is traced, as an unsupported node.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MODULES: Final = frozenset(
+    f"torch.nn.{each}"
+    for each in (
+        *("Conv1d", "Conv2d", "Conv3d", "Linear", "BatchNorm1d", "BatchNorm2d", "InstanceNorm1d"),
+        *("AvgPool1d", "AvgPool2d", "MaxPool1d", "MaxPool2d", "AdaptiveAvgPool1d", "Flatten"),
+        *("AdaptiveAvgPool2d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "Upsample"),
+        *("ReLU", "ReLU6", "SiLU", "Sigmoid", "PReLU", "Dropout", "Identity", "BatchNorm3d"),
+        *("Sequential", "ModuleList", "ModuleDict", "Module", "ParameterList", "ParameterDict"),
+    )
+)
+"""Classes of modules; of ``BatchNorm3d`` those behind a convolution."""
+
+FUNCTIONS: Final = frozenset(
+    (
+        *(f"torch.{each}" for each in ("add", "sub", "multiply", "relu", "sigmoid", "tanh")),
+        *(f"torch.{each}" for each in ("mean", "cat", "flatten", "squeeze", "unsqueeze")),
+        *(f"torch.{each}" for each in ("conv1d", "conv2d", "conv3d")),
+        *(f"torch.nn.functional.{each}" for each in ("relu", "relu6", "log_softmax", "pad")),
+        *(f"torch.nn.functional.{each}" for each in ("conv1d", "conv2d", "conv3d")),
+        *(f"torch.Tensor.{each}" for each in ("flatten", "squeeze", "unsqueeze")),
+    )
+)
+"""Functions, and methods of tensors."""
