@@ -13,7 +13,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     "grouped": _GROUPED,
     "plinio": (
         *_GROUPED,
-        *("flatten", "pool", "multiply", "mean", "function", "cat", "slices", "noop"),
+        *("flatten", "pool", "multiply", "mean", "function", "activation", "cat", "slices", "noop"),
         "unsupported",
     ),
 }

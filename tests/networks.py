@@ -1,6 +1,6 @@
 """Split whole packages with the command, and run networks of theirs that have grouped convolutions.
 
-Usage: python tests/networks.py [--only 'timm/*'] [--jobs 2] [--output DIR]
+Usage: python tests/networks.py [--only 'timm/*'] [--jobs 2] [--target plinio] [--output DIR]
 
 Prints a table: what became of the grouped convolutions of each network, which norms take a
 concatenation of convolutions, and whether it computes what it did, in float64 in eval and train
@@ -53,14 +53,14 @@ def full_name(package: str, name: str) -> str:
 
 
 def networks_tried(
-    package: str, names: Sequence[str], root: Path, jobs: int
+    package: str, names: Sequence[str], root: Path, jobs: int, target: str
 ) -> tuple[Tree, list[Outcome]]:
     """Split a package, and try some of its networks."""
     try:
         directory = installed_directory(package)
     except SystemExit as error:
         return Tree(root), [Outcome(name, "left out", str(error)) for name in names]
-    tree = split_by_command(directory, root)
+    tree = split_by_command(directory, root, "--target", target)
     outcomes = []
     for outcome in all_tried(names, package, tree, jobs):
         print(full_name(package, outcome.name), outcome.status, file=sys.stderr, flush=True)
@@ -119,6 +119,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", default="*", metavar="PATTERN", help="such as 'timm/*'")
     parser.add_argument("--jobs", type=int, default=2, help="networks at a time (default: 2)")
+    parser.add_argument("--target", default="grouped", help="grouped (default) or plinio")
     parser.add_argument("--output", type=Path, metavar="DIR", help="keep the trees here")
     arguments = parser.parse_args()
     named: list[tuple[str, Outcome]] = []
@@ -127,7 +128,7 @@ def main() -> int:
         root = (arguments.output or Path(scratch)).resolve()
         root.mkdir(parents=True, exist_ok=True)
         for package, names in chosen(arguments.only):
-            tree, outcomes = networks_tried(package, names, root, arguments.jobs)
+            tree, outcomes = networks_tried(package, names, root, arguments.jobs, arguments.target)
             faults += [f"{package}: {fault}" for fault in tree.faults]
             named += [(full_name(package, each.name), each) for each in outcomes]
     print_table([HEADINGS, *(row(name, each) for name, each in named)])

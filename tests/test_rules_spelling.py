@@ -356,3 +356,57 @@ def test_the_readiness_of_each_method(tmp_path: Path, capsys: pytest.CaptureFixt
         "MPS: 2 places in its way, as far as sources show it",
         "SuperNet: 1 grouped convolution would be counted wrongly",
     ]
+
+
+# --- activations ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("constructor", "forward", "why"),
+    [
+        (
+            "self.act = nn.Hardswish(inplace=True)",
+            "y = self.conv(x)\nreturn self.act(y) + y",
+            "what it changes in place may be read elsewhere",
+        ),
+        ("self.act = nn.LeakyReLU(0.1, True)", "return self.act(x)", "may be read elsewhere"),
+        (
+            "self.act = nn.LeakyReLU(0.1, self.how)\nkeep(self.act)",
+            "return self.act(self.conv(x))",
+            "what it is applied to is not known",
+        ),
+        ("self.act = nn.Hardswish(True)", "return x", "what it is applied to is not known"),
+    ],
+)
+def test_an_activation_stays(constructor: str, forward: str, why: str) -> None:
+    assert why in reason(module(forward, f"{CONV}\n{constructor}"))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "nn.LeakyReLU(0.2)",
+        "nn.LeakyReLU(negative_slope=0.3, inplace=True)",
+        "nn.Hardswish(inplace=True)",
+        "nn.Hardsigmoid()",
+    ],
+)
+def test_activations_are_equal_but_for_rounding(made: str) -> None:
+    source = module(
+        "return self.act(self.conv(3 + x))",
+        f"{CONV}\nself.act = {made}\nself.other = nn.LeakyReLU(0.5)",
+    )
+    after = split_source(source, PLINIO).text
+    assert after.count("class LeakyReLU(nn.LeakyReLU)") == 1
+    assert split_source(after, PLINIO).text is after
+    one, other = run(source).Net().double(), run(after).Net().double()
+    other.load_state_dict(one.state_dict())
+    assert repr(other) == repr(one)
+    x = torch.linspace(-9, 9, 96, dtype=torch.float64).reshape(2, 4, 3, 4)
+    torch.testing.assert_close(other(x), one(x), rtol=1e-12, atol=1e-12)
+
+
+def test_a_name_that_is_taken() -> None:
+    source = module("return self.act(x)", "self.act = nn.Hardswish()")
+    source = source.replace("class Net", "class Hardswish:\n    pass\n\n\nclass Net")
+    assert "class Hardswish_2(nn.Hardswish)" in split_source(source, PLINIO).text

@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING, Any
 from ..facts.facts import facts_of
 from ..reading.directives import Directives
 from ..reading.source import Source
-from . import cat, flatten, function, functional, mean, multiply, noop, pool, slices, unsupported
+from . import (
+    activation,
+    cat,
+    flatten,
+    function,
+    functional,
+    mean,
+    multiply,
+    noop,
+    pool,
+    slices,
+    unsupported,
+)
 from .rule import Asking, Finder, Rule
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
 RULES: tuple[Rule[Any], ...] = (
-    *(flatten, pool, multiply, mean, function, functional, cat, slices, noop),
+    *(flatten, pool, multiply, mean, function, functional, activation, cat, slices, noop),
     unsupported,
 )
 

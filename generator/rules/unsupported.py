@@ -72,7 +72,8 @@ def _refused(asking: Asking, node: ast.Call) -> str:
 
 def _is_refused(asking: Asking, module: Object) -> bool:
     """Whether a module of torch is one that PLiNIO does not take, and is called in a forward."""
-    if not torch_api.is_nn_class(module.kind) or module.kind in plinio.MODULES:
+    is_taken = module.kind in plinio.MODULES or module.kind in plinio.WITH_A_FORM
+    if not torch_api.is_nn_class(module.kind) or is_taken:
         return False
     return any(
         each.kind == "call" and asking.source.has(each.node) for each in asking.facts.uses(module)

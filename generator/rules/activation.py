@@ -1,0 +1,142 @@
+"""LeakyReLU, Hardswish and Hardsigmoid, which PLiNIO refuses, out of functions that it takes.
+
+Before::
+
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3)
+            self.act = nn.Hardswish()
+
+        def forward(self, x):
+            return self.act(self.conv(x))
+
+After::
+
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+
+    class Hardswish(nn.Hardswish):
+        \"\"\"The same function, out of simpler ones.\"\"\"
+
+        def forward(self, input):
+            return torch.multiply(input, torch.multiply(F.relu6(input + 3.0), 1 / 6))
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3)
+            self.act = Hardswish()
+
+        def forward(self, x):
+            return self.act(self.conv(x))
+
+It stays a subclass, with the same settings and no weights. LeakyReLU is the same to the bit, the
+others but for rounding. What works in place does not any more: it is rewritten where nothing else
+reads what it is applied to. (PLiNIO commit 3d6b5e0)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from .. import torch_api
+from ..facts.values import External, Tensor, Value
+from ..reading.naming import numbered
+from ..reading.source import Source
+from ..rewriting.edits import Insertion, TextEdit
+from ..rewriting.places import line_above_comments, place_for_definition
+from ..torch_api.plinio import WITH_A_FORM
+from .rule import Asking, Left, Proposal
+
+CODE: Final = "activation"
+_NAMES: Final = frozenset(each.rpartition(".")[2] for each in WITH_A_FORM)
+_FUNCTIONS: Final = ("torch.multiply", "torch.sub")
+_OF_NN: Final = ("torch.nn.functional.relu", "torch.nn.functional.relu6")
+_FRESH: Final = torch_api.CONVOLUTIONS | torch_api.BATCH_NORMS | {"torch.nn.Linear"}
+
+
+def may_apply(text: str) -> bool:
+    """Whether a text has one of the names."""
+    return "torch" in text and any(each in text for each in _NAMES)
+
+
+def sites(source: Source) -> Iterator[ast.Call]:
+    """The calls of what is named so."""
+    for node in source.nodes:
+        if isinstance(node, ast.Call):
+            if getattr(node.func, "attr", getattr(node.func, "id", "")) in _NAMES:
+                yield node
+
+
+def is_meant(asking: Asking, node: ast.Call) -> bool:
+    """Whether a module of torch is built."""
+    return bool(_kind(asking, node))
+
+
+def _kind(asking: Asking, node: ast.Call) -> str:
+    """The name of the class; empty where it is another one."""
+    values = asking.facts.values(node.func)
+    (value,) = values if len(values) == 1 else (None,)
+    if not isinstance(value, External) or value.path not in WITH_A_FORM:
+        return ""
+    return value.path.rpartition(".")[2]
+
+
+def propose(asking: Asking, node: ast.Call) -> Proposal:
+    """A class of the source, before whatever makes use of it."""
+    kind = _kind(asking, node)
+    _check_in_place(asking, node)
+    source, templates = asking.source, asking.templates
+    statement = place_for_definition(source, [node])
+    spelled = {each: asking.spelled(each, statement) for each in (*_FUNCTIONS, *_OF_NN)}
+    whole, imports = asking.spelled(f"torch.nn.{kind}", statement)
+    taken = source.scope(source.tree).bindings
+    name = next(each for each in numbered(kind) if each not in taken)
+    value = {each.rpartition(".")[2]: code for each, (code, _) in spelled.items()}
+    value |= {"name": name, "kind": kind, "whole": whole}
+
+    def emit_definition() -> str:
+        return templates.render("activation.py.jinja", "definition", value)
+
+    place = line_above_comments(source, statement)
+    inserted = Insertion(place, emit_definition, blank_lines=2, blank_lines_above=2)
+    edit = TextEdit(node.func, node.func, lambda code: name)
+    more = tuple(dict.fromkeys((*imports, *(each for _, new in spelled.values() for each in new))))
+    return Proposal(f"{name}, with a forward of its own", (edit, inserted), more)
+
+
+def _check_in_place(asking: Asking, node: ast.Call) -> None:
+    """See that nothing tells whether a module works in place.
+
+    Raises:
+        Left: it does, or may, and what it is applied to may be read elsewhere.
+    """
+    given = [each.value for each in node.keywords if each.arg in ("inplace", None)]
+    given += node.args[1:] if _kind(asking, node) == "LeakyReLU" else node.args
+    if all(isinstance(each, ast.Constant) and each.value is False for each in given):
+        return
+    uses = [use for module in asking.facts.values(node) for use in asking.facts.uses(module)]
+    calls = [each for each in uses if each.kind == "call"]
+    if not calls or any(each.kind in ("escape", "return") for each in uses):
+        raise Left("it may work in place, and what it is applied to is not known")
+    for use in calls:
+        inputs = asking.facts.inputs_of(use.result) if isinstance(use.result, Tensor) else ()
+        if not inputs or not all(_is_only_for(asking, each, use.node) for each in inputs):
+            raise Left("what it changes in place may be read elsewhere", use.node)
+
+
+def _is_only_for(asking: Asking, value: Value, node: ast.AST) -> bool:
+    """Whether a tensor is new, and has no use but at one place."""
+    is_new = isinstance(value, Tensor) and getattr(value.producer, "kind", "") in _FRESH
+    return is_new and all(each.node is node for each in asking.facts.uses(value))
