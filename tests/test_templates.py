@@ -107,7 +107,7 @@ def test_a_template_that_is_no_text(tmp_path: Path) -> None:
 
 def test_a_directory_without_a_template(tmp_path: Path) -> None:
     (tmp_path / "explicit.jinja").write_text("", encoding="utf-8")
-    words = r"has none of the templates built\.py\.jinja, checkpoint\.py\.jinja, "
+    words = r"has none of the templates activation\.py\.jinja, built\.py\.jinja, "
     for directory in (tmp_path, tmp_path / "missing"):
         with pytest.raises(TemplateError, match=words):
             split_source(model(CONV), Options(templates=directory))
