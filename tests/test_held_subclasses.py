@@ -148,7 +148,7 @@ def test_a_method_that_the_class_is_asked_for_and_an_object_given(method: str, u
             "Conv3d: it has a forward of its own",
         ),
         (
-            "def forward(self, x):\n    self.weight.data.clamp_(-1, 1)\n"
+            "def forward(self, x):\n    self.weight.data = torch.renorm(self.weight, 2, 0, 1)\n"
             "    return super().forward(x)",
             "to be split where it is called, which is not seen where it is passed on (line ",
         ),

@@ -54,11 +54,9 @@ RENORM = "self.weight.data = torch.renorm(self.weight.data, p=2, dim=0, maxnorm=
     [
         RENORM,
         "self.weight.data = torch.renorm(self.weight, 2, 0, 1)",
-        "self.weight.data = self.weight.data.renorm(2, 0, 1)",
-        "self.weight.data.renorm_(2, 0, 1)",
-        "self.weight.data.clamp_(-1, 1)",
+        "w = self.weight.data\nself.weight.data = torch.renorm(w, 2, 0, 1)",
         f"if self.on:\n    {RENORM}",
-        "with torch.no_grad():\n    self.weight.copy_(torch.renorm(self.weight, 2, 0, 1))",
+        f"with torch.no_grad():\n    {RENORM}",
         f'"""Doc."""\n{RENORM}',
     ],
 )
@@ -128,6 +126,7 @@ def test_a_subclass_that_constrains_each_filter(statements: str, last: str) -> N
                 "self.weight.data.clamp_(max=self.weight.data.std())",
                 "self.weight.data = torch.renorm(self.weight.data, 2, 0, 1 / self.out_channels)",
                 "x.weight.data.clamp_(-1, 1)",
+                "self.weight.data.clamp_(-1, 1)",
                 "with f():\n        self.weight.data.clamp_(-1, 1)",
                 "if self.on:\n        x = 1\n    else:\n        x = 2",
             )

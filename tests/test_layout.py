@@ -153,7 +153,6 @@ IMPORT = "\nfrom .splitting import split_by_filter\n"
 OWN = """\
 class Own(nn.Conv2d):
     def forward(self, x):
-        self.weight.data.clamp_(-1, 1)
         return super().forward(x)
 """  # each part is a copy of
 

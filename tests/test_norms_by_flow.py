@@ -110,6 +110,7 @@ def test_moves(form: str) -> None:
     result = check(model(init, forward, top), {16})
     assert "in each" in result.records[0].detail
     assert "stays" not in notes(result)
+    assert not [each for each in result.warnings if "of a norm" in each.message]
     assert "13" not in broken(run_source(result.text).Net().eval(), torch.randn(3, 16, 7, 6))
 
 

@@ -101,6 +101,10 @@ MOVES = {
         "norm = nn.BatchNorm2d\nself.net = nn.Sequential(CONV, norm(32), nn.ReLU())",
         NET,
     ),
+    "a copy of it": (
+        "self.net = nn.Sequential(CONV, NORM)\nself.twin = copy.deepcopy(self.net)",
+        "return self.net(x) + self.twin(x)",
+    ),
     "setting all modules": (
         "self.net = nn.Sequential(CONV, NORM)\nfor m in self.modules():\n"
         "    if isinstance(m, nn.BatchNorm2d):\n        m.momentum = 0.3\n        m.eps = 0.2",
@@ -126,6 +130,10 @@ def test_moves(form: str) -> None:
 
 # What takes an nn.Sequential apart, or has a module in two of them.
 STAYS = {
+    "an item by its path": (
+        "self.net = nn.Sequential(CONV, NORM)\nself.at = '0' + ''.join(())",
+        "return self.net.get_submodule(self.at)(x) + self.net(x)",
+    ),
     "an index": (
         "self.net = nn.Sequential(CONV, NORM)",
         "y = self.net[0](x)\nreturn y, self.net[1](y)",

@@ -80,9 +80,17 @@ MOVES: dict[str, tuple[str, str, str, set[int]]] = {
         {16},
     ),
     "the first of the next block": (BLOCKS, "return self.two(self.one(x))", BLOCK, {16}),
-    "of the one that the next block is": (CHOICE, BOTH, BLOCK + OTHER, {16}),
-    "of the other one that the next block is": (
-        *(CHOICE, BOTH, BLOCK + OTHER.replace("> 2", "< 2"), {16, 32}),
+    "called by another class": (
+        BUILT,
+        NESTED,
+        SAME + "\n\ndef features(net: 'Net', x):\n    same = Same(16, 32)\n    return same(x)\n",
+        {16},
+    ),
+    "applied in one of two branches": (
+        BLOCKS + "kind = True\n",
+        BOTH.replace("if kind", "if self.training"),
+        BLOCK,
+        {16},
     ),
     "of both that the next block is": (
         *(CHOICE, BOTH, BLOCK + OTHER.replace("self.bn(x) + x.mean()", "self.bn(x)"), {16}),
@@ -126,10 +134,9 @@ STAYS = {
             "        if self.training:\n            return x\n        return self",
         ),
     ),
-    "called by another class": (
-        BUILT,
-        NESTED,
-        SAME + "\n\ndef features(net: 'Net', x):\n    same = Same(16, 32)\n    return same(x)\n",
+    "of one that the next block is": (CHOICE, BOTH, BLOCK + OTHER),
+    "another norm in each that the next block is": (
+        *(CHOICE, BOTH, BLOCK + OTHER.replace("bn", "norm").replace(" + x.mean()", "")),
     ),
     "two modules": (
         "self.unit = Same(16, 32, 2)\nself.bn = nn.BatchNorm2d(32)\nif self.training is None:\n"
@@ -182,36 +189,20 @@ STAYS = {
         "return self.two(self.one(x))",
         BLOCK.replace("F.relu(self.bn(x))", "F.relu(self.bn(x)) + (0 if x is None else x.mean())"),
     ),
-    "another next block than the norm's, set later": (
-        CHOICE + "if kind is None:\n    self.two = Other(32)\n",
-        BOTH,
-        BLOCK + OTHER,
-    ),
     "a next block that is replaced by its name": (
-        CHOICE + "setattr(self, 'two', Other(32))\n",
+        BLOCKS + "setattr(self, 'two', Other(32))\n",
         BOTH,
         BLOCK + OTHER,
     ),
     "a next block that a function sets": (
-        CHOICE,
+        BLOCKS,
         BOTH,
         BLOCK + OTHER + "\n\ndef change(net: 'Net'):\n    net.two = Other(32)\n",
     ),
-    "a next block whose choice is no branch": (
-        "self.one = Unit(16, 32, groups=2)\nself.two = Other(32) if kind else Unit(32, 16)\n",
-        BOTH,
-        BLOCK + OTHER,
-    ),
     "a next block with other uses behind": (
-        CHOICE.replace("16)\n", "16)\n    self.three = self.two\n"),
+        BLOCKS + "self.three = self.two\n",
         BOTH,
-        BLOCK + OTHER,
-    ),
-    "the convolution is there only behind the next block": (
-        CHOICE.replace("self.one = Unit(16, 32, groups=2)\n", "")
-        + "self.one = Unit(16, 32, groups=2)\n",
-        BOTH,
-        BLOCK + OTHER,
+        BLOCK,
     ),
     "a norm of the block that is called twice": (
         BLOCKS + "self.more = nn.Conv2d(16, 32, 1)",

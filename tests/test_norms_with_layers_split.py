@@ -280,12 +280,12 @@ def test_the_blocks_are_known_again() -> None:
         assert helper_blocks(helper_source(blocks=frozenset(blocks))) == blocks
 
 
-def test_a_copy_stays_whose_norms_a_module_cannot_import() -> None:
+def test_a_copy_that_knows_norms_stays() -> None:
     text = split_source(TEXT).text
     result = split_source(text, Options(helper_module=".splitting"))
     assert result.text is text
     (warning,) = result.warnings
-    assert ".splitting cannot import the norms" in warning.message
+    assert "it knows norms of this project" in warning.message
 
 
 @pytest.mark.parametrize(
@@ -492,24 +492,6 @@ def test_a_file_has_one_sequence_of_layers(
     assert main(["net/other.py", "-o", "net/split.py"]) == 0
     assert "Other stays behind the concatenation: the helper in a file" in capsys.readouterr().err
     assert "from .layers.others" not in Path("net/split.py").read_text().partition("class Net")[0]
-
-
-def test_copies_give_way_to_the_helper_of_a_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, imported: Load
-) -> None:
-    written(tmp_path, {**FILES, "net/layers/other.py": OTHER.replace(".layers.", ".")})
-    monkeypatch.chdir(tmp_path)
-    for name in ("net/layers/other.py", "net/blocks.py"):
-        assert main([name, "-o", "copy.py"]) == 0
-        Path(name).write_text(Path("copy.py").read_text())
-    Path("copy.py").unlink()
-    assert main(["-i", "net"]) == 0
-    assert "class JoinedLayers" not in Path("net/blocks.py").read_text()
-    assert "class JoinedLayers" not in Path("net/layers/other.py").read_text()
-    helper = Path("net/split_groups.py").read_text()
-    assert "    from .blocks import NormAct\n" in helper
-    assert "    from .layers.norms import NormAct as NormAct_2\n" in helper
-    assert not norms_whole(imported(tmp_path, "net.layers.other").Net())
 
 
 @pytest.mark.parametrize("options", [[], ["--helper-module", "splitting"]])

@@ -499,3 +499,21 @@ def test_a_class_of_another_file_that_is_named_as_a_convolution(base: str, count
     own = "import torch.nn as nn\nimport unknown\n" + OWN.format(name="Conv2d", base=base)
     net = "from net import Conv2d\n\n\ndef make(n):\n    return Conv2d(8, 8, 3, groups=n)\n"
     assert len(result(own, unit=net).records) == count
+
+
+def test_a_walk_of_another_file_that_applies_what_it_is_given() -> None:
+    net = """
+def run(layers, x):
+    for each in layers.children():
+        x = each(x)
+    return x
+
+
+def build(layers):
+    return Unit(), run(layers, torch.zeros(1))
+"""
+    unit = UNIT.replace(
+        "return self.bn(self.conv(x))",
+        "y = self.conv(x)\n        print()\n        return self.bn(y)",
+    )
+    assert "Unit.bn in each" in notes(result(net, unit=unit))

@@ -304,7 +304,7 @@ SLICED = {
     "cut": ("def forward(self, x):\n    return super().forward(x)[:, :, : x.shape[-1] - 3]", "", 1),
     "cut behind": ("def forward(self, x):\n    return super().forward(x)[..., :-1, 1:]", "", 2),
     "_conv_forward": (
-        "def forward(self, x):\n    if self.training:\n        x = F.pad(x, [1] * 4)\n"
+        "def forward(self, x):\n    if self.training:\n        x = F.pad(x, [1, 1, 1, 1])\n"
         "    return self._conv_forward(x, self.weight, self.bias)",
         "",
         2,
@@ -340,6 +340,18 @@ SLICED = {
         "",
         2,
     ),
+    "a loop": (
+        "def forward(self, x):\n    for _ in range(2):\n        x = F.pad(x, (1, 1))\n"
+        "    return super().forward(x)",
+        "",
+        2,
+    ),
+    "a function that convolves": (
+        "def forward(self, x):\n    return same(x, self.weight, self.bias, groups=self.groups)",
+        "def same(x, w, b=None, groups: int = 1):\n    p = w.shape[-1] // 2\n"
+        "    return F.conv2d(F.pad(x, (p, p)), w, b, (1, 1), groups=groups)\n\n\n",
+        2,
+    ),
     "spelt out": (
         "def forward(self, x):\n    a: int = 1\n"
         "    b = max(a, math.ceil(0.5)) if a is not None else 0\n"
@@ -351,7 +363,7 @@ SLICED = {
     "a condition": (
         "def forward(self, x):\n    assert x.dim() == 4, 'an image'\n    if x.shape[2] > 2:\n"
         "        return super().forward(x)\n    else:\n"
-        "        return super().forward(F.pad(x, self._reversed_padding_repeated_twice))",
+        "        return super().forward(F.pad(x, (0, 1)))",
         "",
         2,
     ),
@@ -381,6 +393,11 @@ def test_a_forward_that_pads_or_cuts_in_space(kind: str) -> None:
         "return super().forward(F.pad(x, (self.in_channels, 0)))",
         "return super().forward(F.pad(x, (self.weight.size(1), 0)))",
         "return super().forward(F.pad(x, [1] * self.n))",
+        "return super().forward(F.pad(x, (random.randint(0, 1), 0)))",
+        "w = self.weight.data\n    return F.conv2d(x, w * 2, self.bias, groups=self.groups)",
+        "return F.conv2d(x, self.weight, self.gain, groups=self.groups)",
+        "return same(x, self.weight, self.groups)",
+        "self.count = 1\n    return super().forward(x)",
         "return F.conv2d(x, self.weight * 2, self.bias, groups=self.groups)",
         "return F.conv2d(x, self.weight, self.bias, groups=2)",
         "return F.conv2d(x, self.weight, self.bias, **self.options)",
@@ -392,7 +409,6 @@ def test_a_forward_that_pads_or_cuts_in_space(kind: str) -> None:
         "return super().forward(unknown(x))",
         "return super().forward(self.unknown(x))",
         "if x.max() > 1:\n        x = F.pad(x, (1, 1))\n    return super().forward(x)",
-        "for _ in range(2):\n        x = F.pad(x, (1, 1))\n    return super().forward(x)",
         "x, y = x\n    return super().forward(x)",
         "x = 1\n    return super().forward(x)",
         "self.last = x\n    return super().forward(x)",
@@ -411,9 +427,11 @@ def test_a_forward_that_pads_or_cuts_in_space(kind: str) -> None:
     ],
 )
 def test_a_forward_that_does_more(forward: str) -> None:
-    top = "import math\n\n\ndef deep(x):\n    return deep(x)\n\n\n"
-    (record,) = assert_unchanged(padded(f"def forward(self, x):\n    {forward}", top)).records
-    assert record.status == "left"
+    top = "import math\nimport random\n\n\ndef deep(x):\n    return deep(x)\n\n\n"
+    top += "def same(x, w, g):\n    p = (g, 0)\n"
+    top += "    return F.conv2d(F.pad(x, p), w, groups=g)\n\n\n"
+    found = assert_unchanged(padded(f"def forward(self, x):\n    {forward}", top)).records
+    assert [each.status for each in found if each.name == "Net.conv"] == ["left"]
 
 
 def test_the_function_in_the_forward_of_a_subclass_is_none_by_itself() -> None:

@@ -74,6 +74,8 @@ class Attributes:
         if name == "param_groups" and not is_called:  # of an optimiser
             return ANYTHING | self.walks.groups(value, node, frame)
         match value:
+            case Constant(value=None) if not name.startswith("__"):  # which raises
+                return NOTHING
             case External(path=path):
                 return frozenset((interpreter.external(f"{path}.{name}"),))
             case ModuleValue():

@@ -238,6 +238,8 @@ class Modules:
             if is_super and isinstance(value, Instance):
                 return self._of_base(value, given, node, frame, "super")
             return self.apply(value, given, node, frame, name)
+        if name == "_conv_forward" and isinstance(value, Instance):
+            return self._of_base(value, given, node, frame, "super")
         if name in torch_api.ADDS:
             return self._add(value, given, node, frame)
         if name in torch_api.GIVES_SELF:

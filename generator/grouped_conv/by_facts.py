@@ -179,13 +179,12 @@ class _Seen:
 
     @cached_property
     def norms(self) -> frozenset[ast.AST]:
-        """The attributes in the source that stand for a norm."""
+        """Those in the source that stand for a norm."""
         tracing, facts = self.tracing, self.tracing.surroundings.facts
         convs = [each for site in self.sites for each in tracing.made(site)]
         norms = dict.fromkeys(norm for conv in convs for norm in norms_after(facts, conv))
-        found = [one for norm in norms for one in facts.expressions(norm)]
-        is_own = tracing.index.source.has
-        return frozenset(each for each in found if isinstance(each, ast.Attribute) and is_own(each))
+        found = (one for norm in norms for one in facts.expressions(norm))
+        return frozenset(filter(tracing.index.source.has, found))
 
 
 def _without_norm(attributes: Iterable[Written], built: BuiltPlan) -> list[Site]:

@@ -13,11 +13,24 @@ import ast
 from typing import Final
 
 from ..facts.facts import Facts
-from ..facts.values import Constant, Instance, Object, Parameter, Size, Tensor, Value
+from ..facts.values import (
+    NOTHING,
+    Bound,
+    ClassValue,
+    Constant,
+    Instance,
+    Object,
+    Parameter,
+    Size,
+    Tensor,
+    Value,
+    Values,
+)
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import GROUPS_POSITION
 from ..reading.parts import walk
 from ..torch_api import MAKE_TENSORS
+from .called import is_conv_class
 from .source_facts import facts_of_source
 
 _ENTRIES: Final = ("forward", "__call__")
@@ -30,9 +43,7 @@ _CASTS: Final = frozenset(
 
 def has_weight_of_no_module(index: ClassIndex, call: ast.Call) -> bool:
     """Whether a convolution as a function is given a weight that is computed for it."""
-    facts = facts_of_source(index)
-    weights = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "weight")]
-    values = facts.values(weights[0]) if len(weights) == 1 else frozenset()
+    facts, values = facts_of_source(index), _weights(index, call)
     if not facts.is_complete or not values:
         return False
     groups = call.args[GROUPS_POSITION : GROUPS_POSITION + 1]
@@ -45,6 +56,22 @@ def has_weight_of_no_module(index: ClassIndex, call: ast.Call) -> bool:
     weight = _Weight(facts, is_of_size)
     known = [each for each in values if not isinstance(each, Parameter)]
     return (is_of_size or bool(known)) and all(weight.is_computed(each, ()) for each in known)
+
+
+def has_weight_of_its_convolution(index: ClassIndex, call: ast.Call) -> bool:
+    """Whether a convolution as a function is the forward of a subclass of a convolution."""
+    return any(
+        isinstance(each, Bound)
+        and isinstance(each.receiver, Instance)
+        and is_conv_class(ClassValue(each.receiver.cls))
+        for each in _weights(index, call)
+    )
+
+
+def _weights(index: ClassIndex, call: ast.Call) -> Values:
+    """What the weight of a convolution as a function may be."""
+    given = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "weight")]
+    return facts_of_source(index).values(given[0]) if len(given) == 1 else NOTHING
 
 
 class _Weight:

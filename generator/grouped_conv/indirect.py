@@ -25,6 +25,7 @@ from .called import (
     is_other_class,
     speaks_of_classes,
 )
+from .functional import has_weight_of_its_convolution
 from .subclasses import Subclass, find_subclass
 from .unknown_callee import is_foreign, is_made_elsewhere, is_used_as_module, makes_any_conv, role
 
@@ -176,7 +177,8 @@ def _imported(index: ClassIndex, call: ast.Call, path: str) -> Indirect | None:
 def _function(index: ClassIndex, call: ast.Call) -> Indirect | None:
     """A convolution as a function, but for that of a forward of a convolution."""
     owner = index.source.class_around(call)
-    if owner is not None and find_subclass(index, owner) is not None:
+    is_own = owner is not None and find_subclass(index, owner) is not None
+    if is_own or has_weight_of_its_convolution(index, call):
         return None
     reason = "is a function: there is no module to split, and PLiNIO takes none"
     shown = _shown(index.source, call.func)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ..outcome import Options, Warning
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
-from ..reading.source import Source, parse
+from ..reading.source import Source
 from ..reading.width import line_length
 from ..rewriting.apply import Rewrite
 from ..rewriting.edits import Edit, Removal
@@ -26,8 +26,7 @@ from .built.emit import make_built_edits
 from .built.layers import blocks_for
 from .built.own_copies import OwnCopy, own_copies, why_it_stays
 from .built.plan import BuiltPlan
-from .built.there import is_split_there
-from .built.unsplit import unsplit
+from .built.there import is_split_there, sets_later
 from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emitted_earlier import warn_of_earlier
@@ -83,6 +82,7 @@ class GroupedConv:
         self.written: list[Written] = []
         self._settled: list[Rewrite] = []
         self._transposed: list[Site] = []
+        self._split_there: list[Site] = []
         self._deferred: list[Deferred] = []
         self._by_facts: ByFacts | None = None
         self._initialisations: list[tuple[ast.expr, str]] = []
@@ -97,6 +97,7 @@ class GroupedConv:
     def _take(self, numbers: Numbers, site: Site) -> None:
         """Take a site in."""
         if is_split_there(self.tracing, site):
+            self._split_there.append(site)
             return
         found = self._unless_skipped(site, classify(numbers, site))
         is_skipped = isinstance(found, Verdict) and found.status == "skipped"
@@ -207,7 +208,9 @@ class GroupedConv:
         if not built.changes and not moved:
             yield from [Rewrite(records)] if records else []
             return
-        helper = built_helper.make_helper(source, built, path, moved)
+        more = frozenset[str]().union(*(each.blocks for each in moved))
+        used = frozenset(name for each in moved for name in each.uses.values())
+        helper = built_helper.make_helper(source, built, path, more, used)
         users = (*built.users(), *(each.candidate.site.call for each in self.written))
         yield Rewrite(
             records,
@@ -225,25 +228,16 @@ class GroupedConv:
     @cached_property
     def _copies(self) -> list[tuple[OwnCopy, str]]:
         """The copies of the helper in a source that is to import it, and why some stay."""
-        path = self.options.helper_module
         return [
-            (each, why_it_stays(each, path, self.templates, self._may_fail))
-            for each in (own_copies(self.source) if path else ())
+            (each, why_it_stays(each, self.templates, self._may_fail))
+            for each in (own_copies(self.source) if self.options.helper_module else ())
             if not any(map(self.directives.forbids, each.definitions))
         ]
 
-    def _may_fail(self, copy: OwnCopy) -> bool:
-        """Whether something is done to what a copy splits that raises, as far as can be known."""
-        copies = [*own_copies(copy.source)]
-        definitions = {each for one in copies for each in one.definitions}
-        names = {name: usual for one in copies for name, usual in one.names.items()}
-        before = unsplit(copy.source.tree, definitions, names)
-        if before is None:
-            return True
-        alone = replace(self.options, helper_module="")
-        rule = GroupedConv(Source(before, parse(before)), alone, self.templates)
-        rule.propose({})
-        return bool(rule.built.warnings)
+    @cached_property
+    def _may_fail(self) -> bool:
+        """Whether something may be done to what the source splits that raises."""
+        return any(sets_later(self.tracing, each) for each in self._split_there)
 
     # --- what else is said -------------------------------------------------------------------
 

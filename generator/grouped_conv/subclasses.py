@@ -21,7 +21,7 @@ from ..reading.convolutions import GROUPS_POSITION, SETTINGS, conv_class
 from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Function
-from .by_slice import PADDING, is_by_slice, is_staticmethod
+from .by_slice import PADDING, is_by_slice
 from .source_facts import facts_of_source
 
 _INHERITED = frozenset(("__init__", "__module__", "__doc__", "extra_repr", "__repr__", "forward"))
@@ -184,7 +184,7 @@ def _is_asked_of_class(index: ClassIndex, own_class: Class, attribute: ast.Attri
     relatives = own_class.relatives()
     bound = [each for one in relatives for each in one.scope.bindings.get(attribute.attr, [])]
     functions = [each.node for each in bound if isinstance(each.node, FUNCTIONS)]
-    is_plain = all(is_staticmethod(index, each) for each in functions)
+    is_plain = all(_is_staticmethod(index, each) for each in functions)
     if not isinstance(attribute.ctx, ast.Load) or not bound or not is_plain:
         return False
     values = facts_of_source(index).values(attribute.value)
@@ -242,7 +242,7 @@ def _is_apart(index: ClassIndex, method: Function, lineage: list[Class]) -> bool
     accesses = index.accesses(method.name)
     has_forward = any("forward" in each.names for each in lineage)
     is_inside = has_forward and accesses and all(each.owner in owners for each in accesses)
-    return not _is_of_torch(method.name) and (is_staticmethod(index, method) or bool(is_inside))
+    return not _is_of_torch(method.name) and (_is_staticmethod(index, method) or bool(is_inside))
 
 
 def _refusal_of_method(index: ClassIndex, method: Function, lineage: list[Class], base: str) -> str:
@@ -277,3 +277,11 @@ def _refusal_of_initialiser(index: ClassIndex, method: Function) -> str:
         if is_module and not is_init and not is_padding and name != "__init__":
             return f"its __init__ makes a {name} (line {node.lineno})"
     return ""
+
+
+def _is_staticmethod(index: ClassIndex, method: Function) -> bool:
+    """Whether a method is given no instance, and nothing else decorates it."""
+    match method.decorator_list:
+        case [ast.Name(id="staticmethod") as decorator]:
+            return index.source.scope(decorator).lookup("staticmethod") is None
+    return False

@@ -117,7 +117,7 @@ def _plan(
         calls,
         padding,
         frozenset(_blocks(source, sites, ways)),
-        tuple(_own_norms(source)),
+        tuple(_own_norms(source, chain.from_iterable(ways.values()))),
         tuple(source.warnings.values()),
     )
 
@@ -162,9 +162,10 @@ def _blocks(
         yield "pads"
 
 
-def _own_norms(source: Ways) -> Iterator[OwnNorm]:
+def _own_norms(source: Ways, ways: Iterable[Way]) -> Iterator[OwnNorm]:
     """The norms of the project with layers behind that may be among those that are split."""
     stores = [each for pair in source.followed for each in pair.stores]
+    stores += [each for way in ways if way.joined is not None for each in way.joined.stores]
     values = [each.value for each in stores if each.kind.name == "unclear"]
     values += [norm for each in source.taken for norm in each.norms]
     if values or source.lists:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ...reading.names import is_unknown_star
 from ...reading.naming import fresh, names_in
@@ -19,29 +19,12 @@ from ...rewriting.places import line_above_comments, place_beside_imports, place
 from ..emitted_earlier import is_of_helper
 from .blocks import ALL_BLOCKS, BLOCKS_OF, blocks_in
 from .layers import Joining, blocks_for, joinings
-from .layers import moved as moved_blocks
 from .plan import BuiltPlan, Line
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
 
 TEMPLATE: Final = "built.py.jinja"
-
-
-class Copy(Protocol):
-    """A copy of the helper that gives way to its import: see ``own_copies``."""
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """By the name of each of its definitions what it usually is called."""
-
-    @property
-    def used(self) -> Mapping[str, str]:
-        """Those of them that the rest of the source uses."""
-
-    @property
-    def blocks(self) -> frozenset[str]:
-        """The blocks that it has."""
 
 
 @dataclass(frozen=True)
@@ -165,21 +148,28 @@ def is_splitting(source: Source, function: ast.expr) -> bool:
     return is_of_helper(source, function, _SPLITTING, _is_ours)
 
 
-def make_helper(source: Source, plan: BuiltPlan, path: str, moved: Sequence[Copy] = ()) -> Helper:
+def make_helper(
+    source: Source,
+    plan: BuiltPlan,
+    path: str,
+    more: frozenset[str] = frozenset(),
+    used: frozenset[str] = frozenset(),
+) -> Helper:
     """Name the helper so that nothing else in the source has its names.
 
     Args:
         source: the source.
         plan: what it is needed for.
         path: the module to import it from; empty to have it in the source.
-        moved: what the source has of it that gives way to the import.
+        more: the blocks of copies in the source that give way to the import.
+        used: the names of those copies that it uses.
     """
     needed = frozenset(_functions(plan))
     blocks = plan.blocks.union(*(BLOCKS_OF.get(each, frozenset()) for each in needed))
     blocks |= {"norm"} if blocks & {"layers", "pairs"} else set()
     blocks |= blocks_for(plan.own_norms, source, path)[0]
     if path:
-        return _imported(source, needed, blocks, path, moved)
+        return _imported(source, needed, blocks | more, path, used)
     if _is_there(source, blocks):
         return Helper(blocks=blocks, is_there=True)
     taken = names_in(source.tree)
@@ -220,36 +210,23 @@ def _functions(plan: BuiltPlan) -> Iterator[str]:
 
 
 def _imported(
-    source: Source,
-    needed: frozenset[str],
-    blocks: frozenset[str],
-    path: str,
-    moved: Sequence[Copy],
+    source: Source, needed: frozenset[str], blocks: frozenset[str], path: str, used: frozenset[str]
 ) -> Helper:
     """The helper of another module, of which the source imports what it has not imported yet."""
     bindings = source.scope(source.tree).bindings
     taken = names_in(source.tree)
-    own = {usual: name for each in moved for name, usual in each.names.items()}
-    imports = {name: usual for each in moved for name, usual in each.used.items()}
+    imports = {each: each for each in used}
     names = {}
     for key in _FUNCTIONS:
         usual = names[key] = str(getattr(Names(), key))
         found = bindings.get(usual, [])
         is_imported = bool(found) and all(each.path.endswith(f".{usual}") for each in found)
-        if key in needed and not is_imported:
-            names[key] = own[usual] if usual in own else fresh(usual, taken)
+        if key in needed and usual not in used and not is_imported:
+            names[key] = fresh(usual, taken)
             imports[names[key]] = usual
-    return Helper(
-        Names(**names),
-        blocks.union(*(moved_blocks(each.blocks, source, path) or () for each in moved)),
-        path=path,
-        imports=tuple(
-            sorted(
-                usual if usual == name else f"{usual} as {name}" for name, usual in imports.items()
-            )
-        ),
-        is_there=not imports,
-    )
+    shown = (usual if usual == name else f"{usual} as {name}" for name, usual in imports.items())
+    imported = tuple(sorted(shown))
+    return Helper(Names(**names), blocks, path=path, imports=imported, is_there=not imports)
 
 
 def _is_there(source: Source, blocks: frozenset[str]) -> bool:

@@ -142,30 +142,6 @@ def blocks_for(
     return frozenset(blocks), left
 
 
-def moved(blocks: Iterable[str], source: Source, helper: str) -> frozenset[str] | None:
-    """What blocks of a copy in a source are in a module; None if that cannot import the norms."""
-    found = set[str]()
-    for each in blocks:
-        if each.startswith(f"{WITH_LAYERS} "):
-            _, path, rest = each.split(" ", 2)
-            there = _path(_module(path, source), source, helper)
-            if there is None:
-                return None
-            each = f"{WITH_LAYERS} {there} {rest}"
-        found.add(each)
-    return frozenset(found)
-
-
-def _module(path: str, source: Source) -> Module | None:
-    """What stands after ``from`` in a source; None for the source itself."""
-    location = location_of(source)
-    if path == _HERE or location is None:
-        return None
-    own = location.module(source.tree, source.text)
-    name = path.lstrip(".")
-    return location.files.find(own.absolute(len(path) - len(name), name), own)
-
-
 def _path(module: Module | None, source: Source, helper: str) -> str | None:
     """How the helper imports a module, None for the source itself; None if that is not known."""
     if module is None and not helper:

@@ -13,15 +13,16 @@ from itertools import chain
 
 from ...reading.names import meaning
 from ...reading.scopes import assigned_value
-from ..find import Site
+from ...reading.source import Source
+from ..find import Site, lacks_groups
 from ..norms.given import Givens
-from ..norms.order import is_set_before
 from ..norms.plan import passes_groups
 from ..tracing import Tracing
 from .ends import End, InAttribute
-from .places import has_own_line_after
 from .placing import Placing
 from .plan import Line, Way
+
+_NO_SCRIPT = "torch.jit.script takes no list of tensors from a module"
 
 
 class NormsApart:
@@ -57,30 +58,14 @@ class NormsApart:
             scopes = {self.source.scope(one) for own in stores for one in own}
             if not all(stores) or len(scopes) > 1 or not self._may_be_grouped(stores[0], site):
                 continue
-            own = self.source.code(stores[0][0].value)
-            codes = f"{own}.{each.module}.{conv}", ".".join((own, *each.norm))
-            if each.after:
-                after = self._beside(stores[0], each.after)
-                lines = [Line("conv_norm", one, *codes) for one in after]
-            else:
-                place = self.placing.find(owner, stores, [*chain(*stores)])
-                found = [place] if place is not None else []
-                lines = [Line("conv_norm", x.after, *codes, returns=x.returns) for x in found]
-            norm = ".".join((owner.name, *each.norm))
-            for line in lines:
-                yield Way(line, norm=norm, held=(end.owner, conv), joined=each.sites)
-
-    def _beside(
-        self, modules: Iterable[ast.Attribute], places: Iterable[ast.stmt]
-    ) -> Iterator[ast.stmt]:
-        """Those of some places that a line may follow, when some attributes are surely set."""
-        modules = [*modules]
-        for each in sorted(places, key=self.source.span):
-            is_free = has_own_line_after(self.source, each)
-            is_set = is_set_before(self.index, modules, each)
-            is_set = is_set and all(one.lineno < each.lineno for one in modules)
-            if is_free and is_set and not self.directives.forbids_beside(each):
-                yield each
+            place = self.placing.find(owner, stores, [*chain(*stores)])
+            if place is not None:
+                own = self.source.code(stores[0][0].value)
+                codes = f"{own}.{each.module}.{conv}", ".".join((own, *each.norm))
+                line = Line("conv_norm", place.after, *codes, returns=place.returns)
+                norm = ".".join((owner.name, *each.norm))
+                note = _NO_SCRIPT if "torch.jit" in self.source.text else ""
+                yield Way(line, norm=norm, note=note, held=(end.owner, conv), joined=each)
 
     def _may_be_grouped(self, modules: Iterable[ast.Attribute], site: Site) -> bool:
         """Whether one of some modules may be built with groups for a convolution in it."""
@@ -93,7 +78,12 @@ class NormsApart:
             if (
                 passes_groups(self.source, function, value, site)
                 if is_own
-                else (any(one.arg in ("groups", None) for one in value.keywords))
+                else any(_may_pass_groups(self.source, one) for one in value.keywords)
             ):
                 return True
         return False
+
+
+def _may_pass_groups(source: Source, keyword: ast.keyword) -> bool:
+    is_open = keyword.arg is None and not lacks_groups(source, keyword.value)
+    return is_open or keyword.arg == "groups"

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from ..call_plan import CallPlan
 from ..classify import Deferred
+from ..norms.outside import Outside
 from ..norms.own_norms import OwnNorm
 
 LineKind: TypeAlias = Literal["conv", "conv_norm", "layers", "pairs", "padding"]
@@ -90,7 +91,7 @@ class Way:
         norm: the norm that is split with it, as a person calls it.
         note: what else there is to know: why a norm stays, say.
         held: the class and the attribute that hold what is split, or an expression for it.
-        joined: what builds the norm, where that joins a convolution which is split already.
+        joined: the norm outside of its class that joins a convolution which is split already.
         applied: where an object of any class applies both, the one behind the other.
     """
 
@@ -100,7 +101,7 @@ class Way:
     norm: str = ""
     note: str = ""
     held: tuple[ast.ClassDef, str] | ast.expr | None = None
-    joined: frozenset[ast.AST] = frozenset()
+    joined: Outside | None = None
     applied: Set[ast.AST] = frozenset()
 
 
@@ -151,8 +152,10 @@ class BuiltPlan:
         return [each.norm for each in self.ways[call] if each.norm]
 
     def joined(self) -> set[ast.AST]:
-        """What builds norms that join convolutions which are split already."""
-        return {node for each in chain.from_iterable(self.ways.values()) for node in each.joined}
+        """What builds, or calls, norms that join convolutions which are split already."""
+        ways = chain.from_iterable(self.ways.values())
+        found = [each.joined for each in ways if each.joined is not None]
+        return {node for each in found for node in each.nodes}
 
     def applied(self) -> set[ast.AST]:
         """Where it is known already that norms take what convolutions give, and nothing else."""

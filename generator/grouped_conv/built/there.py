@@ -9,12 +9,15 @@ from ...facts.values import Object
 from ...reading.classes import ClassIndex
 from ...reading.directives import Directives
 from ...reading.kept import kept
+from ...reading.parts import walk
 from ..find import Site
 from ..reached import Reached
+from ..refusal import Refusal
 from ..tracing import Tracing
 from .beside import stored_as
 from .ends import End, InAttribute, InSequence, find_ends
 from .helper import SPLITTING, is_splitting
+from .run_before import ended_by
 
 
 def is_split_there(tracing: Tracing, site: Site) -> bool:
@@ -33,6 +36,24 @@ def is_split_there(tracing: Tracing, site: Site) -> bool:
     ends = find_ends(tracing, site).found
     free = [each for each in ends if not _is_left_alone(tracing.directives, each)]
     return bool(free) and all(_is_split(index, each, calls, reached) for each in free)
+
+
+def sets_later(tracing: Tracing, site: Site) -> bool:
+    """Whether a weight of what is split there may be set once it is, or before in another place."""
+    source = tracing.index.source
+    try:
+        uses = tracing.uses(site)
+    except Refusal:
+        return True
+    done: set[ast.AST] = set()
+    for each in _splitting(tracing.index):
+        function = source.function_around(each)
+        done |= {*walk(each)}
+        if function is not None:
+            start = source.span(source.statement(each)).start
+            done |= ended_by(tracing.index, function, start)
+    found = uses.obstacles_after(done, done, site.call, tracing.line)
+    return any(not each.is_apart for each in found)
 
 
 def _is_variable(tracing: Tracing, site: Site, node: ast.expr) -> bool:

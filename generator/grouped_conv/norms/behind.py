@@ -79,10 +79,10 @@ def _warning(around: Surroundings, norm: Use, name: str, call: ast.Call) -> Warn
     return replace(around.warning(node, message, call), code="branch-norm")
 
 
-def applied_walk(facts: Facts) -> Use | None:
+def applied_walk(around: Surroundings) -> Use | None:
     """Where modules are applied that a walk goes over, be they what they may."""
-    for walked in facts.walked.things():
-        for use in facts.uses(walked):
+    for walked in filter(around.may_go_over, around.facts.walked.things()):
+        for use in around.facts.uses(walked):
             if use.kind == "call" or (use.kind == "escape" and use.name == "()"):
                 return use
     return None

@@ -121,11 +121,11 @@ class Modules:
                 raise Refusal("it is at several places")
             is_list = isinstance(holder, Object) and holder.kind.startswith(("builtins.", "coll"))
             is_known = any(holder is each and name in (key, "") for each, key in places)
-            if not is_known and not is_list and not self._is_copy(holder):
+            if not is_known and not is_list and not self.is_copy(holder):
                 where = f" ({line_of(holder.site)})" if isinstance(holder, Object) else ""
                 raise Refusal(f"it is held elsewhere too{where}")
 
-    def _is_copy(self, holder: Value) -> bool:
+    def is_copy(self, holder: Value) -> bool:
         """Whether a container was made by ``copy.deepcopy``, so that what it holds are copies."""
         site = holder.site if isinstance(holder, Object) else None
         callees = self.facts.values(site.func) if isinstance(site, ast.Call) else ()

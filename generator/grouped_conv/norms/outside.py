@@ -5,26 +5,25 @@ self.bn = nn.BatchNorm2d(32)          self.bn = nn.BatchNorm2d(32)
                                       self.conv.conv, self.bn = split_conv_norm(
                                           self.conv.conv, self.bn
                                       )
+
+The norm may also be the first of the next module, wherever it is called.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from ... import torch_api
-from ...facts.facts import Facts
-from ...facts.heap import Use
-from ...facts.values import NOTHING, Instance, Object, Tensor, Value, Values
-from ...reading.classes import ClassIndex
+from ...facts.values import Instance, Object, Tensor, Value
 from ...reading.parts import walk
-from ...reading.scopes import FUNCTIONS, assigned_value
+from ...reading.scopes import FUNCTIONS
+from ..refusal import Refusal
+from ..weights import Uses
+from .attributes import Attribute, Attributes, Store
 from .behind import applied_walk
-from .kinds import NORM_READS, NORMS
-
-_HANDING = frozenset(("escape", "return", "item", "operand", "write", "iterate"))
-"""The uses of a module after which others may have it, or it may be another one."""
-_ASKED = NORM_READS | torch_api.GIVES_SELF
+from .kinds import TRYING
 
 
 @dataclass(frozen=True)
@@ -35,208 +34,163 @@ class Outside:
         owner: the class that has both.
         module: its attribute that is the module.
         norm: the path to the norm: an attribute, or one of an attribute.
-        sites: what builds the norm.
-        after: the statements behind which the norm is there, if not wherever both are.
+        stores: where the norm is given to its attribute.
+        nodes: what builds the norm, and what calls it.
     """
 
     owner: ast.ClassDef
     module: str
     norm: tuple[str, ...]
-    sites: frozenset[ast.AST]
-    after: frozenset[ast.stmt] = frozenset()
+    stores: tuple[Store, ...]
+    nodes: frozenset[ast.AST]
 
 
 class Outsides:
     """Finds them in one source."""
 
-    def __init__(self, index: ClassIndex, facts: Facts) -> None:
-        self.index = index
-        self.facts = facts
+    def __init__(self, attributes: Attributes) -> None:
+        self.attributes = attributes
+        self.index = attributes.index
+        self.source = attributes.source
+        self.facts = attributes.surroundings.facts
 
     def of(self, inner: ast.ClassDef, conv: str) -> list[Outside]:
         """The norms outside of a class that take what a convolution gives, which that returns."""
-        found: dict[tuple[ast.ClassDef, str], set[Outside | None]] = {}
-        if applied_walk(self.facts) is not None:
+        if applied_walk(self.attributes.surroundings) is not None or not self._only_returns(
+            inner, conv
+        ):
             return []
-        for instance in self.facts.instances(inner):
-            if not self._only_returns(instance, conv) or self._is_handed_on(instance):
-                return []
-            for use in self.facts.uses(instance):
-                if use.kind != "call":
-                    continue
-                place = self._attribute(use.node)  # none in another file
-                if place is None or not isinstance(use.result, Tensor):
-                    return []
-                is_known = self._is_always(*place, instance)
-                taker = self._taker(use.node, use.result, *place) if is_known else None
-                found.setdefault(place, set()).add(taker)
-        alone = (each.pop() for each in found.values() if len(each) == 1)
-        return [each for each in alone if each is not None and self._is_all_seen(each.norm[-1])]
+        calls = [use.node for each in self.facts.instances(inner) for use in self.facts.calls(each)]
+        places = dict.fromkeys(map(self._place, calls))
+        found = []
+        for owner, name in filter(None, places):
+            with suppress(Refusal):  # what stays is said by the flow of tensors
+                found.append(self._taker(inner, Attribute(self.attributes, owner, name)))
+        return found
 
-    def _is_all_seen(self, name: str) -> bool:
-        """Whether the facts have been told of all that speaks of an attribute."""
-        others = (each.node for each in self.index.accesses(name) if each.owner is None)
-        return all(self.facts.values(each.value) for each in others)
-
-    def _is_handed_on(self, module: Instance) -> bool:
-        """Whether others may apply a module, or see what it gives."""
-        return any(
-            use.kind in _HANDING - {"write"} or "hook" in use.name
-            for use in self.facts.uses(module)
-        )
-
-    def _is_always(self, owner: ast.ClassDef, name: str, module: Instance) -> bool:
-        """Whether an attribute is a module, and nothing else."""
-        attribute = self.facts.heap.attribute
-        holders = [*self.facts.instances(owner)]
-        return all(attribute(each, name) == frozenset((module,)) for each in holders)
-
-    def _only_returns(self, instance: Instance, name: str) -> bool:
-        """Whether the forward of a module gives what a convolution does, and nothing else."""
-        results, forwards = set[Value](), set[ast.AST | None]()
-        for conv in self.facts.heap.attribute(instance, name):
-            holders = {*self.facts.heap.holders(conv)}
-            if not isinstance(conv, Object) or holders != {(instance, name)}:
-                return False
-            for use in self.facts.uses(conv):
-                if use.kind != "call":
-                    continue
-                if not isinstance(use.result, Tensor) or not self._is_returned(use.result):
-                    return False
-                if not self.index.source.has(use.node):
-                    return False
-                results.add(use.result)
-                forwards.add(self.index.source.function_around(use.node))
-        (forward,) = forwards if len(forwards) == 1 else (None,)
-        if not isinstance(forward, FUNCTIONS) or forward.name != "forward":
-            return False
-        returns = [each.value for each in walk(forward) if isinstance(each, ast.Return)]
-        return all(
-            each is not None and results.issuperset(self.facts.values(each)) for each in returns
-        )
-
-    def _is_returned(self, result: Tensor) -> bool:
-        """Whether what a convolution gives is returned, and no more is done with it."""
-        taken = self.facts.uses(result)
-        is_step = isinstance(result.step, tuple)  # of an nn.Sequential
-        is_kept = is_step or bool([*self.facts.heap.holders(result)])
-        return bool(taken) and not is_kept and all(each.kind == "return" for each in taken)
-
-    def _attribute(self, node: ast.AST) -> tuple[ast.ClassDef, str] | None:
+    def _place(self, node: ast.AST) -> tuple[ast.ClassDef, str] | None:
         """The class, and the attribute of its self, that a call applies."""
         match node:
             case ast.Call(func=ast.Attribute(value=instance, attr=name), args=[_], keywords=[]) if (
-                self.index.source.has(node)
+                self.source.has(node)
             ):
                 owner = self.index.self_class(instance)
                 return (owner, name) if owner is not None else None
         return None
 
-    def _taker(
-        self, call: ast.AST, result: Tensor, owner: ast.ClassDef, module: str
-    ) -> Outside | None:
-        """The norm that alone takes what a module gives where it is called."""
-        nodes = {each.node for each in self.facts.uses(result)}
-        places = {*map(self._attribute, nodes)}
-        if len(places) != 1 or [*self.facts.heap.holders(result)]:
-            return None
-        (place,), around = places, self.index.source.function_around
-        is_here = place is not None and place[0] is owner
-        if place is None or not is_here or {*map(around, nodes)} != {around(call)}:
-            return None
-        found = self._norms(*place, nodes, frozenset((result,)))
-        norms = {each for each in found.values() if each is not None}
-        if len({path for path, _ in norms}) != 1:
-            return None
-        after = frozenset[ast.stmt]()
-        if None in found.values():
-            after = self._after(*place, frozenset(each for each in found if found[each]))
-            if not after:
-                return None
-        sites = frozenset(norm.site for _, norm in norms)
-        return Outside(owner, module, next(iter(norms))[0], sites, after)
+    def _only_returns(self, inner: ast.ClassDef, name: str) -> bool:
+        """Whether the forward of a class gives what its convolution does, and nothing else."""
+        conv = Attribute(self.attributes, inner, name)
+        try:
+            self._check_alone(conv, conv.calls, is_norm=False)
+        except Refusal:
+            return False
+        forwards = {self.source.function_around(each) for each in conv.calls}
+        (forward,) = forwards if len(forwards) == 1 else (None,)
+        if not isinstance(forward, FUNCTIONS) or forward.name != "forward":
+            return False
+        results = {value for each in conv.calls for value in self.facts.values(each)}
+        returns = [each.value for each in walk(forward) if isinstance(each, ast.Return)]
+        return all(map(self._is_returned, results)) and all(
+            each is not None and results.issuperset(self.facts.values(each)) for each in returns
+        )
 
-    def _after(self, owner: ast.ClassDef, name: str, fit: Values) -> frozenset[ast.stmt]:
-        """The only places of a constructor that give an attribute some values, if they are there.
+    def _is_returned(self, result: Value) -> bool:
+        """Whether what a convolution gives is returned, and no more is done with it."""
+        is_step = isinstance(result, Tensor) and isinstance(result.step, tuple)  # of a Sequential
+        is_kept = is_step or bool([*self.facts.heap.holders(result)])
+        return not is_kept and {use.kind for use in self.facts.uses(result)} == {"return"}
 
-        Each is in a branch of an ``if`` of which another branch gives it all others, and nothing
-        behind it speaks of the attribute.
+    def _taker(self, inner: ast.ClassDef, module: Attribute) -> Outside:
+        """The norm that alone takes what a module gives where it is called.
+
+        Raises:
+            Refusal: there is none.
         """
-        source, stores = self.index.source, list[tuple[ast.stmt, Values]]()
-        for access in self.index.accesses(name):
-            if isinstance(access.node.ctx, ast.Store):
-                value = assigned_value(source.parent_of, access.node)
-                values = self.facts.values(value) if value is not None else NOTHING
-                stores.append((source.statement(access.node), values))
-        fitting = {node for node, values in stores if values and values <= fit}
-        others = {node for node, values in stores if node not in fitting}
-        for use in self.facts.uses_of_instances(owner):
-            if use.kind == "write" and use.name in (name, "*"):
-                if not source.has(use.node) or source.statement(use.node) not in fitting | others:
-                    return frozenset()
-        for node in fitting:
-            guard, function = source.parent(node), source.function_around(node)
-            is_own = isinstance(function, FUNCTIONS) and function.name == "__init__"
-            if not isinstance(guard, ast.If) or not is_own or source.parent(guard) is not function:
-                return frozenset()
-            other = guard.body if node in guard.orelse else guard.orelse
-            behind = (each for each in walk(function) if _is_behind(each, node))
-            if not others <= {*other} or any(getattr(each, "attr", "") == name for each in behind):
-                return frozenset()
-        return frozenset(fitting)
+        if not all(isinstance(each, Instance) and each.cls.node is inner for each in module.values):
+            raise Refusal("it may be another module")
+        self._check_only_called(module, module.calls)
+        nodes = {node for each in module.calls for node in self._uses(each)}
+        places = {self._place(each) for each in nodes}
+        (place,) = places if len(places) == 1 else (None,)
+        if place is None or place[0] is not module.owner:
+            raise Refusal("several take what it gives")
+        taker = Attribute(self.attributes, *place)
+        if {*taker.calls} != nodes:
+            raise Refusal("it takes something else too")
+        path: tuple[str, ...] = (taker.name,)
+        norms = {taker: nodes}
+        if not self._is_norm(nodes):
+            norms = self._first(taker, nodes)
+            path += (next(iter(norms)).name,)
+        for norm, calls in norms.items():
+            self._check_norm(norm, calls)
+        stores = tuple(store for norm in norms for store in norm.stores)
+        values = (each for norm in norms for each in norm.values if isinstance(each, Object))
+        sites = frozenset(each.site for each in values).union(*norms.values())
+        return Outside(module.owner, module.name, path, stores, sites)
 
-    def _norms(
-        self, owner: ast.ClassDef, name: str, nodes: set[ast.AST], given: Values
-    ) -> dict[Value, tuple[tuple[str, ...], Object] | None]:
-        """For each that an attribute may be: the norm that it is, or that is the first it does."""
-        found: dict[Value, tuple[tuple[str, ...], Object] | None] = {}
-        for instance in self.facts.instances(owner):
-            for value in self.facts.heap.attribute(instance, name):
-                found[value] = None
-                if isinstance(value, Object) and value.kind in NORMS:
-                    is_alone = self._is_alone(value, instance, given, nodes)
-                    found[value] = ((name,), value) if is_alone else None
-                elif isinstance(value, Instance):
-                    found[value] = self._first(value, name, nodes)
-        return found
+    def _uses(self, call: ast.Call) -> set[ast.Call]:
+        """The calls that are given what another one gives, in the same function.
 
-    def _first(
-        self, module: Instance, name: str, nodes: set[ast.AST]
-    ) -> tuple[tuple[str, ...], Object] | None:
-        """The norm that alone takes what a module is given."""
-        calls = {each.node for each in self.facts.uses(module) if each.kind == "call"}
-        attribute = self._attribute(next(iter(nodes)))
-        same = {each for each in calls if self._attribute(each) == attribute}
-        inputs = [*self.facts.given_to(module)]
-        taken = [use for each in inputs for use in self.facts.uses(each)]
-        place = self._attribute(taken[0].node) if len(taken) == 1 else None
-        is_shared = place is None or same != nodes or self._is_handed_on(module)
-        if place is None or is_shared or taken[0].kind != "input":
-            return None
-        norm = taken[0].by
-        if isinstance(norm, Object) and norm.kind in NORMS:
-            if self._is_alone(norm, module, frozenset(inputs), {taken[0].node}):
-                return (name, place[1]), norm
-        return None
+        Raises:
+            Refusal: more is done with it.
+        """
+        results, around = self.facts.values(call), self.source.function_around
+        nodes = {use.node for each in results for use in self.facts.uses(each)}
+        is_kept = any([*self.facts.heap.holders(each)] for each in results)
+        calls = {each for each in nodes if isinstance(each, ast.Call)}
+        if is_kept or calls != nodes or {*map(around, nodes)} != {around(call)}:
+            raise Refusal("it has another use")
+        return calls
 
-    def _is_alone(
-        self, norm: Object, holder: Instance, given: frozenset[Value], nodes: set[ast.AST]
-    ) -> bool:
-        """Whether a norm takes what is given, at some places, and nothing else is done with it."""
-        for use in self.facts.uses(norm):
-            if use.kind == "call":
-                inputs = self.facts.inputs_of(use.result) if isinstance(use.result, Tensor) else {}
-                if use.node not in nodes or not given.issuperset(inputs):
-                    return False
-            elif use.kind in _HANDING or not self._is_built(use):
-                return False
-        return {each for each, _ in self.facts.heap.holders(norm)} == {holder}
+    def _first(self, module: Attribute, nodes: set[ast.Call]) -> dict[Attribute, set[ast.Call]]:
+        """The norms that alone take what a module is given, by the classes that it may be of."""
+        self._check_only_called(module, nodes)
+        found: dict[tuple[ast.ClassDef, str], set[ast.Call]] = {}
+        for each in module.values:
+            inputs = self.facts.given_to(each) if isinstance(each, Instance) else ()
+            taking = {use.node for one in inputs for use in self.facts.uses(one)}
+            (node,) = taking if len(taking) == 1 else (None,)
+            place = self._place(node) if node is not None else None
+            if place is None or not isinstance(node, ast.Call) or not self._is_norm((node,)):
+                raise Refusal("no norm comes first in it")
+            found.setdefault(place, set()).add(node)
+        if len({name for _, name in found}) != 1:
+            raise Refusal("it is not always the same norm")
+        return {Attribute(self.attributes, *place): calls for place, calls in found.items()}
 
-    def _is_built(self, use: Use) -> bool:
-        """Whether a use only asks for a setting, or is one by a constructor."""
-        function = self.index.source.function_around(use.node)
-        return use.name in _ASKED or getattr(function, "name", "") == "__init__"
+    def _is_norm(self, nodes: Iterable[ast.Call]) -> bool:
+        kinds = self.attributes.modules.kinds
+        return all(kinds.of(each.func).name in TRYING for each in nodes)
 
+    # --- what else is done with them ---------------------------------------------------------
 
-def _is_behind(node: ast.AST, statement: ast.stmt) -> bool:
-    return getattr(node, "lineno", 0) > (statement.end_lineno or 0)
+    def _check_norm(self, norm: Attribute, calls: Iterable[ast.Call]) -> None:
+        """See that a norm can be split, and takes nothing else.
+
+        Raises:
+            Refusal: it cannot.
+        """
+        norm.check_kind()
+        uses = self._check_alone(norm, calls, is_norm=True)
+        functions = [self.source.function_around(each) for each in (*uses.writes, *uses.reads)]
+        is_built = all(getattr(each, "name", "") == "__init__" for each in functions)
+        if uses.obstacles or not is_built:
+            raise Refusal("its weights are used")
+
+    def _check_alone(self, attribute: Attribute, calls: Iterable[ast.Call], is_norm: bool) -> Uses:
+        uses, _ = attribute.check({*calls}, is_norm=is_norm)
+        self.attributes.check_elsewhere(attribute.owner, attribute.name)
+        return uses
+
+    def _check_only_called(self, module: Attribute, calls: Iterable[ast.Call]) -> None:
+        """See that nothing is done with a module but to call it.
+
+        Raises:
+            Refusal: something is.
+        """
+        _, is_plain = module.check({*calls}, is_norm=False)
+        self.attributes.check_elsewhere(module.owner, module.name)
+        if not is_plain or not module.stores:
+            raise Refusal("it is not only called")

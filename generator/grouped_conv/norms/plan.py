@@ -12,7 +12,7 @@ from ...facts.values import NOTHING, Instance, Object, Value
 from ...reading.callees import parameters_given
 from ...reading.scopes import Function
 from ...reading.source import Source
-from ..find import Site, is_partial
+from ..find import Site, is_partial, lacks_groups
 from ..refusal import Refusal
 from .lists import ListPair, Lists
 from .norm_after import Pair
@@ -174,9 +174,9 @@ def passes_groups(source: Source, function: Function, call: ast.Call, site: Site
     given: list[tuple[ast.expr, str | None]] = [(each, None) for each in call.args]
     if any(isinstance(each, ast.Starred) for each in call.args):
         return True
-    if any(each.arg is None for each in call.keywords):
+    if any(each.arg is None and not lacks_groups(source, each.value) for each in call.keywords):
         return True
-    given += [(each.value, each.arg) for each in call.keywords]
+    given += [(each.value, each.arg) for each in call.keywords if each.arg is not None]
     return any(
         groups.id in parameters_given(source, function, value, call, keyword)
         for value, keyword in given

@@ -15,6 +15,7 @@ from ...reading.parts import walk
 from ..padding import is_padding
 from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
+from .behind import applied_walk
 from .kinds import TRYING, Kind
 from .pairs import Pairs
 
@@ -62,7 +63,7 @@ def find_sequences(pairs: Pairs, convs: Iterable[Value]) -> Iterator[Sequence]:
     facts, known = pairs.surroundings.facts, dict[ast.AST, Sequence]()
     for conv in convs:
         for holder, name in facts.heap.holders(conv):
-            if name == "" and is_sequential(holder):
+            if name == "" and is_sequential(holder) and not pairs.modules.is_copy(holder):
                 found = _Search(pairs, holder, conv).sequence()
                 if found is not None:  # what is built in one place stays as a whole
                     before = known.setdefault(found.node, found)
@@ -184,14 +185,12 @@ class _Search:
     @cached_property
     def _added(self) -> list[ast.Call]:
         """The calls that add to it."""
-        found = []
-        for each in self.modules.expressions((self.whole,)):
-            method = self.source.parent(each)
-            call = self.source.parent(method)
-            if isinstance(method, ast.Attribute) and method.attr in ADDING:
-                if isinstance(call, ast.Call) and call.func is method:
-                    found.append(call)
-        return found
+        return [
+            use.node
+            for use in self.facts.uses(self.whole)
+            if use.kind == "method" and use.name in ADDING and self.source.has(use.node)
+            if isinstance(use.node, ast.Call) and isinstance(use.node.func, ast.Attribute)
+        ]
 
     def _adding(self, slot: Slot) -> ast.Call | None:
         """The call that adds an item to it; None for one that it is built with."""
@@ -275,6 +274,9 @@ class _Search:
                 except Refusal as refusal:
                     where = line_of(node)
                     raise Refusal(f"one of them is used directly ({where})") from refusal
+        walk = applied_walk(self.pairs.surroundings)
+        if walk is not None:
+            raise Refusal(f"it may be applied with others ({line_of(walk.node)})")
         self._check_taken(any(isinstance(each, Instance) for one in trying for each in one.values))
         return weights.uses
 

@@ -6,7 +6,8 @@ It calls that of torch, or is a copy of it; checks of the shape of the input may
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 Resolve: TypeAlias = Callable[[ast.expr], str]
@@ -53,106 +54,85 @@ def layers_behind(
     """
     owner, given = (each.arg for each in forward.args.args)
     body = [each for each in forward.body if not _is_check(each, owner, given)]
-    reading = _Reading(owner, children, base, resolve)
     count = len(ast.parse(_TORCHS).body)
-    if reading.is_copy(body[:count], given):
-        body, reading.output = body[count:], given
-    else:
-        reading.given = given
+    is_copy = _is_copy(body[:count], owner, given, resolve)
+    reading = _Reading(owner, given, children, base, resolve, given if is_copy else "")
     try:
-        reading.read(body)
+        layers = [each for one in body[count * is_copy :] for each in reading.statement(one)]
     except _Unlike:
         return None
-    names = [name for name, _ in reading.layers]
-    is_all = reading.is_left and len({*names}) == len(names)
-    return dict(reading.layers) if is_all else None
+    is_all = bool(body) and isinstance(body[-1], ast.Return)
+    return dict(layers) if is_all and len(dict(layers)) == len(layers) else None
+
+
+def _is_copy(statements: list[ast.stmt], owner: str, given: str, resolve: Resolve) -> bool:
+    """Whether some statements are torch's own."""
+    text = "\n".join(map(ast.unparse, statements))
+    for node in (each for one in statements for each in ast.walk(one)):
+        if isinstance(node, ast.Call) and resolve(node.func) == _BATCH_NORM:
+            text = text.replace(f"{ast.unparse(node.func)}(", "F.batch_norm(")
+    return _renamed(text, owner, given) == _renamed(_TORCHS, "self", "x")
 
 
 class _Unlike(Exception):
     """Something is not as in torch, or not known to be."""
 
 
+@dataclass
 class _Reading:
-    """Reads what follows the norm.
+    """Reads what follows the norm; ``output`` has what there is, and is empty before the norm."""
 
-    Attributes:
-        layers: those that have been applied, each with whether it may be None.
-        output: the variable that has what they give; empty before the norm is applied.
-        given: the one that has the input until then.
-        is_left: whether the forward has been left with that.
-    """
+    owner: str
+    given: str
+    children: Collection[str]
+    base: str
+    resolve: Resolve
+    output: str
 
-    def __init__(self, owner: str, children: Collection[str], base: str, resolve: Resolve) -> None:
-        self.owner = owner
-        self.children = children
-        self.base = base
-        self.resolve = resolve
-        self.layers: list[tuple[str, bool]] = []
-        self.output = self.given = ""
-        self.is_left = False
+    def statement(self, statement: ast.stmt) -> list[tuple[str, bool]]:
+        """The layers that a statement applies."""
+        name, layers = "", list[tuple[str, bool]]()
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                layers = self._value(value)
+            case ast.Return(value=ast.expr() as value):
+                layers = self._value(value)
+            case ast.If(
+                test=test, body=[ast.Assign(targets=[ast.Name(id=name)], value=value)], orelse=[]
+            ) if name == self.output:
+                layers = self._optional(test, value)
+            case _:
+                raise _Unlike
+        self.output = name or "?"  # nothing has what is returned
+        return layers
 
-    def is_copy(self, statements: list[ast.stmt], given: str) -> bool:
-        """Whether some statements are torch's own."""
-        text = "\n".join(map(ast.unparse, statements))
-        for node in (each for one in statements for each in ast.walk(one)):
-            if isinstance(node, ast.Call) and self.resolve(node.func) == _BATCH_NORM:
-                text = text.replace(f"{ast.unparse(node.func)}(", "F.batch_norm(")
-        return _renamed(text, self.owner, given) == _renamed(_TORCHS, "self", "x")
-
-    def read(self, statements: list[ast.stmt]) -> None:
-        """Note the layers that some statements apply."""
-        for statement in statements:
-            match statement:
-                case _ if self.is_left:
-                    raise _Unlike
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    self._value(value)
-                    self.output = name
-                case ast.Return(value=ast.expr() as value):
-                    self._value(value)
-                    self.is_left = True
-                case ast.If(
-                    test=test,
-                    body=[ast.Assign(targets=[ast.Name(id=name)], value=value)],
-                    orelse=[],
-                ):
-                    self._optional(test, value, self.output)
-                    if name != self.output:
-                        raise _Unlike
-                case _:
-                    raise _Unlike
-
-    def _value(self, node: ast.expr) -> None:
-        """Note the layers that an expression applies to what there is."""
+    def _value(self, node: ast.expr) -> list[tuple[str, bool]]:
+        """The layers that an expression applies to what there is."""
         match node:
             case ast.Name(id=name) if name == self.output:
-                pass
+                return []
             case ast.Call(args=[*owner, ast.Name(id=name)], keywords=[]) if (
                 name == self.given and not self.output and self._is_of_base(node.func, owner)
             ):
-                self.output = "?"
+                return []
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id=self.owner), attr=layer),
                 args=[given],
                 keywords=[],
             ) if layer in self.children:
-                self._value(given)
-                self.layers.append((layer, False))
+                return [*self._value(given), (layer, False)]
             case ast.IfExp(test=test, body=body, orelse=ast.Name(id=name)) if name == self.output:
-                self._optional(test, body, name)
-            case _:
-                raise _Unlike
+                return self._optional(test, body)
+        raise _Unlike
 
-    def _optional(self, test: ast.expr, value: ast.expr, output: str) -> None:
-        """Note a layer that is applied if it is there."""
-        count = len(self.layers)
-        self._value(value)
-        added = self.layers[count:]
-        asked = f"{self.owner}.{added[0][0]}" if len(added) == 1 else ""
+    def _optional(self, test: ast.expr, value: ast.expr) -> list[tuple[str, bool]]:
+        """A layer that is applied if it is there."""
+        (layer, _), *others = self._value(value) or [("", False)]
+        asked = f"{self.owner}.{layer}"
         forms = (asked, f"{asked} is not None", f"not {asked} is None")
-        if not output or ast.unparse(test) not in forms or not asked:
+        if others or not self.output or ast.unparse(test) not in forms:
             raise _Unlike
-        self.layers[-1] = added[0][0], True
+        return [(layer, True)]
 
     def _is_of_base(self, function: ast.expr, owner: list[ast.expr]) -> bool:
         """Whether what is called is torch's own forward, on the norm."""
@@ -172,19 +152,13 @@ def _renamed(text: str, owner: str, given: str) -> str:
     """Statements with usual names for the norm, its input and the local variables."""
     names = {owner: "self", given: "x"}
     tree = ast.parse(text)
-    for node in _in_order(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+    found = [each for each in ast.walk(tree) if isinstance(each, ast.Name)]
+    for node in sorted(found, key=lambda each: (each.lineno, each.col_offset)):
+        if isinstance(node.ctx, ast.Store):
             names.setdefault(node.id, f"v{len(names)}")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            node.id = names.get(node.id, node.id)
+    for node in found:
+        node.id = names.get(node.id, node.id)
     return ast.dump(tree)
-
-
-def _in_order(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    for child in ast.iter_child_nodes(node):
-        yield from _in_order(child)
 
 
 def _is_check(statement: ast.stmt, owner: str, given: str) -> bool:
