@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Literal
 
 Target = Literal["grouped", "plinio"]
@@ -32,6 +31,8 @@ def unknown(codes: Iterable[object]) -> str:
     """What to say of the first of some codes that no rule has; empty where there is none."""
     for each in codes:
         if each not in CODES:
+            from difflib import get_close_matches
+
             (nearest,) = get_close_matches(str(each), CODES, n=1, cutoff=0)
             return f"there is no rule {each!r}: did you mean {nearest}?"
     return ""

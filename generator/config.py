@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import keyword
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,11 +14,7 @@ from .codes import CODES, TARGETS, unknown
 from .files import FileError, absolute, read_found
 from .formatters import layout, ruff_file
 from .outcome import STYLES, is_style
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from .toml import loads
 
 
 class ConfigError(Exception):
@@ -128,8 +122,8 @@ def _read(file: Path) -> _Project | None:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: is not UTF-8") from error
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = loads(text)
+    except ValueError as error:
         if "black" in text or "gencode" in text:
             raise ConfigError(f"{file}: {error}") from error
         document = {}  # what has neither table is not ours to find fault with
@@ -153,6 +147,8 @@ def _checked(key: str, value: object, directory: Path) -> object:
 
 
 def _unknown_key(key: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
     (nearest,) = get_close_matches(key, known, n=1, cutoff=0)
     return f"there is no key {key}; did you mean {nearest}?"
 

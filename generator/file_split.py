@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .file_writing import write_typed
 from .files import STDIN, absolute, decoded, read_bytes, read_found
+from .gate import speaks_of_convolutions
 from .header import origin, with_header
 from .outcome import Options, Result
 from .pipeline import list_source, split_source
-from .project_files import Locator
+
+if TYPE_CHECKING:
+    from .project_files import Locator
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,20 @@ def header_for(path: str, target: Path) -> str:
     return "" if same else origin(path)
 
 
+def new_locator() -> Locator:
+    """What finds the projects of files."""
+    from .project_files import Locator  # slow to import
+
+    return Locator()
+
+
 def split_path(
     path: str,
     options: Options,
     source: str = "",
     only_list: bool = False,
     is_typed: bool = True,
-    locator: Locator | None = None,
+    locator: Callable[[], Locator] | None = None,
 ) -> FileSplit:
     """Read and split a file; nothing is written.
 
@@ -85,7 +97,8 @@ def split_path(
         source: what the header is to name; empty for no header.
         only_list: say what would be done, and leave the text as it is.
         is_typed: whether somebody typed the path, and so means whatever is there.
-        locator: finds that of the file, in the state in which it was first looked at.
+        locator: gives what finds the project of the file, in the state in which it was first
+            looked at.
 
     Raises:
         FileError: it cannot be read or decoded, or its encoding cannot hold the new text.
@@ -94,7 +107,9 @@ def split_path(
     """
     data = read_bytes(path) if is_typed else read_found(path)
     read = decoded(data)
-    location = None if path == STDIN else (locator or Locator()).locate(absolute(path))
+    location = None
+    if path != STDIN and speaks_of_convolutions(read.text):  # slow, and so only where it matters
+        location = (locator or new_locator)().locate(absolute(path))
     result = (list_source if only_list else split_source)(read.text, options, location)
     text = result.text
     if source and text is not read.text:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from .files import FileError, read_found
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from .toml import loads
 
 _RUFF_FILES: Final = (".ruff.toml", "ruff.toml")
 _LINE_LENGTH: Final = 88
@@ -55,7 +50,7 @@ def ruff_file(directory: Path) -> dict[str, Any] | None:
         if file.is_file():
             try:
                 text = read_found(str(file)).decode("utf-8-sig")
-                table: dict[str, Any] = tomllib.loads(text)
+                table: dict[str, Any] = loads(text)
             except (FileError, ValueError):
                 return None
             return table

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import ast
 
-from .reading.convolutions import GROUPS_POSITION
-from .reading.parts import walk
+
+def speaks_of_convolutions(text: str) -> bool:
+    """Whether a text does, in any spelling."""
+    return "onv" in text  # Conv2d, conv2d, LazyConv2d; and "Conv%dd" % n
 
 
 def may_apply(text: str, tree: ast.Module) -> bool:
     """Whether the text speaks of convolutions, and any call in the tree can carry ``groups``."""
-    if "onv" not in text:  # Conv2d, conv2d, LazyConv2d; and "Conv%dd" % n
+    if not speaks_of_convolutions(text):
         return False
+    from .reading.convolutions import can_carry_groups  # slow to import
+    from .reading.parts import walk
+
     return any(isinstance(node, ast.Call) and can_carry_groups(node) for node in walk(tree))
-
-
-def can_carry_groups(call: ast.Call) -> bool:
-    """Whether ``groups`` is, or may be, among the arguments of a call."""
-    return (
-        len(call.args) >= GROUPS_POSITION  # a lazy class has no in_channels
-        or any(isinstance(argument, ast.Starred) for argument in call.args)
-        or any(keyword.arg in ("groups", None) for keyword in call.keywords)
-    )

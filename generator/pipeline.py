@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from .codes import ONLY_SAID
 from .collector import without_collector
 from .gate import may_apply
 from .outcome import Finding, Options, Record, Result, SourceError, Warning
-from .reading.source import Source, check, parse
+from .reading.parsing import check, parse
 
 if TYPE_CHECKING:
     from .grouped_conv import GroupedConv
     from .project_files import Location
+    from .reading.source import Source
     from .rewriting.apply import Proposer, Rewrite
     from .rewriting.templating import Templates
 
@@ -121,6 +121,8 @@ def is_earlier_helper(text: str) -> bool:
 
 
 def _heading(text: str) -> str:
+    from hashlib import sha256
+
     return f"# gencode helper 1 {sha256(text.encode()).hexdigest()[:8]}"
 
 
@@ -142,6 +144,7 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
     if not is_grouped and not others:
         return Result(text, codes=options.codes)
     # Slow to import, and so only for a source that may matter.
+    from .reading.source import Source
     from .rewriting.apply import applied, arbitrated
     from .rewriting.templating import Templates
 

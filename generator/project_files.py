@@ -9,18 +9,17 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import takewhile
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from .facts.project import Module
 from .files import FileError, decoded, read_found
 from .outcome import SourceError
-from .reading.source import Source, parse
+from .project_root import ENVIRONMENTS, is_there, root_of
+from .reading.parsing import parse
+from .reading.source import Source
 
-_MARKS: Final = ("pyproject.toml", "setup.py", ".git")
-_ENVIRONMENTS: Final = ("site-packages", "dist-packages")
-_NEVER: Final = frozenset(("__pycache__", "node_modules", *_ENVIRONMENTS))
+_NEVER: Final = frozenset(("__pycache__", "node_modules", *ENVIRONMENTS))
 _MOST_FILES: Final = 20_000
 _MOST_KEPT: Final = 4_000_000
 """How many characters of source have their trees kept: one takes some hundred bytes."""
@@ -60,7 +59,7 @@ class Locator:
         Args:
             file: its path from the root of the file system.
         """
-        key = _root(file.parent)
+        key = root_of(file.parent)
         if key not in self._of_root:
             self._of_root[key] = ProjectFiles(*key)
         files = self._of_root[key]
@@ -308,38 +307,10 @@ def _made(path: str, tree: ast.Module, text: str) -> Module:
     return Module(".".join(_parts(path)), is_package, tree, text, path)
 
 
-def _root(directory: Path) -> tuple[Path, str | None]:
-    """The root of the project that a directory lies in, and what of it belongs to the project.
-
-    It is the nearest directory with what marks one, else the topmost package by itself, else the
-    files of the directory; never a home directory or an environment, nor what lies above these.
-    """
-    for each in takewhile(lambda one: not _is_barred(one), (directory, *directory.parents)):
-        if any(_is_there(each / mark) for mark in _MARKS):
-            return each, None
-    package = directory
-    while _is_there(package.parent / "__init__.py"):
-        package = package.parent
-    is_package = _is_there(package / "__init__.py")
-    return (package.parent, package.name) if is_package else (directory, "")
-
-
-def _is_barred(directory: Path) -> bool:
-    is_environment = directory.name in _ENVIRONMENTS or _is_there(directory / "pyvenv.cfg")
-    return is_environment or directory == Path.home() or directory.parent == directory
-
-
 def _is_walked(directory: Path, name: str) -> bool:
     """Whether a directory in another one belongs to the project of that."""
     is_own = "." not in name and name not in _NEVER
-    return is_own and not _is_there(directory / name / "pyvenv.cfg")
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False  # as far as can be seen
+    return is_own and not is_there(directory / name / "pyvenv.cfg")
 
 
 def _has_word(text: str, word: str) -> bool:

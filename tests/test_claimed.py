@@ -275,7 +275,7 @@ def test_a_function_whose_weight_may_be_a_module_s(init: str, value: str) -> Non
 
 
 def test_where_there_is_too_much_to_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gencode.facts.facts._BUDGET", 1)
+    monkeypatch.setattr("gencode.facts.interpretation._BUDGET", 1)
     assert [each.status for each in records(net("self.conv = lib.Conv2d(c, c, 3, groups=2)"))] == [
         "left"
     ]

@@ -67,7 +67,7 @@ def test_where_all_is_kept_it_is_an_error_too() -> None:
 
 
 def test_where_there_is_no_grouped_convolution_nothing_is_compiled(monkeypatch) -> None:
-    monkeypatch.setattr("gencode.reading.source.compiled", lambda _: pytest.fail("compiles"))
+    monkeypatch.setattr("gencode.reading.parsing.compiled", lambda _: pytest.fail("compiles"))
     for source in (PLAIN, model("self.conv = nn.Conv2d(8, 8, 3, groups=1)"), "return 1\n"):
         assert_unchanged(source)
 
@@ -101,6 +101,6 @@ def test_other_errors_of_the_compiler(error: Exception, message: str, monkeypatc
     def refused(_: object) -> None:
         raise error
 
-    monkeypatch.setattr("gencode.reading.source.compiled", refused)
+    monkeypatch.setattr("gencode.reading.parsing.compiled", refused)
     with pytest.raises(SourceError, match=message):
         gencode.split_source(GROUPED)

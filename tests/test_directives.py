@@ -11,7 +11,8 @@ from cases import BARE, CONV, assert_unchanged, model
 from gencode import Options, Record, Result, SourceError, helper_source, split_source
 from gencode.outcome import Style
 from gencode.reading.directives import Directives
-from gencode.reading.source import Source, parse
+from gencode.reading.parsing import parse
+from gencode.reading.source import Source
 from gencode.rewriting.apply import Rewrite, check_left_alone
 from gencode.rewriting.edits import CallEdit, Edit, Insertion, Removal, Replacement, TextEdit
 

@@ -9,7 +9,7 @@ import pytest
 from facts_asked import Asked
 
 from gencode import split_source
-from gencode.facts import facts as module_of_facts
+from gencode.facts import interpretation
 from gencode.facts.facts import Facts
 from gencode.facts.project import Module, Project
 from gencode.facts.worklist import Unit, Worklist
@@ -129,7 +129,7 @@ def test_a_large_function_is_merged() -> None:
 
 def test_one_that_would_take_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is known then."""
-    monkeypatch.setattr(module_of_facts, "_BUDGET", 10)
+    monkeypatch.setattr(interpretation, "_BUDGET", 10)
     tree = ast.parse("\n".join(f"a{n} = {n}" for n in range(99)))
     assert not Facts([Module("", False, tree)], Project()).is_complete
 

@@ -195,6 +195,6 @@ def test_what_stands_around_in_a_huge_element_stays() -> None:
 
 
 def test_what_is_not_known_as_there_is_too_much_to_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gencode.facts.facts._BUDGET", 10)
+    monkeypatch.setattr("gencode.facts.interpretation._BUDGET", 10)
     (warning,) = split_source(model(CONV)).warnings
     assert warning.message.startswith("there is too much in this file to follow")

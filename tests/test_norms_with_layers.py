@@ -8,7 +8,8 @@ from textwrap import dedent, indent
 import pytest
 
 from gencode.grouped_conv.norms.layered import Layered, layered
-from gencode.reading.source import Source, parse
+from gencode.reading.parsing import parse
+from gencode.reading.source import Source
 
 INIT = """\
     def __init__(self, width, act=nn.ReLU, drop=None):

@@ -333,13 +333,13 @@ def test_a_project_of_too_many_files(monkeypatch) -> None:
 
 
 def test_too_much_to_follow(monkeypatch) -> None:
-    monkeypatch.setattr("gencode.facts.facts._BUDGET_OF_OTHERS", 5)
+    monkeypatch.setattr("gencode.facts.interpretation._BUDGET_OF_OTHERS", 5)
     found = result(USES["the norm is taken away"])
     assert "1 other files use this" in said(found)[0]
 
 
 def test_too_much_to_follow_in_the_file_itself(monkeypatch) -> None:
-    monkeypatch.setattr("gencode.facts.facts._BUDGET", 5)
+    monkeypatch.setattr("gencode.facts.interpretation._BUDGET", 5)
     found = result(USES["the norm is taken away"])
     assert "there is too much in this file" in notes(found)
 

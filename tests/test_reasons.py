@@ -207,7 +207,7 @@ def test_a_function_not_all_of_whose_callers_are_followed() -> None:
 def test_a_variable_that_nothing_is_known_of(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "norm = spectral_norm if Net else copy.copy\nnorm(Net(2).conv)\n"
     assert "spectral_norm may be applied" in left(NET + code)
-    monkeypatch.setattr("gencode.facts.facts._BUDGET", 5)
+    monkeypatch.setattr("gencode.facts.interpretation._BUDGET", 5)
     assert "there is too much in this file" in left(NET + code)
 
 

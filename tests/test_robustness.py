@@ -139,7 +139,7 @@ def test_a_source_that_memory_does_not_hold(monkeypatch, capsys) -> None:
         raise MemoryError
 
     write({"a.py": GROUPED})
-    monkeypatch.setattr("gencode.reading.source.ast.parse", exhausted)
+    monkeypatch.setattr("gencode.reading.parsing.ast.parse", exhausted)
     assert main(["-i", "a.py"]) == 123
     assert capsys.readouterr().err == "a.py: it is nested too deeply, or too large\n"
 

@@ -11,7 +11,7 @@ import pytest
 from gencode import Options, SourceError, list_source, split_source
 from gencode.codes import CODES, TARGETS
 from gencode.command import main
-from gencode.facts import facts
+from gencode.facts import interpretation
 from gencode.outcome import Style
 from gencode.rules import RULES
 
@@ -240,7 +240,7 @@ def test_all_rules_of_one_file_compute_the_same() -> None:
 
 
 def test_a_file_that_is_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "_BUDGET", 10)
+    monkeypatch.setattr(interpretation, "_BUDGET", 10)
     findings = stays(SOURCE)
     assert {each.code for each in findings} == {"flatten", "pool"}
     for each in findings:

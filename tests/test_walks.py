@@ -374,7 +374,7 @@ def test_other_functions_that_nothing_calls_are_looked_at_too() -> None:
 
 
 def test_what_is_too_much_to_follow_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gencode.facts.facts._BUDGET", 9)
+    monkeypatch.setattr("gencode.facts.interpretation._BUDGET", 9)
     (record, *_) = split_source(f"{TOP}    return net\n").records
     assert "there is too much in this file" in record.detail
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from ..file_split import FileSplit, split_path
+from ..file_split import FileSplit, new_locator, split_path
 from ..files import STDIN, FileError
 from ..one_line import in_one_line
 from ..outcome import SourceError, TemplateError
-from ..project_files import Locator
 from .jobs import Job
 from .signals import leave_interrupts_to_the_parent
+
+if TYPE_CHECKING:
+    from ..project_files import Locator
 
 Outcome: TypeAlias = FileSplit | FileError | SourceError
 
@@ -34,12 +37,12 @@ def split_all(jobs: Sequence[Job], only_list: bool) -> Generator[Outcome]:
     if workers > 1:
         yield from _in_processes(jobs, only_list, workers)
     else:
-        locator = Locator()
+        locator = cache(new_locator)
         for job in jobs:
             yield from _split_some([job], only_list, locator)
 
 
-def _split(job: Job, only_list: bool, locator: Locator) -> Outcome:
+def _split(job: Job, only_list: bool, locator: Callable[[], Locator]) -> Outcome:
     try:
         return split_path(job.path, job.options, job.header, only_list, job.is_typed, locator)
     except (FileError, SourceError) as error:
@@ -50,11 +53,13 @@ def _split(job: Job, only_list: bool, locator: Locator) -> Outcome:
         return FileError(f"is left as it is, by a fault of gencode: {in_one_line(error)}")
 
 
-_locator = Locator()
+_locator = cache(new_locator)
 """Those of a process that splits for another one."""
 
 
-def _split_some(jobs: Sequence[Job], only_list: bool, locator: Locator = _locator) -> list[Outcome]:
+def _split_some(
+    jobs: Sequence[Job], only_list: bool, locator: Callable[[], Locator] = _locator
+) -> list[Outcome]:
     return [_split(job, only_list, locator) for job in jobs]
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..files import STDIN, UsageError
-from ..load_model import ModelSource, model_source
+
+if TYPE_CHECKING:
+    from ..load_model import ModelSource
 
 _OURS = ("--convert-checkpoint", "--model", "--checkpoint-key")
 
@@ -85,6 +88,8 @@ def conversion_of(
     old, new = parsed.convert_checkpoint
     if STDIN in (old, new):
         raise UsageError("--convert-checkpoint takes two files, and no -")
+    from ..load_model import model_source  # slow to import
+
     return Conversion(old, new, model_source(parsed.model), parsed.checkpoint_key)
 
 

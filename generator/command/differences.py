@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import diff_bytes, unified_diff
 
 _NO_LINE_END = b"\\ No newline at end of file"
 _COLOURS = {b"---": b"1", b"+++": b"1", b"@@": b"36", b"+": b"32", b"-": b"31"}
@@ -17,6 +16,8 @@ def difference(before: bytes | None, after: bytes, name: str) -> bytes:
         after: what there would be.
         name: of the file.
     """
+    from difflib import diff_bytes, unified_diff  # slow to import
+
     named = _quoted(name)
     lines = diff_bytes(
         unified_diff,

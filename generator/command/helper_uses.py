@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..files import FileError, read_found
 from ..outcome import SourceError
+from ..reading.parsing import parse
 from ..reading.parts import walk
-from ..reading.source import parse
 from .helper_jobs import HelperJob
 
 

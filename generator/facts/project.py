@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from ..reading.parsing import LINE_END
 from ..reading.scopes import FUNCTIONS
-from ..reading.source import LINE_END
 
 _APART: Final = frozenset(
     (

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..gate import can_carry_groups
 from ..reading.classes import ClassIndex
 from ..reading.comments import Directive
 from ..reading.convolutions import (
@@ -18,6 +17,7 @@ from ..reading.convolutions import (
     Arguments,
     ConvClass,
     bind_arguments,
+    can_carry_groups,
     conv_class,
 )
 from ..reading.kept import kept

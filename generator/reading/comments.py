@@ -13,7 +13,8 @@ from typing import Final
 
 from ..codes import unknown
 from ..outcome import STYLE_NAMES, SourceError, Style, Warning
-from .source import LINE_END, Source, Span
+from .parsing import LINE_END
+from .source import Source, Span
 
 _SKIP: Final = "skip"
 _STYLES: Final = {f"style={each}": style for each, style in STYLE_NAMES.items()}

@@ -138,3 +138,12 @@ def kind_of(conv: ConvClass, in_channels: int, out_channels: int, groups: int) -
     if conv.has_depthwise and groups == in_channels == out_channels:
         return "depthwise"
     return "grouped"
+
+
+def can_carry_groups(call: ast.Call) -> bool:
+    """Whether ``groups`` is, or may be, among the arguments of a call."""
+    return (
+        len(call.args) >= GROUPS_POSITION  # a lazy class has no in_channels
+        or any(isinstance(argument, ast.Starred) for argument in call.args)
+        or any(keyword.arg in ("groups", None) for keyword in call.keywords)
+    )

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from .source import LINE_END, Source
+from .parsing import LINE_END
+from .source import Source
 
 _WIDTHS: Final = (88, 100, 120)
 """Those that projects have; 88 is black's, which no other is asked for below."""

@@ -10,7 +10,8 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from ..outcome import SourceError
-from ..reading.source import LINE_END, Source, Span
+from ..reading.parsing import LINE_END
+from ..reading.source import Source, Span
 from .edits import CallEdit, StatementEdit
 from .formatting import Formatter
 

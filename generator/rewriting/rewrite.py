@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from ..outcome import Options, TemplateError
-from ..reading.source import LINE_END, Source, Span, compiled
+from ..reading.parsing import LINE_END, compiled
+from ..reading.source import Source, Span
 from ..reading.width import width_of
 from .edits import CallEdit, Edit, Insertion, Naming, Removal, StatementEdit, TextEdit
 from .formatting import Formatter

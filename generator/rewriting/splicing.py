@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ..limits import LONGEST_CODE
 from ..outcome import TemplateError
-from ..reading.source import LINE_END, Source, Span
+from ..reading.parsing import LINE_END
+from ..reading.source import Source, Span
 from .edits import Naming, TextEdit
 from .formatting import Formatter
 

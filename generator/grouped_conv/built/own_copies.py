@@ -11,8 +11,9 @@ from functools import cached_property
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
+from ...reading.parsing import LINE_END
 from ...reading.parts import walk
-from ...reading.source import LINE_END, Source
+from ...reading.source import Source
 from ...reading.spelling import spell_in_module
 from .blocks import blocks_in
 from .helper import SPLITTING, TEMPLATE, Names, emitted, helper_of
