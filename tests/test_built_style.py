@@ -423,7 +423,7 @@ def test_a_source_that_has_no_line_for_the_helper() -> None:
 PUT = {
     "in a class by its name": "x = split_layers<Sequential(CONV, NORM)>",
     "what is added to": "x = Sequential(CONV)\nx.append(NORM)\nsplit_layers<x>\nreturn x",
-    "chosen from a list": "a = [CONV]\nreturn split_layers<Sequential(*[c for c in a if c], NORM)>",
+    "chosen from a list": "a = [split_conv<CONV>]\nreturn Sequential(*[c for c in a if c], NORM)",
     "changed in a list": (
         "def k(): return CONV\na = [split_conv<k()>]\nreturn split_conv<k()>, [h(c) for c in a]"
     ),

@@ -32,7 +32,6 @@ MOVES = {
     ),
     "extend": ("layers = []\nlayers.extend([CONV, NORM])\nself.net = nn.Sequential(*layers)", NET),
     "+=": ("layers = [CONV]\nlayers += [NORM]\nself.net = nn.Sequential(*layers)", NET),
-    "+": ("layers = [CONV]\nlayers = layers + [NORM]\nself.net = nn.Sequential(*layers)", NET),
     "what a function makes for two": (
         "def make():\n    return SAME\nself.a = nn.Sequential(make(), SMALL)\n"
         "self.b = nn.Sequential(make(), SMALL)",
@@ -40,11 +39,6 @@ MOVES = {
     ),
     "lists put together": ("self.net = nn.Sequential(*([CONV] + [NORM]))", NET),
     "a choice": ("self.net = nn.Sequential(CONV, *([NORM] if x is None else []))", NET),
-    "a comprehension": (
-        "layers = [CONV, None, NORM]\n"
-        "self.net = nn.Sequential(*[each for each in layers if each is not None])",
-        NET,
-    ),
     "in a loop": (
         "layers = []\nfor _ in range(2):\n    layers += [SAME, SMALL]\n"
         "self.net = nn.Sequential(*layers)",
@@ -52,7 +46,6 @@ MOVES = {
     ),
     "OrderedDict": ('self.net = nn.Sequential(OrderedDict([("c", CONV), ("b", NORM)]))', NET),
     "OrderedDict of a dict": ('self.net = nn.Sequential(OrderedDict({"c": CONV, "b": NORM}))', NET),
-    "OrderedDict by keywords": ("self.net = nn.Sequential(OrderedDict(c=CONV, b=NORM))", NET),
     "OrderedDict by items": (
         'd = OrderedDict()\nd["c"] = CONV\nd["b"] = NORM\nself.net = nn.Sequential(d)',
         NET,

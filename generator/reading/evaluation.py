@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Set
-from typing import Literal
+from typing import Final
 
 from .calls import values_given
 from .names import meaning
 from .parts import walk
 from .source import Source
 
-_Step = Literal["found", "harmless", "blocked"]
+_PLAIN: Final = (ast.Assign, ast.Expr, ast.Return, ast.AnnAssign)
 
 
 def can_be_hoisted(
@@ -23,93 +23,68 @@ def can_be_hoisted(
     else binds anew, constants, the functions to be called, and calls that are themselves moved to
     before the statement; and where the call binds no name itself.
     """
-    if any(isinstance(node, ast.NamedExpr) for node in walk(call)):
+    if isinstance(statement, ast.AugAssign):
+        is_plain = isinstance(statement.target, ast.Name) and _is_settled(source, statement.target)
+    else:
+        is_plain = isinstance(statement, _PLAIN)
+    if not is_plain or any(isinstance(node, ast.NamedExpr) for node in walk(call)):
         return False
-    match statement:
-        case ast.Assign(value=value) | ast.Expr(value=value):
-            pass
-        case ast.Return(value=ast.expr() as value) | ast.AnnAssign(value=ast.expr() as value):
-            pass
-        case ast.AugAssign(target=ast.Name() as target, value=value):
-            if not _is_settled(source, target):
-                return False
-        case _:
+    node: ast.AST = call
+    while (parent := source.parent(node)) is not statement:
+        before = _before(parent, node)
+        if before is None or not all(_is_harmless(source, each, moved) for each in before):
             return False
-    return _Walk(source, call, moved).step(value) == "found"
+        node = parent
+    return node is getattr(statement, "value", None)
+
+
+def _before(parent: ast.AST, node: ast.AST) -> list[ast.expr] | None:
+    """What is evaluated before a part of an expression; None where that may not be evaluated."""
+    parts: list[ast.expr] = []
+    match parent:
+        case ast.Call():
+            parts = [_looked_up_in(parent.func), *values_given(parent)]
+            node = parts[0] if node is parent.func else node
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            pass
+        case ast.BinOp(left=one, right=other) | ast.Subscript(value=one, slice=other):
+            parts = [one, other]
+        case ast.Compare(left=one, comparators=[other, *_]):
+            parts = [one, other]
+        case ast.BoolOp(values=[one, *_]) | ast.IfExp(test=one) | ast.UnaryOp(operand=one):
+            parts = [one]
+        case ast.keyword():
+            return []  # the call tells what is before
+        case ast.Attribute(value=one) | ast.Starred(value=one) | ast.NamedExpr(value=one):
+            parts = [one]
+    return parts[: parts.index(node)] if node in parts else None
+
+
+def _looked_up_in(function: ast.expr) -> ast.expr:
+    """What a function to be called is looked up in by names and numbers, which changes nothing."""
+    match function:
+        case ast.Attribute(value=value) | ast.Subscript(value=value, slice=ast.Constant()):
+            return _looked_up_in(value)
+    return function
+
+
+def _is_harmless(source: Source, node: ast.expr, moved: Set[ast.Call]) -> bool:
+    match node:
+        case ast.Name():
+            return _is_settled(source, node)
+        case ast.Call() if node in moved:
+            parts = [_looked_up_in(node.func), *values_given(node)]
+            return all(_is_harmless(source, each, moved) for each in parts)
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return all(_is_harmless(source, each, moved) for each in parts)
+    return isinstance(node, ast.Constant)
 
 
 def _is_settled(source: Source, name: ast.Name) -> bool:
     """Whether no function that is called can bind a name anew."""
     found = source.scope(name).lookup(name.id)
-    if found is None:
+    if found is None or meaning(source, name).kind == "import":
         return True
     scope, bindings = found
-    if scope.parent is None:
-        return len(bindings) == 1
-    return name.id not in scope.module.nonlocals
-
-
-def _is_plain_item(node: ast.expr) -> bool:
-    """Whether an expression is an item by its number, such as ``self.norms[0]``."""
-    return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
-
-
-class _Walk:
-    """Go through an expression in the order of its evaluation, until the call or an obstacle."""
-
-    def __init__(self, source: Source, call: ast.Call, moved: Set[ast.Call]) -> None:
-        self.source = source
-        self.call = call
-        self.moved = moved
-
-    def step(self, node: ast.expr) -> _Step:
-        if node is self.call:
-            return "found"
-        match node:
-            case ast.Constant():
-                return "harmless"
-            case ast.Name():
-                return "harmless" if _is_settled(self.source, node) else "blocked"
-            case ast.Call():
-                step = self._callee(node.func)
-                if step == "harmless":
-                    step = self._in_turn(values_given(node))
-                return self._then(step, harmless=node in self.moved)
-            case ast.Tuple() | ast.List():
-                return self._in_turn(node.elts)
-            case ast.BinOp():
-                return self._then(self._in_turn([node.left, node.right]))
-            case ast.Compare():
-                return self._then(self._in_turn([node.left, node.comparators[0]]))
-            case ast.BoolOp():
-                return self._then(self.step(node.values[0]))
-            case ast.IfExp():
-                return self._then(self.step(node.test))
-            case ast.Subscript():
-                return self._then(self._in_turn([node.value, node.slice]))
-            case ast.Attribute() | ast.Starred() | ast.NamedExpr():
-                return self._then(self.step(node.value))
-            case ast.UnaryOp():
-                return self._then(self.step(node.operand))
-        return "blocked"
-
-    def _callee(self, node: ast.expr) -> _Step:
-        """A function to be called: to look it up, by names and numbers, changes nothing."""
-        while isinstance(node, ast.Attribute) or _is_plain_item(node):
-            assert isinstance(node, (ast.Attribute, ast.Subscript))
-            node = node.value
-        if meaning(self.source, node).kind == "import":
-            return "harmless"
-        return self.step(node)
-
-    def _in_turn(self, nodes: list[ast.expr]) -> _Step:
-        for node in nodes:
-            step = self.step(node)
-            if step != "harmless":
-                return step
-        return "harmless"
-
-    @staticmethod
-    def _then(step: _Step, harmless: bool = False) -> _Step:
-        """The step of a whole whose parts are done and that then does something itself."""
-        return "blocked" if step == "harmless" and not harmless else step
+    is_of_module = scope.parent is None
+    return len(bindings) == 1 if is_of_module else name.id not in scope.module.nonlocals

@@ -41,7 +41,7 @@ class Deciding:
         self.gives_weights = gives_weights
         self.multipliers = Multipliers(tracing)
         self.refused: dict[ast.Call, str] = {}
-        self.in_the_way: dict[ast.Call, list[str]] = {}
+        self.in_the_way: dict[ast.Call, str] = {}
 
     def plan(self, deferred: Iterable[Deferred], stays: Iterable[Site]) -> BuiltPlan:
         """Plan some convolutions; what cannot be split is noted, and not in the plan.
@@ -74,25 +74,13 @@ class Deciding:
                 if source.loud:
                     source.lose_reads()
                 return _plan(source, sites, joined(found))
-            if self._come_closer(refused, bool(stays)):
-                continue
-            self.refused |= {
-                each: self.in_the_way.get(each, [refused[each]])[0] for each in refused
-            }
+            closer = refused.keys() - self.in_the_way.keys()
+            if closer and (stays or self.tracing.directives.leave_alone):
+                self.in_the_way |= {each: refused[each] for each in closer}
+                continue  # where what is in the way is a comment, or another one that is to stay
+            self.refused |= {each: self.in_the_way.get(each, refused[each]) for each in refused}
             stays += [each.site for each in sites if each.site.call in refused]
             sites = [each for each in sites if each.site.call not in refused]
-
-    def _come_closer(self, refused: Mapping[ast.Call, str], has_others: bool) -> bool:
-        """Whether some convolutions may still be split closer to where they are built.
-
-        That helps where what is in the way is a comment, or another one that is to stay.
-        """
-        if not has_others and not self.tracing.directives.leave_alone:
-            return False
-        closer = [each for each in refused if len(self.in_the_way.get(each, ())) < 2]
-        for each in closer:
-            self.in_the_way.setdefault(each, []).append(refused[each])
-        return bool(closer)
 
 
 def _plan(

@@ -25,8 +25,7 @@ from .keeping import Keeping
 _WEIGHTS: Final = frozenset(("weight", "bias"))
 _ADDING: Final = frozenset(("append", "extend", "insert"))
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS, *FUNCTIONS, ast.Lambda)
-_DICTS: Final = frozenset(("dict", "collections.OrderedDict"))
-_LISTS: Final = frozenset(("list", "tuple", "filter", *_DICTS))
+_LISTS: Final = frozenset(("list", "tuple", "collections.OrderedDict"))
 """What gives another list, or dict, of the same."""
 
 
@@ -137,10 +136,6 @@ class _Search:
                 self.follow(parent, item)
             case ast.BinOp(op=ast.Add()):
                 self.follow(parent, item)
-            case ast.keyword(arg=str()) if self._is_dict(self.source.parent(parent)):
-                self._listed(self.source.parent(parent), item)
-            case ast.comprehension(iter=iterated) if iterated is node:
-                self._listed_again(parent, item)
             case ast.Assign(targets=[ast.Subscript(value=ast.Name() as receiver)]):
                 self._named(receiver, item, is_list=True)
             case ast.Assign(targets=[target]):
@@ -160,24 +155,8 @@ class _Search:
             case _:
                 self._add(Elsewhere(item))
 
-    def _is_dict(self, call: ast.AST) -> bool:
-        return isinstance(call, ast.Call) and self._path(call) in _DICTS
-
     def _path(self, call: ast.Call) -> str:
         return meaning(self.source, call.func).path or getattr(call.func, "id", "")
-
-    def _listed(self, call: ast.AST, item: ast.expr) -> None:
-        assert isinstance(call, ast.expr)
-        self.follow(call, item)
-
-    def _listed_again(self, generator: ast.comprehension, item: ast.expr) -> None:
-        """Go on from a comprehension that leaves some items of a list out, and changes none."""
-        comprehension = self.source.parent(generator)
-        match comprehension, generator.target:
-            case ast.ListComp(elt=ast.Name(id=kept)), ast.Name(id=name) if kept == name:
-                self._listed(comprehension, item)
-            case _:
-                self._add(Elsewhere(item))
 
     def _is_called(self, method: ast.Attribute) -> bool:
         call = self.source.parent(method)
@@ -245,8 +224,6 @@ class _Search:
             return is_adding or isinstance(parent.ctx, ast.Load) or parent.attr in _WEIGHTS
         if isinstance(parent, ast.Subscript):
             return parent.value is load and isinstance(parent.ctx, ast.Store)
-        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add):
-            return self._is_rebound(parent, load.id)
         is_called = isinstance(parent, ast.Call) and parent.func is load
         return is_called or self._lets_go(load, parent)
 
@@ -263,13 +240,6 @@ class _Search:
         return bool(made and are_told and callees and is_gone) and not Keeping(
             self.index, made
         ).keeps_given(callees)
-
-    def _is_rebound(self, whole: ast.BinOp, name: str) -> bool:
-        """Whether a list is the same with more in it, as in ``layers = layers + [norm]``."""
-        match self.source.parent(whole):
-            case ast.Assign(targets=[ast.Name(id=target)]):
-                return target == name
-        return False
 
     def _returned(self, statement: ast.Return, item: ast.expr) -> None:
         function = self.source.function_around(statement)
@@ -318,14 +288,8 @@ class _Search:
 
     def _is_list(self, receiver: ast.Name) -> bool:
         """Whether a variable is given nothing but lists."""
-        found = self.source.scope(receiver).lookup(receiver.id)
-        return found is not None and all(
-            isinstance(each.value, (ast.List, ast.ListComp)) or self._adds(each.node)
-            for each in found[1]
-        )
-
-    def _adds(self, target: ast.AST) -> bool:
-        return isinstance(self.source.parent(target), ast.AugAssign)
+        values = self.facts.values(receiver)
+        return bool(values) and all(getattr(each, "kind", "") == "builtins.list" for each in values)
 
 
 def _is_itself(node: ast.expr, item: ast.expr) -> bool:

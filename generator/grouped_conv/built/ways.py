@@ -36,12 +36,11 @@ class Ways:
         sites: list[Site],
         multipliers: Multipliers,
         norm: bool,
-        in_the_way: Mapping[ast.Call, list[str]],
+        in_the_way: Mapping[ast.Call, str],
         line_length: int,
     ) -> None:
         self.tracing = tracing
         self.wraps = Wraps(tracing.index, tracing.directives, line_length)
-        # Once: split where it gets somewhere; twice: where it is built.
         self.in_the_way = in_the_way
         self.index = tracing.index
         self.source = tracing.index.source
@@ -68,19 +67,21 @@ class Ways:
         uses = self.tracing.uses(site)
         ends = find_ends(self.tracing, site)
         listed = self._in_list(site, ends)
-        in_the_way = self.in_the_way.get(site.call, [])
-        if len(in_the_way) > 1 and any(map(self._is_left_alone, ends.found)):
-            raise Refusal(in_the_way[0])  # where it is built is where that is built too
+        in_the_way = self.in_the_way.get(site.call, "")
         can_join = self.branches_norms and not self.multipliers.is_multiplier(site)
         can_join = can_join and site.call not in self.tracing.pairs.apart
         if is_by_filter(site):
             ways = [self.wraps.wrapped(site.call, "by_filter")]
-        elif is_partial(site) and (not ends.found or len(in_the_way) > 1):
+        elif is_partial(site) and not ends.found:
             ways = [self.wraps.in_partial(site.call)]
         elif in_the_way:
-            found = ends.found if len(in_the_way) == 1 else []
-            notes = self._left_after(site, ends, in_the_way[0])
-            ways = [self.wraps.wrapped(each.item, "split", notes) for each in found]
+            notes = self._left_after(site, ends, in_the_way)
+            try:
+                ways = [self.wraps.wrapped(each.item, "split", notes) for each in ends.found]
+            except Refusal:
+                if any(map(self._is_left_alone, ends.found)):
+                    raise  # where it is built is where that is built too
+                ways = []
             ways = ways or [self.wraps.wrapped(site.call, "split", notes)]
         elif listed is not None:
             self.lists[listed] = None
@@ -152,9 +153,9 @@ class Ways:
 
     def _is_left_alone(self, end: End) -> bool:
         """Whether a comment leaves alone what a function builds for one of the places."""
-        if isinstance(end, InAttribute) and self.directives.skip(end.target) is not None:
-            return True
-        return isinstance(end.item, ast.Call) and self.directives.skip(end.item) is not None
+        node = end.target if isinstance(end, InAttribute) else end.item
+        is_said = isinstance(node, (ast.Attribute, ast.Call))
+        return is_said and self.directives.skip(node) is not None
 
     def _left_after(self, site: Site, ends: Ends, reason: str) -> str:
         """What to say of the norms after one that is split for itself, though they could be too."""
