@@ -145,6 +145,7 @@ def test_a_comment_leaves_it_alone() -> None:
         ("x.mean(dim=2, keepdim=True)", "torch.mean(x, 2, keepdim=True)"),
         ("x.mean(3).mean(2)", "torch.mean(torch.mean(x, 3), 2)"),
         ("x.sigmoid()", "torch.sigmoid(x)"),
+        ("x.log_softmax(dim=1)", "F.log_softmax(x, dim=1)"),
         ("x.relu() + x.tanh()", "torch.relu(x) + torch.tanh(x)"),
         ("F.sigmoid(input=x)", "torch.sigmoid(x)"),
         ("torch.concat([x, x], dim=1)", "torch.cat([x, x], dim=1)"),
@@ -295,6 +296,27 @@ def test_parts_become_slices(before: str, after: str) -> None:
 def test_what_is_no_part_of_the_channels_is_no_finding() -> None:
     assert not stays(net("a, b = x.split(1, 0)\nc, d = x.chunk(2, 2)\nreturn a, b, c, d"))
     assert not stays(module("a, b = x.split(',')\nreturn a", CONV))
+
+
+def test_functions_with_a_form_become_activations() -> None:
+    source = module("return F.leaky_relu(self.conv(x), SLOPE) + F.hardswish(x)", CONV)
+    source = source.replace("class Net", "SLOPE = 0.1\n\n\nclass Net")
+    after = split_source(source, PLINIO).text
+    assert "self.leaky_relu = LeakyReLU(negative_slope=SLOPE)" in after
+    assert "self.hardswish = Hardswish()" in after
+    assert split_source(after, PLINIO).text is after
+    assert "F.leaky_relu" in split_source(source + "\n\nSLOPE += 1\n", PLINIO).text
+
+
+def test_a_pooling_of_videos() -> None:
+    constructor = "self.conv = nn.Conv3d(4, 4, 1)\nself.pool = nn.AdaptiveAvgPool3d({})"
+    source = module("return torch.flatten(self.pool(self.conv(x)), 1)", constructor.format(1))
+    assert "torch.mean(self.conv(x), (2, 3, 4), keepdim=True)" in split_source(source, PLINIO).text
+    one, other = run(source).Net().double(), run(split_source(source, PLINIO).text).Net().double()
+    other.load_state_dict(one.state_dict())
+    x = torch.randn(2, 4, 3, 2, 5, dtype=torch.float64)
+    torch.testing.assert_close(other(x), one(x))
+    assert not stays(module("return self.pool(x)", constructor.format("(1, 2, 2)")))
 
 
 # --- what has no effect -----------------------------------------------------------------------

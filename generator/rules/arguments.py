@@ -59,10 +59,17 @@ def is_literal(node: ast.expr, *kinds: type) -> bool:
 
 
 def is_settled(source: Source, node: ast.expr) -> bool:
-    """Whether an expression is an attribute of the instance that only the constructor ever sets.
+    """Whether an expression is a constant of the file, or an attribute, that is set only once.
 
-    That is once, in a statement of the constructor itself.
+    That is in a statement of the module itself, or in one of the constructor.
     """
+    if isinstance(node, ast.Name):
+        found = source.scope(node).lookup(node.id)
+        if found is None or found[0].node is not source.tree or len(found[1]) > 1:
+            return False
+        binding = found[1][0].node
+        is_known = node.id not in source.scope(source.tree).nonlocals
+        return is_known and source.statement(binding) in source.tree.body
     match node:
         case ast.Attribute(value=ast.Name(id=instance), attr=name):
             pass

@@ -47,7 +47,11 @@ from .rule import Asking, Left, Proposal
 from .tensors import function_of, is_in_model, is_tensor_by_method, may_be_tensor
 
 CODE: Final = "function"
-_METHODS: Final = ("sigmoid", "tanh", "relu")
+_METHODS: Final = {
+    **{each: f"torch.{each}" for each in ("sigmoid", "tanh", "relu")},
+    "log_softmax": "torch.nn.functional.log_softmax",
+}
+"""The function for each method, with the same arguments behind the tensor."""
 _ALIASES: Final = {"torch.nn.functional.sigmoid": "sigmoid", "torch.nn.functional.tanh": "tanh"}
 
 
@@ -92,4 +96,4 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
         raise Left(f"{asking.source.shown(receiver)} is not known to be a tensor")
     more: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
     rest = map(asking.source.code, more)
-    return asking.called(node, f"torch.{node.func.attr}", (receiver, *rest))
+    return asking.called(node, _METHODS[node.func.attr], (receiver, *rest))

@@ -1,4 +1,4 @@
-"""Functions that PLiNIO takes as modules only: dropout, SiLU and interpolation.
+"""Functions that PLiNIO takes as modules only, or in a form that is one: dropout, SiLU and others.
 
 Before::
 
@@ -36,7 +36,7 @@ After::
 
 PLiNIO (commit 3d6b5e0) refuses the functions as unsupported nodes. The modules have no weights, and
 so no key in a state dict. Their arguments must be literals, or attributes that only the
-constructor sets: the module is given them once.
+constructor sets, or constants of the file: the module is given them once.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ CODE: Final = "function"
 _MODULES: Final = {
     "dropout": ("torch.nn.Dropout", ("p", "training", "inplace")),
     "silu": ("torch.nn.SiLU", ("inplace",)),
+    "leaky_relu": ("torch.nn.LeakyReLU", ("negative_slope", "inplace")),
+    "hardswish": ("torch.nn.Hardswish", ("inplace",)),
+    "hardsigmoid": ("torch.nn.Hardsigmoid", ("inplace",)),
     "interpolate": (
         "torch.nn.Upsample",
         ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor"),

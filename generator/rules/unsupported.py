@@ -27,6 +27,7 @@ from .. import torch_api
 from ..facts.values import Object
 from ..reading.source import Source
 from ..torch_api import plinio
+from .mean import is_of_one
 from .rule import Asking, Left, Proposal
 from .tensors import function_of, is_in_model, may_be_tensor
 
@@ -36,7 +37,8 @@ _OF_RULES: Final = frozenset(
     (
         *("cat", "concat", "concatenate", "mean", "mul", "square", "neg", "negative", "pow"),
         *("div", "divide", "true_divide", "sigmoid", "tanh", "relu", "split", "chunk", "view"),
-        *("reshape", "dropout", "silu", "interpolate", "contiguous"),
+        *("reshape", "dropout", "silu", "interpolate", "contiguous", "log_softmax", "leaky_relu"),
+        *("hardswish", "hardsigmoid"),
     )
 )
 """Functions and methods of which other rules say what becomes of them."""
@@ -73,6 +75,8 @@ def _refused(asking: Asking, node: ast.Call) -> str:
 def _is_refused(asking: Asking, module: Object) -> bool:
     """Whether a module of torch is one that PLiNIO does not take, and is called in a forward."""
     is_taken = module.kind in plinio.MODULES or module.kind in plinio.WITH_A_FORM
+    if module.kind.endswith("AdaptiveAvgPool3d") and isinstance(module.site, ast.Call):
+        is_taken = is_of_one(module.site)  # which becomes a mean
     if not torch_api.is_nn_class(module.kind) or is_taken:
         return False
     return any(
