@@ -62,6 +62,7 @@ def test_what_plinio_does_not_see_is_no_finding(source: str) -> None:
     [
         ("x *= self.gate(x)\nreturn x", "it changes the tensor in place"),
         ("x /= 2\nreturn x", "it changes the tensor in place"),
+        ("return x / 0", "it is a quotient by zero"),
         ("return x**3", "PLiNIO takes no power but a square"),
         ("return self.conv(x) ** 2", "self.conv(x) would be evaluated twice"),
         (
@@ -100,6 +101,13 @@ def test_why_something_stays(forward: str, why: str) -> None:
 def test_what_may_be_no_tensor_stays() -> None:
     assert reason(module("return x * self.scale")) == "x is not known to be a tensor"
     assert reason(module("if self.training:\n    F.relu(x)\nreturn x * 2")).startswith("x is not")
+    for forward in (
+        "y = torch.cat(x, 1)\nreturn y, x * 2",
+        "y = F.interpolate(self.conv(self.y), scale_factor=x)\nreturn y, x * 2",
+        "y = torch.pow(x, self.conv(self.y))\nreturn y, x * 2",
+        "if isinstance(x, list):\n    return x * 2\nreturn F.relu(x)",
+    ):
+        assert "torch.multiply" not in split_source(module(forward, CONV), PLINIO).text
     numpy = f"import numpy\n{module('x = x.mean((2, 3), keepdim=True)' + chr(10) + 'return x')}"
     assert reason(numpy) == "x is not known to be a tensor"
     numpy = f"import numpy\n{net('return x * self.scale')}"
@@ -398,6 +406,11 @@ def test_the_readiness_of_each_method(tmp_path: Path, capsys: pytest.CaptureFixt
             "what it is applied to is not known",
         ),
         ("self.act = nn.Hardswish(True)", "return x", "what it is applied to is not known"),
+        (
+            "self.act = nn.Hardswish()",
+            "return self.act(x) if type(self.act) is nn.Hardswish else x",
+            "is named for something else (line 15)",
+        ),
     ],
 )
 def test_an_activation_stays(constructor: str, forward: str, why: str) -> None:

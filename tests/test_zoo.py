@@ -162,3 +162,20 @@ def test_the_notebook_s_model_comes_out_like_the_one_made_by_hand(
     by_hand = run_source(head + text).ByHand()
     assert str(generated).partition("(")[2] == str(by_hand).partition("(")[2]
     assert_same_models(by_hand, generated, torch.randn(2, *shape))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_target_plinio_computes_the_same(name: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from equivalence import assert_same_models
+
+    for path in files_of(name):
+        (tmp_path / "plinio" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "plinio" / path).write_bytes((ORIGINALS / path).read_bytes())
+    tree = tmp_path / "plinio"
+    assert main(["-i", "--target", "plinio", str(tree)]) in (0, 3)
+    written = {path: path.read_bytes() for path in tree.rglob("*.py")}
+    assert main(["-i", "--target", "plinio", str(tree)]) in (0, 3)
+    assert {path: path.read_bytes() for path in tree.rglob("*.py")} == written
+    original, rewritten = built(ORIGINALS, name).double(), built(tree, name).double()
+    assert_same_models(original, rewritten, torch.randn(2, *original.input_shape).double())

@@ -97,6 +97,7 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     """A class of the source, before whatever makes use of it."""
     kind = _kind(asking, node)
     _check_in_place(asking, node)
+    _check_class(asking, kind)
     source, templates = asking.source, asking.templates
     statement = place_for_definition(source, [node])
     spelled = {each: asking.spelled(each, statement) for each in (*_FUNCTIONS, *_OF_NN)}
@@ -114,6 +115,20 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     edit = TextEdit(node.func, node.func, lambda code: name)
     more = tuple(dict.fromkeys((*imports, *(each for _, new in spelled.values() for each in new))))
     return Proposal(f"{name}, with a forward of its own", (edit, inserted), more)
+
+
+def _check_class(asking: Asking, kind: str) -> None:
+    """See that no code compares classes with one of which there is a subclass then.
+
+    Raises:
+        Left: one may.
+    """
+    for node in asking.source.nodes:
+        if kind != getattr(node, "attr", getattr(node, "id", "")):
+            continue
+        parent = asking.source.parent(node)
+        if not isinstance(parent, (ast.Call, ast.ClassDef, ast.Tuple)):
+            raise Left(f"the class {kind} is named for something else", node)
 
 
 def _check_in_place(asking: Asking, node: ast.Call) -> None:

@@ -154,7 +154,9 @@ def _inverse(asking: Asking, node: ast.expr) -> str:
     """The code of one divided by a number."""
     if not is_number(asking, node) or not is_free_of_effects(node):
         raise Left("PLiNIO takes no quotient by what is not known to be a number")
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and node.value:
+    if any(getattr(each, "value", 0) == 0 for each in asking.facts.values(node)):
+        raise Left("it is a quotient by zero")
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         inverse = 1 / node.value
         if (1 / inverse, len(repr(inverse)) < 8) == (node.value, True):
             return repr(inverse)

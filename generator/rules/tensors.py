@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Final
 
+from .. import torch_api
+from ..facts.heap import Use
 from ..facts.values import (
     STRANGE,
     Constant,
@@ -21,6 +23,10 @@ from ..facts.values import (
 from ..reading.scopes import COMPREHENSIONS, FUNCTIONS
 from .rule import Asking, Left
 
+_MODULES: Final = ("torch", "torch.nn.functional")
+_TAKING_NUMBERS: Final = ("pow", "where")
+"""Functions whose first argument may be a number."""
+_LEAVING: Final = (ast.Return, ast.Raise)
 _DEEPEST: Final = 3
 """How many calls a parameter is followed through."""
 _BRANCHES: Final = (
@@ -83,30 +89,41 @@ def may_be_one(value: Value) -> bool:
 def _is_used_as_one(asking: Asking, value: Parameter) -> bool:
     """Whether each call of a function does with a parameter what only tensors can take."""
     return any(
-        each.kind == "input"
-        and _is_torchs(asking, each.by, each.node)
-        and _is_always_run(asking, each.node, value)
+        _is_taken_as_tensor(asking, each, value) and _is_always_run(asking, each.node, value)
         for each in asking.facts.uses(value)
+        if each.kind == "input"
     )
 
 
-def _is_torchs(asking: Asking, by: Value | None, node: ast.AST) -> bool:
-    """Whether it is a module or function of torch; arrays of numpy have most methods of tensors."""
-    path = getattr(by, "kind", getattr(by, "path", ""))
-    name = path.removeprefix("torch.Tensor.")
-    if name in _OF_BUILTINS or name in _OF_ARRAYS:
-        return name in _OF_ARRAYS and _may_know_no_arrays(asking, node)
-    return path.startswith("torch.")
+def _is_taken_as_tensor(asking: Asking, use: Use, value: Parameter) -> bool:
+    """Whether a module or function of torch is applied to a value, and takes but a tensor there."""
+    call = use.node
+    if not isinstance(call, ast.Call):
+        return False
+    path = getattr(use.by, "kind", getattr(use.by, "path", ""))
+    module, _, name = path.rpartition(".")
+    if module == "torch.Tensor":  # arrays of numpy have most methods of tensors
+        if name in _OF_BUILTINS or (name in _OF_ARRAYS and not _may_know_no_arrays(asking, call)):
+            return False
+        receiver = getattr(call.func, "value", None)
+        return receiver is not None and value in asking.facts.values(receiver)
+    is_first = bool(call.args) and value in asking.facts.values(call.args[0])
+    takes_tensor = torch_api.keeps_channels(name) and name not in _TAKING_NUMBERS
+    return is_first and (torch_api.is_nn_class(path) or (module in _MODULES and takes_tensor))
 
 
 def _is_always_run(asking: Asking, node: ast.AST, value: Parameter, depth: int = 0) -> bool:
     """Whether each call of a function gets to a node of it, or of what it hands a parameter to."""
-    if not asking.source.has(node) or depth > _DEEPEST:
+    source = asking.source
+    if not source.has(node) or depth > _DEEPEST:
         return False
-    around = takewhile(lambda each: not isinstance(each, FUNCTIONS), asking.source.ancestors(node))
-    if any(isinstance(each, _BRANCHES) for each in around):
+    around = takewhile(lambda each: not isinstance(each, FUNCTIONS), source.ancestors(node))
+    function = source.function_around(node)
+    if function is None or any(isinstance(each, _BRANCHES) for each in around):
         return False
-    function = asking.source.function_around(node)
+    before = (each for each in source.inside(function) if isinstance(each, _LEAVING))
+    if any(source.span(each).start < source.span(source.statement(node)).start for each in before):
+        return False
     return function is value.function or any(
         isinstance(each.by, Function)
         and each.by.node is function
