@@ -12,7 +12,6 @@ from ..reading.classes import ClassIndex
 from ..reading.comments import Directive
 from ..reading.convolutions import (
     CONV_CLASSES,
-    GROUPS_POSITION,
     SIZES,
     Arguments,
     ConvClass,
@@ -72,23 +71,22 @@ def find_sites(index: ClassIndex) -> list[Site]:
 
 
 def _site(index: ClassIndex, call: ast.Call) -> Site | None:
-    source = index.source
-    callee = meaning(source, call.func)
-    if callee.kind == "import":
-        conv = conv_class(callee.path)
-        if conv is not None:
-            return _direct_site(source, call, conv)
-    groups = [keyword.value for keyword in call.keywords if keyword.arg == "groups"]
-    groups += call.args[GROUPS_POSITION : GROUPS_POSITION + 1]
+    callee = meaning(index.source, call.func)
+    conv = conv_class(callee.path)
+    if conv is not None:
+        arguments = bind_arguments(call, conv.parameters)
+        is_open = "groups" in arguments.by_name or _may_have_groups(index.source, call)
+        return Site(call, conv, arguments) if is_open else None
+    has_groups = passes_groups(call)
     hidden = tuple(each.value for each in call.keywords if each.arg is None)
-    if not groups:
-        if callee.kind == "function" or all(lacks_groups(source, each) for each in hidden):
+    if not has_groups:
+        if callee.kind == "function" or all(lacks_groups(index.source, each) for each in hidden):
             return None
     indirect = find_indirect(index, call)
     if indirect is None:
         return None
     named = bind_arguments(call, CONV_CLASSES["Conv2d"].parameters).by_name
-    named = {name: named[name] for name in SIZES if name in named} if groups else {}
+    named = {name: named[name] for name in SIZES if name in named} if has_groups else {}
     return Site(call, None, Arguments(named, False, hidden), indirect)
 
 
@@ -99,23 +97,23 @@ def _of_subclass(index: ClassIndex, call: ast.Call, held: _Held) -> Site | None:
     it may take to pieces, or can tell by its forward.
     """
     callee = meaning(index.source, call.func).node
-    if isinstance(callee, ast.ClassDef):
-        if find_subclass(index, callee) and _may_build_grouped(index, callee, call):
-            return Site(call, None, _named_groups(call), find_indirect(index, call))
-        return None
+    named = find_subclass(index, callee) if isinstance(callee, ast.ClassDef) else None
     classes = [
         each
-        for each in held.get(call, ())
-        if each.refusal or _may_build_grouped(index, each.node, call)
+        for each in ([named] if named else held.get(call, ()))
+        if (each.refusal and not named) or _may_build_grouped(index, each.node, call)
     ]
-    plain = next((each for each in classes if not each.refusal), None)
-    found = find_indirect(index, call) if classes and passes_groups(call) else None
-    if found is None and plain is not None:
-        found = Indirect("held", subclass=plain)
-    if found is None:
+    if not classes:
         return None
-    refusing = (refused(each) for each in classes if each.refusal)
-    return Site(call, None, _named_groups(call), next(refusing, found))
+    refusing = next((refused(each) for each in classes if each.refusal), None)
+    plain = next((each for each in classes if not each.refusal), None)
+    found = Indirect("subclass" if named else "held", subclass=plain) if plain else None
+    if not named and passes_groups(call):
+        found = find_indirect(index, call) or found
+    if found is None and not named:
+        return None
+    groups = {str(each.arg): each.value for each in call.keywords if each.arg == "groups"}
+    return Site(call, None, Arguments(groups, False, ()), refusing or found)
 
 
 @kept
@@ -132,32 +130,17 @@ def _held(index: ClassIndex) -> _Held:
 
 def _may_build_grouped(index: ClassIndex, node: ast.ClassDef, call: ast.Call) -> bool:
     """Whether a call of a subclass has groups, be it by the arguments or by the initialiser."""
-    if may_be_grouped(index, node, call):
-        return True
-    return can_carry_groups(call) and not _has_no_groups(index.source, call)
+    return may_be_grouped(index, node, call) or _may_have_groups(index.source, call)
 
 
-def _named_groups(call: ast.Call) -> Arguments:
-    groups = {each.arg: each.value for each in call.keywords if each.arg == "groups"}
-    return Arguments(groups, False, ())
-
-
-def _has_no_groups(source: Source, call: ast.Call) -> bool:
-    """Whether a call passes no more than keywords, none of which is groups."""
-    names = {keyword.arg for keyword in call.keywords}
-    if len(call.args) > GROUPS_POSITION or "groups" in names:
-        return False
+def _may_have_groups(source: Source, call: ast.Call) -> bool:
+    """Whether groups may be among the arguments of a call."""
     hidden = [each.value for each in call.keywords if each.arg is None]
-    starred = any(isinstance(each, ast.Starred) for each in call.args)
-    return not starred and all(lacks_groups(source, each) for each in hidden)
-
-
-def _direct_site(source: Source, call: ast.Call, conv: ConvClass) -> Site | None:
-    arguments = bind_arguments(call, conv.parameters)
-    if "groups" not in arguments.by_name and not arguments.starred:
-        if all(lacks_groups(source, each) for each in arguments.double_starred):
-            return None
-    return Site(call, conv, arguments)
+    return (
+        passes_groups(call)
+        or any(isinstance(each, ast.Starred) for each in call.args)
+        or not all(lacks_groups(source, each) for each in hidden)
+    )
 
 
 def lacks_groups(source: Source, mapping: ast.expr) -> bool:

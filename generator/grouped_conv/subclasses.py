@@ -117,57 +117,41 @@ def _is_constant_1(expression: ast.expr | None) -> bool:
 def _is_told_apart(index: ClassIndex, own_class: Class) -> str:
     """Why what is built must stay of its class, which torch's own would take the place of."""
     lineage = list(own_class.ancestors())
-    names = {each.node.name for each in lineage}
+    inside = {node for each in lineage for node in walk(each.node)}
     own = {name for each in lineage for name in each.names} - _INHERITED
-    for each in lineage:
-        for node in walk(each.node):
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                own.add(node.attr)
-    inside = {id(node) for each in lineage for node in walk(each.node)}
+    own |= {
+        each.attr
+        for each in inside
+        if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+    }
     for node in index.source.nodes:
-        if isinstance(node, ast.Attribute) and node.attr in own and id(node) not in inside:
-            if _is_asked_of_class(index, own_class, node):
-                continue
-            return f"{node.attr} is used outside of it (line {node.lineno})"
-    asked = (
-        each.lineno
-        for each in _questions(index)
-        if id(each) not in inside
-        and (names & _names_around(index, each) or _asks_for_held(index, own_class, each))
-    )
-    line = next(asked, 0)
-    return f"it is asked for (line {line})" if line else ""
+        if node in inside:
+            continue
+        if isinstance(node, ast.Attribute) and node.attr in own:
+            if not _is_asked_of_class(index, own_class, node):
+                return f"{node.attr} is used outside of it (line {node.lineno})"
+        elif isinstance(node, (ast.Call, ast.Attribute)) and _asks_for(index, own_class, node):
+            return f"it is asked for (line {node.lineno})"
+    return ""
 
 
-def _questions(index: ClassIndex) -> Iterator[ast.Call | ast.Attribute]:
-    """What asks an object for its class."""
-    yield from index.calls_of.get("isinstance", [])
-    yield from index.calls_of.get("type", [])
-    for node in index.source.nodes:
-        if isinstance(node, ast.Attribute) and node.attr == "__class__":
-            yield node
+def _asks_for(index: ClassIndex, own_class: Class, node: ast.Call | ast.Attribute) -> bool:
+    """Whether an object is asked whether it is of a class, or of one that inherits from the same.
 
-
-def _names_around(index: ClassIndex, question: ast.expr) -> set[str]:
-    """The names in a question, or in what it is compared with."""
-    return {each.id for each in walk(_around(index, question)) if isinstance(each, ast.Name)}
-
-
-def _around(index: ClassIndex, question: ast.expr) -> ast.AST:
-    parent = index.source.parent(question)
+    As ``isinstance(m, Own)`` and ``type(m) is Own`` do, and ``issubclass(m.__class__, Own)``.
+    """
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node.func, "id", "")
+    if name not in ("isinstance", "type", "__class__"):
+        return False
+    parent = index.source.parent(node)
     is_compared = isinstance(parent, ast.Compare) or (
         isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "issubclass"
     )
-    return parent if is_compared else question
-
-
-def _asks_for_held(index: ClassIndex, own_class: Class, question: ast.Call | ast.Attribute) -> bool:
-    """Whether the class of an object is compared with a variable that may hold a class."""
-    objects = question.args[:1] if isinstance(question, ast.Call) else [question]
+    objects = node.args[:1] if isinstance(node, ast.Call) else [node]
     asked = {each for one in objects for each in walk(one)}
     return any(
         _may_be(index, own_class, each)
-        for each in walk(_around(index, question))
+        for each in walk(parent if is_compared else node)
         if isinstance(each, ast.expr) and each not in asked
     )
 

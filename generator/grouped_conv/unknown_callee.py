@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from typing import Final, Literal
 
 from .. import torch_api
@@ -20,6 +21,7 @@ from ..facts.heap import Use
 from ..facts.values import (
     STRANGE,
     Bound,
+    ClassValue,
     Constant,
     External,
     Object,
@@ -31,7 +33,8 @@ from ..facts.values import (
 from ..project_files import location_of
 from ..reading.calls import values_given
 from ..reading.classes import ClassIndex
-from .called import callables
+from ..reading.names import meaning
+from .called import is_conv_class, is_other_class
 from .source_facts import facts_of_source
 
 _KEEPS: Final = frozenset(("return", "escape"))
@@ -42,22 +45,51 @@ _OTHERS: Final = frozenset(
     )
 )
 """Words in the names of what makes layers of another kind."""
+_HELD_NAME: Final = re.compile(
+    r"(\w*_)?conv([123]?d)?(_?(layer|cls|class|type|op|fn|func|module|block|builder|factory))?",
+    re.IGNORECASE,
+)
+_CONV_NAME: Final = re.compile(r"[A-Z]\w*Conv(Transpose)?[123]d|Conv(Transpose)?[123]d\w*")
+_BLOCK_NAME: Final = re.compile(r"[123]d(.*[\da-z_])?(BN|Bn|bn|Norm|Act|ReLU|Relu|Block)")
 _LEAST: Final = 4
 """What a convolution is given at least: two numbers of channels, the kernel and the groups."""
 
 
-def is_used_as_module(index: ClassIndex, call: ast.Call) -> bool:
-    """Whether a call of something unknown that is given groups gives what is called on a tensor.
+def may_build(index: ClassIndex, call: ast.Call) -> bool:
+    """Whether a call of something unknown may build a convolution that is grouped.
 
-    A class of another name than a convolution's is that of a block, or of another layer.
+    It is named as a convolution's class. Or it is given groups, and what it gives is called on a
+    tensor; but a class of another name is that of a block, or of another layer.
     """
-    if not any(each.arg == "groups" for each in call.keywords):
+    if is_named_as_convolution(index, call):
+        return role(index, call) != "other"
+    has_groups = any(each.arg == "groups" for each in call.keywords)
+    if not has_groups or len(call.args) + len(call.keywords) < _LEAST:
         return False
-    name = _name(call.func)
+    name = name_of(call.func)
+    if _HELD_NAME.fullmatch(name) and meaning(index.source, call.func).kind != "import":
+        return role(index, call) != "other"
     is_other = name[:1].isupper() or not _OTHERS.isdisjoint(name.lower().split("_"))
-    if is_other or len(call.args) + len(call.keywords) < _LEAST:
-        return False
-    return _is_unknown(index, call.func) and role(index, call) == "module"
+    return not is_other and role(index, call) == "module"
+
+
+def is_named_as_convolution(index: ClassIndex, call: ast.Call) -> bool:
+    """Whether what is called has a name of a convolution's class, or is looked up by one.
+
+    As by ``getattr(nn, f"Conv{n}d")``; and not a class of one with a norm or more behind it. Or it
+    is given all that a function for convolutions is.
+    """
+    name, callee = name_of(call.func), call.func
+    if _CONV_NAME.fullmatch(name) and _BLOCK_NAME.search(name) is None:
+        return True
+    if isinstance(callee, ast.Name):
+        known = index.source.scope(callee).only_value(callee.id)
+        callee = known[1] if known is not None else callee
+    match callee:
+        case ast.Call(func=ast.Name(id="getattr"), args=[module, text, *_]):
+            is_of_nn = meaning(index.source, module).path.startswith("torch.nn")
+            return is_of_nn and "Conv" in index.source.code(text)
+    return _makes_any_conv(index, call)
 
 
 def is_made_elsewhere(index: ClassIndex, call: ast.Call) -> bool:
@@ -81,7 +113,7 @@ def is_made_elsewhere(index: ClassIndex, call: ast.Call) -> bool:
     )
 
 
-def makes_any_conv(index: ClassIndex, call: ast.Call) -> bool:
+def _makes_any_conv(index: ClassIndex, call: ast.Call) -> bool:
     """Whether a class that is looked up somewhere is given all that a function for convolutions is.
 
     def build_conv_layer(cfg, *args, **kwargs):
@@ -96,15 +128,15 @@ def makes_any_conv(index: ClassIndex, call: ast.Call) -> bool:
     is_all = all(isinstance(each, ast.Starred) for each in call.args) and any(
         isinstance(each, ast.Name) and each.id == function.args.kwarg.arg for each in rest
     )
-    found = source.scope(call.func).lookup(_name(call.func)) if is_all else None
+    found = source.scope(call.func).lookup(name_of(call.func)) if is_all else None
     values = [each.value for each in found[1]] if found is not None else [call.func]
     words = [function.name, *(source.code(each) for each in (call.func, *filter(None, values)))]
     is_looked_up = any(isinstance(each, (ast.Call, ast.Subscript)) for each in values)
-    is_of_convs = is_all and is_looked_up and any("conv" in each.lower() for each in words)
-    return is_of_convs and role(index, call) != "other"
+    return is_all and is_looked_up and any("conv" in each.lower() for each in words)
 
 
-def _name(callee: ast.expr) -> str:
+def name_of(callee: ast.expr) -> str:
+    """The last name of what is called."""
     return str(getattr(callee, "attr", getattr(callee, "id", "")))
 
 
@@ -136,15 +168,11 @@ def _is_on_tensor(facts: Facts, module: Value, use: Use) -> bool:
     )
 
 
-def _is_unknown(index: ClassIndex, callee: ast.expr) -> bool:
-    """Whether what is called is nothing that the source, or torch, defines."""
-    called = [*callables(index, callee)]
-    return bool(called) and all(map(is_foreign, called))
-
-
 def is_foreign(value: Value) -> bool:
-    """Whether a value is nothing that the source, or torch, defines."""
+    """Whether a value is nothing that the source, or torch, defines, or inherits from such."""
     match value:
+        case ClassValue():
+            return not is_other_class(value) and not is_conv_class(value)
         case External(path=path):
             root, _, rest = path.partition(".")  # a name that is not there counts as a builtin
             is_builtin = root == "builtins" and hasattr(builtins, rest.partition(".")[0])

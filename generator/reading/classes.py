@@ -172,15 +172,6 @@ class ClassIndex:
         return owner if positional and positional[0] is found[1][0].node else None
 
     @cached_property
-    def calls_of(self) -> dict[str, list[ast.Call]]:
-        """The calls of what has a name of its own, by that name."""
-        found: dict[str, list[ast.Call]] = {}
-        for node in self.source.nodes:
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                found.setdefault(node.func.id, []).append(node)
-        return found
-
-    @cached_property
     def names(self) -> dict[str, list[ast.Name]]:
         """The names that are read, by what they are."""
         found: dict[str, list[ast.Name]] = {}
