@@ -330,7 +330,7 @@ def test_the_norm_of_a_sequence_that_changes_later_stays() -> None:
     for change in ("running_mean.zero_()", "tag = 1"):
         forward = f"self.net[1].{change}\nreturn self.net(x)"
         result = check(model(init, forward), {32})
-        assert "one of them is used directly" in notes(result)
+        assert "the norm stays after it" in notes(result)
 
 
 def test_the_norm_of_a_sequence_whose_weight_is_set_later_stays() -> None:

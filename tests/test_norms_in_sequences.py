@@ -517,7 +517,7 @@ def test_a_subclass_with_a_forward_that_takes_it_apart(forward: str) -> None:
 def test_what_a_function_builds_is_taken_apart_elsewhere() -> None:
     run = RUN.replace("MADE", "Block(16, 32, 2)").replace("self.net(x)", "self.net[0](x).relu()")
     result = check(HEAD + RETURNED + run, {32})
-    assert "used directly" in notes(result)
+    assert "the norm stays after it" in notes(result)
 
 
 def test_a_function_that_returns_before_it_has_added_all() -> None:

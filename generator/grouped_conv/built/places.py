@@ -12,9 +12,9 @@ from ...reading.classes import ClassIndex
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, Function
 from ...reading.source import Source
-from ..norms.order import is_set_before, needs, sets
 from ..source_facts import facts_of_source
 from .keeping import Keeping
+from .order import is_set_before, needs, sets
 from .run_before import ended_by, with_methods
 
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)

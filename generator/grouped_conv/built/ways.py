@@ -11,7 +11,7 @@ from ...reading.scopes import assigned_value
 from ..find import Site, is_partial
 from ..norms.lists import ListPair
 from ..norms.norm_after import Pair
-from ..norms.plan import NormPlan, plan_norms
+from ..norms.plan import NormPlan
 from ..norms.sequential import Sequence
 from ..refusal import Refusal
 from ..tracing import Tracing, is_by_filter
@@ -47,7 +47,7 @@ class Ways:
         self.directives = tracing.directives
         self.multipliers = multipliers
         self.branches_norms = norm
-        self.norms = plan_norms(tracing.pairs, sites) if norm else NormPlan()
+        self.norms = NormPlan(tracing.pairs, sites if norm else ())
         self.followed: dict[Pair, None] = {}
         self.lists: dict[ListPair, None] = {}
         self.reads: dict[ast.expr, ast.expr] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...facts.heap import union
-from ...facts.values import Object, Value, Values
+from ...facts.values import Object, Values
 from ..refusal import Refusal, check_free, line_of
 from ..weights import Weights
 from .kinds import TRYING
@@ -172,26 +172,14 @@ class Lists:
         modules, weights = self.pairs.modules, Weights(self.index)
         wholes = self.facts.attribute(owner, name)
         what = f"what is in self.{name} is used directly"
-        for slot in (slot for each in wholes for slot in self.facts.heap.slots(each)):
-            for each in modules.made(slot.values):
-                try:
-                    if isinstance(each, Object):
-                        modules.check_held(each, *((whole, "") for whole in wholes))
-                    self._check_new(each, slot.node)
-                    known = (each,) if isinstance(each, Object) else ()
-                    for node in modules.expressions(known):
-                        modules.look_at(weights, node, calls, is_norm)
-                except Refusal as refusal:
-                    raise Refusal(f"{what}: {refusal}") from refusal
+        try:
+            for slot in (slot for each in wholes for slot in self.facts.heap.slots(each)):
+                modules.check_items(slot, wholes, ())
+                modules.look_at_items(weights, slot, calls, is_norm)
+        except Refusal as refusal:
+            raise Refusal(f"{what}: {refusal}") from refusal
         if weights.uses.writes or weights.uses.obstacles:
             raise Refusal(what)
-
-    def _check_new(self, module: Value, node: ast.AST | None) -> None:
-        place = node or getattr(module, "site", None)
-        is_new = not isinstance(module, Object) and isinstance(node, ast.Call)
-        is_alone = isinstance(place, ast.AST) and self.pairs.modules.is_alone(module, place)
-        if not is_new and not is_alone:
-            raise Refusal("it may be the same in several places")
 
     def _last(self, one: ast.Attribute, other: ast.Attribute) -> ast.stmt:
         """The statement after which both lists are there, whenever one of them is."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from ... import torch_api
 from ...facts.facts import Facts
-from ...facts.heap import Use
+from ...facts.heap import Slot, Use
 from ...facts.values import Constant, External, Object, Value, Values
 from ...reading.classes import ClassIndex
 from ...reading.convolutions import SETTINGS
@@ -83,6 +83,38 @@ class Modules:
                 found.add(each)
             inner = each
         return found
+
+    def check_items(
+        self, slot: Slot, holders: Iterable[Value], names: Iterable[str], *calls: ast.AST
+    ) -> None:
+        """See that what is at a place of a container is in no other, nor twice in it.
+
+        Args:
+            slot: the place.
+            holders: the container.
+            names: by which its items are attributes of it as well.
+            calls: which led to where that is made, the outermost last.
+
+        Raises:
+            Refusal: it may be.
+        """
+        places = [(each, name) for each in holders for name in ("", *names)]
+        for each in self.made(slot.values):
+            node = slot.node or getattr(each, "site", None)
+            if not isinstance(node, ast.AST) or not self.source.has(node):
+                raise Refusal("it is not seen where it is put together")
+            if isinstance(each, Object):
+                self.check_held(each, *places)
+            is_new = isinstance(each, Object) and self.is_alone(each, node, *calls)
+            if not is_new and (isinstance(each, Object) or not isinstance(node, ast.Call)):
+                raise Refusal(f"it may be the same in several places ({line_of(node)})")
+
+    def look_at_items(
+        self, weights: Weights, slot: Slot, called: Collection[ast.AST], is_norm: bool
+    ) -> None:
+        """As ``look_at``, of all that may be what is at a place of a container."""
+        for node in self.expressions(each for each in slot.values if isinstance(each, Object)):
+            self.look_at(weights, node, called, is_norm)
 
     def _is_put_once(self, module: Value, holder: Value) -> bool:
         """Whether a list or another container has a module at one place only."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ...facts.heap import union
 from ...facts.order import in_order
@@ -19,10 +19,7 @@ from .norm_after import Pair
 from .pairs import Pairs
 from .sequential import Sequence, find_sequences
 
-_CONTAINERS = (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp)
 
-
-@dataclass(frozen=True)
 class NormPlan:
     """The norms of one source that can be split with the convolutions before them.
 
@@ -33,97 +30,71 @@ class NormPlan:
         notes: for each, why a norm after it is to stay.
     """
 
-    pairs: Mapping[tuple[ast.ClassDef, str], Pair] = field(default_factory=dict)
-    sequences: Mapping[ast.Call, tuple[Sequence, ...]] = field(default_factory=dict)
-    lists: Mapping[ast.Call, tuple[ListPair, ...]] = field(default_factory=dict)
-    notes: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
-
-
-def plan_norms(pairs: Pairs, sites: Iterable[Site]) -> NormPlan:
-    """Find the norms after some convolutions."""
-    sites = list(sites)
-    if not sites:
-        return NormPlan()  # before any facts are made
-    planning = _Planning(pairs, sites)
-    for site in planning.sites:
-        planning.add(site)
-    return NormPlan(planning.pairs, planning.sequences, planning.lists, planning.notes)
-
-
-class _Planning:
-    """Takes in one convolution after the other."""
-
-    def __init__(self, finder: Pairs, sites: list[Site]) -> None:
-        self.finder = finder
-        self.source = finder.source
-        self.facts = finder.surroundings.facts
-        self.sites = sites
-        self.convs = {each.call: grouped_at(finder, each) for each in sites}
-        self.found = {
-            call: [_if_free(finder, each) for each in find_sequences(finder, self._listed(call))]
-            for call in self.convs
-        }
-        # All norms of an nn.Sequential are split, or none.
-        found = [each for one in self.found.values() for each in one]
-        self.kept = {each.place: each.reason for each in found if each.reason}
-        self.apart: dict[tuple[ast.ClassDef, str], str] = {}
-        for call, reason in finder.apart.items():
-            places = (each.place for each in self.found.get(call, ()))
-            self.kept |= dict.fromkeys(places, f"the norm stays after it: {reason}")
-            held = [*self.finder.holding(self.convs.get(call, ()), call)]
-            self.apart |= dict.fromkeys([*held, *self._lists_of(self.convs.get(call, ()))], reason)
-        self.in_lists = Lists(finder)
+    def __init__(self, finder: Pairs, sites: Iterable[Site]) -> None:
         self.pairs: dict[tuple[ast.ClassDef, str], Pair] = {}
         self.sequences: dict[ast.Call, tuple[Sequence, ...]] = {}
         self.lists: dict[ast.Call, tuple[ListPair, ...]] = {}
         self.notes: dict[ast.Call, tuple[str, ...]] = {}
+        self._finder = finder
+        self._convs = {each.call: grouped_at(finder, each) for each in sites}
+        if not self._convs:
+            return  # before any facts are made
+        self._facts, self._in_lists = finder.surroundings.facts, Lists(finder)
+        found = {
+            call: [_if_free(finder, each) for each in find_sequences(finder, self._listed(call))]
+            for call in self._convs
+        }
+        # All norms of an nn.Sequential are split, or none.
+        every = [each for one in found.values() for each in one]
+        kept = {each.place: each.reason for each in every if each.reason}
+        self._apart: dict[tuple[ast.ClassDef, str], str] = {}
+        for call, reason in finder.apart.items():
+            places = (each.place for each in found.get(call, ()))
+            kept |= dict.fromkeys(places, f"the norm stays after it: {reason}")
+            convs = self._convs.get(call, [])
+            held = (*finder.holding(convs, call), *self._lists_of(convs))
+            self._apart |= dict.fromkeys(held, reason)
+        for call, sequences in found.items():
+            self._add(call, sequences, kept)
 
-    def add(self, site: Site) -> None:
-        """Take a convolution in."""
-        reasons: list[str] = []
-        for owner, name in self.finder.holding(self.convs[site.call], site.call):
-            pair = self.finder.find(owner, name)
-            if isinstance(pair, Refusal):
-                reasons.append(str(pair))
-            elif pair is not None and (owner, name) in self.apart:
-                reason = self.apart[owner, name]
-                reasons.append(f"self.{pair.norm} stays after the concatenation: {reason}")
+    def _add(self, call: ast.Call, sequences: list[Sequence], kept: Mapping[ast.AST, str]) -> None:
+        """Take a convolution in; ``kept`` has why some of its nn.Sequentials stay."""
+        reasons, lists, convs = list[str](), list[ListPair](), self._convs[call]
+        for place in self._finder.holding(convs, call):
+            pair = self._finder.find(*place)
+            if isinstance(pair, Pair) and place not in self._apart:
+                self.pairs[place] = pair
             elif pair is not None:
-                self.pairs[owner, name] = pair
-        sequences = self.found[site.call]
-        reasons += [self.kept[each.place] for each in sequences if each.place in self.kept]
-        self.sequences[site.call] = tuple(each for each in sequences if each.place not in self.kept)
-        lists: list[ListPair] = []
-        for found in self._in_lists(self.convs[site.call]):
-            if isinstance(found, Refusal):
-                reasons.append(str(found))
-            else:
+                reasons.append(self._reason(place, pair))
+        reasons += [kept[each.place] for each in sequences if each.place in kept]
+        for place in self._lists_of(convs):
+            found = self._in_lists.find(*place)
+            if isinstance(found, ListPair) and place not in self._apart:
                 lists.append(found)
-        self.lists[site.call] = tuple(lists)
-        self.notes[site.call] = tuple(dict.fromkeys(reasons))
+            elif found is not None:
+                reasons.append(self._reason(place, found))
+        self.sequences[call] = tuple(each for each in sequences if each.place not in kept)
+        self.lists[call] = tuple(lists)
+        self.notes[call] = tuple(dict.fromkeys(reasons))
+
+    def _reason(self, place: tuple[ast.ClassDef, str], found: Pair | ListPair | Refusal) -> str:
+        """Why the norm that follows what an attribute has is to stay."""
+        if isinstance(found, Refusal):
+            return str(found)
+        norm = found.norm if isinstance(found, Pair) else found.norms.attr
+        return f"self.{norm} stays after the concatenation: {self._apart[place]}"
 
     def _listed(self, call: ast.Call) -> list[Value]:
         """What a site makes that a list may hold; instances of a class are not told apart."""
-        convs = self.convs[call]
-        is_held = any(isinstance(each, Instance) for each in convs) and (
-            bool(self.finder.holding(convs, call))
-        )
+        convs = self._convs[call]
+        has_own = any(isinstance(each, Instance) for each in convs)
+        is_held = has_own and bool(self._finder.holding(convs, call))
         return [each for each in convs if isinstance(each, Object) or not is_held]
 
-    def _in_lists(self, convs: Iterable[Value]) -> Iterator[ListPair | Refusal]:
-        """What follows the lists of attributes that hold a convolution itself."""
-        for owner, name in self._lists_of(convs):
-            found = self.in_lists.find(owner, name)
-            if isinstance(found, ListPair) and (owner, name) in self.apart:
-                reason = self.apart[owner, name]
-                found = Refusal(f"self.{found.norms.attr} stays after the concatenation: {reason}")
-            if found is not None:
-                yield found
-
-    def _lists_of(self, convs: Iterable[Value]) -> Iterator[tuple[ast.ClassDef, str]]:
+    def _lists_of(self, convs: Iterable[Value]) -> list[tuple[ast.ClassDef, str]]:
         """The attributes that hold a list with a convolution."""
-        lists = [each for conv in convs for each, _ in self.facts.heap.holders(conv)]
-        yield from self.finder.holding(lists)
+        lists = [each for conv in convs for each, _ in self._facts.heap.holders(conv)]
+        return self._finder.holding(lists)
 
 
 def grouped_at(pairs: Pairs, site: Site) -> list[Value]:

@@ -262,18 +262,9 @@ class _Search:
         """
         weights = Weights(self.pairs.index)
         convs = [self.slots[at] for at in self.places]
-        for slot, is_norm in [
-            *((each, True) for each in trying),
-            *((each, False) for each in (*convs, *padded)),
-        ]:
+        for slot in (*trying, *convs, *padded):
             self._check_held(slot)
-            known = [each for each in slot.values if isinstance(each, Object)]
-            for node in self.modules.expressions(known):
-                try:
-                    self.modules.look_at(weights, node, (), is_norm)
-                except Refusal as refusal:
-                    where = line_of(node)
-                    raise Refusal(f"one of them is used directly ({where})") from refusal
+            self.modules.look_at_items(weights, slot, (), slot in trying)
         walk = applied_walk(self.pairs.surroundings)
         if walk is not None:
             raise Refusal(f"it may be applied with others ({line_of(walk.node)})")
@@ -282,33 +273,16 @@ class _Search:
 
     def _check_held(self, slot: Slot) -> None:
         """See that nothing else holds an item, and it is another one in each nn.Sequential."""
-        for each in self.modules.made(slot.values):
-            node = slot.node or getattr(each, "site", None)
-            if not isinstance(node, ast.AST) or not self.source.has(node):
-                raise Refusal("it is not seen where it is put together")
-            if isinstance(each, Object):
-                self.modules.check_held(
-                    each, (self.whole, ""), *((self.whole, name) for name in self._names())
-                )
-                is_alone = self._is_alone(each, node)
-            else:
-                is_alone = isinstance(node, ast.Call)
-            if not is_alone:
-                raise Refusal(f"one of them is used directly ({line_of(node)})")
-
-    def _is_alone(self, module: Object, node: ast.AST) -> bool:
-        """Whether an item, which an expression gives, is in one nn.Sequential only."""
-        if isinstance(self.whole, Instance):
-            cls = self.source.class_around(node)
-            is_own = any(each.node is cls for each in self.whole.cls.order)
-            return is_own and self.modules.is_alone(module, node)
-        assert isinstance(self.whole, Object)
-        calls = (*reversed(self.whole.context),)
-        is_alone = self.modules.is_alone
-        return is_alone(module, node, *calls) and is_alone(module, self.whole.site, *calls)
-
-    def _names(self) -> Iterator[str]:
-        return (str(each.name) for each in self.slots if each.name is not None)
+        names = [str(each.name) for each in self.slots if each.name is not None]
+        calls = (*reversed(self.whole.context),) if isinstance(self.whole, Object) else ()
+        if isinstance(self.whole, Object) and self.source.has(self.whole.site):
+            whole = replace(slot, node=self.whole.site)
+            self.modules.check_items(whole, (self.whole,), names, *calls)
+        elif isinstance(self.whole, Instance) and slot.node is not None:
+            cls = self.source.class_around(slot.node)
+            if not any(each.node is cls for each in self.whole.cls.order):
+                raise Refusal(f"it is put there by another class ({line_of(slot.node)})")
+        self.modules.check_items(slot, (self.whole,), names, *calls)
 
     def _check_taken(self, has_own: bool) -> None:
         """See that nothing is taken out of it, or put in the place of another."""
