@@ -124,8 +124,8 @@ class ProjectFiles:
     ) -> dict[Module, Callable[[ast.stmt], bool]]:
         """The modules that may do something with names of a file, and which statements may.
 
-        They speak of such a name, or of a definition that does, be it imported from elsewhere; and
-        their text has what is asked for, or they inherit from a class of such a name.
+        They import such a name, or a definition that speaks of it, be it from elsewhere; and their
+        text has what is asked for, or they inherit from a class of such a name.
 
         Args:
             path: that of the file from the root.
@@ -146,6 +146,7 @@ class ProjectFiles:
                 called = each.alias if each.alias and each.name else name
                 if each.name:  # and so others may have it from there
                     todo.append((each.importer, called))
+                found.setdefault(each.importer, set())
                 if self._speaks(each.importer, called):
                     users = [*self._users(each.importer, called)]
                     todo += ((each.importer, one) for one in users)
@@ -156,7 +157,7 @@ class ProjectFiles:
         self, found: Mapping[str, set[str]], does: re.Pattern[str]
     ) -> Iterator[tuple[Module, Callable[[ast.stmt], bool]]]:
         for path, names in sorted(found.items()):
-            any_of = "|".join(map(re.escape, sorted(names)))
+            any_of = "|".join(map(re.escape, sorted(names))) or "(?!)"  # it only imports them
             inherits = re.compile(rf"^[ \t]*class[ \t]+\w+\([^)]*\b({any_of})\b", re.MULTILINE)
             text = _STRING.sub("", self._text(path))
             module = self._module(path) if does.search(text) or inherits.search(text) else None

@@ -279,10 +279,14 @@ def test_what_a_function_does_that_is_handed_it() -> None:
     assert any(each.startswith("net.py, line 10: ") for each in said(result(net)))
 
 
-def test_what_goes_over_others_is_not_said() -> None:
-    """Another function of that file, which does not speak of it."""
+def test_what_a_function_does_that_is_given_any_model_is_said() -> None:
+    """It does not speak of it, and nobody is known to call it: of a file that imports it."""
     net = "def other(net):\n    for m in net.modules():\n        print(len(list(m.modules())))\n"
-    assert said(result(net + "def make():\n    return Unit()\n")) == []
+    assert "net.py, line 9: they are counted" in said(result(net + "def make(): return Unit()\n"))
+    assert "net.py, line 9: they are counted" in said(result(net))
+    assert (
+        said(result(net.replace("modules())))", "buffers(), m))").replace("len(list", "(("))) == []
+    )
 
 
 # A tree, and a file by itself

@@ -278,6 +278,21 @@ def test_what_a_constructor_or_a_forward_does_is_refused_and_what_nobody_runs_is
     assert is_owner or any(what in each.message for each in result.warnings)
 
 
+def test_what_fuses_modules_is_said_wherever_it_is_given_a_model() -> None:
+    method = "def fuse(self):\n        torch.quantization.fuse_modules(self, [['conv', 'net.1']])"
+    result = split_source(KIND.format(init="", forward="", method=method))
+    said = [each.message for each in result.warnings]
+    assert any("a model is given to torch.quantization.fuse_modules" in each for each in said)
+
+
+def test_a_class_that_sets_attributes_in_its_own_way_is_not_written_out() -> None:
+    text = KIND.format(init="", forward="", method="").replace("groups=g", "groups=2")
+    text = text.replace("self.net(x)", "self.conv(x)").replace("(self.conv, ", "(")
+    assert split_source(text).records[0].style == "explicit"
+    method = "\n    def __setattr__(self, name, value):\n        super().__setattr__(name, value)\n"
+    assert split_source(text + method).records[0].style == "built"
+
+
 @pytest.mark.parametrize("name", ["train", "__setattr__", "__getitem__"])
 def test_what_torch_and_python_call_is_run_too(name: str) -> None:
     method = f"def {name}(self, *given):\n        print(next(self.parameters()).shape[0])"

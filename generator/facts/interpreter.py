@@ -99,6 +99,7 @@ class Interpreter:
         self.budget = 0
         self._born: dict[Value, tuple[tuple[Around, ...], tuple[ast.AST, ...]]] = {}
         self._made_nodes: dict[tuple[ast.AST, str], ast.Attribute] = {}
+        self._made_for: dict[ast.AST, ast.AST] = {}
         self.classes: dict[tuple[ast.ClassDef, Frame], Class] = {}
         self.inputs_of: dict[Value, Values] = {}
         self.shapes = Shapes(self.given)
@@ -294,6 +295,7 @@ class Interpreter:
         """Note that something is done with each of some values."""
         told = [each for each in values if type(each) not in _NEVER_TOLD]
         if told:
+            node = self._made_for.get(node, node)
             self.heap.use(told, Use(kind, node, name, by, result))
 
     def escape(self, values: Iterable[Value], node: ast.AST, frame: Frame, name: str = "") -> None:
@@ -311,6 +313,7 @@ class Interpreter:
         if key not in self._made_nodes:
             made = ast.Attribute(ast.Name("_", ast.Load()), name, ast.Load())
             self._made_nodes[key] = ast.fix_missing_locations(ast.copy_location(made, node))
+            self._made_for[self._made_nodes[key]] = node
         return self._made_nodes[key]
 
     def unknown(self, given: Arguments, node: ast.AST, frame: Frame, name: str = "") -> Values:

@@ -33,6 +33,7 @@ _KNOWN_OF_NORM: Final = (
     | torch_api.GIVES_SELF
     | torch_api.FORWARD
 )
+_ITERATING: Final = ("__iter__", "__next__")
 WITH_A_MODEL: Final = "does with a model"
 ELSEWHERE: Final = "the output is used elsewhere than by the norm"
 _OF_CLASS: Final = frozenset(
@@ -70,6 +71,8 @@ class JudgingSplit:
             ):
                 return "the text of a model is taken"
             case "escape" if is_module(holder) and isinstance(use.node, ast.Call):
+                if torch_api.CHANGES_VALUES.match(use.name):
+                    return f"a model is given to {use.name}"
                 if not _is_no_module(use):
                     return f"it is not known what {self._callee(use)} {WITH_A_MODEL}"
         return ""
@@ -284,7 +287,11 @@ def _is_no_module(use: Use) -> bool:
     is_layer = torch_api.is_nn_class(name) and not torch_api.HOLDS_MODULES.fullmatch(name)
     if name == "operator" and isinstance(use.node, ast.AugAssign):
         return False  # what is not known may keep it
-    return is_function or is_layer or name in (*TREE, "key", "for", "[]", "operator", "with")
+    return (
+        is_function
+        or is_layer
+        or name in (*TREE, "key", "for", "[]", "operator", "with", *_ITERATING)
+    )
 
 
 def _is_of_conv(value: Value) -> bool:

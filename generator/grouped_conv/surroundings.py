@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Final
 
@@ -38,6 +38,8 @@ _PATCHES: Final = re.compile(
     r"\bnn\.\w*(Conv|Norm)\w*(\.\w+)?\s*=[^=]|\bsetattr\(\s*[\w.]*\bnn\.\w*(Conv|Norm)"
 )
 """What changes a class of torch itself."""
+_WALKS: Final = re.compile(r"\.(named_)?(modules|parameters|buffers|children)\(|\bstate_dict\(")
+"""What a function has that goes over what it is given."""
 _TAKING: Final = ("item", "iterate", "write", "escape")
 """What may be done with items of a list."""
 
@@ -102,7 +104,9 @@ class Surroundings:
         names = "|".join(map(re.escape, sorted(self._attributes))) or "weight"
         location = location_of(self._source) if self.sites else None
         # Its own attributes are another class's, unless that inherits from what is built.
-        found = self.readers(re.compile(rf"(?<!\bself)\.({names})\b|{_CHANGES}"))
+        does = re.compile(rf"(?<!\bself)\.({names})\b|{_CHANGES}")
+        found = self._readers(self._defined, does)
+        self._add_users(found, does)
         for each in location.files.containing(_PATCHES) if location is not None else ():
             found.setdefault(each, partial(_patches, each))
         if len(found) <= _MOST_READERS and _length(found) <= _LONGEST:
@@ -112,10 +116,31 @@ class Surroundings:
 
     def readers(self, does: re.Pattern[str]) -> dict[Module, Callable[[ast.stmt], bool]]:
         """The files that use what is built and have something in their text, as a project tells."""
+        return self._readers(self._defined, does)
+
+    def _readers(
+        self, names: Collection[str], does: re.Pattern[str]
+    ) -> dict[Module, Callable[[ast.stmt], bool]]:
         location = location_of(self._source)
         if location is None or not self.sites:
             return {}
-        return location.files.readers(location.path, self._defined, does)
+        found = location.files.readers(location.path, names, does)
+        return {each: partial(_may_matter, each, matters) for each, matters in found.items()}
+
+    def _add_users(
+        self, found: dict[Module, Callable[[ast.stmt], bool]], does: re.Pattern[str]
+    ) -> None:
+        """Add the files that have what builds what is built, as long as that is not too much."""
+        names = {*self._defined}
+        definitions = (*FUNCTIONS, ast.ClassDef)
+        own = [each for each in self._source.tree.body if isinstance(each, definitions)]
+        words = {each.name: {*re.findall(r"\w+", self._source.code(each))} for each in own}
+        while more := {name for name in words.keys() - names if words[name] & names}:
+            names |= more
+        for each, matters in self._readers(names - self._defined, does).items():
+            both = {**found, each: matters}
+            if each not in found and len(both) <= _MOST_READERS and _length(both) <= _LONGEST:
+                found[each] = matters
 
     @cached_property
     def _attributes(self) -> set[str]:
@@ -258,6 +283,12 @@ class Other:
             each for each in self.module.tree.body if _first(each) <= line <= (each.end_lineno or 0)
         )
         return next((each for each in around if any(one is node for one in ast.walk(each))), None)
+
+
+def _may_matter(module: Module, matters: Callable[[ast.stmt], bool], node: ast.stmt) -> bool:
+    """Whether a statement of a module speaks of what is built, or may go over any model."""
+    is_function = isinstance(node, FUNCTIONS) and bool(node.args.args)
+    return matters(node) or (is_function and _WALKS.search(module.code(node)) is not None)
 
 
 def _patches(module: Module, node: ast.stmt) -> bool:

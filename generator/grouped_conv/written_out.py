@@ -82,6 +82,9 @@ class WritingOut:
             raise Refusal(self.tracing.left[first.site.call])
         if len(candidates) > 1:
             raise Refusal(f"self.{name} is assigned several convolutions")
+        classes = self.pairs.surroundings.facts.classes(owner)
+        if any("__setattr__" in each.functions for each in classes):
+            raise Refusal("its class sets attributes in its own way")
         if self.options.checkpoint:
             check_loading(self.index, self.index.classes[owner])
         calls = self._calls[owner, name]

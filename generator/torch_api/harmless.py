@@ -71,6 +71,11 @@ MATTERS_TO_PARTS: Final = re.compile(
 )
 """What of torch does something else with what is split, if it is changed."""
 
+CHANGES_VALUES: Final = re.compile(
+    r"torch\.(ao\.)?quantization\.|torch\.nn\.utils\.(prune|fusion|parametrize|parametrizations)\b"
+)
+"""Functions that are given modules, and fuse, quantise or prune them one by one."""
+
 HOLDS_MODULES: Final = re.compile(r"torch\.nn\.(DataParallel|Transformer(En|De)coder)")
 """Classes of torch that are given modules, and are no containers."""
 

@@ -194,7 +194,10 @@ class Modules:
             case ast.Attribute():
                 self._attribute(weights, node, parent, called, is_norm)
             case ast.Call() | ast.keyword() | ast.Starred():
-                call = next(each for each in self.source.ancestors(node) if _is_call(each))
+                calls = (each for each in self.source.ancestors(node) if _is_call(each))
+                call = next(calls, None)
+                if call is None:  # of a class
+                    raise Refusal(f"it is handed on ({where})")
                 self._argument(weights, node, call, is_norm)
 
     def _attribute(
