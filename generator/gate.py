@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
+from typing import Final
+
+_CONV: Final = re.compile("onv(?!e[nrxy]|i[cn]|o[ky])")
+"""Conv2d, conv2d, LazyConv2d and ``"Conv%dd" % n``; no convert, convention, convex or convince."""
 
 
 def speaks_of_convolutions(text: str) -> bool:
     """Whether a text does, in any spelling."""
-    return "onv" in text  # Conv2d, conv2d, LazyConv2d; and "Conv%dd" % n
+    return _CONV.search(text) is not None
 
 
 def may_apply(text: str, tree: ast.Module) -> bool:

@@ -105,6 +105,7 @@ class ProjectFiles:
         self._package = package
         self._texts: dict[str, str] = {}
         self._spoken: dict[str, str] = {}
+        self._plain: dict[str, str] = {}
         self._containing: dict[re.Pattern[str], list[str]] = {}
         self._modules: dict[str, Module | None] = {}
         self._kept = 0
@@ -159,7 +160,9 @@ class ProjectFiles:
         for path, names in sorted(found.items()):
             any_of = "|".join(map(re.escape, sorted(names))) or "(?!)"  # it only imports them
             inherits = re.compile(rf"^[ \t]*class[ \t]+\w+\([^)]*\b({any_of})\b", re.MULTILINE)
-            text = _STRING.sub("", self._text(path))
+            if path not in self._plain:
+                self._plain[path] = _STRING.sub("", self._text(path))
+            text = self._plain[path]
             module = self._module(path) if does.search(text) or inherits.search(text) else None
             if module is not None:
                 yield module, partial(_matters, module, re.compile(rf"\b({any_of})\b"))

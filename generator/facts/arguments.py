@@ -111,19 +111,32 @@ def defaults(function: AnyFunction) -> dict[str, ast.expr]:
     return found | {each.arg: value for each, value in named if value is not None}
 
 
-def bound(function: AnyFunction, given: Arguments) -> Bindings:
-    """Say which parameter each argument goes to."""
-    places = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
-    by_name = dict(zip(places, given.positional, strict=False))
-    names = frozenset(parameters(function))
-    extra_named: dict[str, Values] = {}
-    for name, values in given.named.items():
-        target = by_name if name in names else extra_named
-        target[name] = union((target.get(name, NOTHING), values))
-    if given.is_open:
-        for name in names:
-            by_name[name] = by_name.get(name, NOTHING) | given.rest
-    return Bindings(by_name, given.positional[len(places) :], extra_named, given.rest)
+class Signature:
+    """The parameters of a function.
+
+    Attributes:
+        names: those that can be given by name or place, in order.
+        places: those that can be given by place.
+        defaults: those that have one.
+    """
+
+    def __init__(self, function: AnyFunction) -> None:
+        given = function.args
+        self.names = dict.fromkeys(parameters(function))
+        self.places = [each.arg for each in (*given.posonlyargs, *given.args)]
+        self.defaults = defaults(function)
+
+    def bound(self, given: Arguments) -> Bindings:
+        """Say which parameter each argument goes to."""
+        by_name = dict(zip(self.places, given.positional, strict=False))
+        extra_named: dict[str, Values] = {}
+        for name, values in given.named.items():
+            target = by_name if name in self.names else extra_named
+            target[name] = target[name] | values if name in target else values
+        if given.is_open:
+            for name in self.names:
+                by_name[name] = by_name.get(name, NOTHING) | given.rest
+        return Bindings(by_name, given.positional[len(self.places) :], extra_named, given.rest)
 
 
 def last_argument(node: ast.AST) -> ast.AST | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .. import torch_api
+from ..reading.parts import walk
 from .heap import Slot
 from .interpreter import Interpreter
 from .values import Constant, Function, Instance, Object, Size, Value, Values
@@ -64,7 +65,7 @@ def is_module(value: Value) -> bool:
 def _always_set(function: ast.AST) -> Iterator[ast.expr]:
     """The targets of a function that are assigned to once it is run, whatever happens."""
     assert isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-    if any(isinstance(each, ast.Return) for each in ast.walk(function)):
+    if any(isinstance(each, ast.Return) for each in walk(function)):
         return
     for statement in function.body if isinstance(function.body, list) else ():
         match statement:

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, replace
 
 from .. import torch_api
+from ..reading.parts import walk
 from .arguments import Arguments
 from .assignment import Assignment
 from .frames import Frame
@@ -125,7 +126,7 @@ class Displays:
         targets = {
             each.id
             for generator in generators
-            for each in ast.walk(generator.target)
+            for each in walk(generator.target)
             if isinstance(each, ast.Name)
         }
         hidden = {name: frame.env[name] for name in targets if name in frame.env}

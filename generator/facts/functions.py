@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..reading.parts import parts, walk
-from .arguments import AnyFunction, Arguments, bound, defaults, parameters
+from .arguments import AnyFunction, Arguments, Signature
 from .classes import decorators
 from .frames import Frame
 from .heap import CACHE, Around, Slot, union
@@ -65,12 +65,6 @@ class Functions:
         self._frames: dict[tuple[Function, Instance | None, Context], Frame] = {}
         self._running: list[tuple[AnyFunction, Instance | None]] = []
         self._called: set[tuple[AnyFunction, Instance | None]] = set()
-        self._facts: dict[AnyFunction, _About] = {}
-
-    def _about(self, code: AnyFunction) -> _About:
-        if code not in self._facts:
-            self._facts[code] = _About(code)
-        return self._facts[code]
 
     # --- where it is called ------------------------------------------------------------------
 
@@ -94,7 +88,7 @@ class Functions:
         owner = owner if function.owner is not None else frame.owner
         for values in given.all():
             interpreter.use(values, "argument", node, frame, by=function)
-        about = self._about(code)
+        about = _about(code, function.frame.module)
         is_large = about.size > _LARGEST and not isinstance(code, ast.Lambda)
         if is_large and owner is None and function.frame.module not in self.asked_about:
             for values in given.all():
@@ -130,12 +124,11 @@ class Functions:
         return function in self.interpreter.of_class_body(owner.cls, name)
 
     def _bind(self, function: Function, given: Arguments, frame: Frame) -> dict[str, Values]:
-        code = function.node
-        found = bound(code, given)
+        code, signature = function.node, _about(function.node, function.frame.module).signature
+        found = signature.bound(given)
         env = dict(found.by_name)
-        default = defaults(code)
-        for name in parameters(code):
-            if name in default and (name not in env or given.is_open):
+        for name in signature.names:
+            if name in signature.defaults and (name not in env or given.is_open):
                 kept = self.interpreter.heap.attribute(function, name)
                 env[name] = env.get(name, NOTHING) | kept
             env.setdefault(name, ANYTHING)
@@ -176,7 +169,7 @@ class Functions:
             assert isinstance(parent, Frame)
             made = Frame(function.node, parent.module, parent, worklist, context, owner)
             made.cls = function.owner
-            about = self._about(function.node)
+            about = _about(function.node, function.frame.module)
             made.outer, made.of_module = about.outer, about.of_module
             self._frames[key] = made
         return self._frames[key]
@@ -203,7 +196,7 @@ class Functions:
         elif self.interpreter.block(code.body, frame):
             frame.returned |= self.interpreter.constant(None)
         self._running.pop()
-        return ANYTHING if self._about(code).is_generator else frame.returned
+        return ANYTHING if _about(code, frame.module).is_generator else frame.returned
 
     # --- for whoever calls it ----------------------------------------------------------------
 
@@ -233,7 +226,7 @@ class Functions:
         key = function, owner
         self._called.add((function.node, owner))
         cell = self._cells.setdefault(key, {})
-        found = bound(function.node, given)
+        found = _about(function.node, function.frame.module).signature.bound(given)
         handed = {**found.by_name, "*": union((*found.extra, found.rest))}
         handed |= {f"**{name}": values for name, values in found.extra_named.items()}
         for name, given_values in handed.items():
@@ -277,7 +270,7 @@ class Functions:
         cell = self._cells.get((function, owner), {})
         kinds = decorators(function.node)
         given: dict[str, Values] = {}
-        for place, name in enumerate(parameters(function.node)):
+        for place, name in enumerate(_about(function.node, function.frame.module).signature.names):
             if place == 0 and owner is not None and "staticmethod" not in kinds:
                 is_class = "classmethod" in kinds
                 first: Value = interpreter.intern(ClassValue, owner.cls) if is_class else owner
@@ -333,16 +326,26 @@ class _About:
         outer: the names that it declares ``nonlocal``.
         of_module: the names that it declares ``global``.
         is_generator: whether it yields.
+        signature: its parameters.
         is_kept: whether a decorator such as ``functools.cache`` keeps what it gives for all calls.
     """
 
     def __init__(self, code: AnyFunction) -> None:
         own = [*_own_nodes(code)]
+        self.signature = Signature(code)
         self.size = sum(1 for _ in walk(code))
         self.outer = _declared(own, ast.Nonlocal)
         self.of_module = _declared(own, ast.Global)
         self.is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in own)
         self.is_kept = any("cache" in each for each in decorators(code))
+
+
+def _about(code: AnyFunction, module: Module) -> _About:
+    """What is seen of a function, kept with its module for the next who interprets that."""
+    found: _About | None = module.kept.get(code)
+    if found is None:
+        found = module.kept[code] = _About(code)
+    return found
 
 
 def _declared(nodes: list[ast.AST], kind: type[ast.Global | ast.Nonlocal]) -> frozenset[str]:

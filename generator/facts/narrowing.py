@@ -6,6 +6,7 @@ import ast
 from typing import Final
 
 from .. import torch_api
+from ..reading.parts import walk
 from .classes import Class
 from .frames import Env, Frame
 from .heap import union
@@ -41,7 +42,7 @@ def truth_of(interpreter: Interpreter, test: ast.expr, frame: Frame) -> bool | N
     values = interpreter.ev(test, frame)
     interpreter.use(values, "test", test, frame)
     known = only_constant(values)
-    if known is None or any(isinstance(each, ast.Attribute) for each in ast.walk(test)):
+    if known is None or any(isinstance(each, ast.Attribute) for each in walk(test)):
         return None
     return bool(known.value)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from ..reading.parsing import LINE_END
+from ..reading.parts import parts, walk
 from ..reading.scopes import FUNCTIONS
 
 _APART: Final = frozenset(
@@ -69,7 +70,7 @@ class Module:
     @cached_property
     def rebound(self) -> frozenset[str]:
         """The names that functions declare ``global``, and so may bind anew at any time."""
-        declared = (each for each in ast.walk(self.tree) if isinstance(each, ast.Global))
+        declared = (each for each in walk(self.tree) if isinstance(each, ast.Global))
         return frozenset(name for each in declared for name in each.names)
 
     def absolute(self, level: int, name: str | None) -> str:
@@ -152,6 +153,6 @@ def bound_names(statement: ast.stmt) -> Iterator[str]:
 
 
 def _outside_blocks(statement: ast.stmt) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(statement):
+    for child in parts(statement):
         if not isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
-            yield from ast.walk(child)
+            yield from walk(child)

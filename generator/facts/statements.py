@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from ..reading.parts import walk
 from .arguments import Arguments
 from .assignment import Assignment
 from .attributes import Attributes
@@ -208,7 +209,7 @@ class Statements:
         """The variables where anything of some statements may have raised."""
         result = dict(env)
         for statement in body:
-            for each in ast.walk(statement):
+            for each in walk(statement):
                 if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
                     if each.id in frame.every:
                         result[each.id] = result.get(each.id, NOTHING) | frame.every[each.id]
@@ -222,7 +223,7 @@ class Statements:
         frame.path = (*path, Around(node, False))
         for case in node.cases:
             frame.env = dict(before)
-            for each in ast.walk(case.pattern):
+            for each in walk(case.pattern):
                 name = getattr(each, "name", None) or getattr(each, "rest", None)
                 if isinstance(name, str):
                     self.lookups.bind(name, ANYTHING, frame)

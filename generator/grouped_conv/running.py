@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Final, TypeAlias
 
 from .. import torch_api
 from ..facts.classes import Class
 from ..reading.classes import NEUTRAL_BASES, ClassIndex
+from ..reading.kept import kept
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .surroundings import Surroundings
@@ -38,6 +39,7 @@ class Running:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
+        self._places: dict[Definition, list[_Place]] = {}
 
     @cached_property
     def _followed(self) -> set[ClassIndex]:
@@ -63,10 +65,10 @@ class Running:
             for each in functions:
                 if each not in known:
                     known.add(each)
-                    waiting += self._speaking_of(index, each)
+                    waiting += self._places_of(index, each)
                     cls = index.source.parent(each)
                     if isinstance(cls, ast.ClassDef) and self._is_special(cls, each.name):
-                        waiting += self._speaking_of(index, cls)
+                        waiting += self._places_of(index, cls)
         return False
 
     def is_by_torch(self, function: ast.AST) -> bool:
@@ -99,17 +101,22 @@ class Running:
         is_plain = all(each.is_known for each in known) and all(map(_PLAIN.match, externals))
         return not known or not is_plain
 
+    def _places_of(self, index: ClassIndex, definition: Definition) -> list[_Place]:
+        if definition not in self._places:
+            self._places[definition] = [*self._speaking_of(index, definition)]
+        return self._places[definition]
+
     def _speaking_of(self, index: ClassIndex, definition: Definition) -> Iterator[_Place]:
         """Where a function is called, handed on or kept; at the level of a module, where called."""
         around, name = self.surroundings, definition.name
         found = [(around.index_of(each), each) for each in around.facts.speaking_of(definition)]
         is_property = isinstance(definition, FUNCTIONS) and bool(definition.decorator_list)
         if is_property or index not in self._followed:
-            found += ((index, each) for each in _named(index, name))
+            found += ((index, each) for each in _named(index).get(name, ()))
         cls = index.source.class_around(definition)
         for other in around.naming(cls.name if cls is not None else name, name):
             if other.index not in self._followed:
-                found += ((other.index, each) for each in _named(other.index, name))
+                found += ((other.index, each) for each in _named(other.index).get(name, ()))
         for its, each in found:
             source = its.source
             if source.name in self._apart:
@@ -128,8 +135,13 @@ def _is_strange(cls: Class) -> bool:
     return not cls.is_known or any(each not in _NEUTRAL for each in cls.externals)
 
 
-def _named(index: ClassIndex, name: str) -> Iterator[ast.AST]:
-    """Where a file speaks of a name, be it of a variable or of an attribute."""
+@kept
+def _named(index: ClassIndex) -> Mapping[str, list[ast.AST]]:
+    """Where a file speaks of each name, be it of a variable or of an attribute."""
+    found: dict[str, list[ast.AST]] = {}
     for each in index.source.nodes:
-        if name in (getattr(each, "id", ""), getattr(each, "attr", "")):
-            yield each
+        if isinstance(each, ast.Name):
+            found.setdefault(each.id, []).append(each)
+        elif isinstance(each, ast.Attribute):
+            found.setdefault(each.attr, []).append(each)
+    return found

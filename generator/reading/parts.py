@@ -23,7 +23,7 @@ _FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
 def parts(node: ast.AST) -> list[ast.AST]:
     """The nodes directly in a node, in their order, but for marks such as ``ast.Load``."""
     found: list[ast.AST] = []
-    for field in _FIELDS[type(node)]:
+    for field in _FIELDS.get(type(node), node._fields):
         value = getattr(node, field, None)
         if isinstance(value, list):
             found += [each for each in value if isinstance(each, ast.AST)]
