@@ -7,7 +7,6 @@ import re
 from collections.abc import Hashable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import takewhile
 from typing import Any
 
 from .listings import is_listing_taken_apart
@@ -46,8 +45,7 @@ class Access:
 
     Attributes:
         node: the expression.
-        owner: the class whose ``self`` the object is, or that a test has just said it is one of;
-            None where it is any other object.
+        owner: the class whose ``self`` the object is; None where it is any other object.
     """
 
     node: ast.Attribute
@@ -224,7 +222,7 @@ class ClassIndex:
         base.derived.append(each)
 
     def _add_access(self, node: ast.Attribute) -> None:
-        owner = self.self_class(node.value) or self._class_asked(node.value)
+        owner = self.self_class(node.value)
         if owner is None and self._is_from_outside(node.value):
             return  # such as F.conv2d, or models.resnet18().conv1
         is_other = owner is None and self._is_no_call_of_a_module(node)
@@ -234,34 +232,6 @@ class ClassIndex:
             self._add_walk(node, owner)
         elif is_listing_taken_apart(self.source, node, by_model=owner is not None):
             self._add_walk(node, owner)
-
-    def _class_asked(self, expression: ast.expr) -> ast.ClassDef | None:
-        """The class of the source that a name is an instance of, where a test has just said so.
-
-        As in ``if isinstance(m, BasicBlock) and m.bn2.weight is not None: init(m.bn2)``.
-        """
-        if not isinstance(expression, ast.Name):
-            return None
-        inner: ast.AST = expression
-        for outer in self.source.ancestors(expression):
-            if isinstance(outer, FUNCTIONS):
-                break
-            for test in _tests_before(outer, inner):
-                found = self._asked_by(test, expression.id)
-                if found is not None:
-                    return found
-            inner = outer
-        return None
-
-    def _asked_by(self, test: ast.expr, name: str) -> ast.ClassDef | None:
-        """The class that a name must be an instance of for a test to hold."""
-        match test:
-            case ast.BoolOp(op=ast.And(), values=values):
-                return next(filter(None, (self._asked_by(each, name) for each in values)), None)
-            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=asked), kind]):
-                found = meaning(self.source, kind).node if asked == name else None
-                return found if isinstance(found, ast.ClassDef) else None
-        return None
 
     def _is_no_call_of_a_module(self, node: ast.Attribute) -> bool:
         """Whether an attribute is called with what no convolution takes, as in x.squeeze(-1)."""
@@ -296,15 +266,6 @@ class ClassIndex:
             owner = self.self_class(call.args[0])
             if owner is not None:
                 self._add_walk(call, owner)
-
-
-def _tests_before(outer: ast.AST, inner: ast.AST) -> list[ast.expr]:
-    """The tests in a node that have held where a part of it is evaluated."""
-    if isinstance(outer, ast.If) and inner in outer.body:
-        return [outer.test]
-    if isinstance(outer, ast.BoolOp) and isinstance(outer.op, ast.And):
-        return [*takewhile(lambda each: each is not inner, outer.values)]
-    return []
 
 
 def _annotated_in_body(node: ast.ClassDef) -> Iterator[str]:

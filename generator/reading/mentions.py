@@ -125,13 +125,6 @@ class Mentions:
                     found.append((instance, name, node))
         return found
 
-    @cached_property
-    def has_computed_store(self) -> bool:
-        """Whether an attribute of a wholly computed name is set or deleted."""
-        return any(
-            is_anything(name) and not _is_reading(call.func) for _, name, call in self.accesses
-        )
-
     def computed(self, name: str) -> Iterator[ast.AST]:
         """The expressions that may compute a string with this name."""
         for pattern, node in self._patterns:
@@ -170,11 +163,6 @@ def _is_matching(parent: ast.AST) -> bool:
     """Whether a string in a call is a pattern, or is looked for in another."""
     function = parent.func if isinstance(parent, ast.Call) else None
     return isinstance(function, ast.Attribute) and function.attr in _MATCHING
-
-
-def _is_reading(function: ast.expr) -> bool:
-    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-    return name.strip("_") in ("getattr", "getattribute", "hasattr")
 
 
 def is_anything(name: ast.expr) -> bool:
