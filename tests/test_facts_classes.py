@@ -247,3 +247,17 @@ def test_the_class_of_what_torch_makes() -> None:
     assert asked.values("type(nn.ReLU())") == asked.values("nn.ReLU().__class__")
     assert asked.values("type(nn.ReLU())") == {"torch.nn.ReLU"}
     assert asked.values("type(unknown)") == {"anything"}
+
+
+def test_what_stands_behind_stars_goes_to_no_parameter_that_is_given() -> None:
+    """``super().__init__(a, **more)`` gives neither ``self`` nor ``a`` anything else."""
+    asked = Asked("""
+        class Base(nn.Module):
+            def __init__(self, a, b=1, **more):
+                self.conv = nn.Conv2d(a, b, 1)
+        class Net(Base):
+            def __init__(self, **more):
+                super().__init__(8, **more)
+        Net(c=2)
+        """)
+    assert not asked.escapes("nn.Conv2d(a, b, 1)")

@@ -108,6 +108,7 @@ MAY_BE_GROUPED = [
     ("Conv2d(c, c, 3, groups=self.d)", "self.d = c\nif x:\n    self.d = 2"),
     ("Conv2d(int(c) * 2, int(c) * 2, 3, groups=int(c * 2))", ""),
     ("Conv2d(f(), f(), 3, groups=f())", ""),
+    ("Conv2d(int(c), int(c), 3, groups=int(c))", "int = f"),
     ("Conv2d(c, c, 3, groups=(c := 2))", ""),
     ("Conv2d(c, c, (c := 3), groups=c)", ""),
     ("Conv2d(c, c, 3, groups=c if x else 2)", ""),
@@ -327,6 +328,7 @@ def loss(x, size=5, w=None):
         ("pass", "window(conv.weight, 3)"),  # no more than numbers up to it
         ("pass", "window(unknown, 3)"),
         ("w = torch.ones(size, 1, 2, 2).to(x) / 4.0", "w"),
+        ("w = window(5, 3) if size else None", "w"),
         ("w = torch.Tensor([[1, 0], [0, 1]]).repeat(3, 1, 1, 1)", "w"),
     ],
 )

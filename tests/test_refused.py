@@ -340,6 +340,12 @@ SLICED = {
         "",
         2,
     ),
+    "a test for None": (
+        "def forward(self, x):\n    x = F.pad(x, (1, 0)) if x is not None else x\n"
+        "    return super().forward(x)",
+        "",
+        1,
+    ),
     "a loop": (
         "def forward(self, x):\n    for _ in range(2):\n        x = F.pad(x, (1, 1))\n"
         "    return super().forward(x)",
@@ -394,6 +400,9 @@ def test_a_forward_that_pads_or_cuts_in_space(kind: str) -> None:
         "return super().forward(F.pad(x, (self.weight.size(1), 0)))",
         "return super().forward(F.pad(x, [1] * self.n))",
         "return super().forward(F.pad(x, (random.randint(0, 1), 0)))",
+        "return super().forward(F.pad(x, (self.count(), 0)))",
+        "global y\n    y = 1\n    return super().forward(x)",
+        "return super().forward(F.pad(x, ((lambda: 1)(), 0)))",
         "w = self.weight.data\n    return F.conv2d(x, w * 2, self.bias, groups=self.groups)",
         "return F.conv2d(x, self.weight, self.gain, groups=self.groups)",
         "return same(x, self.weight, self.groups)",

@@ -134,7 +134,8 @@ class Signature:
             target = by_name if name in self.names else extra_named
             target[name] = target[name] | values if name in target else values
         if given.is_open:
-            for name in self.names:
+            settled = {*self.places[: len(given.positional)], *given.named}  # or it raises
+            for name in self.names.keys() - settled:
                 by_name[name] = by_name.get(name, NOTHING) | given.rest
         return Bindings(by_name, given.positional[len(self.places) :], extra_named, given.rest)
 

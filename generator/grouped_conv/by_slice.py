@@ -48,11 +48,9 @@ def is_by_slice(index: ClassIndex, forward: Function, base: str) -> bool:
     others = given.kwonlyargs or given.vararg or given.kwarg or forward.decorator_list
     if len(given.args) != 2 or others or base not in CONV_CLASSES or owner is None:
         return False
-    facts = facts_of_source(index)
-    if not facts.is_complete:
-        return False
     look = _BySlice(index, owner, CONV_CLASSES[base].dimensions)
-    return look.is_whole(forward) and look.is_same(forward)
+    is_told = facts_of_source(index).is_complete and look.is_whole(forward)
+    return is_told and look.is_same(forward)
 
 
 class _BySlice:
@@ -72,15 +70,13 @@ class _BySlice:
         """Whether all is seen of a function and of those that it calls: none calls itself."""
         if function in around or not isinstance(function, ast.FunctionDef):
             return False
-        if function not in self._functions:
-            self._functions.append(function)
-            own = [each for one in function.body for each in walk(one)]
-            self._nodes |= dict.fromkeys(own)
-            self._parent |= {part: each for each in walk(function) for part in parts(each)}
-            calls = [each.func for each in own if isinstance(each, ast.Call)]
-            called = {each for call in calls for each in self.facts.functions(call)}
-            return all(self.is_whole(each, (*around, function)) for each in called)
-        return True
+        self._functions.append(function)
+        own = [each for one in function.body for each in walk(one)]
+        self._nodes |= dict.fromkeys(own)
+        self._parent |= {part: each for each in walk(function) for part in parts(each)}
+        calls = [each.func for each in own if isinstance(each, ast.Call)]
+        called = {each for call in calls for each in self.facts.functions(call)}
+        return all(self.is_whole(each, (*around, function)) for each in called)
 
     def is_same(self, forward: Function) -> bool:
         """Whether a forward gives for slices the slices of what it gives."""
@@ -101,7 +97,8 @@ class _BySlice:
             each in self._inputs or (isinstance(each, Tensor) and each.site in self._nodes)
             for each in self._values(node)
             if each in self._inputs or getattr(each, "function", None) not in self._functions
-        ]  # but for what others may give a function
+            if getattr(each, "value", ...) is not None
+        ]  # but for what others may give a function, and for None
         return any(found) and (all(found) or not only)
 
     def _shared(self, node: ast.AST | None) -> str:

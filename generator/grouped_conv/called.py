@@ -75,11 +75,10 @@ def is_conv_class(value: Value) -> bool:
     return False
 
 
-def is_other_class(value: Value) -> bool:
-    """Whether a value is a class of the project that is surely no convolution."""
-    if not isinstance(value, ClassValue) or not value.cls.is_known or is_conv_class(value):
-        return False
-    return all(
+def is_other_class(value: ClassValue) -> bool:
+    """Whether a class of the project is surely no convolution."""
+    is_told = value.cls.is_known and not is_conv_class(value)
+    return is_told and all(
         each.startswith(_NEUTRAL) or torch_api.is_module_class(each) for each in value.cls.externals
     )
 

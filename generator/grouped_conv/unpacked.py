@@ -76,8 +76,7 @@ def _partials(index: ClassIndex, callee: ast.expr) -> Iterator[ast.Call]:
     """The partials that an expression may be, where they are made."""
     for value in facts_of_source(index).values(callee):
         while isinstance(value, Partial):
-            if isinstance(value.site, ast.Call):
-                yield value.site
+            yield from [value.site] if isinstance(value.site, ast.Call) else []
             value = value.function
 
 
