@@ -111,25 +111,14 @@ def test_a_use_that_no_module_in_its_place_allows(forward: str, words: str) -> N
 @pytest.mark.parametrize(
     "forward",
     [
-        "print('conv', x.shape), log.info('conv'), record_function('conv')",
-        "raise ValueError('conv')",
-        "assert x, 'conv'",
         "print('con%s' % x), f'c{x}.pth', f'{x}x{x}'",
-        "if x == 'conv': ...",
-        "def f(mode='conv'): ...",
-        "f(mode='conv'), p.add_argument(default='conv')",
-        "y: Literal['conv', 'pool'] = x",
-        "return {'conv': x}, dict(conv=x), net.state_dict()",
         "vars(args), args.__dict__, dir(args)",
-        "x.mean(1).conv(-1), x.conv(), x.conv(1, 2, y)",
         "for m in self.modules():\n    if isinstance(m, nn.Linear): nn.init.zeros_(m.weight)",
         "sum(p.numel() for p in self.parameters())",
         "next(self.parameters()).device, list(self.modules())",
         "self.resnet = resnet(); self.resnet.conv.weight, self.resnet.children()",
         "json.load(f).conv",
         "for n, m in net.named_modules(): m.register_forward_hook(x)",
-        "out = {'conv': x}",
-        "out['conv'] = x",
         "'''conv'''",
         "F.conv(x)",
         "torch.nn.conv",
@@ -155,6 +144,27 @@ def test_what_is_no_use(forward: str) -> None:
     )
     (record,) = split_source(source).records
     assert record.style == "explicit", record
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "print('conv', x.shape), log.info('conv'), record_function('conv')",
+        "raise ValueError('conv')",
+        "assert x, 'conv'",
+        "if x == 'conv': ...",
+        "def f(mode='conv'): ...",
+        "f(mode='conv'), p.add_argument(default='conv')",
+        "y: Literal['conv', 'pool'] = x",
+        "y = {'conv': x}, dict(conv=x)",
+        "x.mean(1).conv(-1), x.conv(), x.conv(1, 2, y)",
+        "out = {'conv': x}",
+        "out['conv'] = x",
+    ],
+)
+def test_what_only_seems_a_use_leaves_it_to_be_split_where_it_is_built(forward: str) -> None:
+    (record,) = split_source(model(CONV, f"{forward}\nreturn self.conv(x)")).records
+    assert (record.status, record.style) == ("split", "built"), record
 
 
 @pytest.mark.parametrize(

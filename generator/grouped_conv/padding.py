@@ -116,7 +116,7 @@ def _own_store(index: ClassIndex, function: ast.expr, functions: set[int]) -> as
     owner = index.self_class(function.value) if isinstance(function, ast.Attribute) else None
     if owner is None or not isinstance(function, ast.Attribute):
         return None
-    if any(index.mentions.naming(function.attr)) or any(index.mentions.computed(function.attr)):
+    if function.attr in index.mentions.quoted or any(index.mentions.computed(function.attr)):
         return None
     relatives = index.classes[owner].relatives()
     accesses = [

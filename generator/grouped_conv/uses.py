@@ -65,7 +65,7 @@ def _unseen_use(index: ClassIndex, own: Class, relatives: list[Class], name: str
     private = mangled(own.node, name)
     if private != name and (index.accesses(private) or private in index.mentions.quoted):
         return f"it is also reached as {private}"
-    for node in index.mentions.naming(name):
+    for node in index.mentions.quoted.get(name, ()):
         return f"{name!r} appears in a string ({line_of(node)})"
     for node in index.mentions.computed(name):
         return f"it may be reached by a computed name ({line_of(node)})"

@@ -102,8 +102,7 @@ class ClassIndex:
         source: the source.
         mentions: its strings.
         classes: by their definitions.
-        by_attribute: the accesses to each attribute, but for calls that are none of a module.
-        other_calls: those calls, such as ``Net.kind(8)``, by the name of the attribute.
+        by_attribute: the accesses to each attribute.
         foreign_walks: what goes through the modules or attributes of any object.
         code_runners: calls of eval and exec.
         kept: answers; see ``kept.kept``.
@@ -114,7 +113,6 @@ class ClassIndex:
         self.mentions = Mentions(source)
         self.classes: dict[ast.ClassDef, Class] = {}
         self.by_attribute: dict[str, list[Access]] = {}
-        self.other_calls: dict[str, list[Access]] = {}
         self.foreign_walks: list[ast.AST] = []
         self.code_runners: list[ast.AST] = []
         self.kept: dict[Hashable, Any] = {}
@@ -225,21 +223,11 @@ class ClassIndex:
         owner = self.self_class(node.value)
         if owner is None and self._is_from_outside(node.value):
             return  # such as F.conv2d, or models.resnet18().conv1
-        is_other = owner is None and self._is_no_call_of_a_module(node)
-        accesses = self.other_calls if is_other else self.by_attribute
-        accesses.setdefault(node.attr, []).append(Access(node, owner))
+        self.by_attribute.setdefault(node.attr, []).append(Access(node, owner))
         if node.attr in _MODULE_WALKS or (node.attr == "__dict__" and owner is not None):
             self._add_walk(node, owner)
         elif is_listing_taken_apart(self.source, node, by_model=owner is not None):
             self._add_walk(node, owner)
-
-    def _is_no_call_of_a_module(self, node: ast.Attribute) -> bool:
-        """Whether an attribute is called with what no convolution takes, as in x.squeeze(-1)."""
-        call = self.source.parent(node)
-        if not isinstance(call, ast.Call) or call.func is not node or call.keywords:
-            return False
-        values = [each.operand if isinstance(each, ast.UnaryOp) else each for each in call.args]
-        return len(values) > 2 or all(isinstance(each, ast.Constant) for each in values)
 
     def _is_from_outside(self, expression: ast.expr) -> bool:
         """Whether an object is imported, or made by a library that knows no class of the source."""

@@ -20,19 +20,10 @@ _ACCESS_METHODS = frozenset(
         *("__getattr__", "__getattribute__", "__setattr__", "__delattr__"),
     )
 )
-_NAMED_LISTINGS = frozenset(
-    ("named_modules", "named_children", "named_parameters", "named_buffers")
-)
 _MESSAGES = frozenset(
     (
         *("debug", "info", "warning", "warn", "error", "critical", "exception", "log"),
         *("add_scalar", "add_histogram", "range_push", "record_function"),
-    )
-)
-_MODE_KEYWORDS = frozenset(
-    (
-        *("mode", "padding_mode", "kind", "variant", "block", "shortcut", "activation"),
-        *("label", "title", "desc", "msg", "help", "default", "choices", "suffix", "prefix"),
     )
 )
 _MATCHING = frozenset(
@@ -72,42 +63,6 @@ class Mentions:
         if isinstance(parent, ast.Attribute) or _is_matching(parent):
             return re.findall(r"\w+", text)  # "conv1 conv2".split(), re.match("(conv1|bn)", ...)
         return text.split(".") if re.fullmatch(r"[\w.]+", text) else []
-
-    def naming(self, name: str) -> Iterator[ast.AST]:
-        """The strings by which an attribute of this name may be reached."""
-        for node in self.quoted.get(name, []):
-            if not self._is_mere_text(node):
-                yield node
-
-    def _is_mere_text(self, node: ast.AST) -> bool:
-        """Whether a string is text for people, or a key or a mode that names no module."""
-        parent = self.source.parent(node)
-        if _is_message(parent) or any(
-            isinstance(each, (ast.Raise, ast.Assert)) for each in self.source.ancestors(node)
-        ):
-            return True
-        if self._keys_name_modules or "." in str(getattr(node, "value", "")):
-            return False
-        if isinstance(parent, ast.Dict):
-            outer = self.source.parent(parent)
-            is_argument = isinstance(outer, ast.keyword) and str(outer.arg).startswith("return_")
-            return any(key is node for key in parent.keys) and not is_argument
-        if isinstance(parent, ast.keyword):
-            return parent.arg in _MODE_KEYWORDS
-        if isinstance(node, ast.Call):
-            return True  # dict(conv=...)
-        if isinstance(parent, ast.Tuple):  # Literal["a", "b"]
-            parent = self.source.parent(parent)
-            return isinstance(parent, ast.Subscript)
-        return isinstance(parent, (ast.Subscript, ast.Compare, ast.arguments))
-
-    @cached_property
-    def _keys_name_modules(self) -> bool:
-        """Whether names are taken from modules or computed, so that any string may be one."""
-        return any(
-            isinstance(node, ast.Attribute) and node.attr in _NAMED_LISTINGS
-            for node in self.source.nodes
-        ) or any(is_anything(name) for _, name, _ in self.accesses)
 
     @cached_property
     def accesses(self) -> list[tuple[ast.expr, ast.expr, ast.Call]]:

@@ -28,8 +28,8 @@ def with_methods(
     known = done.union(*inside.values())
     found = set(done)
     for method, nodes in inside.items():
-        accesses = index.accesses(method.name) + index.other_calls.get(method.name, [])
-        if {each.node for each in accesses} | {*index.names.get(method.name, [])} <= known:
+        spoken = {each.node for each in index.accesses(method.name)}
+        if spoken | {*index.names.get(method.name, [])} <= known:
             found |= nodes
     return frozenset(found)
 
