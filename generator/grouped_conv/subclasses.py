@@ -18,6 +18,7 @@ from .. import torch_api
 from ..facts.values import WEIGHTS, ClassValue, Instance
 from ..reading.classes import Class, ClassIndex
 from ..reading.convolutions import GROUPS_POSITION, SETTINGS, conv_class
+from ..reading.kept import kept
 from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, Function
@@ -51,6 +52,7 @@ class Subclass:
         return not self.refusal and not self.has_forward
 
 
+@kept
 def find_subclass(index: ClassIndex, node: ast.ClassDef) -> Subclass | None:
     """What a class of the source is as a convolution, if it is one."""
     if node not in index.classes:  # one of the helper
@@ -187,23 +189,15 @@ def _refusal(index: ClassIndex, lineage: list[Class], base: str) -> str:
         if meaning(index.source, access.node.value).node in {each.node for each in lineage}:
             return f"its forward is set or used (line {access.node.lineno})"
     for each in lineage:
-        others = [one for one in each.outer_bases if not _is_conv(index, each, one)]
-        if others:
-            return f"its base class {others[0]} is not in this file"
+        for one in each.node.bases:
+            shown = index.source.code(one)
+            if shown in each.outer_bases and not _is_conv_path(meaning(index.source, one).path):
+                return f"its base class {shown} is not in this file"
         for method in sorted(_methods(each), key=lambda one: "forward" not in one.name):
             reason = _refusal_of_method(index, method, lineage, base.rpartition(".")[2])
             if reason:
                 return reason
     return "" if base != _CONV_BASE else "it is a convolution of a kind of its own"
-
-
-def _is_conv(index: ClassIndex, each: Class, shown: str) -> bool:
-    paths = (
-        meaning(index.source, base).path
-        for base in each.node.bases
-        if index.source.code(base) == shown
-    )
-    return any(map(_is_conv_path, paths))
 
 
 def _is_conv_path(path: str) -> bool:
