@@ -135,8 +135,9 @@ class Signature:
             target[name] = target[name] | values if name in target else values
         if given.is_open:
             settled = {*self.places[: len(given.positional)], *given.named}  # or it raises
-            for name in self.names.keys() - settled:
-                by_name[name] = by_name.get(name, NOTHING) | given.rest
+            for name in self.names:
+                if name not in settled:
+                    by_name[name] = by_name.get(name, NOTHING) | given.rest
         return Bindings(by_name, given.positional[len(self.places) :], extra_named, given.rest)
 
 
