@@ -120,7 +120,7 @@ def find_in_walks(
     for each in sorted(found, key=lambda one: _place(one.node)):
         its = around.source_of(each.node)
         is_done = _is_done(its, split, each.node) and not each.what.startswith(_LASTING)
-        is_told = (its.name, each.node.lineno) in lines
+        is_told = (its.name, each.node.lineno) in lines or its.is_emitted(each.node)
         if not is_told and not is_done and not _is_of_one_group(its, each.node):
             yield replace(each, is_done=_is_done(its, split, each.node))
 

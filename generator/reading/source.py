@@ -72,6 +72,10 @@ class Source:
             return self._tree.nodes
         return [each for each in self._tree.nodes if each not in self._emitted]
 
+    def is_emitted(self, node: ast.AST) -> bool:
+        """Whether a node stands in what a rule has written."""
+        return node in self._emitted
+
     @kept
     def inside(self, node: ast.AST) -> Sequence[ast.AST]:
         """All that ``walk`` finds in a node that is asked for again and again."""
