@@ -56,4 +56,4 @@ def _stays_apart(source: Source, padding: Padding, call: ast.Call) -> bool:
     assert isinstance(argument, ast.Name)
     is_general = binds(statement, argument.id) or argument.id == source.code(padding.input)
     is_part = source.parent(call) is not statement and "#" not in source.code(call)
-    return is_general and is_part and can_be_hoisted(source, statement, call, frozenset())
+    return is_general and is_part and can_be_hoisted(source, statement, call)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 
 from ..limits import LONGEST_CODE, MOST_GROUPS
 from ..outcome import Options, Style, WrittenStyle
@@ -185,7 +184,7 @@ class WritingOut:
         function = source.scope(statement).node
         if any(map(_is_frame_reader, walk(function))):
             raise Refusal(f"the function of {where} reads its own local names")
-        if not can_be_hoisted(source, statement, call, self._moved):
+        if not can_be_hoisted(source, statement, call):
             raise Refusal(f"no statement can stand before its call ({where})")
         conv, directives = first.conv, self.directives
         if conv.dimensions == 1 and not conv.transposed:
@@ -196,18 +195,6 @@ class WritingOut:
         facts = self.pairs.surroundings.facts
         if find_feed(source, facts, directives, value) is not None:
             raise Refusal(f"what it gives goes into another concatenation ({where})")
-
-    @cached_property
-    def _moved(self) -> frozenset[ast.Call]:
-        """The calls of all these attributes, and of norms around them: their order is no matter."""
-        found: set[ast.Call] = set()
-        for place, calls in self._calls.items():
-            if not isinstance(calls, Refusal):
-                found.update(calls)
-                pair = self.pairs.find(*place)
-                followed = pair.followed if isinstance(pair, Pair) else ()
-                found.update(each.norm for each in followed if each.form == "nested")
-        return frozenset(found)
 
     def _names(self, candidate: Candidate, attribute: str) -> tuple[str, ...]:
         """An attribute for each group in place of one of an attribute's class."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Set
 from typing import Final
 
 from .calls import values_given
@@ -14,14 +13,11 @@ from .source import Source
 _PLAIN: Final = (ast.Assign, ast.Expr, ast.Return, ast.AnnAssign)
 
 
-def can_be_hoisted(
-    source: Source, statement: ast.stmt, call: ast.Call, moved: Set[ast.Call]
-) -> bool:
+def can_be_hoisted(source: Source, statement: ast.stmt, call: ast.Call) -> bool:
     """Whether a call may be written in a statement of its own before the one that it is part of.
 
     It may where the statement always evaluates it, once, and before it only names that nothing
-    else binds anew, constants, the functions to be called, and calls that are themselves moved to
-    before the statement; and where the call binds no name itself.
+    else binds anew, constants and the functions to be called; and where it binds no name itself.
     """
     if isinstance(statement, ast.AugAssign):
         is_plain = isinstance(statement.target, ast.Name) and _is_settled(source, statement.target)
@@ -32,7 +28,7 @@ def can_be_hoisted(
     node: ast.AST = call
     while (parent := source.parent(node)) is not statement:
         before = _before(parent, node)
-        if before is None or not all(_is_harmless(source, each, moved) for each in before):
+        if before is None or not all(_is_harmless(source, each) for each in before):
             return False
         node = parent
     return node is getattr(statement, "value", None)
@@ -68,15 +64,12 @@ def _looked_up_in(function: ast.expr) -> ast.expr:
     return function
 
 
-def _is_harmless(source: Source, node: ast.expr, moved: Set[ast.Call]) -> bool:
+def _is_harmless(source: Source, node: ast.expr) -> bool:
     match node:
         case ast.Name():
             return _is_settled(source, node)
-        case ast.Call() if node in moved:
-            parts = [_looked_up_in(node.func), *values_given(node)]
-            return all(_is_harmless(source, each, moved) for each in parts)
         case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return all(_is_harmless(source, each, moved) for each in parts)
+            return all(_is_harmless(source, each) for each in parts)
     return isinstance(node, ast.Constant)
 
 

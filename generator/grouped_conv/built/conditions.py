@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Set
 from typing import Final
 
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, assigned_value
 from ..norms.norm_after import Pair
 from ..norms.pairs import Pairs
-from .places import Place
 
 _PLAIN: Final = (ast.Constant, ast.Name, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.IfExp)
 """What the value of a flag is made of: what nobody can change while the attribute has it."""
 
 
-def is_settled(pairs: Pairs, pair: Pair, place: Place) -> bool:
-    """Whether the condition for a norm is the same in a place of a constructor, and after."""
+def is_settled(
+    pairs: Pairs, pair: Pair, before: Set[ast.AST], returns: Iterable[ast.Return]
+) -> bool:
+    """Whether the condition for a norm is the same once some nodes are done, and ever after."""
     test = pair.conditions[0]
     given = _given(pairs, pair, test) if test is not None else []
     is_before = pairs.source.is_before
-    are_there = (
-        each in place.before and all(is_before(each, one) for one in place.returns)
-        for each in given
-    )
+    are_there = (each in before and all(is_before(each, one) for one in returns) for each in given)
     return test is None or (bool(given) and all(are_there))
 
 

@@ -19,7 +19,7 @@ from ..norms.given import Givens
 from ..norms.plan import passes_groups
 from ..tracing import Tracing
 from .ends import End, InAttribute
-from .placing import Placing
+from .places import Placing
 from .plan import Line, Way
 
 _NO_SCRIPT = "torch.jit.script takes no list of tensors from a module"

@@ -10,9 +10,11 @@ from typing import Final
 
 from ...reading.classes import ClassIndex
 from ...reading.parts import walk
-from ...reading.scopes import FUNCTIONS, Function
+from ...reading.scopes import FUNCTIONS, Function, Scope
 from ...reading.source import Source
-from ..source_facts import facts_of_source
+from ..norms.norm_after import Pair
+from ..tracing import Tracing
+from .conditions import is_built_under_it
 from .keeping import Keeping
 from .order import is_set_before, needs, sets
 from .run_before import ended_by, with_methods
@@ -36,59 +38,128 @@ class Place:
     returns: tuple[ast.Return, ...] = ()
 
 
-def find_place(
-    index: ClassIndex,
-    owner: ast.ClassDef,
-    stores: Sequence[Sequence[ast.Attribute]],
-    needed: Sequence[ast.Attribute],
-    optional: Sequence[ast.Attribute] = (),
-) -> Place | None:
-    """The last place in a method where nothing else has the values of attributes yet.
+class Placing:
+    """Finds the places in one source; what it has found is kept."""
 
-    Args:
-        index: the source.
-        owner: the class.
-        stores: for each attribute, all places where the method gives it a value.
-        needed: those of them after which it is to be.
-        optional: those of them that give a value which may not be there.
+    def __init__(self, tracing: Tracing) -> None:
+        self.index = tracing.index
+        self.source = tracing.index.source
+        self.pairs = tracing.pairs
+        self.facts = tracing.surroundings.facts
+        self.directives = tracing.directives
+        self._places: dict[tuple[ast.ClassDef, ast.Attribute], Place | None] = {}
 
-    Returns:
-        None where the attributes do not surely have their values, and are kept nowhere else.
-    """
-    source = index.source
-    targets = list(chain.from_iterable(stores))
-    function = _common_function(index, owner, targets)
-    if function is None:
-        return None
-    block = _common_block(source, targets)
-    if any(isinstance(each, _LOOPS) for each in source.ancestors(block[0])):
-        return None
-    holding = [at for at, each in enumerate(block) if _holds(source, each, needed)]
-    names = {each.attr for each in targets}
-    facts = facts_of_source(index)
-    made = [value for each in names for value in facts.attribute(owner, each)]
-    keeping = Keeping(index, made, owner, names)
-    first, last = holding[0], len(block)
-    if isinstance(source.parent(block[0]), _TRIES):
-        last = holding[-1] + 1  # what follows may not be reached
-    ends = (at for at in range(first, last) if _ends(block[at]) or keeping.keeps(block[at]))
-    last = next(ends, last) - 1
-    while last >= holding[-1] and not has_own_line_after(source, block[last]):
-        last -= 1
-    if last < holding[-1]:
-        return None
-    for each in stores:
-        wanted = {id(source.statement(target)) for target in each}
-        if each[0] not in optional and not any(
-            sets(statement, wanted) or needs(statement, each[0]) for statement in block[: last + 1]
-        ):
+    def of_pair(self, pair: Pair, target: ast.Attribute) -> Place | None:
+        """Where a convolution, which an attribute is given, and the norm after it are split.
+
+        Each method that gives one of both, such as the constructor of a subclass, must give the
+        other one too, and split them: a norm in parts takes nothing else.
+        """
+        by_scope: dict[Scope, tuple[list[ast.Attribute], list[ast.Attribute]]] = {}
+        for at, name in enumerate((pair.conv, pair.norm)):
+            for each in self.pairs.stores_of(pair.owner, name):
+                by_scope.setdefault(self.source.scope(each), ([], []))[at].append(each)
+        if not all(map(all, by_scope.values())):
             return None
-    returns = tuple(_returns(source, function, targets, block[last]))
-    if returns and (optional or not all(_can_precede(index, stores, each) for each in returns)):
-        return None
-    done = ended_by(index, function, source.span(block[last]).end)
-    before = with_methods(index, done, keeping.methods)
-    return Place(block[last], before, returns)
+        places = {scope: self._of_both(pair, *each) for scope, each in by_scope.items()}
+        is_one = len(places) == 1 or pair.conditions[0] is None
+        return places[self.source.scope(target)] if is_one and all(places.values()) else None
+
+    def _of_both(
+        self, pair: Pair, convs: list[ast.Attribute], norms: list[ast.Attribute]
+    ) -> Place | None:
+        """The same for one method that gives both."""
+        owner = self.index.self_class(convs[0].value)
+        if owner is None:
+            return None
+        optional = norms if is_built_under_it(self.pairs, pair) else []
+        needed = [*convs, *norms]
+        return self.find(owner, [convs, norms], needed, optional)
+
+    def of(self, owner: ast.ClassDef, target: ast.Attribute) -> Place | None:
+        """Where what a method has given to an attribute is split."""
+        if (owner, target) not in self._places:
+            scope = self.source.scope(target)
+            stores = self.pairs.stores_of(owner, target.attr)
+            here = [each for each in stores if self.source.scope(each) is scope]
+            place = self.find(owner, [here], [target])
+            self._places[owner, target] = place
+        return self._places[owner, target]
+
+    def done_by_others(self, owner: ast.ClassDef, target: ast.Attribute) -> frozenset[ast.AST]:
+        """What other methods do with what they have given to an attribute in the place of this."""
+        found: set[ast.AST] = set()
+        for each in self.pairs.stores_of(owner, target.attr):
+            place = self.of(owner, each) if each is not target else None
+            if place is not None and self.source.scope(each) is not self.source.scope(target):
+                found |= {one for one in place.before if self._is_after(one, each)}
+        return frozenset(found)
+
+    def _is_after(self, node: ast.AST, store: ast.Attribute) -> bool:
+        is_here = isinstance(node, (ast.expr, ast.stmt)) and store.lineno < node.lineno
+        return is_here and self.source.scope(node) is self.source.scope(store)
+
+    def find(
+        self,
+        owner: ast.ClassDef,
+        stores: Sequence[Sequence[ast.Attribute]],
+        needed: Sequence[ast.Attribute],
+        optional: Sequence[ast.Attribute] = (),
+    ) -> Place | None:
+        """The last place in a method where nothing else has the values of attributes yet.
+
+        Args:
+            owner: the class.
+            stores: for each attribute, all places where the method gives it a value.
+            needed: those of them after which it is to be.
+            optional: those of them that give a value which may not be there.
+
+        Returns:
+            None where the attributes do not surely have their values, and are kept nowhere else,
+            or where a comment leaves alone what the place is in.
+        """
+        index, source = self.index, self.source
+        targets = list(chain.from_iterable(stores))
+        function = _common_function(index, owner, targets)
+        if function is None:
+            return None
+        block = _common_block(source, targets)
+        if any(isinstance(each, _LOOPS) for each in source.ancestors(block[0])):
+            return None
+        names = {each.attr for each in targets}
+        made = [value for each in names for value in self.facts.attribute(owner, each)]
+        keeping = Keeping(index, made, owner, names)
+        last = self._last(block, needed, keeping)
+        if last is None:
+            return None
+        for each in stores:
+            wanted = {id(source.statement(target)) for target in each}
+            done = block[: block.index(last) + 1]
+            if each[0] not in optional and not any(
+                sets(statement, wanted) or needs(statement, each[0]) for statement in done
+            ):
+                return None
+        returns = tuple(_returns(source, function, targets, last))
+        if returns and (optional or not all(_can_precede(index, stores, each) for each in returns)):
+            return None
+        if any(map(self.directives.forbids_beside, (last, *returns))):
+            return None
+        before = ended_by(index, function, source.span(last).end)
+        return Place(last, with_methods(index, before, keeping.methods), returns)
+
+    def _last(
+        self, block: list[ast.stmt], needed: Collection[ast.Attribute], keeping: Keeping
+    ) -> ast.stmt | None:
+        """The last statement of a block, from some targets on, up to which nothing is kept."""
+        holding = [at for at, each in enumerate(block) if _holds(each, needed)]
+        last = len(block)
+        if isinstance(self.source.parent(block[0]), _TRIES):
+            last = holding[-1] + 1  # what follows may not be reached
+        tried = range(holding[0], last)
+        last = next((at for at in tried if _ends(block[at]) or keeping.keeps(block[at])), last) - 1
+        while last >= holding[-1] and not has_own_line_after(self.source, block[last]):
+            last -= 1
+        return block[last] if last >= holding[-1] else None
 
 
 def has_own_line_after(source: Source, statement: ast.stmt) -> bool:
@@ -163,5 +234,5 @@ def _can_precede(
     return is_free and all(is_set_before(index, each, leaving) for each in stores)
 
 
-def _holds(source: Source, statement: ast.stmt, targets: Collection[ast.Attribute]) -> bool:
+def _holds(statement: ast.stmt, targets: Collection[ast.Attribute]) -> bool:
     return any(each in targets for each in walk(statement))

@@ -20,24 +20,7 @@ from ..tracing import Tracing
 State: TypeAlias = Literal["channels", "flat"]
 """How channels come out of a layer: as they went in, or each flattened."""
 
-_POOLS: Final = ("MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool")
-_CHANNELWISE: Final = frozenset(
-    (
-        *("Identity", "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish"),
-        *("Hardswish", "Hardsigmoid", "Hardtanh", "Sigmoid", "Tanh", "Softplus", "Dropout"),
-        *("Dropout1d", "Dropout2d", "Dropout3d"),
-        *(f"{pool}{n}d" for pool in _POOLS for n in (1, 2, 3)),
-    )
-)
-_FUNCTIONS: Final = frozenset(
-    (
-        *("relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
-        *("hardswish", "hardsigmoid", "hardtanh", "sigmoid", "tanh", "softplus", "dropout"),
-        *("dropout1d", "dropout2d", "dropout3d"),
-        *(f"{pool}_pool{n}d" for pool in ("max", "avg") for n in (1, 2, 3)),
-        *(f"adaptive_{pool}_pool{n}d" for pool in ("max", "avg") for n in (1, 2, 3)),
-    )
-)
+_CHANNELWISE: Final = (torch_api.ELEMENTWISE | torch_api.POOLINGS) - {"torch.nn.PReLU"}
 _FLATTEN: Final = {"torch.flatten": 1, "torch.Tensor.flatten": 0}
 """With the number of arguments before that for the first dimension."""
 
@@ -103,9 +86,8 @@ class Readers:
             return self._after_layer(use, use.by, state)
         if use.kind == "input" and isinstance(use.by, External):
             path = use.by.path
-            module, _, name = path.rpartition(".")
-            is_of_torch = module in ("torch", "torch.nn.functional")
-            if (is_of_torch and name in _FUNCTIONS) or path == ANY_OF_SEVERAL:
+            is_channelwise = torch_api.keeps_batch(path) and "softmax" not in path
+            if is_channelwise or path == ANY_OF_SEVERAL:
                 return state
             if path in _FLATTEN and _is_from_1(use.node, _FLATTEN[path]):
                 return "flat"
@@ -113,7 +95,7 @@ class Readers:
 
     def _after_layer(self, use: Use, layer: Object, state: State) -> State | None:
         name = layer.kind.rpartition(".")[2]
-        if name in _CHANNELWISE:
+        if layer.kind in _CHANNELWISE:
             return state
         if name == "Flatten" and isinstance(layer.site, ast.Call):
             if not layer.site.args and not layer.site.keywords:

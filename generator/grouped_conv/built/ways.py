@@ -20,8 +20,7 @@ from .conditions import is_settled
 from .ends import End, Ends, InAttribute, InSequence, find_ends
 from .multiplier import Multipliers
 from .norms_apart import NormsApart
-from .places import Place
-from .placing import Placing
+from .places import Place, Placing
 from .plan import Line, Way, Wrap
 from .run_before import handed_before
 from .wraps import Wraps
@@ -249,7 +248,7 @@ class Ways:
             reason: str | None = "it is not always applied"
         elif place is None:
             reason = "there is no place where both are built, and nothing else has them"
-        elif not is_settled(self.tracing.pairs, pair, place):
+        elif not is_settled(self.tracing.pairs, pair, place.before, place.returns):
             reason = "whether it is applied is not known where both are built"
         elif pair.conditions[0] is not None and "torch.jit" in self.source.text:
             reason = "torch.jit takes no variable for one tensor or several"
