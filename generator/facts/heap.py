@@ -351,11 +351,12 @@ class Heap:
             case Bound(receiver=receiver, function=function, name=name):
                 is_module = isinstance(receiver, Instance)
                 gives = name in torch_api.GIVES_ACCESS if is_module else True
-                is_plain = name in torch_api.PLAIN | torch_api.TENSORS or name == MADE_OF_IT
+                is_plain = name in _PLAIN or name == MADE_OF_IT
                 if function is not None or (gives and not is_plain):
                     yield receiver
 
 
+_PLAIN: Final = torch_api.PLAIN | torch_api.TENSORS | torch_api.ABOUT_TENSORS
 CACHE: Final = "@cache"
 """To whom what a function gives has escaped that gives it again."""
 BY_ANY_NAME: Final = "*"

@@ -54,6 +54,10 @@ ELEMENT_BY_ELEMENT: Final = (
         *("register_hook", "backward", "get_device", "is_pinned", "pin_memory", "share_memory_"),
         *("new_zeros", "new_ones", "new_empty", "new_full", "new_tensor", "isnan", "isinf"),
         *("isfinite", "any", "all", "eq", "ne", "lt", "le", "gt", "ge", "logical_not", "is_tensor"),
+        *("erfinv", "erfinv_", "erf_", "exponential_", "log_normal_", "cauchy_", "geometric_"),
+        *("expm1", "expm1_", "log1p", "log1p_", "exp2", "log2", "log10", "tan", "sinh", "cosh"),
+        *("acos", "asin", "atan", "sin_", "cos_", "tanh_", "reciprocal", "reciprocal_", "trunc"),
+        *("frac", "ceil_", "floor_", "round_", "remainder", "fmod", "heaviside", "sgn", "erfc"),
         *("logical_and", "logical_or", "sign", "sign_", "cpu", "is_set_to", "untyped_storage"),
     )
 )

@@ -121,6 +121,11 @@ def may_have_method(kind: str, name: str) -> bool:
     return kind not in _TOLD or name in _METHODS or name.startswith("_")
 
 
+ABOUT_TENSORS: Final = frozenset(
+    ("device", "dtype", "requires_grad", "is_cuda", "shape", "ndim", "layout", "is_leaf")
+)
+"""Attributes of a tensor that tell something of it, and do not give it."""
+
 PLAIN: Final = frozenset(
     (
         *(
