@@ -118,16 +118,20 @@ class ByFacts:
     def _is_let(self, finding: Finding) -> bool:
         """Whether what is not known may be done all the same: it is only said.
 
-        It is what others than a constructor or a forward give a function of the project; or what
-        is given a model before anything in it is split, or together with a tensor, to apply it.
+        It is what others than a constructor or a forward give a function of the project, or
+        anybody to be called with what may be a model, as a factory is; or what is given a model
+        before anything in it is split, or together with a tensor, to apply it.
         """
         call, facts = finding.node, self.around.facts
+        if finding.is_of_one:  # as no model is
+            return True
         if not finding.is_unknown or not isinstance(call, ast.Call):
             return False
         if finding.call is None and finding.is_done:
             return True
         given = [each for each in facts.values(call.func) if isinstance(each, Parameter)]
-        if given and not any(self.tracing.running.is_by_torch(each.function) for each in given):
+        by_torch = (self.tracing.running.is_by_torch(each.function) for each in given)
+        if given and (finding.call is None or not any(by_torch)):
             return True
         values = (facts.values(each) for each in values_given(call))
         return finding.call is None and any(

@@ -40,6 +40,7 @@ HAS: Final = (
     )
 )
 """What a convolution or a norm of torch has; what else is asked for is of something else."""
+HAS_IT: Final = "what each module has is asked for"
 _RESETTING: Final = frozenset(("reset_parameters", "reset_running_stats"))
 """What the parts have instead of what they are the parts of."""
 _TAKING_ALL: Final = frozenset(("key", "operator", "any of many", "load_state_dict"))
@@ -103,7 +104,7 @@ class Judging:
                 return ""
             return f"{use.name} is read of each module"
         if use.name.startswith("*hasattr") and not _is_for_name(use.node):
-            return "what each module has is asked for"
+            return HAS_IT
         if use.name == "__class__" and not (self.are_plain and self._is_told(use.node)):
             return "the class of each module is asked for"
         if use.name in ("transposed", "__dict__", "__call__"):

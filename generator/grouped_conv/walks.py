@@ -22,11 +22,12 @@ from ..facts.heap import Use
 from ..facts.values import STRANGE, Instance, Object, Value, made_of
 from ..reading.calls import values_given
 from ..reading.source import Source
-from .harmless import Judging
+from .harmless import HAS_IT, Judging
 from .harmless_to_split import ELSEWHERE, JudgingSplit
 from .harmless_walks import OF_NUMBERS, of_container, of_loop, of_name
 from .surroundings import Surroundings
 
+_GOING_INTO: Final = ("modules", "named_modules", "apply")
 _CHILDREN: Final = ("children", "named_children", "_modules")
 _LASTING: Final = ("bias is set", "it is not known", "register_", "each module is given", "torch.")
 """What cannot be shared out among the parts, be it done before they are there."""
@@ -70,6 +71,7 @@ class Finding:
         is_of_norm: whether it would be no matter if the norm stayed.
         is_unknown: whether it is not known what is done.
         is_done: whether all is done before anything is split.
+        is_of_one: whether it is so only if a convolution is gone over by itself.
     """
 
     node: ast.expr | ast.stmt
@@ -79,6 +81,7 @@ class Finding:
     is_of_norm: bool = False
     is_unknown: bool = False
     is_done: bool = False
+    is_of_one: bool = False
 
     @property
     def message(self) -> str:
@@ -93,8 +96,6 @@ class Finding:
 
 PLACED: Final = (ast.expr, ast.stmt)
 _Judge: TypeAlias = Callable[[str, Use], str]
-_Found: TypeAlias = tuple[ast.AST, str, bool]
-"""Where something is done, what, and whether that is not known."""
 
 
 def find_in_walks(
@@ -110,12 +111,7 @@ def find_in_walks(
     facts = around.facts
     lines = {(around.source_of(each).name, _place(each)[0]) for each in told}
     split = replace(split, names={*split.names, *_names(facts, split)})
-    of_all = [*_of_walks(around, split), *_of_torch(facts, split.names)]
-    found = [
-        Finding(node, what, is_unknown=is_unknown)
-        for node, what, is_unknown in of_all
-        if isinstance(node, PLACED)
-    ]
+    found = [*_of_walks(around, split), *_of_torch(facts, split.names)]
     found += _of_objects(around, split)
     for each in sorted(found, key=lambda one: _place(one.node)):
         its = around.source_of(each.node)
@@ -159,37 +155,45 @@ def _is_of_one_group(source: Source, node: ast.AST) -> bool:
     )
 
 
-def _of_walks(around: Surroundings, split: Split) -> Iterator[_Found]:
+def _of_walks(around: Surroundings, split: Split) -> Iterator[Finding]:
     """What is done with all modules or weights, and how to call that."""
     facts = around.facts
     made = [each for call in split.calls for each in convolutions(facts, call)]
     split_values = {*made, *(norm for each in made for norm in norms_after(facts, each))}
     judging = Judging(around, all(isinstance(each, Object) for each in made))
     for walked in filter(around.may_go_over, facts.walked.things()):
+        walk = _walked_over(walked.site)[0]
+        is_module = walked.kind == torch_api.WALKED["modules"]
         if walked.kind == torch_api.WALKED_NAME:
             uses = facts.uses(walked)
-            judged = ((use, of_name(use, split.names)) for use in uses)
-            yield from ((use.node, what, use.kind == "escape") for use, what in judged if what)
-            continue
-        is_module = walked.kind == torch_api.WALKED["modules"]
-        judge = judging.of_module if is_module else judging.of_weight
-        for use, what in _judged(facts, walked, judge):
-            yield use.node, what, use.kind == "escape"
+            judged = [(each, of_name(each, split.names)) for each in uses]
+        else:
+            judge = judging.of_module if is_module else judging.of_weight
+            judged = [*_judged(facts, walked, judge)]
+        for use, what in judged:
+            # Children are called as before; of parts it is asked next what each module has.
+            is_same = walk in _CHILDREN if not is_module else what == HAS_IT and walk in _GOING_INTO
+            if what and isinstance(use.node, PLACED):
+                yield Finding(use.node, what, is_unknown=use.kind == "escape", is_of_one=is_same)
     for container in filter(around.may_go_over, facts.walked.containers()):
-        if facts.walked.holds_none(container, split_values):
+        if not facts.walked.holds_none(container, split_values):
+            yield from _of_container(around, container, split_values)
+
+
+def _of_container(around: Surroundings, container: Value, split: Set[Value]) -> Iterator[Finding]:
+    """What is done with the list of what a walk goes over."""
+    facts = around.facts
+    is_known, is_same = _is_over_children(facts, container, split)
+    for use in facts.uses(container):
+        what = of_container(facts, use)
+        if what in OF_NUMBERS and is_known:
             continue
-        is_same = _is_over_children(facts, container, split_values)
-        uses = facts.uses(container)
-        for use in uses:
-            its = around.source_of(use.node)
-            what = of_container(facts, use)
-            if what in OF_NUMBERS and is_same:
-                continue
-            if what:
-                yield use.node, what, use.kind == "escape"
-            elif use.kind == "iterate":
-                found = of_loop(its, use.node)
-                yield from ((*each, False) for each in found if not is_same)
+        if what and isinstance(use.node, PLACED):
+            yield Finding(use.node, what, is_unknown=use.kind == "escape", is_of_one=is_same)
+        elif use.kind == "iterate" and not is_known:
+            for node, said in of_loop(around.source_of(use.node), use.node):
+                if isinstance(node, PLACED):
+                    yield Finding(node, said, is_of_one=is_same)
 
 
 def _judged(
@@ -303,17 +307,21 @@ def _walked_over(site: ast.AST) -> tuple[str, ast.expr | None]:
     return "", None
 
 
-def _is_over_children(facts: Facts, container: Value, split: Set[Value]) -> bool:
-    """Whether there are as many as before: the children of what is known, and not split itself."""
+def _is_over_children(facts: Facts, container: Value, split: Set[Value]) -> tuple[bool, bool]:
+    """Whether there are as many as before: the children of what is known, and not split itself.
+
+    And whether that is so unless a convolution by itself is gone over, which is not known.
+    """
+    is_known = is_same = True
     for site in facts.walked.sites(container):
         name, node = _walked_over(site)
         values = facts.values(node) if node is not None else frozenset()
-        is_known = bool(values) and all(isinstance(each, (Instance, Object)) for each in values)
-        if not is_known or name not in _CHILDREN or not split.isdisjoint(values):
-            return False
-        if any(getattr(each, "kind", "").startswith(STRANGE) for each in values):
-            return False
-    return True
+        kinds = {getattr(each, "kind", "") for each in values}
+        is_inner = torch_api.WALKED["modules"] in kinds or not split.isdisjoint(values)
+        is_same &= bool(values) and name in _CHILDREN and not is_inner
+        is_known &= is_same and STRANGE not in kinds
+        is_known &= all(isinstance(each, (Instance, Object)) for each in values)
+    return is_known, is_same
 
 
 def convolutions(facts: Facts, call: ast.Call) -> Iterator[Object | Instance]:
@@ -352,14 +360,16 @@ def norms_after(facts: Facts, conv: Value) -> Iterator[Object]:
     yield from found
 
 
-def _of_torch(facts: Facts, names: Set[str]) -> Iterator[_Found]:
+def _of_torch(facts: Facts, names: Set[str]) -> Iterator[Finding]:
     """What is done to torch itself."""
     for node, path in facts.patched():
+        if not isinstance(node, PLACED):
+            continue
         if path in ("builtins.exec", "builtins.eval"):
             if _may_speak_of(node, names):
-                yield node, f"it is not known what {path[9:]}() does", False
+                yield Finding(node, f"it is not known what {path[9:]}() does")
         elif torch_api.MATTERS_TO_PARTS.match(path):
-            yield node, f"{path} is changed", False
+            yield Finding(node, f"{path} is changed")
 
 
 def _may_speak_of(call: ast.AST, names: Set[str]) -> bool:
