@@ -33,7 +33,6 @@ USED = "from copy import deepcopy as copied; import torchvision"
         ("f(['conv'])\nself.conv(x)", "'conv' appears in a string"),
         ("f(x, return_nodes={'conv': 1})\nself.conv(x)", "'conv' appears in a string"),
         ("self.__dict__\nself.conv(x)", "goes through all modules or attributes"),
-        ("[m for m in self.modules()]\nself.conv(x)", "goes through all modules"),
         ("x.conv(-x)", "x.conv may be the same attribute"),
         (
             "self.net = torchvision.resnet18()\nself.net.conv\nself.net = Net()\nself.conv(x)",
@@ -86,16 +85,16 @@ def test_a_use_that_a_module_in_its_place_allows(forward: str, words: str) -> No
         ("f('net.conv.weight')\nself.conv(x)", "'conv' appears in a string"),
         ("d = {'conv.weight': 1}\nself.conv(x)", "'conv' appears in a string"),
         ("re.match('(conv|bn).w', n)\nself.conv(x)", "'conv' appears in a string"),
-        ("list(self.modules())[2](self.conv(x))", "goes through all modules"),
-        ("list(self.parameters())[2] + self.conv(x)", "goes through all modules"),
-        ("for m in self.modules(): m(x)\nself.conv(x)", "goes through all modules"),
+        ("list(self.modules())[2](self.conv(x))", "each module is applied"),
+        ("list(self.parameters())[2] + self.conv(x)", "one is chosen by its place"),
+        ("for m in self.modules(): m(x)\nself.conv(x)", "each module is applied"),
         (
             "for i, m in enumerate(self.modules()): m.register_forward_hook(x)\nself.conv(x)",
-            "goes through all modules",
+            "they are counted",
         ),
         (
             "for n, m in self.named_modules():\n    if n: y.append(m)\nself.conv(x)",
-            "goes through all modules",
+            "each module is handed on",
         ),
         ("d[f'co{n}.weight']\nself.conv(x)", "it may be reached by a computed name"),
         (
@@ -126,6 +125,7 @@ def test_a_use_that_no_module_in_its_place_allows(forward: str, words: str) -> N
         "getattr(self, f'layer{n}')",
         "getattr(F, name)",
         "for m in self.modules(): ...",
+        "[m for m in self.modules()]",
         "resnet().conv",
         "net = resnet(pretrained)\nlist(net.children()), net.conv.weight",
         "eval = f; eval(x)",

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
 from ..reading.classes import ClassIndex
-from ..reading.listings import LISTINGS
 from ..reading.scopes import FUNCTIONS
 from .reached import Reached
 from .refusal import Refusal, line_of
@@ -21,10 +19,8 @@ def check_reach(index: ClassIndex, reached: Reached) -> None:
     """See that a convolution is reached in no way in which its branches would be in its place.
 
     Raises:
-        Refusal: it is; by its number among all modules, or by the name of its weight.
+        Refusal: it is, by the name of its weight.
     """
-    for node in _listings(index, reached):
-        raise Refusal(f"code goes through all modules ({line_of(node)})")
     for _, name in sorted(reached.attributes, key=lambda each: each[1]):
         for node in index.mentions.quoted.get(name, []):
             if _names_weight(node, name) and not _is_about_checkpoints(index, node):
@@ -32,18 +28,6 @@ def check_reach(index: ClassIndex, reached: Reached) -> None:
         for node in index.mentions.computed(name):
             if _OF_A_WEIGHT.search(ast.unparse(node)) and not _is_about_checkpoints(index, node):
                 raise Refusal(f"it may be reached by a computed name ({line_of(node)})")
-
-
-def _listings(index: ClassIndex, reached: Reached) -> Iterator[ast.AST]:
-    """The calls of ``modules()`` and the like of which more is done than to go through them."""
-    owners = {owner for owner, _ in reached.attributes if owner is not None}
-    relatives = {each for owner in owners for each in index.classes[owner].relatives()}
-    walks = [walk for each in index.classes.values() if each in relatives for walk in each.walks]
-    for walk in (*walks, *index.foreign_walks):
-        is_listing = isinstance(walk, ast.Attribute) and walk.attr in LISTINGS
-        around = index.source.parent(index.source.parent(walk))
-        if is_listing and not isinstance(around, ast.comprehension):
-            yield walk
 
 
 def _names_weight(node: ast.AST, name: str) -> bool:

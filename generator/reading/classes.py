@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from .listings import is_listing_taken_apart
 from .mentions import Mentions, is_anything
 from .names import meaning
 from .parts import walk
@@ -225,8 +224,6 @@ class ClassIndex:
             return  # such as F.conv2d, or models.resnet18().conv1
         self.by_attribute.setdefault(node.attr, []).append(Access(node, owner))
         if node.attr in _MODULE_WALKS or (node.attr == "__dict__" and owner is not None):
-            self._add_walk(node, owner)
-        elif is_listing_taken_apart(self.source, node, by_model=owner is not None):
             self._add_walk(node, owner)
 
     def _is_from_outside(self, expression: ast.expr) -> bool:
