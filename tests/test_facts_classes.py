@@ -261,3 +261,17 @@ def test_what_stands_behind_stars_goes_to_no_parameter_that_is_given() -> None:
         Net(c=2)
         """)
     assert not asked.escapes("nn.Conv2d(a, b, 1)")
+
+
+def test_what_a_library_gives_is_of_no_class_of_the_project() -> None:
+    """But where it is given something of the project, which may be in it."""
+    asked = Asked("""
+        import torchvision
+        class Net(nn.Module):
+            def __init__(self):
+                self.conv = nn.Conv2d(1, 1, 1)
+        torchvision.models.resnet18().conv.stride = 1
+        torchvision.models.resnet18(Net()).conv.stride = 2
+        """)
+    assert asked.values("torchvision.models.resnet18()") == {"resnet18"}
+    assert asked.values("torchvision.models.resnet18(Net())") == {"strange"}

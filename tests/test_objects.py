@@ -248,7 +248,7 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
         ("w, b = self.conv.parameters()", "code distinguishes individual parameters"),
         ("next(self.conv.parameters())", "code distinguishes individual parameters"),
         ("self.conv.parameters()[0]", "code distinguishes individual parameters"),
-        ("f(self.conv.parameters())[0]", "goes through all modules"),
+        ("f(self.conv.parameters())[0]", "code distinguishes individual parameters"),
         ("nn.utils.spectral_norm(self.conv)", "spectral_norm takes its weight as a whole"),
         ("nn.utils.weight_norm(module=self.conv)", "couples its groups"),
         ("nn.utils.weight_norm(self.conv, *x)", "couples its groups"),

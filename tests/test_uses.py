@@ -115,8 +115,6 @@ def test_a_use_that_no_module_in_its_place_allows(forward: str, words: str) -> N
         "for m in self.modules():\n    if isinstance(m, nn.Linear): nn.init.zeros_(m.weight)",
         "sum(p.numel() for p in self.parameters())",
         "next(self.parameters()).device, list(self.modules())",
-        "self.resnet = resnet(); self.resnet.conv.weight, self.resnet.children()",
-        "json.load(f).conv",
         "for n, m in net.named_modules(): m.register_forward_hook(x)",
         "'''conv'''",
         "F.conv(x)",
@@ -126,8 +124,6 @@ def test_a_use_that_no_module_in_its_place_allows(forward: str, words: str) -> N
         "getattr(F, name)",
         "for m in self.modules(): ...",
         "[m for m in self.modules()]",
-        "resnet().conv",
-        "net = resnet(pretrained)\nlist(net.children()), net.conv.weight",
         "eval = f; eval(x)",
         "nn.utils.clip_grad_norm_(x)",
         "layer = nn.Linear(1, 1); nn.utils.weight_norm(layer)",
@@ -160,10 +156,15 @@ def test_what_is_no_use(forward: str) -> None:
         "x.mean(1).conv(-1), x.conv(), x.conv(1, 2, y)",
         "out = {'conv': x}",
         "out['conv'] = x",
+        "self.resnet = resnet(); self.resnet.conv.weight, self.resnet.children()",
+        "json.load(f).conv",
+        "resnet().conv",
+        "net = resnet(pretrained)\nlist(net.children()), net.conv.weight",
     ],
 )
 def test_what_only_seems_a_use_leaves_it_to_be_split_where_it_is_built(forward: str) -> None:
-    (record,) = split_source(model(CONV, f"{forward}\nreturn self.conv(x)")).records
+    top = "from torchvision.models import resnet\nimport json"
+    (record,) = split_source(model(CONV, f"{forward}\nreturn self.conv(x)", top=top)).records
     assert (record.status, record.style) == ("split", "built"), record
 
 

@@ -30,8 +30,10 @@ from .values import (
     Bound,
     ClassValue,
     External,
+    Function,
     Instance,
     Object,
+    Partial,
     Super,
     Value,
     Values,
@@ -54,6 +56,8 @@ _LOOSE_COPIES: Final = {
 _DICTS: Final = ("builtins.dict", "collections.OrderedDict", "typing.OrderedDict")
 _BASES: Final = ("builtins.object", "torch.nn.Module")
 _MOST_NUMBERS: Final = 12
+_OURS: Final = (ClassValue, Function, Instance, Object, Partial)
+"""What may be of the project in what a library gives that is given it."""
 
 
 @dataclass(eq=False)
@@ -153,7 +157,9 @@ class Builtins:
             interpreter.escape(values, node, frame, path)
         if torch_api.GIVES_MODULE.fullmatch(path) and given.get(0, "module"):
             return given.get(0, "module")
-        kind = path if torch_api.is_class(path) else STRANGE
+        is_ours = any(isinstance(one, _OURS) for each in given.all() for one in each)
+        is_told = torch_api.is_class(path) or (torch_api.OF_OTHERS.match(path) and not is_ours)
+        kind = path if is_told else STRANGE
         return frozenset((interpreter.made_at(node, kind, frame),))
 
     def _unbound(self, name: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:

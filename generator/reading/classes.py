@@ -12,7 +12,7 @@ from typing import Any
 from .mentions import Mentions, is_anything
 from .names import meaning
 from .parts import walk
-from .scopes import FUNCTIONS, Scope, assigned_value, statements_of_scope
+from .scopes import FUNCTIONS, Scope, statements_of_scope
 from .source import Source
 
 # Bases from outside the source that reach for no attribute by the name that a subclass gives it.
@@ -28,7 +28,6 @@ NEUTRAL_BASES = frozenset(
     )
 )
 _MODULE_WALKS = frozenset(("children", "named_children", "_modules", "get_submodule"))
-_MODEL_LIBRARIES = ("torchvision.", "argparse.", "json.", "yaml.")
 REPARAMETRISING = re.compile(
     r"torch\.nn\.utils\.("
     r"parametrize\.(register_parametrization|transfer_parametrizations_and_params)"
@@ -115,15 +114,12 @@ class ClassIndex:
         self.foreign_walks: list[ast.AST] = []
         self.code_runners: list[ast.AST] = []
         self.kept: dict[Hashable, Any] = {}
-        self._stores: dict[str, list[ast.Attribute]] = {}
         self._storing: dict[str, Set[ast.ClassDef]] = {}
         for node in source.nodes:
             if isinstance(node, ast.ClassDef):
                 scope = source.scope(node.body[0])
                 names = {*scope.bindings, *_annotated_in_body(node)}
                 self.classes[node] = Class(node, scope, names=names)
-            elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-                self._stores.setdefault(node.attr, []).append(node)
         for each in self.classes.values():
             self._add_bases(each)
         for node in source.nodes:
@@ -220,26 +216,11 @@ class ClassIndex:
 
     def _add_access(self, node: ast.Attribute) -> None:
         owner = self.self_class(node.value)
-        if owner is None and self._is_from_outside(node.value):
-            return  # such as F.conv2d, or models.resnet18().conv1
+        if owner is None and meaning(self.source, node.value).kind == "import":
+            return  # such as F.conv2d
         self.by_attribute.setdefault(node.attr, []).append(Access(node, owner))
         if node.attr in _MODULE_WALKS or (node.attr == "__dict__" and owner is not None):
             self._add_walk(node, owner)
-
-    def _is_from_outside(self, expression: ast.expr) -> bool:
-        """Whether an object is imported, or made by a library that knows no class of the source."""
-        if isinstance(expression, ast.Attribute):  # self.resnet, given a value once
-            stores = self._stores.get(expression.attr, [])
-            owner = self.self_class(expression.value)
-            if owner is not None and len(stores) == 1:
-                given = assigned_value(self.source.parent_of, stores[0])
-                return isinstance(given, ast.Call) and self._is_from_outside(given)
-        if isinstance(expression, ast.Name):
-            given_once = self.source.scope(expression).only_value(expression.id)
-            expression = given_once[1] if given_once is not None else expression
-        if isinstance(expression, ast.Call):
-            return meaning(self.source, expression.func).path.startswith(_MODEL_LIBRARIES)
-        return meaning(self.source, expression).kind == "import"
 
     def _add_walk(self, node: ast.AST, owner: ast.ClassDef | None) -> None:
         (self.classes[owner].walks if owner is not None else self.foreign_walks).append(node)

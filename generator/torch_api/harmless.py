@@ -69,6 +69,11 @@ ELEMENTWISE_ON_WEIGHTS: Final = re.compile(
 )
 """Functions that treat the elements of weights alike, or all weights together."""
 
+OF_OTHERS: Final = re.compile(
+    r"(torchvision\.(models\.(?!feature_extraction|_utils)|datasets|io|transforms)|argparse|json|yaml)\b"
+)
+"""Libraries that know no class of a project: nothing that they give by themselves is of one."""
+
 MATTERS_TO_PARTS: Final = re.compile(
     r"torch\.nn\.((Lazy)?Conv|\w*BatchNorm|InstanceNorm|Module\b|modules\.(module|conv|batchnorm)\b)"
     r"|torch\.nn\.functional\.(conv|batch_norm|instance_norm)|torch\.(conv|batch_norm|Tensor)"
