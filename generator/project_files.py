@@ -80,7 +80,7 @@ class Location:
 
     def module(self, tree: ast.Module, text: str) -> Module:
         """The source as a module of the project."""
-        return _made(self.path, tree, text)
+        return self.files.module(self.path, tree, text)
 
 
 def location_of(source: Source) -> Location | None:
@@ -119,6 +119,13 @@ class ProjectFiles:
         found = (self._file((*base, *parts)) for base in bases)
         path = next((each for each in found if each), None)
         return self._module(path) if path is not None else None
+
+    def module(self, path: str, tree: ast.Module, text: str) -> Module:
+        """A file that is read and parsed already, as a module; others have it likewise."""
+        made = _made(path, tree, text)
+        if path in self._files and path not in self._modules and text == self._text(path):
+            self._keep(path, made)
+        return made
 
     def readers(
         self, path: str, names: Collection[str], does: re.Pattern[str]
@@ -291,16 +298,19 @@ class ProjectFiles:
 
     def _module(self, path: str) -> Module | None:
         if path not in self._modules:
-            self._modules[path] = self._read(path)
+            self._keep(path, self._read(path))
         return self._modules[path]
+
+    def _keep(self, path: str, module: Module | None) -> None:
+        self._kept += len(module.text) if module is not None else 0
+        if self._kept > _MOST_KEPT:
+            self._modules.clear()
+            self._kept = len(module.text) if module is not None else 0
+        self._modules[path] = module
 
     def _read(self, path: str) -> Module | None:
         try:
             text = "" if path.endswith("/") else self._text(path)
-            self._kept += len(text)
-            if self._kept > _MOST_KEPT:
-                self._modules.clear()
-                self._kept = len(text)
             return _made(path, parse(text), text)
         except (SourceError, RecursionError, MemoryError):
             return None  # which is said where it is a file of the run

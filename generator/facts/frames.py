@@ -87,7 +87,10 @@ def joined(envs: Iterable[Env]) -> Env:
     for env in rest:
         for name, values in env.items():
             before = result.get(name)
-            result[name] = values if before is None or before is values else before | values
+            if before is None:
+                result[name] = values
+            elif before is not values and not values <= before:
+                result[name] = before | values
     return result
 
 

@@ -78,7 +78,7 @@ class Around(NamedTuple):
     repeats: bool
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Slot:
     """What stands at one or more places of a container.
 

@@ -123,8 +123,10 @@ class Interpreter:
     def note(self, node: ast.AST, values: Values) -> None:
         """Note that a node may be something, in one context."""
         before = self.at.get(node)
-        if before is not values:
-            self.at[node] = values if before is None else before | values
+        if before is None:
+            self.at[node] = values
+        elif before is not values and not values <= before:
+            self.at[node] = before | values
 
     def widened(
         self,
@@ -293,6 +295,8 @@ class Interpreter:
         result: Value | None = None,
     ) -> None:
         """Note that something is done with each of some values."""
+        if values is ANYTHING:  # as so often
+            return
         told = [each for each in values if type(each) not in _NEVER_TOLD]
         if told:
             node = self._made_for.get(node, node)
