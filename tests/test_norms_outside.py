@@ -86,6 +86,15 @@ MOVES: dict[str, tuple[str, str, str, set[int]]] = {
         SAME + "\n\ndef features(net: 'Net', x):\n    same = Same(16, 32)\n    return same(x)\n",
         {16},
     ),
+    "of one that takes a tuple as well": (
+        *(CHOICE, BOTH),
+        BLOCK
+        + OTHER.replace(
+            "return self.bn(x) + x.mean()",
+            "y = torch.cat(x, 1) if isinstance(x, tuple) else x\n        return self.bn(y)",
+        ),
+        {16},
+    ),
     "applied in one of two branches": (
         BLOCKS + "kind = True\n",
         BOTH.replace("if kind", "if self.training"),
@@ -135,6 +144,14 @@ STAYS = {
         ),
     ),
     "of one that the next block is": (CHOICE, BOTH, BLOCK + OTHER),
+    "of one that takes a list as well": (
+        *(CHOICE, BOTH),
+        BLOCK
+        + OTHER.replace(
+            "return self.bn(x) + x.mean()",
+            "y = torch.cat(x, 1) if isinstance(x, (list, tuple)) else x\n        return self.bn(y)",
+        ),
+    ),
     "another norm in each that the next block is": (
         *(CHOICE, BOTH, BLOCK + OTHER.replace("bn", "norm").replace(" + x.mean()", "")),
     ),

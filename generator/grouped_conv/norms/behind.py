@@ -15,7 +15,7 @@ from typing import Final
 from ... import torch_api
 from ...facts.facts import Facts
 from ...facts.heap import Use
-from ...facts.values import ANY_OF_SEVERAL, Constant, Instance, Object, Tensor, Value
+from ...facts.values import ANY_OF_SEVERAL, Constant, Instance, Object, Tensor, Value, is_strange
 from ...outcome import Warning
 from ..surroundings import Surroundings
 from .kinds import is_like_a_norm, is_norm, name_of
@@ -61,7 +61,8 @@ def _norms_behind(facts: Facts, construction: ast.Call) -> Iterator[tuple[Use, s
     made = [each for each in facts.values(construction) if isinstance(each, Object)]
     for conv in sorted(made, key=lambda each: len(each.context)):
         for use in facts.calls(conv) if not facts.is_plain(conv) else ():
-            if use.result is not None:
+            is_norm = use.by is None and is_strange(conv) and _is_like_a_norm(facts, use.node)
+            if use.result is not None and not is_norm:  # which something may be that is not known
                 yield from _norms_after(facts, use.result)
 
 
@@ -146,10 +147,15 @@ def _is_norm(facts: Facts, use: Use) -> bool:
     """Whether a tensor is given to a norm, or to what is not known and called like one."""
     if use.by is not None:
         return is_norm((use.by,)) or getattr(use.by, "path", "") in _FUNCTIONS
-    if use.kind != "escape" or not isinstance(use.node, ast.Call):
+    return use.kind == "escape" and _is_like_a_norm(facts, use.node)
+
+
+def _is_like_a_norm(facts: Facts, call: ast.AST) -> bool:
+    """Whether what is called may be a norm, by the name of it or of what makes it."""
+    if not isinstance(call, ast.Call):
         return False
-    callees = facts.values(use.node.func)
-    name = ast.unparse(use.node.func).rpartition(".")[2]
+    callees = facts.values(call.func)
+    name = ast.unparse(call.func).rpartition(".")[2]
     is_of_torch = any(getattr(each, "path", "").startswith("torch.") for each in callees)
     is_function = is_of_torch or name.endswith("_")  # such as trunc_normal_
     return not is_function and any(map(is_like_a_norm, (name, *map(name_of, callees))))

@@ -151,6 +151,7 @@ class Outsides:
         for each in module.values:
             inputs = self.facts.given_to(each) if isinstance(each, Instance) else ()
             taking = {use.node for one in inputs for use in self.facts.uses(one)}
+            taking = {each for each in taking if not self._is_of_tuples(each)}
             (node,) = taking if len(taking) == 1 else (None,)
             place = self._place(node) if node is not None else None
             if place is None or not isinstance(node, ast.Call) or not self._is_norm((node,)):
@@ -159,6 +160,17 @@ class Outsides:
         if len({name for _, name in found}) != 1:
             raise Refusal("it is not always the same norm")
         return {Attribute(self.attributes, *place): calls for place, calls in found.items()}
+
+    def _is_of_tuples(self, node: ast.AST) -> bool:
+        """Whether a node asks for a tuple, or is there for one: what is in parts gives a list."""
+        inner = node
+        for outer in self.source.ancestors(node):
+            if isinstance(outer, (ast.If, ast.IfExp)) and _asks_for_tuple(outer.test):
+                body = outer.body if isinstance(outer, ast.If) else [outer.body]
+                if inner in (outer.test, *body):
+                    return True
+            inner = outer
+        return False
 
     def _is_norm(self, nodes: Iterable[ast.Call]) -> bool:
         kinds = self.attributes.modules.kinds
@@ -194,3 +206,10 @@ class Outsides:
         self.attributes.check_elsewhere(module.owner, module.name)
         if not is_plain or not module.stores:
             raise Refusal("it is not only called")
+
+
+def _asks_for_tuple(test: ast.expr) -> bool:
+    match test:
+        case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="tuple")]):
+            return True
+    return False
