@@ -13,11 +13,11 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     "plinio": (
         *_GROUPED,
         *("flatten", "pool", "multiply", "mean", "function", "activation", "cat", "slices", "noop"),
-        "unsupported",
+        *("lone-norm", "unsupported"),
     ),
 }
 """``grouped``: what grouped convolutions need; ``plinio``: what PLiNIO refuses by spelling too."""
-ONLY_SAID = frozenset(("unsupported",))
+ONLY_SAID = frozenset(("lone-norm", "unsupported"))
 """The rules that say where something is and change nothing: of use where it is listed."""
 CODES: tuple[str, ...] = tuple(dict.fromkeys(code for each in TARGETS.values() for code in each))
 

@@ -445,3 +445,40 @@ def test_a_name_that_is_taken() -> None:
     source = module("return self.act(x)", "self.act = nn.Hardswish()")
     source = source.replace("class Net", "class Hardswish:\n    pass\n\n\nclass Net")
     assert "class Hardswish_2(nn.Hardswish)" in split_source(source, PLINIO).text
+
+
+# --- norms behind something else than their convolution ---------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("forward", "given"),
+    [
+        ("return self.bn(self.conv(x))", ""),
+        ("return self.bn(self.drop(self.conv(x)))", ""),
+        ("return self.bn(self.bn(self.conv(x)))", ""),
+        ("return self.bn(x)", ""),
+        ("return self.bn(self.linear(x))", ""),
+        ("return self.bn(F.layer_norm(self.conv(x), (4,)))", ""),
+        ("return self.bn(self.other(x))", ""),
+        ("return self.bn(torch.cat((self.conv(x), x), 1))", "torch.cat"),
+        ("return self.bn(self.drop(torch.cat((self.conv(x), x), 1)))", "torch.cat"),
+        ("return self.bn(self.conv(x) + x)", "operator"),
+        ("return self.bn(self.conv(x).relu())", "torch.Tensor.relu"),
+        ("return self.bn(self.pool(self.conv(x)))", "torch.nn.AvgPool2d"),
+        ("return self.bn(self.act(self.conv(x)))", "torch.nn.ReLU"),
+        ("for _ in range(3):\n    x = self.bn(self.act(x))\nreturn x", "torch.nn.ReLU"),
+    ],
+)
+def test_a_norm_by_itself_is_listed(forward: str, given: str) -> None:
+    source = module(
+        forward,
+        f"{CONV}\nself.bn = nn.BatchNorm2d(4)\nself.drop = nn.Dropout()\nself.act = nn.ReLU()\n"
+        "self.pool = nn.AvgPool2d(2)\nself.linear = nn.Linear(4, 4)\nself.other = other()\n"
+        "self.kept = [nn.BatchNorm2d(4), norms.BatchNorm(4)]",
+    )
+    found = [each for each in list_source(source, PLINIO).findings if each.code == "lone-norm"]
+    assert [each.message for each in found] == [
+        f"nn.BatchNorm2d(4): {given} gives what it takes, no convolution: PIT's export after"
+        " pruning is wrong"
+    ][: bool(given)]
+    assert not [each for each in split_source(source, PLINIO).findings if each.code == "lone-norm"]

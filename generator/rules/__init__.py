@@ -14,6 +14,7 @@ from . import (
     flatten,
     function,
     functional,
+    lone_norm,
     mean,
     multiply,
     noop,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 RULES: tuple[Rule[Any], ...] = (
     *(flatten, pool, multiply, mean, function, functional, activation, cat, slices, noop),
-    unsupported,
+    *(lone_norm, unsupported),
 )
 
 

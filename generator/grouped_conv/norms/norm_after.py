@@ -10,7 +10,8 @@ from ...facts.values import Object, Tensor
 from ...reading.parts import walk
 from ..refusal import Refusal, check_free, line_of
 from ..weights import Uses
-from .attributes import Attribute, Attributes, Store
+from .attribute import Attribute
+from .attributes import Attributes, Store
 from .behind import applied_walk, sequence_of
 from .following import Following, find_following
 from .kinds import NORMS

@@ -21,7 +21,8 @@ from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
 from ..refusal import Refusal
 from ..weights import Uses
-from .attributes import Attribute, Attributes, Store
+from .attribute import Attribute
+from .attributes import Attributes, Store
 from .behind import applied_walk
 from .kinds import TRYING
 
