@@ -401,6 +401,7 @@ def test_a_forward_that_pads_or_cuts_in_space(kind: str) -> None:
         "return super().forward(F.pad(x, [1] * self.n))",
         "return super().forward(F.pad(x, (random.randint(0, 1), 0)))",
         "return super().forward(F.pad(x, (self.count(), 0)))",
+        "return super().forward(F.pad(x, (options[0](), 0)))",
         "global y\n    y = 1\n    return super().forward(x)",
         "return super().forward(F.pad(x, ((lambda: 1)(), 0)))",
         "w = self.weight.data\n    return F.conv2d(x, w * 2, self.bias, groups=self.groups)",
