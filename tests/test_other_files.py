@@ -477,7 +477,16 @@ KEYWORDS = UNIT.replace("groups=2", "**more").replace("groups=groups", "**more")
 
 @pytest.mark.parametrize(
     ("given", "status"),
-    [("", "kept"), ("groups=2", "may be split"), ("**options()", "may be split")],
+    [
+        ("", "kept"),
+        ("groups=2", "may be split"),
+        ("**options()", "may be split"),
+        (
+            ")\n\n\nclass Other(Unit):\n    def __init__(self, **kwargs):\n"
+            "        super().__init__(**kwargs",
+            "kept",
+        ),
+    ],
 )
 def test_the_keywords_that_another_file_gives(given: str, status: str) -> None:
     here = f"{KEYWORDS}\n\nUnit(dilation=1)\n"

@@ -23,7 +23,8 @@ from .called import calls_of, escapes
 from .find import Site, is_only_read, lacks_groups
 from .source_facts import facts_of_source
 
-_MAY_GIVE: Final = re.compile(r"\bgroups\b|\*\*\s*[A-Za-z_({]")
+_MAY_GIVE: Final = re.compile(r"\bgroups\b|[(,]\s*\*\*(?!\w*kwargs\b)[A-Za-z_({]")
+"""What others give groups by; who uses one that hands on its own ``kwargs`` is looked at too."""
 
 
 def never_given_groups(index: ClassIndex, site: Site) -> str:
@@ -101,6 +102,7 @@ def _is_closed(index: ClassIndex, run: ast.ClassDef | Function) -> bool:
 def _is_used_elsewhere(index: ClassIndex, run: ast.ClassDef | Function) -> bool:
     """Whether another file of the project that uses it speaks of groups, or hands on keywords."""
     location = location_of(index.source)
-    return location is not None and bool(
-        location.files.readers(location.path, (run.name,), _MAY_GIVE)
-    )
+    if location is None:
+        return False
+    readers = location.files.readers(location.path, (run.name,), _MAY_GIVE)
+    return any(_MAY_GIVE.search(each.text) for each in readers)
