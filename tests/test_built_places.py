@@ -60,6 +60,9 @@ METHODS = """
     def every(self, *ms):
         self.seen = ms
 
+    def set_to(self, w=None):
+        self.conv.weight.data = w
+
     def collected(self, m, scale=1):
         self.seen = [m.weight] if hasattr(m, "weight") else []
 """
@@ -129,6 +132,9 @@ OTHERS = [
     "self.apply(self.every)",
     "self.seen = [(self.conv or None) if self.training else None]",
     "self.seen = [m for m in list(self.modules())]",
+    "other: nn.Module = self.conv",
+    "self.names = sorted(locals())",
+    "self.n = eval('1')",
 ]
 
 
@@ -149,6 +155,7 @@ def test_what_may_keep_the_whole_comes_after(statement: str) -> None:
         "self.apply(lambda m: init(m))",
         "self.apply(Net.init)",
         "self.apply(self.init)",
+        "Net.init(m=self.conv)",
         "self.again()",
         "for m in list(self.modules()): init(m)",
         "for i, m in enumerate(self.modules()): init(m)",
@@ -265,6 +272,7 @@ def test_weights_that_are_tied_stay(statement: str) -> None:
     ("statement", "reason"),
     [
         ("self.conv.weight = weight", "its weight is used directly"),
+        ("self.set_to()", "its weight is set (line 58) once it is split (line 16)"),
         (
             "for w in [torch.ones(8, 4, 3, 3)]: pass\nself.conv.weight.data = w",
             ") once it is split (",

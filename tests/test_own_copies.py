@@ -116,6 +116,7 @@ def test_what_raises_does_not_become_silent() -> None:
     alone = split_source(SOURCE + RESET)
     assert any("will raise" in each.message for each in alone.warnings)
     assert_stays(alone.text, SILENT)
+    assert_stays(ALONE + 'NAMES = ["conv.weight"]\n', SILENT)
     read = SOURCE + "\n    def size(self):\n        return self.conv.weight.abs().sum()\n"
     alone = split_source(read)
     assert "def weight(self)" in alone.text

@@ -26,7 +26,6 @@ from ..weight_norm import possible_norms
 from .ties import may_be_tied
 from .whole import VALUES, Whole
 
-_SEEING_ALL: Final = frozenset(("locals", "vars", "eval", "exec"))
 _SETTABLE: Final = SETTINGS | {
     *("weight", "bias", "data", "requires_grad", "eps", "momentum"),
     *("running_mean", "running_var", "training"),
@@ -111,8 +110,6 @@ class Keeping:
 
     def _keeps(self, node: ast.AST) -> bool:
         if node in self.whole.escapes and not self._is_known(node):
-            return True
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in _SEEING_ALL:
             return True
         if not isinstance(node, ast.expr):
             return False

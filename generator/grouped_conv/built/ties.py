@@ -86,7 +86,7 @@ def _given(source: Source, name: ast.Name) -> list[ast.expr]:
         if each.value is None and isinstance(around, ast.Tuple):
             value = getattr(source.parent(around), "value", name)
         else:
-            value = name if each.value is None else each.value
+            value = each.value if each.value is not None and each.kind == "assign" else name
         if not isinstance(around, ast.AugAssign):
             given.append(value)
     return given
