@@ -275,3 +275,20 @@ def test_what_a_library_gives_is_of_no_class_of_the_project() -> None:
         """)
     assert asked.values("torchvision.models.resnet18()") == {"resnet18"}
     assert asked.values("torchvision.models.resnet18(Net())") == {"strange"}
+
+
+def test_a_module_of_any_name_is_in_no_place_of_a_list() -> None:
+    """``setattr(net, name, module)`` replaces what is a module, or nothing yet."""
+    asked = Asked("""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.names = []
+        self.body = nn.ReLU()
+
+    def replace(self, name):
+        setattr(self, name, nn.Identity())
+        return self.names, self.body
+""")
+    assert asked.values("self.names") == {"list"}
+    assert asked.values("self.body") == {"Identity", "ReLU"}

@@ -294,7 +294,8 @@ class Attributes:
 def _is_no_module(value: Value) -> bool:
     """Whether a value is none that an attribute has before a module takes its place."""
     is_number = isinstance(value, Constant) and value.value is not None
-    return is_number or isinstance(value, (Function, Size))
+    is_plain = isinstance(value, Object) and value.kind.startswith("builtins.")
+    return is_number or is_plain or isinstance(value, (Function, Size))
 
 
 def _depth(value: Value) -> int:
