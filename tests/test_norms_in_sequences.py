@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cases import model, own_text
+from cases import left, model, own_text
 from gencode import split_source
 
 torch = pytest.importorskip("torch")
@@ -123,10 +123,6 @@ def test_moves(form: str) -> None:
 
 # What takes an nn.Sequential apart, or has a module in two of them.
 STAYS = {
-    "an item by its path": (
-        "self.net = nn.Sequential(CONV, NORM)\nself.at = '0' + ''.join(())",
-        "return self.net.get_submodule(self.at)(x) + self.net(x)",
-    ),
     "an index": (
         "self.net = nn.Sequential(CONV, NORM)",
         "y = self.net[0](x)\nreturn y, self.net[1](y)",
@@ -301,6 +297,12 @@ def test_stays_where_it_is_used_by_itself(form: str) -> None:
     result = check(text, {32 if CONV in text else 16})
     assert "stays after" in notes(result)
     assert not any("in each" in record.detail for record in result.records)
+
+
+def test_an_item_that_is_applied_by_its_path_is_left() -> None:
+    init = "self.net = nn.Sequential(CONV, NORM)\nself.at = '0' + ''.join(())"
+    text = source(init, "return self.net.get_submodule(self.at)(x) + self.net(x)")
+    assert "each module is applied" in left(text)
 
 
 def test_stays_where_it_is_added_to_outside_of_functions() -> None:

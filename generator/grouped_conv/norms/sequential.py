@@ -15,7 +15,6 @@ from ...reading.parts import walk
 from ..padding import is_padding
 from ..refusal import Refusal, line_of
 from ..weights import Uses, Weights
-from .behind import applied_walk
 from .kinds import TRYING, Kind
 from .pairs import Pairs
 
@@ -265,9 +264,6 @@ class _Search:
         for slot in (*trying, *convs, *padded):
             self._check_held(slot)
             self.modules.look_at_items(weights, slot, (), slot in trying)
-        walk = applied_walk(self.pairs.surroundings)
-        if walk is not None:
-            raise Refusal(f"it may be applied with others ({line_of(walk.node)})")
         self._check_taken(any(isinstance(each, Instance) for one in trying for each in one.values))
         return weights.uses
 
