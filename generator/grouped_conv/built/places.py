@@ -45,7 +45,7 @@ class Placing:
         self.index = tracing.index
         self.source = tracing.index.source
         self.pairs = tracing.pairs
-        self.facts = tracing.surroundings.facts
+        self.surroundings = tracing.surroundings
         self.directives = tracing.directives
         self._places: dict[tuple[ast.ClassDef, ast.Attribute], Place | None] = {}
 
@@ -127,7 +127,7 @@ class Placing:
         if any(isinstance(each, _LOOPS) for each in source.ancestors(block[0])):
             return None
         names = {each.attr for each in targets}
-        made = [value for each in names for value in self.facts.attribute(owner, each)]
+        made = [value for each in names for value in self.surroundings.facts.attribute(owner, each)]
         keeping = Keeping(index, made, owner, names)
         last = self._last(block, needed, keeping)
         if last is None:
