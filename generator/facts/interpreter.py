@@ -110,15 +110,23 @@ class Interpreter:
 
     def ev(self, node: ast.expr, frame: Frame) -> Values:
         """What an expression may be."""
-        self.evaluations += 1
-        if self.evaluations > self.budget:
-            raise GaveUp
+        self.spend()
         visit = self.expressions.get(type(node), self._unknown)
         values = visit(node, frame)
         if len(values) > _MOST_VALUES:
             values = self.widened(values, node, frame)
         self.note(node, values)
         return values
+
+    def spend(self, expressions: int = 1) -> None:
+        """Count some more expressions, or what takes as long.
+
+        Raises:
+            GaveUp: there were as many as may be.
+        """
+        self.evaluations += expressions
+        if self.evaluations > self.budget:
+            raise GaveUp
 
     def note(self, node: ast.AST, values: Values) -> None:
         """Note that a node may be something, in one context."""

@@ -17,6 +17,10 @@ _MOST_MODULES: Final = 8
 """How many modules an item may be for their results to be told apart."""
 
 
+_COST: Final = 10
+"""How many expressions take as long as to apply an item."""
+
+
 @dataclass(eq=False)
 class Sequences:
     """Applies the modules that a Sequential holds."""
@@ -85,6 +89,7 @@ class Sequences:
     ) -> Values:
         call, given = self.interpreter.call, Arguments((current,))
         modules = [each for each in slot.values if not isinstance(each, Constant)]
+        self.interpreter.spend(_COST)  # of Sequentials in others there may be very many
         found = union([call(each, given, node, frame, step) for each in modules])
         is_told = len(modules) <= _MOST_MODULES
         return found if is_told else self._any_of(found, node, frame, (step, "any"))

@@ -169,9 +169,12 @@ class Finder:
         self._asking = asking
 
     def propose(self, barred: Mapping[ast.AST, str]) -> list[Rewrite]:
-        """What the rule does with each, or why it does nothing; there are no weaker forms."""
+        """What the rule does with each, or why it does nothing; there are no weaker forms.
+
+        Where nothing is known that is said of the first.
+        """
         if not self._asking.facts.is_complete:
-            return [self._found(each, "left", f": {_TOO_LARGE}") for each in self._nodes]
+            return [self._found(each, "left", f": {_TOO_LARGE}") for each in [*self._nodes][:1]]
         return [
             self._outcome(each) for each in self._nodes if self._rule.is_meant(self._asking, each)
         ]
