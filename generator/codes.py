@@ -11,7 +11,7 @@ _GROUPED = ("grouped-conv", "branch-norm")
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "grouped": _GROUPED,
     "plinio": (
-        *_GROUPED,
+        *(*_GROUPED, "norm-subclass"),
         *("flatten", "pool", "multiply", "mean", "function", "activation", "cat", "slices", "noop"),
         *("lone-norm", "unsupported"),
     ),

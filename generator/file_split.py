@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .file_writing import write_typed
 from .files import STDIN, absolute, decoded, read_bytes, read_found
-from .gate import speaks_of_convolutions
+from .gate import is_of_project
 from .header import origin, with_header
 from .outcome import Options, Result
 from .pipeline import list_source, split_source
@@ -108,7 +108,7 @@ def split_path(
     data = read_bytes(path) if is_typed else read_found(path)
     read = decoded(data)
     location = None
-    if path != STDIN and speaks_of_convolutions(read.text):  # slow, and so only where it matters
+    if path != STDIN and is_of_project(read.text):  # slow, and so only where it matters
         location = (locator or new_locator)().locate(absolute(path))
     result = (list_source if only_list else split_source)(read.text, options, location)
     text = result.text

@@ -15,6 +15,11 @@ def speaks_of_convolutions(text: str) -> bool:
     return _CONV.search(text) is not None
 
 
+def is_of_project(text: str) -> bool:
+    """Whether what other files do may matter for what a text defines."""
+    return speaks_of_convolutions(text) or "BatchNorm" in text
+
+
 def may_apply(text: str, tree: ast.Module) -> bool:
     """Whether the text speaks of convolutions, and any call in the tree can carry ``groups``."""
     if not speaks_of_convolutions(text):

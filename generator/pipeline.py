@@ -13,7 +13,6 @@ from .outcome import Finding, Options, Record, Result, SourceError, Warning
 from .reading.parsing import check, parse
 
 if TYPE_CHECKING:
-    from .grouped_conv import GroupedConv
     from .project_files import Location
     from .reading.source import Source
     from .rewriting.apply import Proposer, Rewrite
@@ -149,7 +148,7 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
     from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
-    rules: list[GroupedConv] = []
+    rules: list[Proposer] = []
     if is_grouped:
         from .grouped_conv import GroupedConv, emitted
 
@@ -157,7 +156,8 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
         rules.append(GroupedConv(source, options, templates))
     else:
         source = Source(text, tree, location=location)
-    found = arbitrated(source, [*rules, *_finders(source, others, templates)])
+    rules += _finders(source, others, templates)
+    found = arbitrated(source, rules)
     warnings = [each for rule in rules for each in rule.warnings()]
     if any(each.said or each.edits for each in found):  # or it costs more than it matters
         check(text, tree)
@@ -168,7 +168,7 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
         if changed == current:
             break
         current = changed
-        source = Source(current, parse(current))
+        source = Source(current, parse(current), location=location)
         again = arbitrated(source, _finders(source, others, templates))
         found = _updated(found, again)
         changed = applied(source, again, options, templates)

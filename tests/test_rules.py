@@ -358,7 +358,7 @@ def test_configuration(lines: str, arguments: list[str], expected: set[str], cap
     [
         ('target = "tflite"', "target is one of grouped, plinio, not 'tflite'"),
         ("target = 1", "target is one of grouped, plinio, not 1"),
-        ('select = "pool"', "select is a list of rules, of grouped-conv, branch-norm, flatten, "),
+        ('select = "pool"', "select is a list of rules, of grouped-conv, branch-norm, norm-s"),
         ('ignore = ["pol"]', "ignore names what is none: there is no rule 'pol': did you mean po"),
         ("ignore = [1]", "ignore names what is none: there is no rule 1: did you mean"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from ..outcome import Finding, Options, Record, SourceError
+from ..outcome import Finding, Options, Record, SourceError, Warning
 from ..reading.directives import Directives
 from ..reading.source import Source
 from .edits import CallEdit, Edit, Insertion, Naming, Removal, StatementEdit, TextEdit
@@ -52,6 +52,9 @@ class Proposer(Protocol):
         Args:
             barred: the keys of those that cannot be, each with the reason: weaker ones are wanted.
         """
+
+    def warnings(self) -> Iterable[Warning]:
+        """What the user should know besides of what it has proposed."""
 
 
 def arbitrated(source: Source, proposers: Iterable[Proposer]) -> list[Rewrite]:
@@ -102,9 +105,18 @@ def _statements(source: Source, edits: Iterable[Edit]) -> tuple[set[ast.stmt], s
             pieces.add(source.statement(each.node))
         elif isinstance(each, Naming):
             pieces.add(each.statement)
+        elif isinstance(each, Removal) and each.last is not None:
+            apart.update(_removed(source, each.statement, each.last))
         elif not isinstance(each, Insertion):
             apart.add(_statement(source, each))
     return apart, pieces
+
+
+def _removed(source: Source, first: ast.stmt, last: ast.stmt) -> Iterator[ast.stmt]:
+    """Some statements of a block, with all that they hold."""
+    block = source.block(first)
+    for statement in block[block.index(first) : block.index(last) + 1]:
+        yield from (each for each in ast.walk(statement) if isinstance(each, ast.stmt))
 
 
 def _statement(source: Source, edit: CallEdit | StatementEdit | Removal | Naming) -> ast.stmt:

@@ -77,10 +77,12 @@ class Removal:
         statement: the statement.
         last: the last of several statements that go with all between them, and with the empty lines
             after them; None for the statement alone.
+        with_comments: whether the comments directly above several go too.
     """
 
     statement: ast.stmt
     last: ast.stmt | None = None
+    with_comments: bool = False
 
 
 @dataclass(frozen=True)

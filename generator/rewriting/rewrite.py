@@ -18,7 +18,7 @@ from ..reading.width import width_of
 from .edits import CallEdit, Edit, Insertion, Naming, Removal, StatementEdit, TextEdit
 from .formatting import Formatter
 from .fragment import Fragment
-from .places import line_end
+from .places import line_above_comments, line_end
 from .splicing import Splice, TextRewrite, longest, spliced
 
 _EMPTY_LINES = re.compile(r"(?:[ \t\f]*(?:\r\n|\r|\n))*")
@@ -79,6 +79,8 @@ def _remove(source: Source, edit: Removal) -> Splice:
         below = line_end(source, source.line_of(source.span(edit.last).end).end)
         empty = _EMPTY_LINES.match(source.text, below)
         assert empty is not None, "there may be none"
+        if edit.with_comments:
+            start = line_above_comments(source, edit.statement)
         return Splice(Span(source.line_of(start).start, empty.end()), "")
     rest = source.text[end : source.line_of(end).end]
     if rest.strip():  # a comment

@@ -18,6 +18,7 @@ from . import (
     mean,
     multiply,
     noop,
+    norm_subclass,
     pool,
     slices,
     unsupported,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..rewriting.templating import Templates
 
 RULES: tuple[Rule[Any], ...] = (
+    norm_subclass,
     *(flatten, pool, multiply, mean, function, functional, activation, cat, slices, noop),
     *(lone_norm, unsupported),
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..facts.facts import Facts
-from ..outcome import Finding, FindingStatus
+from ..outcome import Finding, FindingStatus, Warning
 from ..reading.directives import Directives
 from ..reading.source import Source
 from ..reading.spelling import can_import_torch, spell
@@ -48,11 +48,13 @@ class Proposal:
         shown: the same for a message.
         edits: what changes.
         imports: the modules that the edits need and the source does not import.
+        warnings: what else the user should know.
     """
 
     shown: str
     edits: tuple[Edit, ...]
     imports: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,11 @@ class Finder:
         self._rule = rule
         self._nodes = nodes
         self._asking = asking
+        self._warnings: list[Warning] = []
+
+    def warnings(self) -> list[Warning]:
+        """What the user should know besides of what is rewritten."""
+        return self._warnings
 
     def propose(self, barred: Mapping[ast.AST, str]) -> list[Rewrite]:
         """What the rule does with each, or why it does nothing; there are no weaker forms.
@@ -190,6 +197,7 @@ class Finder:
             proposal = self._rule.propose(self._asking, node)
         except Left as reason:
             return self._found(node, "left", f": {reason}")
+        self._warnings += proposal.warnings
         return self._found(node, "rewritten", f" -> {proposal.shown}", proposal)
 
     def _found(

@@ -28,6 +28,7 @@ from ..facts.values import Object
 from ..reading.source import Source
 from ..torch_api import plinio
 from .mean import is_of_one
+from .norm_subclass import is_in_norm
 from .rule import Asking, Left, Proposal
 from .tensors import function_of, is_in_model, may_be_tensor
 
@@ -66,7 +67,7 @@ def _refused(asking: Asking, node: ast.Call) -> str:
             return each.kind
     path = function_of(asking, node)
     name = path.rpartition(".")[2]
-    is_of_rule = name in _OF_RULES or "_pool" in name
+    is_of_rule = name in _OF_RULES or "_pool" in name or is_in_norm(asking, node, path)
     if not path.startswith("torch.") or path in plinio.FUNCTIONS or is_of_rule:
         return ""
     return path if is_in_model(asking, node) and may_be_tensor(asking, node) else ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ... import torch_api
+from ...facts.classes import Class
 from ...facts.facts import Facts
 from ...facts.values import (
     STRANGE,
@@ -27,6 +28,7 @@ from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
 from ...reading.source import Source
 from ..reading import is_only_read
+from .layered import norm_held
 from .own_norms import own_norms
 
 NORMS: Final = torch_api.BATCH_NORMS | torch_api.INSTANCE_NORMS
@@ -100,13 +102,14 @@ class Kinds:
             case Object(kind=kind) if not kind.startswith(STRANGE):
                 return _OTHER
             case Instance(cls=cls):
-                base = next((each for each in cls.externals if each in NORMS), "")
-                if not base:
+                if not is_norm((value,)):
                     return _OTHER
                 is_split = cls.node in own_norms(self.index)
                 if is_split or not self.index.source.has(cls.node):
                     return _UNCLEAR
-                return Kind("unclear", f"{cls.name} is a subclass of {base.rpartition('.')[2]}")
+                base = next((each for each in cls.externals if each in NORMS), "")
+                of = f"a subclass of {base.rpartition('.')[2]}" if base else "more than a norm"
+                return Kind("unclear", f"{cls.name} is {of}")
             case Constant() | External() | Bound():
                 return _OTHER
         return _by_name(f"{shown} {name_of(value)}")
@@ -144,8 +147,14 @@ def is_norm(values: Iterable[Value]) -> bool:
     return any(
         (isinstance(each, Object) and each.kind in NORMS)
         or (isinstance(each, Instance) and not NORMS.isdisjoint(each.cls.externals))
+        or (isinstance(each, Instance) and _holds_norm(each.cls))
         for each in values
     )
+
+
+def _holds_norm(cls: Class) -> bool:
+    """Whether a class is one that the rule norm-subclass has made a module that holds a norm."""
+    return any(norm_held(each.node) is not None for each in cls.order)
 
 
 def tensors_of(source: Source, call: ast.Call) -> set[str]:

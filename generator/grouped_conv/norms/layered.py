@@ -8,7 +8,8 @@ class NormAct(nn.BatchNorm2d):
     def forward(self, x):
         return self.act(super().forward(x))
 
-Such a norm is split as a BatchNorm, and its layers follow the concatenation.
+Such a norm is split as a BatchNorm, and its layers follow the concatenation. It is the same where
+the rule norm-subclass has made it a module that holds the norm.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from .torch_forward import layers_behind
 FunctionOf: TypeAlias = Callable[[ast.expr], ast.AST | None]
 """Gives the definition of a function of the project that an expression names, if it is known."""
 
+INNER: Final = "bn"
+"""The norm that is held, where it is not inherited from."""
+_OF_NORM: Final = "of_norm"
+"""What a class has that holds one: the names of what it has of that."""
 _BASES: Final = frozenset(f"torch.nn.BatchNorm{dimensions}d" for dimensions in (1, 2, 3))
 _METHODS: Final = frozenset(("__init__", "forward", "extra_repr", "__repr__"))
 """The methods that a class may have: all others of its name in torch may do something else."""
@@ -45,7 +50,7 @@ class Layered:
     """A class of norms with layers of its own behind.
 
     Attributes:
-        base: the path of torch's class that it inherits from.
+        base: the path of torch's class that it inherits from, or holds an instance of.
         layers: the names of the layers, in the order in which they are applied.
         optional: those of them that may be None, and then are not applied.
     """
@@ -78,7 +83,9 @@ def layered(
         function = meaning(source, expression).node or function_of(expression)
         return isinstance(function, ast.FunctionDef) and _gives_back(function)
 
-    base = resolve(node.bases[0]) if len(node.bases) == 1 else ""
+    held = norm_held(meaning(source, node.bases[0]).node) if len(node.bases) == 1 else None
+    bases = [held.func] if held is not None else node.bases
+    base = resolve(bases[0]) if len(bases) == 1 else ""
     methods = {each.name: each for each in node.body if isinstance(each, ast.FunctionDef)}
     rest = (each for each in node.body if not isinstance(each, ast.FunctionDef))
     is_usual = base in _BASES and not node.keywords and methods.keys() <= _METHODS
@@ -90,10 +97,21 @@ def layered(
     stored = _stored(source, init)
     if stored is None or _is_patched(source, node):
         return None
-    found = layers_behind(forward, stored, base, resolve)
+    found = layers_behind(forward, stored, base, resolve, INNER if held is not None else "")
     if found is None or not all(each in found or stored[each] for each in stored):
         return None
     return Layered(base, tuple(found), frozenset(name for name in found if found[name]))
+
+
+def norm_held(node: ast.AST | None) -> ast.Call | None:
+    """What builds the norm that the instances of a class hold, if gencode has written that."""
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    stores = [each for one in body for each in ast.walk(one) if isinstance(each, ast.Assign)]
+    given = {
+        getattr(to, "attr", getattr(to, "id", "")): s.value for s in stores for to in s.targets
+    }
+    call = given.get(INNER) if _OF_NORM in given else None
+    return call if isinstance(call, ast.Call) else None
 
 
 def _is_idle(statement: ast.stmt) -> bool:

@@ -20,7 +20,9 @@ from ...reading.running import runs_in_file
 from ..source_facts import index_of
 from .layered import Layered, layered
 
-_SUBCLASS: Final = re.compile(r"^class\s+\w+\([\w.]*\bBatchNorm[123]d\s*\)", re.MULTILINE)
+_SUBCLASS: Final = re.compile(
+    r"^class\s+\w+\([\w.]*\b(BatchNorm[123]d|NormWithLayers\w*)\s*\)", re.MULTILINE
+)
 """What the text of a file has that may define one."""
 
 
@@ -103,13 +105,13 @@ def _norm_of_other(
         return any(isinstance(each, ClassValue) and each.cls.node is node for each in found)
 
     other = index_of(module)
-    what = layered(other.source, node, partial(_function, module, files))
+    what = layered(other.source, node, partial(imported_function, module, files))
     if what is not None and _is_itself(other, node):
         if not _is_asked_for(index, is_class):
             yield OwnNorm(module, node.name, what)
 
 
-def _function(module: Module, files: ProjectFiles, expression: ast.expr) -> ast.AST | None:
+def imported_function(module: Module, files: ProjectFiles, expression: ast.expr) -> ast.AST | None:
     """The function of another file that a name of a module is imported as."""
     name = expression.id if isinstance(expression, ast.Name) else ""
     match module.bindings.get(name):

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 Resolve: TypeAlias = Callable[[ast.expr], str]
 """Gives the dotted path of what is imported; empty for the rest."""
 
-_BATCH_NORM: Final = "torch.nn.functional.batch_norm"
+BATCH_NORM: Final = "torch.nn.functional.batch_norm"
 _TORCHS: Final = """
 if self.momentum is None:
     factor = 0.0
@@ -40,7 +40,11 @@ _OF_SHAPE: Final = frozenset(("dim", "size", "len", "_check_input_dim", "_assert
 
 
 def layers_behind(
-    forward: ast.FunctionDef, children: Collection[str], base: str, resolve: Resolve
+    forward: ast.FunctionDef,
+    children: Collection[str],
+    base: str,
+    resolve: Resolve,
+    inner: str = "",
 ) -> Mapping[str, bool] | None:
     """The layers that a forward applies behind the norm, in order; None if it does anything else.
 
@@ -51,12 +55,13 @@ def layers_behind(
         children: what may be layers of the norm.
         base: the path of torch's class that the norm inherits from.
         resolve: tells what is torch's.
+        inner: the attribute that is the norm where it is held; empty where it is inherited from.
     """
     owner, given = (each.arg for each in forward.args.args)
     body = [each for each in forward.body if not _is_check(each, owner, given)]
     count = len(ast.parse(_TORCHS).body)
     is_copy = _is_copy(body[:count], owner, given, resolve)
-    reading = _Reading(owner, given, children, base, resolve, given if is_copy else "")
+    reading = _Reading(owner, given, children, base, resolve, inner, given if is_copy else "")
     try:
         layers = [each for one in body[count * is_copy :] for each in reading.statement(one)]
     except _Unlike:
@@ -69,7 +74,7 @@ def _is_copy(statements: list[ast.stmt], owner: str, given: str, resolve: Resolv
     """Whether some statements are torch's own."""
     text = "\n".join(map(ast.unparse, statements))
     for node in (each for one in statements for each in ast.walk(one)):
-        if isinstance(node, ast.Call) and resolve(node.func) == _BATCH_NORM:
+        if isinstance(node, ast.Call) and resolve(node.func) == BATCH_NORM:
             text = text.replace(f"{ast.unparse(node.func)}(", "F.batch_norm(")
     return _renamed(text, owner, given) == _renamed(_TORCHS, "self", "x")
 
@@ -87,6 +92,7 @@ class _Reading:
     children: Collection[str]
     base: str
     resolve: Resolve
+    inner: str
     output: str
 
     def statement(self, statement: ast.stmt) -> list[tuple[str, bool]]:
@@ -137,6 +143,8 @@ class _Reading:
     def _is_of_base(self, function: ast.expr, owner: list[ast.expr]) -> bool:
         """Whether what is called is torch's own forward, on the norm."""
         match function:
+            case ast.Attribute(value=held, attr=name) if self.inner:
+                return name == self.inner and self._is_self(held) and not owner
             case ast.Attribute(
                 value=ast.Call(func=ast.Name(id="super"), args=args), attr="forward"
             ):
