@@ -32,8 +32,20 @@ class Net(nn.Module):
 """
 
 
+WRAPPER = """
+
+class f(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x)
+"""
+
+
 def of(line: str, more: str = "") -> str:
-    return HEAD + more + NET.format(line)
+    return HEAD + more + NET.format(line) + WRAPPER
 
 
 def split(source: str, **black: object) -> str:
@@ -215,7 +227,7 @@ def test_what_is_not_needed_is_not_imported() -> None:
 def test_an_elif_is_as_wide_as_what_else_stands_there() -> None:
     condition = "torch.cat([{}, *self.others(x)], dim=1) is x and self.training"
     line = f"        if x is None:\n            pass\n        elif {condition}:\n            pass\n"
-    source = of(SHORT.replace("f(nn.", "nn.")[:-1])
+    source = of(SHORT.replace("f(nn.", "nn.")[:-1]).removesuffix(WRAPPER)
     source += f"\n    def other(self, x):\n{line.format('self.conv(x)')}"
     expected = condition.format("*outputs_of(self.conv, x)")
     whole = f"        elif {expected}:\n"

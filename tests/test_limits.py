@@ -30,6 +30,17 @@ def only_little_is_formatted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gencode.rewriting.formatting.black.format_str", short)
 
 
+WRAPPER = """
+class f(nn.Module):
+    def __init__(self, *layers):
+        super().__init__()
+        self.layer = layers[0]
+
+    def forward(self, x):
+        return self.layer(x)
+"""
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -70,7 +81,9 @@ def test_a_line_comes_after_a_huge_statement(statements: str, line: str) -> None
 
 
 def test_a_huge_block_around_a_construction() -> None:
-    source = model(f"if self.on:\n    self.all = f({CONSTRUCTION})\n    self.x = {HUGE}")
+    source = model(
+        f"if self.on:\n    self.all = f({CONSTRUCTION})\n    self.x = {HUGE}", top=WRAPPER
+    )
     text = split_source(source).text
     assert f"            self.all = f(split_conv({CONSTRUCTION}))\n" in text
     assert f"            self.x = {HUGE}\n" in text
@@ -78,7 +91,7 @@ def test_a_huge_block_around_a_construction() -> None:
 
 def test_a_long_line_of_many_constructions() -> None:
     calls = [CONSTRUCTION] * 300
-    text = split_source(model(f"self.all = f({', '.join(calls)})")).text
+    text = split_source(model(f"self.all = f({', '.join(calls)})", top=WRAPPER)).text
     assert text.count(f"            split_conv({CONSTRUCTION}),\n") == 300
 
 
@@ -187,8 +200,9 @@ def test_what_stands_around_in_a_huge_element_stays() -> None:
     call, joined = "nn.Conv2d(4, 4, 1,\n        groups=2)", "nn.Conv2d(4, 4, 1, groups=2)"
     lines = "".join(f"    x, {call},\n" for _ in range(50))
     lines += "    3 ,\n" * (LONGEST_CODE // 16 - 200)
-    source = model(f"self.all = [\n    f(\n{lines}    )\n]")
-    statement = source[source.index("self.all") : source.index("]") + 1]
+    source = model(f"self.all = [\n    f(\n{lines}    )\n]", top=WRAPPER)
+    start = source.index("self.all")
+    statement = source[start : source.index("]", start) + 1]
     assert LONGEST_CODE - 50 * len("split_conv()") < len(statement) < LONGEST_CODE
     after = re.sub(r"1,\s*groups", "1, groups", source).replace(joined, f"split_conv({joined})")
     assert split_source(source).text.endswith(after.split("class Net")[1])

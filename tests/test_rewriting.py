@@ -305,13 +305,27 @@ def test_a_trailing_comment_of_a_loop_that_is_broken_goes_above() -> None:
     assert "        # a\n        self.conv = nn.ModuleList(\n" in text
 
 
+WRAPPERS = """
+class f(nn.Module):
+    def __init__(self, *layers):
+        super().__init__()
+        self.layer = layers[0]
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+make = build_a_model = f
+"""
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
         (  # as black has it, and so as black would have it
             """\
 self.net = nn.Sequential(
-    OrderedDict(
+    make(
         [
             # neighbours
             ('conv', nn.Conv2d(width, width, 3, groups=groups, bias=0)),  # all
@@ -321,7 +335,7 @@ self.net = nn.Sequential(
 )  # net""",
             """\
 self.net = nn.Sequential(
-    OrderedDict(
+    make(
         [
             # neighbours
             (
@@ -524,16 +538,6 @@ self.net = build_a_model(
         ),
         (
             """\
-x = (
-    yield nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1)
-  )""",
-            """\
-x = yield split_conv(
-    nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1)
-)""",
-        ),
-        (
-            """\
 @make(
     nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False, dilation=1))
 def f(x):
@@ -560,9 +564,9 @@ x = 1; aa = split_conv(
 def test_an_expression_that_gets_too_long_for_its_line(before: str, after: str) -> None:
     options = Options(checkpoint=False, black={"line-length": 88})
     for end in ("\n", "\r\n"):
-        source = model(before).replace("\n", end)
+        source = model(before, top=WRAPPERS).replace("\n", end)
         text = split_source(source, options).text
-        expected = model(after).replace("\n", end)
+        expected = model(after, top=WRAPPERS).replace("\n", end)
         assert text[text.index("class Net") :] == expected[expected.index("class Net") :]
         assert split_source(text, options).text is text
 
@@ -592,7 +596,8 @@ def test_a_comment_inside_that_black_moves_behind_it(before: str, after: str) ->
     after = after.replace("SPLIT", wide).replace("RAW", f"split_conv({conv})")
     for options in (BARE, Options(checkpoint=False, black={"skip-magic-trailing-comma": True})):
         for end in ("\n", "\r\n"):
-            source = model(f"a = {before}".replace("CONV", conv)).replace("\n", end)
+            source = model(f"a = {before}".replace("CONV", conv), top=WRAPPERS)
+            source = source.replace("\n", end)
             text = split_source(source, options).text
             expected = model(f"a = {after}").replace("\n", end)
             assert text[text.index("class Net") :] == expected[expected.index("class Net") :]
@@ -601,7 +606,7 @@ def test_a_comment_inside_that_black_moves_behind_it(before: str, after: str) ->
 
 def test_a_block_over_what_has_such_a_comment() -> None:
     init = "for a in (\n    nn.Conv2d(8, 8, 3,  # one\n              groups=b),):\n    f(a)"
-    text = split_source(model(init), BARE).text
+    text = split_source(model(init, top=WRAPPERS), BARE).text
     assert "        for a in (\n            split_conv(nn.Conv2d(8, 8, 3,  # one\n" in text
     ast.parse(text)
 

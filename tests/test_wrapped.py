@@ -189,8 +189,6 @@ def test_a_subclass_that_is_always_grouped_is_split_where_it_is_called() -> None
         "self.conv = self.alias = nn.Conv2d(16, 32, 3, groups=2)",
         "self.conv, self.size = nn.Conv2d(16, 32, 3, groups=2), 3",
         "self.conv = nn.Conv2d(16, 32, 3, groups=2) if F else None",
-        "self.convs['a'] = nn.Conv2d(16, 32, 3, groups=2)",
-        "other.conv = nn.Conv2d(16, 32, 3, groups=2)",
         "setattr(self, 'conv', nn.Conv2d(16, 32, 3, groups=2))",
         "self.add_module('conv', nn.Conv2d(16, 32, 3, groups=2))",
     ],
@@ -199,6 +197,16 @@ def test_what_is_not_an_attribute_of_self_alone(init: str) -> None:
     (record,) = assert_wrapped(model(init)).records
     assert "not of the form self.x" in record.note
     assert record.detail == "into 2 Conv2d of 8 -> 16 channels (built)"
+
+
+@pytest.mark.parametrize("target", ["self.convs['a']", "other.conv", "self.convs"])
+def test_what_is_given_to_something_unknown_is_left(target: str) -> None:
+    call = "nn.Conv2d(16, 32, 3, groups=2)"
+    call = f"wrap({call})" if target == "self.convs" else call
+    (record,) = split_source(model(f"{target} = {call}")).records
+    assert record.status == "left"
+    who = "wrap()" if "wrap" in call else "other code"
+    assert record.detail == f"it is not known what {who} does with it (line 9)"
 
 
 def test_the_record_has_its_place() -> None:

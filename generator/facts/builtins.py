@@ -106,7 +106,6 @@ class Builtins:
             "functools.partial": Known(self._partial, 1, many, ("*",)),
             "copy.copy": Known(self._copied, 1, 1),
             "copy.deepcopy": Known(self._copied, 1, 2),
-            "typing.cast": Known(self._cast, 2, 2),
             **self.library.known,
         }
 
@@ -380,13 +379,9 @@ class Builtins:
     def _partial(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         return self.partials.made(given, node, frame)
 
-    def _cast(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        return given.positional[1]
-
     def _copied(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         """A copy of an object is an object of the same kind, made there."""
-        interpreter = self.interpreter
-        values = given.positional[0]
+        interpreter, values = self.interpreter, given.positional[0]
         interpreter.use(values, "argument", node, frame, by=interpreter.external(path))
         made: set[Value] = set()
         for value in values:

@@ -55,6 +55,7 @@ class Library:
             "operator.attrgetter": Known(self._getter, 1, 1),
             BY_PATH: Known(self._by_path, 2, 2),
             "operator.getitem": Known(self._item, 2, 2),
+            "typing.cast": Known(self._cast, 2, 2),
             "types.SimpleNamespace": Known(self._namespace, 0, 0, ("*",)),
             "torch.compile": Known(self._same, 1, 1, _COMPILING),
             "torch.jit.script": Known(self._same, 1, 1, _COMPILING),
@@ -71,6 +72,9 @@ class Library:
     def _same(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         """A function that gives a module that does what its first argument does."""
         return given.positional[0]
+
+    def _cast(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        return given.positional[1]
 
     def _filter(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         function, items = given.positional

@@ -2,7 +2,7 @@
 
     y = torch.cat([x, self.conv(x)], 1)      y = torch.cat([x, *outputs_of(self.conv, x)], 1)
 
-also from a variable, and where a loop collects it::
+also from a variable, and where a loop or a comprehension collects it::
 
     out.append(conv(x))                      out.extend(outputs_of(conv, x))
 
@@ -41,7 +41,7 @@ class Feed:
         call: the call, of a convolution or of the norm after it.
         cat: the call that concatenates.
         place: what puts the result among what that takes: the call itself, the variable that stands
-            for it, or the call of ``append``.
+            for it, the call of ``append``, or the list comprehension.
         target: where the variable is given the result, if there is one.
     """
 
@@ -117,6 +117,9 @@ def _placed(source: Source, facts: Facts, call: ast.Call, cat: ast.Call) -> Feed
     parent = source.parent(call)
     has_comment = isinstance(parent, ast.expr) and "#" in source.code(parent)  # it would be lost
     match parent:
+        case ast.ListComp(elt=element, generators=generators) if element is call:
+            is_async = any(each.is_async for each in generators)
+            return None if is_async or has_comment else Feed(call, cat, parent)
         case ast.Call(func=ast.Attribute(value=ast.Name(), attr="append"), args=[_]):
             is_statement = isinstance(source.parent(parent), ast.Expr)
             return Feed(call, cat, parent) if is_statement and not has_comment else None
@@ -174,7 +177,19 @@ def _edits(source: Source, feed: Feed, taken: set[str], outputs: Outputs) -> Ite
     def emit(code: str) -> str:
         return outputs(source.code(call.func), code)
 
-    if feed.target is not None:
+    if isinstance(place, ast.ListComp):
+        variable = fresh("output", taken)
+        found: list[str] = []
+
+        def element(code: str) -> str:
+            found.append(emit(code))
+            return variable
+
+        yield TextEdit(call, given, element)
+        yield TextEdit(
+            place, place, lambda code: f"{code[:-1].rstrip()} for {variable} in {found[-1]}]"
+        )
+    elif feed.target is not None:
         name = fresh("outputs", taken)
         taken.add(name)
         yield TextEdit(call, given, emit)

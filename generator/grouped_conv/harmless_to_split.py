@@ -73,7 +73,8 @@ class JudgingSplit:
             case "escape" if is_module(holder) and isinstance(use.node, ast.Call):
                 if torch_api.CHANGES_VALUES.match(use.name):
                     return f"a model is given to {use.name}"
-                if not _is_no_module(use):
+                is_of_checkpoints = use.name in torch_api.CHECKPOINT_HOOKS
+                if not is_of_checkpoints and not _is_no_module(use):
                     return f"it is not known what {self._callee(use)} {WITH_A_MODEL}"
         return ""
 

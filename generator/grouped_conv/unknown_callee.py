@@ -79,8 +79,11 @@ def is_named_as_convolution(index: ClassIndex, call: ast.Call) -> bool:
     As by ``getattr(nn, f"Conv{n}d")``; and not a class of one with a norm or more behind it. Or it
     is given all that a function for convolutions is.
     """
-    name, callee = name_of(call.func), call.func
-    if _CONV_NAME.fullmatch(name) and _BLOCK_NAME.search(name) is None:
+    callee = call.func
+    imported = meaning(index.source, callee).path.rpartition(".")[2]
+    if any(
+        _CONV_NAME.fullmatch(x) and not _BLOCK_NAME.search(x) for x in (name_of(callee), imported)
+    ):
         return True
     if isinstance(callee, ast.Name):
         known = index.source.scope(callee).only_value(callee.id)

@@ -67,6 +67,15 @@ HARMLESS_METHODS: Final = frozenset(
 RESETS: Final = frozenset(("reset_parameters", "reset_running_stats"))
 """Methods of a layer that give its weights their first values, and keep nothing."""
 
+CHECKPOINT_HOOKS: Final = frozenset(
+    (
+        *("_register_load_state_dict_pre_hook", "_register_state_dict_hook"),
+        *("register_load_state_dict_pre_hook", "register_load_state_dict_post_hook"),
+        *("register_state_dict_pre_hook", "register_state_dict_post_hook"),
+    )
+)
+"""Methods of a module by which it calls something when a state dict is made or loaded."""
+
 TENSORS: Final = frozenset(
     ("weight", "bias", "running_mean", "running_var", "num_batches_tracked", "weight_g", "weight_v")
 )
@@ -106,8 +115,7 @@ _METHODS: Final = MODULE_ATTRIBUTES | frozenset(
     (
         *("set_submodule", "get_extra_state", "mtia", "register_backward_hook"),
         *("register_full_backward_hook", "register_full_backward_pre_hook"),
-        *("register_state_dict_pre_hook", "register_state_dict_post_hook"),
-        *("register_load_state_dict_pre_hook", "register_load_state_dict_post_hook"),
+        *CHECKPOINT_HOOKS,
         *("reset_parameters", "reset_running_stats", "convert_sync_batchnorm"),
         *("initialize_parameters", "has_uninitialized_params"),
         *("append", "clear", "copy", "extend", "fromkeys", "get", "insert", "items", "keys", "pop"),
