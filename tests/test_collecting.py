@@ -55,7 +55,6 @@ def collected(body: str) -> str:
         f"{COLLECT}return torch.cat(out, 1), lambda: out",
         f"{COLLECT}part = out\nreturn torch.cat(out, 1), lambda: part",
         "return torch.cat([F.relu(conv(x)) for conv in self.convs], 1)",
-        "return torch.cat([conv for conv in self.convs if conv(x)], 1)",
         "return torch.cat([\n    conv(x)  # why\n    for conv in self.convs\n], 1)",
         "return torch.cat([conv(x) for conv in self.convs], 1)  # gencode: skip",
         "return torch.cat(tuple(conv(x) for conv in self.convs), 1)",

@@ -10,13 +10,16 @@ _CONTAINERS_OF_OTHERS: Final = re.compile(
     r"^(mmcv\.runner|mmengine\.model)\.(?=(Sequential|ModuleList|ModuleDict)$)"
 )
 """They differ from torch's by a method that initialises what is in them."""
+_CHOICE: Final = re.compile(r"plinio\.methods\.supernet\.(\w+\.)*SuperNetModule")
+"""A list of modules of PLiNIO, which applies each to what it is given."""
 _PLACES: Final = {"torch.functional": "torch", "torch._C._nn": "torch.nn.functional"}
 
 
 def canonical(path: str) -> str:
     """The usual path of what may be imported from several: ``torch.nn.Conv2d``."""
     if not path.startswith("torch."):
-        return _CONTAINERS_OF_OTHERS.sub("torch.nn.", path)
+        is_choice = _CHOICE.fullmatch(path) is not None
+        return "torch.nn.ModuleList" if is_choice else _CONTAINERS_OF_OTHERS.sub("torch.nn.", path)
     path = _WITHIN_NN.sub("torch.nn.", path)
     module, _, name = path.rpartition(".")
     return f"{_PLACES[module]}.{name}" if module in _PLACES else path
