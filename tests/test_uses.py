@@ -92,10 +92,6 @@ def test_a_use_that_a_module_in_its_place_allows(forward: str, words: str) -> No
             "for i, m in enumerate(self.modules()): m.register_forward_hook(x)\nself.conv(x)",
             "they are counted",
         ),
-        (
-            "for n, m in self.named_modules():\n    if n: y.append(m)\nself.conv(x)",
-            "each module is handed on",
-        ),
         ("d[f'co{n}.weight']\nself.conv(x)", "it may be reached by a computed name"),
         (
             "for m in self.modules():\n    nn.utils.spectral_norm(m)\nself.conv(x)",

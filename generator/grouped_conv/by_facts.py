@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
-from ..facts.values import Parameter, Tensor, Value
+from ..facts.values import Instance, Parameter, Tensor, Value
 from ..outcome import Warning
 from ..reading.calls import values_given
 from ..reading.source import Source
@@ -118,25 +118,32 @@ class ByFacts:
     def _is_let(self, finding: Finding) -> bool:
         """Whether what is not known may be done all the same: it is only said.
 
-        It is what others than a constructor or a forward give a function of the project, or
-        anybody to be called with what may be a model, as a factory is; or what is given a model
-        before anything in it is split, or together with a tensor, to apply it.
+        It is what goes over any model in another file, or gives what is in it to what is not
+        known: of a walk nobody knows which model it goes over. And it is what others than a
+        constructor or a forward give a function of the project.
         """
         call, facts = finding.node, self.around.facts
         if finding.is_of_one:  # as no model is
             return True
-        if not finding.is_unknown or not isinstance(call, ast.Call):
+        if finding.is_unknown and isinstance(call, ast.Call):
+            given = [each for each in facts.values(call.func) if isinstance(each, Parameter)]
+            by_torch = (self.tracing.running.is_by_torch(each.function) for each in given)
+            if given and not any(by_torch):
+                return True
+        if finding.call is not None:
             return False
-        if finding.call is None and finding.is_done:
-            return True
-        given = [each for each in facts.values(call.func) if isinstance(each, Parameter)]
-        by_torch = (self.tracing.running.is_by_torch(each.function) for each in given)
-        if given and (finding.call is None or not any(by_torch)):
-            return True
-        values = (facts.values(each) for each in values_given(call))
-        return finding.call is None and any(
-            map(_may_be_tensor, (x for each in values for x in each))
-        )
+        is_own = self.tracing.index.source.has(call)
+        return not is_own or (finding.is_unknown and not self._is_given_model(call))
+
+    def _is_given_model(self, call: ast.AST) -> bool:
+        """Whether a call is given a module of the project itself, as ``self`` is, to keep it.
+
+        What is given a tensor as well applies it.
+        """
+        arguments = values_given(call) if isinstance(call, ast.Call) else []
+        values = [one for each in arguments for one in self.around.facts.values(each)]
+        is_applied = any(map(_may_be_tensor, values))
+        return not is_applied and any(isinstance(each, Instance) for each in values)
 
     def warnings(self, branches_norms: bool) -> Iterator[Warning]:
         """What is to be said, ``branches_norms`` where norms are to be split as well."""
@@ -218,7 +225,7 @@ def _says_that_it_stays(notes: Iterable[str]) -> bool:
 
 
 def _may_be_tensor(value: Value) -> bool:
-    """Whether something is a tensor, or what a forward is given."""
+    """Whether something is a tensor, or what a method that is no constructor is given."""
     function = value.function if isinstance(value, Parameter) else None
     return isinstance(value, Tensor) or getattr(function, "name", "__init__") != "__init__"
 

@@ -40,6 +40,7 @@ HAS: Final = (
     )
 )
 """What a convolution or a norm of torch has; what else is asked for is of something else."""
+APPLIED: Final = "each module is applied"
 HAS_IT: Final = "what each module has is asked for"
 _RESETTING: Final = frozenset(("reset_parameters", "reset_running_stats"))
 """What the parts have instead of what they are the parts of."""
@@ -79,7 +80,7 @@ class Judging:
                     return "a module in each is replaced"
                 return f"{use.name} is set"
             case "call":
-                return "each module is applied"
+                return APPLIED
             case "argument":
                 return self._argument(use, "each module")
             case "escape" if use.name not in TREE and isinstance(use.node, ast.Call):

@@ -217,7 +217,7 @@ def _is_weight_of_a_name(value: ast.expr) -> bool:
 
 
 def _is_about_convolutions(
-    source: Source, node: ast.AST, known: frozenset[ast.AST] = frozenset()
+    source: Source, node: ast.AST, known: set[ast.AST] | None = None
 ) -> bool:
     """Whether a node stands in a function that goes over modules, for those that may be ones.
 
@@ -234,8 +234,11 @@ def _is_about_convolutions(
     function = source.function_around(node) or source.tree
     if _goes_over_modules(function) or _is_applied(source, node):
         return True
-    if function not in known and _is_for_modules(source, function, known | {function}):
-        return True
+    known = set() if known is None else known
+    if function not in known:
+        known.add(function)
+        if _is_for_modules(source, function, known):
+            return True
     # if not isinstance(m, nn.Conv2d): return
     left = [each.test for each in walk(function) if isinstance(each, ast.If) and _leaves(each)]
     return any(_names_convolution(source, each) for test in left for each in walk(test))
@@ -251,7 +254,7 @@ def _is_applied(source: Source, node: ast.AST) -> bool:
     return False
 
 
-def _is_for_modules(source: Source, function: ast.AST, known: frozenset[ast.AST]) -> bool:
+def _is_for_modules(source: Source, function: ast.AST, known: set[ast.AST]) -> bool:
     """Whether a function is given modules, or their weights, one by one."""
     name = getattr(function, "name", "")
     uses = (

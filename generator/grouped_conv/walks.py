@@ -22,7 +22,7 @@ from ..facts.heap import Use
 from ..facts.values import STRANGE, Instance, Object, Value, made_of
 from ..reading.calls import values_given
 from ..reading.source import Source
-from .harmless import HAS_IT, Judging
+from .harmless import APPLIED, HAS_IT, Judging
 from .harmless_to_split import ELSEWHERE, JudgingSplit
 from .harmless_walks import OF_NUMBERS, of_container, of_loop, of_name
 from .surroundings import Surroundings
@@ -70,7 +70,6 @@ class Finding:
         about: what that is, as a person calls it.
         is_of_norm: whether it would be no matter if the norm stayed.
         is_unknown: whether it is not known what is done.
-        is_done: whether all is done before anything is split.
         is_of_one: whether it is so only if a convolution is gone over by itself.
     """
 
@@ -80,7 +79,6 @@ class Finding:
     about: str = ""
     is_of_norm: bool = False
     is_unknown: bool = False
-    is_done: bool = False
     is_of_one: bool = False
 
     @property
@@ -118,7 +116,7 @@ def find_in_walks(
         is_done = _is_done(its, split, each.node) and not each.what.startswith(_LASTING)
         is_told = (its.name, each.node.lineno) in lines or its.is_emitted(each.node)
         if not is_told and not is_done and not _is_of_one_group(its, each.node):
-            yield replace(each, is_done=_is_done(its, split, each.node))
+            yield each
 
 
 def _names(facts: Facts, split: Split) -> Iterator[str]:
@@ -173,6 +171,7 @@ def _of_walks(around: Surroundings, split: Split) -> Iterator[Finding]:
         for use, what in judged:
             # Children are called as before; of parts it is asked next what each module has.
             is_same = walk in _CHILDREN if not is_module else what == HAS_IT and walk in _GOING_INTO
+            is_same |= what == APPLIED and walk in _CHILDREN  # they mostly hold what is split
             if what and isinstance(use.node, PLACED):
                 yield Finding(use.node, what, is_unknown=use.kind == "escape", is_of_one=is_same)
     for container in filter(around.may_go_over, facts.walked.containers()):
