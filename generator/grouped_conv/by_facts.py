@@ -130,20 +130,21 @@ class ByFacts:
             by_torch = (self.tracing.running.is_by_torch(each.function) for each in given)
             if given and not any(by_torch):
                 return True
-        if finding.call is not None:
-            return False
-        is_own = self.tracing.index.source.has(call)
-        return not is_own or (finding.is_unknown and not self._is_given_model(call))
+        if not self.tracing.index.source.has(call):
+            return finding.call is None or finding.is_unknown
+        is_of_any = finding.call is None and finding.is_unknown
+        return is_of_any and not self._is_given_model(call)
 
     def _is_given_model(self, call: ast.AST) -> bool:
-        """Whether a call is given a module of the project itself, as ``self`` is, to keep it.
+        """Whether a call is surely given a module of the project, as ``self`` is, to keep it.
 
         What is given a tensor as well applies it.
         """
         arguments = values_given(call) if isinstance(call, ast.Call) else []
-        values = [one for each in arguments for one in self.around.facts.values(each)]
-        is_applied = any(map(_may_be_tensor, values))
-        return not is_applied and any(isinstance(each, Instance) for each in values)
+        given = [self.around.facts.values(each) for each in arguments]
+        is_applied = any(map(_may_be_tensor, (one for each in given for one in each)))
+        models = (each for each in given if each and all(isinstance(one, Instance) for one in each))
+        return not is_applied and any(models)
 
     def warnings(self, branches_norms: bool) -> Iterator[Warning]:
         """What is to be said, ``branches_norms`` where norms are to be split as well."""
