@@ -331,7 +331,6 @@ def test_the_object_is_followed(code: str) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "vars(self)['_modules']['conv'].weight.grad",
         "def f():\n    yield self.conv\nfor m in f(): m.weight.grad",
         "class B(nn.Sequential):\n    def __init__(self, m):\n        super().__init__(m)\n"
         "        f(self)\n        self.out_channels = 8\nB(self.conv)",

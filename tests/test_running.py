@@ -236,9 +236,7 @@ KINDS = {
     ),
     "the class": ("x = x + len(str(self.net))", "", "the text of a model is taken"),
     "what is counted": ("x = x + len(list(self.modules()))", "", "they are counted"),
-    "a dict of what it has": ("", "vars(self)['_modules']['conv'].padding = 1", "vars() does"),
     "a stranger": ("x = x + strangers.use(self.conv)", "", "strangers.use() does with it"),
-    "a model for a stranger": ("strangers.use(self)", "", "strangers.use() does with a model"),
     "torch itself": ("", "nn.Conv2d.forward = strangers.forward", "Conv2d.forward is changed"),
 }
 KIND = """
@@ -275,8 +273,17 @@ def test_what_a_constructor_or_a_forward_does_is_refused_and_what_nobody_runs_is
     result = split_source(KIND.format(init="", forward="", method=method))
     (record,) = result.records
     assert record.is_split
-    is_owner = "model" in what or "vars" in what
+    is_owner = "model" in what
     assert is_owner or any(what in each.message for each in result.warnings)
+
+
+@pytest.mark.parametrize(
+    "code", ["vars(self)['_modules']['conv'].padding = 1", "strangers.use(self)"]
+)
+def test_what_a_stranger_does_with_a_model_is_said(code: str) -> None:
+    result = split_source(KIND.format(init=code, forward="", method=""))
+    assert result.records[0].is_split
+    assert any("it is not known what" in each.message for each in result.warnings)
 
 
 def test_what_fuses_modules_is_said_wherever_it_is_given_a_model() -> None:

@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
-from ..facts.values import Instance, Parameter, Tensor, Value
+from ..facts.values import Parameter
 from ..outcome import Warning
-from ..reading.calls import values_given
 from ..reading.source import Source
 from .built.helper import emitted
 from .built.plan import BuiltPlan
@@ -116,11 +115,11 @@ class ByFacts:
         return whole, norms
 
     def _is_let(self, finding: Finding) -> bool:
-        """Whether what is not known may be done all the same: it is only said.
+        """Whether something may be done all the same, and is only said.
 
-        It is what goes over any model in another file, or gives what is in it to what is not
-        known: of a walk nobody knows which model it goes over. And it is what others than a
-        constructor or a forward give a function of the project.
+        It is what goes over any model in another file, and what is not known to be done with a
+        model, or with what is in it; of the convolution itself, what is not known in another file,
+        or is what others than a constructor or a forward give a function of the project.
         """
         call, facts = finding.node, self.around.facts
         if finding.is_of_one:  # as no model is
@@ -130,21 +129,10 @@ class ByFacts:
             by_torch = (self.tracing.running.is_by_torch(each.function) for each in given)
             if given and not any(by_torch):
                 return True
-        if not self.tracing.index.source.has(call):
-            return finding.call is None or finding.is_unknown
-        is_of_any = finding.call is None and finding.is_unknown
-        return is_of_any and not self._is_given_model(call)
-
-    def _is_given_model(self, call: ast.AST) -> bool:
-        """Whether a call is surely given a module of the project, as ``self`` is, to keep it.
-
-        What is given a tensor as well applies it.
-        """
-        arguments = values_given(call) if isinstance(call, ast.Call) else []
-        given = [self.around.facts.values(each) for each in arguments]
-        is_applied = any(map(_may_be_tensor, (one for each in given for one in each)))
-        models = (each for each in given if each and all(isinstance(one, Instance) for one in each))
-        return not is_applied and any(models)
+        is_own = self.tracing.index.source.has(call)
+        if finding.call is None:
+            return finding.is_unknown or not is_own
+        return finding.is_unknown and not is_own
 
     def warnings(self, branches_norms: bool) -> Iterator[Warning]:
         """What is to be said, ``branches_norms`` where norms are to be split as well."""
@@ -223,12 +211,6 @@ def _takes_all(built: BuiltPlan, call: ast.Call) -> bool:
 def _says_that_it_stays(notes: Iterable[str]) -> bool:
     """Whether some notes say of a norm why it is not split."""
     return any("stays" in each for each in notes)
-
-
-def _may_be_tensor(value: Value) -> bool:
-    """Whether something is a tensor, or what a method that is no constructor is given."""
-    function = value.function if isinstance(value, Parameter) else None
-    return isinstance(value, Tensor) or getattr(function, "name", "__init__") != "__init__"
 
 
 def _never(node: ast.AST) -> bool:

@@ -136,7 +136,8 @@ class Keeping:
             function = _function(value)
             if function is not None and self.source.has(function):
                 yield function
-        if isinstance(node, ast.Attribute) and (cls := self.index.self_class(node.value)):
+        cls = self.index.self_class(node.value) if isinstance(node, ast.Attribute) else None
+        if isinstance(node, ast.Attribute) and cls in self.index.classes:  # and not emitted
             for each in self.index.classes[cls].relatives():
                 for binding in each.scope.bindings.get(node.attr, []):
                     if isinstance(binding.node, FUNCTIONS):
