@@ -1,13 +1,13 @@
 """What PLiNIO's methods make of networks with grouped convolutions: as written, split, rewritten.
 
 Usage: python tests/plinio_networks.py [--only 'timm/*'] [--jobs 2] [--targets grouped plinio]
-           [--methods PIT MPS SuperNet] [--trees DIR]
+           [--methods PIT MPS SuperNet] [--as-written] [--trees DIR]
 
 Rewrites whole packages by the command for each target, builds the networks of networks.py from
 what is installed and from what is written, with random weights and statistics, and gives each to
-PIT (which is pruned by masks that differ per layer and channel, exported, and trained a step), MPS
-(trained a step, exported) and SuperNet. Prints the first thing in the way of each, and totals.
-PLiNIO must be importable.
+PIT (converted, then pruned by masks that differ per layer and channel, and exported), MPS and
+SuperNet (converted, and their count of the weights checked). Nothing is trained. Prints the first
+thing in the way of each, and totals. PLiNIO must be importable.
 """
 
 from __future__ import annotations
@@ -21,25 +21,24 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from networks import chosen, full_name
 from packages import PACKAGES, installed_directory
+from plinio_checks import randomise
 from split_trees import split_by_command
+from zoo_plinio import METHODS, outcome_of
 
 TIMEOUT = 300  # seconds for one method and one network
-METHODS = ("PIT", "MPS", "SuperNet")
 WRITTEN = "as written"
 
 
 def answer(connection: Connection, package: str, name: str, tree: str, method: str) -> None:
     """Say what a method makes of a network, in a process of its own."""
-    import torch
-
     torch.set_num_threads(1)
     if tree:
         sys.path.insert(0, tree)
-    from plinio_checks import randomise
-    from zoo_plinio import outcome_of
-
     try:
         found = PACKAGES[package](package)
         assert not tree or found.directory.is_relative_to(tree), "another tree was imported"
@@ -52,16 +51,14 @@ def answer(connection: Connection, package: str, name: str, tree: str, method: s
         connection.send(f"{type(error).__name__}: {error}"[:200])
 
 
-def shape_taken(net: object, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+def shape_taken(net: nn.Module, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """The first shape of an input that a network takes, small ones first."""
-    import torch
-
     channels, *size = shapes[0]
     small = (channels, *(64 if each > 64 else each for each in size))
     for shape in (small, *shapes):
         try:
             with torch.no_grad():
-                net(torch.rand(2, *shape))  # type: ignore[operator]
+                net(torch.rand(2, *shape))
         except (RuntimeError, AssertionError, ValueError):
             continue
         return shape

@@ -8,6 +8,8 @@ from functools import cached_property
 
 from .. import torch_api
 from ..reading.convolutions import GROUPS_POSITION
+from ..reading.kept import kept
+from ..reading.source import Source
 from .arguments import AnyFunction
 from .classes import Class
 from .heap import CACHE, Heap, Use, union
@@ -252,9 +254,10 @@ class Facts(Interpretation):
         return self._interpreter.heap
 
 
-def facts_of(tree: ast.Module) -> Facts:
-    """The facts of a source by itself, all of which it imports is not known."""
-    return Facts([Module("", False, tree)], Project())
+@kept
+def facts_of(source: Source) -> Facts:
+    """The facts of a source by itself: nothing that it imports is known."""
+    return Facts([Module("", False, source.tree)], Project())
 
 
 def _path(part: Value) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from ..facts.facts import Facts, facts_of
 from ..facts.project import Module, Project
 from ..facts.values import Object
-from ..project_files import location_of
+from ..project_files import Location, location_of
 from ..reading.classes import ClassIndex
 from ..reading.kept import kept
 from ..reading.source import Source
@@ -25,9 +25,13 @@ def facts_of_source(index: ClassIndex) -> Facts:
     source = index.source
     location = location_of(source)
     if location is None:
-        return facts_of(source.tree)
+        return facts_of(source)
+    return facts_in_project(location.module(source.tree, source.text), location)
+
+
+def facts_in_project(module: Module, location: Location) -> Facts:
+    """The facts of a file, and of what it uses of the project that a location is of."""
     project = Project(location.files.find)
-    module = location.module(source.tree, source.text)
     project.add(module)
     return Facts([module], project)
 

@@ -41,7 +41,7 @@ def finders(source: Source, codes: Iterable[str], templates: Templates) -> list[
     sites = [(rule, calls) for rule in rules if (calls := [*rule.sites(source)])]
     if not sites:
         return []
-    facts = facts_of(source.tree)
+    facts = facts_of(source)
     return [
         Finder(rule, calls, Asking(source, facts, Directives(source, calls, rule.CODE), templates))
         for rule, calls in sites

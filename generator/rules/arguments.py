@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from ..reading.source import Source
 from .rule import Left
@@ -21,6 +22,29 @@ def input_of(call: ast.Call) -> tuple[ast.expr, list[tuple[str, ast.expr]]]:
     if not given or isinstance(given[0][1], ast.Starred):
         raise Left("its input is unpacked")
     return given[0][1], [each for each in (*positional, *named) if each is not given[0]]
+
+
+Given: TypeAlias = tuple[Sequence[ast.expr | None], Sequence[ast.expr | ast.keyword]]
+"""What is given for some parameters, None for nothing; and all other arguments."""
+
+
+def by_parameter(call: ast.Call, names: Sequence[Sequence[str]], is_method: bool) -> Given:
+    """What the first parameters of a function, or of the method of its name, are given.
+
+    Args:
+        call: the call.
+        names: what each of the parameters may be called.
+        is_method: whether the first of them stands before the dot.
+    """
+    by_name = {each.arg: each for each in call.keywords}
+    by_place: list[ast.expr] = [*call.args]
+    if is_method and isinstance(call.func, ast.Attribute):
+        by_place.insert(0, call.func.value)
+    found: list[ast.expr | None] = [*by_place[: len(names)]]
+    for each in names[len(found) :]:
+        given = [by_name.pop(name) for name in each if name in by_name]
+        found.append(given[0].value if given else None)
+    return found, (*by_place[len(names) :], *by_name.values())
 
 
 def named(

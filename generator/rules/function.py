@@ -44,7 +44,13 @@ from typing import Final
 
 from ..reading.source import Source
 from .rule import Asking, Left, Proposal
-from .tensors import function_of, is_in_model, is_tensor_by_method, may_be_tensor
+from .tensors import (
+    function_of,
+    is_in_model,
+    is_tensor_by_method,
+    may_be_tensor_by_method,
+    see_that_it_is_tensor,
+)
 
 CODE: Final = "function"
 _METHODS: Final = {
@@ -76,7 +82,7 @@ def is_meant(asking: Asking, node: ast.Call) -> bool:
     receiver = node.func.value
     if function_of(asking, node) in _ALIASES:
         return True
-    return may_be_tensor(asking, receiver) or is_tensor_by_method(asking, receiver)
+    return may_be_tensor_by_method(asking, receiver)
 
 
 def propose(asking: Asking, node: ast.Call) -> Proposal:
@@ -92,8 +98,7 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
         if len(given) != 1:
             raise Left("it is given more than a tensor")
         return asking.called(node, f"torch.{alias}", given)
-    if not is_tensor_by_method(asking, receiver):
-        raise Left(f"{asking.source.shown(receiver)} is not known to be a tensor")
+    see_that_it_is_tensor(asking, receiver, is_tensor_by_method)
     more: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
     rest = map(asking.source.code, more)
     return asking.called(node, _METHODS[node.func.attr], (receiver, *rest))

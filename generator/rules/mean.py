@@ -41,6 +41,7 @@ from typing import Final
 
 from ..facts.values import Object
 from ..reading.source import Source
+from .arguments import Given, by_parameter
 from .rule import Asking, Left, Proposal
 from .tensors import (
     from_the_front,
@@ -49,7 +50,8 @@ from .tensors import (
     is_tensor,
     is_tensor_by_method,
     literal_dimensions,
-    may_be_tensor,
+    may_be_tensor_by_method,
+    see_that_it_is_tensor,
 )
 
 CODE: Final = "mean"
@@ -79,22 +81,23 @@ def is_meant(asking: Asking, node: ast.Call) -> bool:
     if _is_pool(asking, node):
         return True
     if function_of(asking, node) == _PATH:
-        return any(each < 0 for each in literal_dimensions(_given(asking, node)[1]) or (-1,))
+        (_, dimension), _ = _given(asking, node)
+        return any(each < 0 for each in literal_dimensions(dimension) or (-1,))
     receiver = getattr(node.func, "value", None)
     if receiver is None or getattr(node.func, "attr", "") != "mean":
         return False
-    return may_be_tensor(asking, receiver) or is_tensor_by_method(asking, receiver)
+    return may_be_tensor_by_method(asking, receiver)
 
 
 def propose(asking: Asking, node: ast.Call) -> Proposal:
     """A call of ``torch.mean`` over positions that are counted from the front."""
     if _is_pool(asking, node):
         return asking.called(node, _PATH, (node.args[0], "(2, 3, 4)", "keepdim=True"))
-    tensor, dimension, others = _given(asking, node)
+    (tensor, dimension), others = _given(asking, node)
+    if tensor is None:
+        raise Left(f"{asking.source.shown(node)} is not known to be a tensor")
     is_function = function_of(asking, node) == _PATH
-    is_known = is_tensor if is_function else is_tensor_by_method
-    if tensor is None or not is_known(asking, tensor):
-        raise Left(f"{asking.source.shown(tensor or node)} is not known to be a tensor")
+    see_that_it_is_tensor(asking, tensor, is_tensor if is_function else is_tensor_by_method)
     given = literal_dimensions(dimension)
     if given is None:
         raise Left("its dimensions are not literals")
@@ -123,21 +126,7 @@ def is_of_one(call: ast.Call) -> bool:
     return len(given) == 1 and {*(literal_dimensions(given[0]) or [0])} == {1}
 
 
-def _given(
-    asking: Asking, node: ast.Call
-) -> tuple[ast.expr | None, ast.expr | None, list[ast.expr | ast.keyword]]:
-    """The tensor, the dimensions, and all other arguments of a mean."""
-    by_place: list[ast.expr | ast.keyword] = [*node.args]
-    by_name = {each.arg: each for each in node.keywords}
-    if function_of(asking, node) != _PATH and isinstance(node.func, ast.Attribute):
-        by_place.insert(0, node.func.value)
-    for name in ("input", "dim"):
-        if name in by_name:
-            by_place.append(by_name.pop(name))
-    tensor, dimension, *others = [*by_place, None, None][: max(len(by_place), 2)]
-    rest = [each for each in (*others, *by_name.values()) if each is not None]
-    return _value(tensor), _value(dimension), rest
-
-
-def _value(node: ast.expr | ast.keyword | None) -> ast.expr | None:
-    return node.value if isinstance(node, ast.keyword) else node
+def _given(asking: Asking, node: ast.Call) -> Given:
+    """The tensor and the dimensions, and all other arguments of a mean."""
+    is_function = function_of(asking, node) == _PATH
+    return by_parameter(node, (("input",), ("dim",)), is_method=not is_function)

@@ -49,6 +49,7 @@ from .tensors import (
     is_of_other_library,
     is_tensor,
     may_be_tensor,
+    see_that_it_is_tensor,
 )
 
 CODE: Final = "multiply"
@@ -139,8 +140,7 @@ def _operator(asking: Asking, node: ast.expr) -> str:
 
 
 def _tensor(asking: Asking, node: ast.expr) -> ast.expr:
-    if not is_tensor(asking, node):
-        raise Left(f"{asking.source.shown(node)} is not known to be a tensor")
+    see_that_it_is_tensor(asking, node)
     return node
 
 
@@ -175,8 +175,7 @@ def _product(asking: Asking, node: ast.expr, first: ast.expr, second: ast.expr) 
     if is_tensor(asking, first):
         return asking.called(node, _PATH, (first, second))
     if not is_tensor(asking, second):
-        shown = [each for each in (first, second) if may_be_tensor(asking, each)]
-        raise Left(f"{asking.source.shown(shown[0])} is not known to be a tensor")
+        see_that_it_is_tensor(asking, first if may_be_tensor(asking, first) else second)
     if not is_free_of_effects(first):
-        raise Left(f"{asking.source.shown(first)} is not known to be a tensor")
+        see_that_it_is_tensor(asking, first)
     return asking.called(node, _PATH, (second, first))

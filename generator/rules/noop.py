@@ -44,7 +44,12 @@ from ..facts.values import External, Object, Tensor, Value
 from ..reading.source import Source
 from ..rewriting.edits import TextEdit
 from .rule import Asking, Left, Proposal
-from .tensors import is_in_model, is_tensor_by_method, may_be_tensor
+from .tensors import (
+    is_in_model,
+    is_tensor_by_method,
+    may_be_tensor_by_method,
+    see_that_it_is_tensor,
+)
 
 CODE: Final = "noop"
 _GIVING_NEW: Final = torch_api.CONVOLUTIONS | {"torch.nn.Linear"}
@@ -67,16 +72,13 @@ def sites(source: Source) -> Iterator[ast.Call]:
 
 def is_meant(asking: Asking, node: ast.Call) -> bool:
     """Whether it is one of a tensor, in what PLiNIO may see."""
-    receiver = _receiver(node)
-    is_told = may_be_tensor(asking, receiver) or is_tensor_by_method(asking, receiver)
-    return is_told and is_in_model(asking, node)
+    return is_in_model(asking, node) and may_be_tensor_by_method(asking, _receiver(node))
 
 
 def propose(asking: Asking, node: ast.Call) -> Proposal:
     """The tensor itself."""
     receiver = _receiver(node)
-    if not is_tensor_by_method(asking, receiver):
-        raise Left(f"{asking.source.shown(receiver)} is not known to be a tensor")
+    see_that_it_is_tensor(asking, receiver, is_tensor_by_method)
     made = asking.facts.values(node)
     if not made or not all(isinstance(each, Tensor) for each in made):
         raise Left("what is done with it is not known")

@@ -13,9 +13,9 @@ from functools import partial
 from typing import Final
 
 from ..facts.facts import Facts
-from ..facts.project import Module, Project
+from ..facts.project import Module
 from ..grouped_conv.norms.layered import INNER
-from ..grouped_conv.source_facts import index_of
+from ..grouped_conv.source_facts import facts_in_project, index_of
 from ..outcome import Warning
 from ..project_files import Location, location_of
 from ..reading.classes import ClassIndex
@@ -97,7 +97,5 @@ def _none() -> None:
 
 @kept
 def _facts_of(module: Module, location: Location) -> Facts:
-    """The facts of another file, and of what it uses of the project."""
-    project = Project(location.files.find)
-    project.add(module)
-    return Facts([module], project)
+    """The facts of another file, worked out once."""
+    return facts_in_project(module, location)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Final
@@ -17,11 +16,11 @@ from ..reading.naming import names_in, numbered
 from ..reading.source import Source
 from ..rewriting.edits import Edit, Insertion, Removal, TextEdit
 from ..rewriting.places import line_above_comments
+from ..torch_api import NAMED_BATCH_NORM
 from .norm_askers import askers
 from .rule import Asking, Left, Proposal
 
 _TEMPLATE: Final = "norm_subclass.py.jinja"
-_BASE: Final = re.compile(r"\bBatchNorm[123]d\b")
 _HOLDER: Final = "NormWithLayers"
 
 
@@ -75,7 +74,7 @@ def _base_of(source: Source, node: ast.stmt) -> str:
     """The path of the norm of torch that a statement defines one with layers for, if it does."""
     if not isinstance(node, ast.ClassDef):
         return ""
-    is_meant = any(_BASE.search(source.code(each)) for each in node.bases)
+    is_meant = any(NAMED_BATCH_NORM.search(source.code(each)) for each in node.bases)
     found = _layered(source, node) if is_meant else None
     return found.base if found is not None else ""
 

@@ -67,28 +67,27 @@ it and its weights, keeps the class as it is where a model runs it, and is said 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from ..reading.names import meaning
 from ..reading.source import Source
+from ..torch_api import NAMED_BATCH_NORM
 from .rule import Asking, Proposal
 
 CODE: Final = "norm-subclass"
-_BASE: Final = re.compile(r"\bBatchNorm[123]d\b")
 
 
 def may_apply(text: str) -> bool:
     """Whether a text may have such a class."""
-    return "class " in text and _BASE.search(text) is not None
+    return "class " in text and NAMED_BATCH_NORM.search(text) is not None
 
 
 def sites(source: Source) -> Iterator[ast.expr]:
     """What classes of the module inherit from, if that may be torch's."""
     for node in source.tree.body:
         if isinstance(node, ast.ClassDef) and len(node.bases) == 1:
-            yield from (each for each in node.bases if _BASE.search(source.code(each)))
+            yield from (each for each in node.bases if NAMED_BATCH_NORM.search(source.code(each)))
 
 
 def is_meant(asking: Asking, base: ast.expr) -> bool:
@@ -96,7 +95,11 @@ def is_meant(asking: Asking, base: ast.expr) -> bool:
     cls = asking.source.parent(base)
     names = [each.name for each in getattr(cls, "body", ()) if isinstance(each, ast.FunctionDef)]
     path = meaning(asking.source, base).path
-    return "forward" in names and path.startswith("torch.") and _BASE.search(path) is not None
+    return (
+        "forward" in names
+        and path.startswith("torch.")
+        and NAMED_BATCH_NORM.search(path) is not None
+    )
 
 
 def is_in_norm(asking: Asking, node: ast.expr, path: str) -> bool:

@@ -151,7 +151,7 @@ class NormTests:
 
     def _is_one(self, value: object) -> bool:
         if isinstance(value, Object):
-            return value.kind.startswith((STRANGE, "?"))
+            return value.kind.startswith(STRANGE)
         if isinstance(value, Instance):
             is_known = value.cls.is_known
             return not is_known or self._name in [each.name for each in value.cls.order]

@@ -46,6 +46,7 @@ from typing import Final
 from ..facts.heap import Use
 from ..reading.source import Source
 from ..rewriting.edits import TextEdit
+from .arguments import by_parameter
 from .rule import Asking, Left, Proposal
 from .tensors import (
     from_the_front,
@@ -53,15 +54,20 @@ from .tensors import (
     is_free_of_effects,
     is_in_model,
     is_number,
-    is_tensor,
     is_tensor_by_method,
     literal_dimensions,
+    see_that_it_is_tensor,
 )
 
 CODE: Final = "slices"
 _OF_NUMBERS: Final = (ast.FloorDiv, ast.Div, ast.Sub, ast.Mod, ast.Pow)
 """Operators that lists have not."""
 _NAMES: Final = ("split", "chunk")
+_PARAMETERS: Final = (
+    ("input", "tensor"),
+    ("split_size_or_sections", "split_size", "chunks"),
+    ("dim",),
+)
 
 
 def may_apply(text: str) -> bool:
@@ -97,8 +103,8 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     given = literal_dimensions(dimension)
     if not isinstance(tensor, ast.Name):
         raise Left(f"{asking.source.shown(tensor or node)} would be evaluated twice")
-    if _is_function(asking, node) and not is_tensor(asking, tensor):
-        raise Left(f"{asking.source.shown(tensor)} is not known to be a tensor")
+    if _is_function(asking, node):
+        see_that_it_is_tensor(asking, tensor)
     if given is None or from_the_front(asking, tensor, given) != [1]:
         raise Left("it is not known to be taken apart by its channels")
     (targets,) = getattr(asking.source.statement(node), "targets", [None])
@@ -128,20 +134,10 @@ def _is_function(asking: Asking, node: ast.Call) -> bool:
     return function_of(asking, node) in ("torch.split", "torch.chunk")
 
 
-def _given(
-    asking: Asking, node: ast.Call
-) -> tuple[ast.expr | None, ast.expr | None, ast.expr | None]:
+def _given(asking: Asking, node: ast.Call) -> Sequence[ast.expr | None]:
     """The tensor, the sizes of its parts or their number, and the dimension."""
-    by_name = {each.arg: each.value for each in node.keywords}
-    by_place = [*node.args]
-    if not _is_function(asking, node) and isinstance(node.func, ast.Attribute):
-        by_place.insert(0, node.func.value)
-    keys = (("input", "tensor"), ("split_size_or_sections", "split_size", "chunks"), ("dim",))
-    found: list[ast.expr | None] = [*by_place]
-    for names in keys[len(by_place) :]:
-        found.append(next((by_name[each] for each in names if each in by_name), None))
-    tensor, sizes, dimension = found[:3]
-    return tensor, sizes, dimension
+    found, _ = by_parameter(node, _PARAMETERS, is_method=not _is_function(asking, node))
+    return found
 
 
 def _bounds(

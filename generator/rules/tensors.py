@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Final
 
@@ -46,7 +46,10 @@ _OF_ARRAYS: Final = frozenset(
     )
 )
 """Methods of tensors that arrays of numpy have as well."""
-_FREE: Final = (ast.Name, ast.Attribute, ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.List)
+_FREE: Final = (
+    *(ast.Name, ast.Attribute, ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.List),
+    *(ast.expr_context, ast.operator, ast.unaryop),
+)
 
 
 def is_tensor(asking: Asking, node: ast.expr) -> bool:
@@ -70,6 +73,30 @@ def is_tensor_by_method(asking: Asking, receiver: ast.expr) -> bool:
     if is_tensor(asking, receiver):
         return True
     return _may_know_no_arrays(asking, receiver) and all(map(may_be_one, values))
+
+
+def may_be_tensor_by_method(asking: Asking, receiver: ast.expr) -> bool:
+    """Whether what has such a method may be a tensor, as far as that is worth a word."""
+    return may_be_tensor(asking, receiver) or is_tensor_by_method(asking, receiver)
+
+
+def see_that_it_is_tensor(
+    asking: Asking,
+    node: ast.expr,
+    is_known: Callable[[Asking, ast.expr], bool] = is_tensor,
+) -> None:
+    """See that an expression is surely a tensor.
+
+    Args:
+        asking: what may be asked.
+        node: the expression.
+        is_known: tells it, if not by the facts alone.
+
+    Raises:
+        Left: it may be something else.
+    """
+    if not is_known(asking, node):
+        raise Left(f"{asking.source.shown(node)} is not known to be a tensor")
 
 
 def _may_know_no_arrays(asking: Asking, node: ast.AST) -> bool:
@@ -194,8 +221,7 @@ def _is_number(value: Value) -> bool:
 
 def is_free_of_effects(node: ast.expr) -> bool:
     """Whether an expression may be evaluated earlier, later or twice: names, constants, sums."""
-    context = (ast.expr_context, ast.operator, ast.unaryop)
-    return all(isinstance(each, (*_FREE, *context)) for each in ast.walk(node))
+    return all(isinstance(each, _FREE) for each in ast.walk(node))
 
 
 def function_of(asking: Asking, call: ast.Call) -> str:

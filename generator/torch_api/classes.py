@@ -34,6 +34,8 @@ CONVOLUTIONS: Final = frozenset(
 BATCH_NORMS: Final = frozenset(
     f"torch.nn.{lazy}BatchNorm{dimensions}d" for lazy in ("", "Lazy") for dimensions in (1, 2, 3)
 ) | {"torch.nn.SyncBatchNorm"}
+NAMED_BATCH_NORM: Final = re.compile(r"\bBatchNorm[123]d\b")
+"""What a text that speaks of a BatchNorm of torch has in it."""
 INSTANCE_NORMS: Final = frozenset(
     f"torch.nn.{lazy}InstanceNorm{dimensions}d" for lazy in ("", "Lazy") for dimensions in (1, 2, 3)
 )

@@ -21,6 +21,7 @@ from ..norms.plan import passes_groups
 from ..norms.sequential import ADDING
 from ..tracing import Tracing
 from .keeping import Keeping
+from .whole import Whole
 
 _WEIGHTS: Final = frozenset(("weight", "bias"))
 _ADDING: Final = frozenset(("append", "extend", "insert"))
@@ -238,7 +239,7 @@ class _Search:
             self.source.parent(call), ast.Expr
         )
         return bool(made and are_told and callees and is_gone) and not Keeping(
-            self.index, made
+            Whole(self.index, made)
         ).keeps_given(callees)
 
     def _returned(self, statement: ast.Return, item: ast.expr) -> None:

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ... import torch_api
 from ...facts.values import Bound, External, Function, Object, Value
-from ...reading.classes import ClassIndex
 from ...reading.convolutions import SETTINGS
 from ...reading.parts import parts
 from ...reading.scopes import FUNCTIONS
 from ..initialisation import is_exact_by_branch
 from ..reading import is_only_read
-from ..source_facts import facts_of_source
 from ..weight_norm import possible_norms
 from .ties import may_be_tied
 from .whole import VALUES, Whole
@@ -57,23 +55,14 @@ class Keeping:
         methods: the functions of the source that were looked at, and whether they do.
 
     Args:
-        index: the source.
-        made: what may be the modules.
-        owner: the class that has them as attributes, if one does.
-        names: these attributes.
+        whole: tells what may be one of the modules.
     """
 
-    def __init__(
-        self,
-        index: ClassIndex,
-        made: Iterable[Value],
-        owner: ast.ClassDef | None = None,
-        names: Collection[str] = (),
-    ) -> None:
-        self.index = index
-        self.source = index.source
-        self.facts = facts_of_source(index)
-        self.whole = Whole(index, made, owner, names)
+    def __init__(self, whole: Whole) -> None:
+        self.whole = whole
+        self.index = whole.index
+        self.source = whole.source
+        self.facts = whole.facts
         self.methods: dict[ast.AST, bool] = {}
         self._inside: ast.AST | None = None
 

@@ -18,6 +18,7 @@ from .conditions import is_built_under_it
 from .keeping import Keeping
 from .order import is_set_before, needs, sets
 from .run_before import ended_by, with_methods
+from .whole import Whole
 
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _TRIES: Final = (ast.Try, *((ast.TryStar,) if hasattr(ast, "TryStar") else ()))
@@ -128,7 +129,7 @@ class Placing:
             return None
         names = {each.attr for each in targets}
         made = [value for each in names for value in self.surroundings.facts.attribute(owner, each)]
-        keeping = Keeping(index, made, owner, names)
+        keeping = Keeping(Whole(index, made, owner, names))
         last = self._last(block, needed, keeping)
         if last is None:
             return None
