@@ -7,6 +7,9 @@ import ast
 import pytest
 from facts_asked import Asked
 
+from gencode.facts.order import in_order
+from gencode.facts.values import Object, Tensor
+
 CONV = "nn.Conv2d(4, 8, 3)"
 NORM = "tensor of BatchNorm2d"
 
@@ -475,3 +478,12 @@ class Net(nn.Module):
     assert sizes
     assert now not in {getattr(each, "of", None) for each in sizes}
     assert isinstance(asked.node("before.size(0)"), ast.Call)
+
+
+def test_what_the_layers_of_a_sequential_give_is_in_their_order() -> None:
+    """All of it is given where that is called: a set of it would be in any order."""
+    tree = ast.parse("net(x)\nReLU()\nPool()")
+    call, *layers = [each for each in ast.walk(tree) if isinstance(each, ast.Call)]
+    made = [Object(each, "torch.nn.ReLU", (), None) for each in layers]
+    tensors = [Tensor(call, each, (), None, None) for each in made]
+    assert in_order(tensors) == in_order(reversed(tensors)) == tensors

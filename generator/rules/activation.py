@@ -51,6 +51,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .. import torch_api
+from ..facts.order import in_order
 from ..facts.values import External, Tensor, Value
 from ..reading.naming import numbered
 from ..reading.source import Source
@@ -141,7 +142,8 @@ def _check_in_place(asking: Asking, node: ast.Call) -> None:
     given += node.args[1:] if _kind(asking, node) == "LeakyReLU" else node.args
     if all(isinstance(each, ast.Constant) and each.value is False for each in given):
         return
-    uses = [use for module in asking.facts.values(node) for use in asking.facts.uses(module)]
+    modules = in_order(asking.facts.values(node))
+    uses = [use for module in modules for use in asking.facts.uses(module)]
     calls = [each for each in uses if each.kind == "call"]
     if not calls or any(each.kind in ("escape", "return") for each in uses):
         raise Left("it may work in place, and what it is applied to is not known")

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .. import torch_api
+from ..facts.order import in_order
 from ..facts.values import ANY_OF_SEVERAL, Object, Tensor, Value
 from ..reading.source import Source
 from .rule import Asking, Left, Proposal
@@ -59,7 +60,8 @@ def is_meant(asking: Asking, node: ast.Call) -> bool:
 def _before(asking: Asking, node: ast.Call) -> str:
     """The path of what gives a norm what it takes; empty where that is as PLiNIO expects it."""
     facts = asking.facts
-    norms = [each for each in facts.values(node) if isinstance(each, Object) and each.site is node]
+    made = (each for each in in_order(facts.values(node)) if isinstance(each, Object))
+    norms = [each for each in made if each.site is node]
     results = [
         use.result
         for norm in norms
@@ -67,7 +69,7 @@ def _before(asking: Asking, node: ast.Call) -> str:
         for use in facts.calls(norm)
         if isinstance(use.result, Tensor)
     ]
-    todo: list[Value] = [given for each in results for given in facts.inputs_of(each)]
+    todo: list[Value] = [given for each in results for given in in_order(facts.inputs_of(each))]
     seen: set[Value] = set()
     while todo:
         each = todo.pop()
@@ -76,7 +78,7 @@ def _before(asking: Asking, node: ast.Call) -> str:
         seen.add(each)
         path = str(getattr(each.producer, "kind", getattr(each.producer, "path", "")))
         if _is_passed(path):
-            todo += facts.inputs_of(each)
+            todo += in_order(facts.inputs_of(each))
         elif _is_wrong(path):
             return path
     return ""

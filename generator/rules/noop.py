@@ -40,6 +40,7 @@ from typing import Final
 
 from .. import torch_api
 from ..facts.heap import Use
+from ..facts.order import in_order
 from ..facts.values import External, Object, Tensor, Value
 from ..reading.source import Source
 from ..rewriting.edits import TextEdit
@@ -79,7 +80,7 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     """The tensor itself."""
     receiver = _receiver(node)
     see_that_it_is_tensor(asking, receiver, is_tensor_by_method)
-    made = asking.facts.values(node)
+    made = in_order(asking.facts.values(node))
     if not made or not all(isinstance(each, Tensor) for each in made):
         raise Left("what is done with it is not known")
     if any(map(_is_permuted, asking.facts.values(receiver))):

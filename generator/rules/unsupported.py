@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .. import torch_api
+from ..facts.order import in_order
 from ..facts.values import Object
 from ..reading.source import Source
 from ..torch_api import plinio
@@ -62,7 +63,7 @@ def is_meant(asking: Asking, node: ast.Call) -> bool:
 
 def _refused(asking: Asking, node: ast.Call) -> str:
     """The path of what PLiNIO refuses; empty where it does not."""
-    for each in asking.facts.values(node):
+    for each in in_order(asking.facts.values(node)):
         if isinstance(each, Object) and each.site is node and _is_refused(asking, each):
             return each.kind
     path = function_of(asking, node)
