@@ -263,6 +263,51 @@ def test_what_stands_behind_stars_goes_to_no_parameter_that_is_given() -> None:
     assert not asked.escapes("nn.Conv2d(a, b, 1)")
 
 
+def test_stars_give_each_parameter_its_own() -> None:
+    """``super().__init__(*args)`` keeps the order, however many each call gives."""
+    asked = Asked("""
+        class Base(nn.Module):
+            def __init__(self, a, b=None, c=None):
+                self.a = a
+                self.b = b
+                self.c = c
+        class Net(Base):
+            def __init__(self, *args):
+                super().__init__(*args)
+        Net(nn.ReLU())
+        Net(nn.ReLU(), nn.GELU(), nn.ELU())
+        """)
+    net = _class(asked, "Net")
+    found = {
+        each: {getattr(one, "kind", "") for one in asked.facts.attribute(net, each)}
+        for each in "abc"
+    }
+    assert "torch.nn.ReLU" in found["a"] and "torch.nn.GELU" not in found["a"]
+    assert "torch.nn.GELU" in found["b"] and found["b"].isdisjoint(
+        {"torch.nn.ReLU", "torch.nn.ELU"}
+    )
+    assert "torch.nn.ELU" in found["c"] and "torch.nn.GELU" not in found["c"]
+
+
+def test_what_stands_behind_stars_and_more_may_go_anywhere() -> None:
+    """One that is missing has what follows take its place."""
+    asked = Asked("""
+        class Base(nn.Module):
+            def __init__(self, a, b=None):
+                self.a = a
+                self.b = b
+        class Net(Base):
+            def __init__(self, *args):
+                super().__init__(*args, nn.ELU())
+        Net()
+        Net(nn.ReLU())
+        """)
+    net = _class(asked, "Net")
+    for name in "ab":
+        found = {getattr(each, "kind", "") for each in asked.facts.attribute(net, name)}
+        assert "torch.nn.ELU" in found
+
+
 def test_what_a_library_gives_is_of_no_class_of_the_project() -> None:
     """But where it is given something of the project, which may be in it."""
     asked = Asked("""

@@ -32,6 +32,9 @@ class Unit(nn.Module):
     def forward(self, x):
         return self.bn(self.conv(x))
 """
+GIVEN = UNIT.replace("groups=2", "groups=2, norm=nn.BatchNorm2d").replace(
+    "self.bn = nn.BatchNorm2d", "self.bn = norm"
+)
 NET = """
 import torch
 import torch.nn as nn
@@ -154,6 +157,23 @@ HARMLESS = {
         "        self.act = nn.ReLU()\n    def forward(self, x):\n"
         "        return self.act(super().forward(x))\n\ndef make():\n    return Over()\n"
     ),
+    "a subclass that does the same": (
+        "class Over(Unit):\n    def forward(self, x):\n        y = self.conv(x)\n"
+        "        y = self.bn(y)\n        return torch.relu(y)\n\ndef make():\n    return Over()\n"
+    ),
+    "a subclass with arguments": (
+        "class Over(Unit):\n    def __init__(self, *args):\n        super().__init__(*args)\n"
+        "        self.parts = args[1:]\n\n"
+        "def make():\n    return Over(2) if Over(2, nn.BatchNorm2d).parts else None\n"
+    ),
+    "a module of its own in the place of the norm": (
+        "class Frozen(nn.Module):\n    def __init__(self, width):\n        super().__init__()\n"
+        "        self.register_buffer('weight', torch.ones(width))\n        self.eps = 0.0\n"
+        "    def forward(self, x):\n        return (self.eps + x) * self.weight[:, None, None]\n\n"
+        "def freeze(net):\n    for each in net.modules():\n"
+        "        if isinstance(each, Frozen):\n            each.eps = 1.0\n    return net\n\n"
+        "def make():\n    return freeze(Unit(2, Frozen))\n"
+    ),
     "another class of the name": (
         "class Unit(Unit):\n    pass\n\ndef make():\n    net = nn.Module()\n    net.bn = 1\n"
         "    return Unit()\n"
@@ -164,7 +184,7 @@ HARMLESS = {
 @pytest.mark.parametrize("net", HARMLESS.values(), ids=HARMLESS.keys())
 def test_what_another_file_does_that_is_harmless(net: str) -> None:
     """The norm is split all the same."""
-    found = result(net)
+    found = result(net, unit=GIVEN)
     assert "with Unit.bn in each" in notes(found) or "with self.bn in each" in notes(found)
     original, split = both("make")
     assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
@@ -411,6 +431,22 @@ def test_a_convolution_that_another_file_builds_has_its_norm_beside_it() -> None
     original, split = both("Net")
     assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
     assert "SplitGroups" in repr(split()) or "UnjoinedGroups" in repr(split())
+
+
+def test_a_norm_that_a_function_of_another_file_gives() -> None:
+    """It does no more with it: the norm is split all the same."""
+    unit = UNIT.replace("nn.BatchNorm2d(8)", "build_norm(8)").replace(
+        "import torch\n", "import torch\nfrom norms import build_norm\n"
+    )
+    norms = (
+        "import torch.nn as nn\n\n\ndef build_norm(width, kind='bn'):\n"
+        "    kinds = {'bn': nn.BatchNorm2d, 'in': nn.InstanceNorm2d}\n"
+        "    return kinds[kind](width)\n"
+    )
+    write({"src/norms.py": norms})
+    assert "with Unit.bn in each" in notes(result("def make():\n    return Unit()\n", unit=unit))
+    original, split = both("make")
+    assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
 
 
 def test_a_norm_that_a_base_class_of_another_file_has() -> None:

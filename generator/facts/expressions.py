@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from .arguments import Arguments
@@ -23,7 +24,9 @@ from .tensors import Tensors
 from .values import (
     ANYTHING,
     NOTHING,
+    Object,
     Tensor,
+    Value,
     Values,
     only_constant,
 )
@@ -242,10 +245,11 @@ class Expressions:
             items += slots
             is_ordered = len(values) == 1 and not any(map(interpreter.heap.is_loose, values))
             is_loose = is_loose or not is_ordered
-            if is_ordered and not is_open and all(each.is_one for each in slots):
-                positional += [each.values for each in slots]
-            else:
-                rest, is_open = rest | union(each.values for each in slots), True
+            is_end = argument is node.args[-1] and all(map(_is_of_stars, values))
+            told = _told(slots, is_end) if is_ordered and not is_open else []
+            positional += [each.values for each in told]
+            if len(told) < len(slots) or not all(each.is_one for each in slots):
+                rest, is_open = rest | union(each.values for each in slots[len(told) :]), True
         named, more = self._keywords(node, frame)
         rest, is_open = (rest | more, True) if more is not None else (rest, is_open)
         return Arguments(tuple(positional), named, rest, is_open, tuple(items), is_loose)
@@ -265,3 +269,13 @@ class Expressions:
                 else:
                     more = (more or NOTHING) | slot.values
         return named, more
+
+
+def _is_of_stars(value: Value) -> bool:
+    """Whether something is what ``*args`` takes, of which but the last may be missing."""
+    return isinstance(value, Object) and isinstance(value.site, ast.arg)
+
+
+def _told(slots: list[Slot], is_end: bool) -> list[Slot]:
+    """The items behind a star of which the place is known; at the end some may be missing."""
+    return [*takewhile(lambda each: each.is_one or (is_end and not each.many), slots)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from ..reading.parts import parts, walk
 from .arguments import AnyFunction, Arguments, Signature
 from .classes import decorators
 from .frames import Frame
-from .heap import CACHE, Around, Slot, union
+from .heap import CACHE, Around, Slot
 from .interpreter import Interpreter
 from .lookups import lasting
 from .project import Module
@@ -132,7 +132,7 @@ class Functions:
                 kept = self.interpreter.heap.attribute(function, name)
                 env[name] = env.get(name, NOTHING) | kept
             env.setdefault(name, ANYTHING)
-        self._stars(code, env, found.extra_named, found.extra, found.rest, frame)
+        self._stars(code, env, found.extra_named, map(Slot, found.extra), found.rest, frame)
         return env
 
     def _stars(
@@ -140,7 +140,7 @@ class Functions:
         code: AnyFunction,
         env: dict[str, Values],
         named: Mapping[str, Values],
-        extra: tuple[Values, ...],
+        extra: Iterable[Slot],
         rest: Values,
         frame: Frame,
     ) -> None:
@@ -149,8 +149,9 @@ class Functions:
         others = Slot(rest, many=True, is_optional=True)
         if code.args.vararg is not None:
             made = interpreter.container(code.args.vararg, "builtins.tuple", frame)
-            for place, values in enumerate(extra):
-                heap.put(made, place, Slot(values))
+            heap.rewind(made)
+            for place, slot in enumerate(extra):
+                heap.put(made, place, slot)
             if rest:
                 heap.put(made, "rest", others)
             env[code.args.vararg.arg] = frozenset((made,))
@@ -227,7 +228,8 @@ class Functions:
         self._called.add((function.node, owner))
         cell = self._cells.setdefault(key, {})
         found = _about(function.node, function.frame.module).signature.bound(given)
-        handed = {**found.by_name, "*": union((*found.extra, found.rest))}
+        handed = {**found.by_name, "*": found.rest}
+        handed |= {f"*{place}": values for place, values in enumerate(found.extra)}
         handed |= {f"**{name}": values for name, values in found.extra_named.items()}
         for name, given_values in handed.items():
             values: Values = frozenset(
@@ -280,7 +282,10 @@ class Functions:
             kept = interpreter.heap.attribute(function, name)
             given[name] = cell.get(name, NOTHING) | kept | {parameter}
         named = {name[2:]: values for name, values in cell.items() if name.startswith("**")}
-        self._stars(function.node, given, named, (), ANYTHING | cell.get("*", NOTHING), frame)
+        count = max((int(each[1:]) + 1 for each in cell if each[1:].isdigit()), default=0)
+        behind = (cell.get(f"*{place}", NOTHING) | ANYTHING for place in range(count))
+        extra = [Slot(each, is_optional=True) for each in behind]
+        self._stars(function.node, given, named, extra, ANYTHING | cell.get("*", NOTHING), frame)
         return given
 
     # --- methods -----------------------------------------------------------------------------

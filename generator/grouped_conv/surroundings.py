@@ -14,14 +14,14 @@ from typing import Final
 
 from ..facts.facts import Facts
 from ..facts.project import Module
-from ..facts.values import Instance, Object, Value, Values
+from ..facts.values import Instance, Value, Values
 from ..outcome import Warning
 from ..project_files import location_of
 from ..reading.classes import ClassIndex
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .find import Site
-from .norms.kinds import seems_a_norm
+from .norms.kinds import may_be_split, seems_a_norm
 from .reached import expressions, reached
 from .source_facts import facts_of_source, index_of
 
@@ -178,10 +178,12 @@ class Surroundings:
         for other, nodes in found.items():
             yield other, [*nodes]
 
-    def uses_attribute(self, owner: ast.ClassDef, name: str) -> str:
+    def uses_attribute(
+        self, owner: ast.ClassDef, name: str, known: Collection[ast.AST] = ()
+    ) -> str:
         """Where another file uses or sets an attribute of a class, as reasons say it, if any does.
 
-        What is in it counts too, if it is a list.
+        What is in it counts too, if it is a list; ``known`` are uses that do not matter.
         """
         if not self._modules:
             return ""
@@ -190,15 +192,16 @@ class Surroundings:
         loose = self.facts.loose(name)
         writes += (each for each in loose if not isinstance(each.ctx, ast.Load))
         found = next(filter(None, map(self._place, writes)), "")
-        return found or self.uses_any(self.facts.attribute(owner, name))
+        return found or self.uses_any(self.facts.attribute(owner, name), known)
 
-    def uses_any(self, values: Values) -> str:
+    def uses_any(self, values: Values, known: Collection[ast.AST] = ()) -> str:
         """Where another file uses a module among some values, or in a list among them, if any."""
         if not self._modules:
             return ""
-        held = frozenset(filter(_is_object, self.facts.with_items(values)))
-        for other, nodes in sorted(self.expressions(held), key=lambda each: each[0].module.file):
-            if not other.module.runs_apart:
+        held = frozenset(filter(may_be_split, self.facts.with_items(values)))
+        for other, found in sorted(self.expressions(held), key=lambda each: each[0].module.file):
+            nodes = [each for each in found if each not in known and not other.only_gives(each)]
+            if nodes and not other.module.runs_apart:
                 return other.index.source.line(min(nodes, key=other.index.source.span))
         return ""
 
@@ -276,6 +279,10 @@ class Other:
         """Whether a node is one of it."""
         return self.statement(node) is not None
 
+    def only_gives(self, node: ast.expr) -> bool:
+        """Whether it does nothing with what a call gives but to return it."""
+        return isinstance(node, ast.Call) and isinstance(self.index.source.parent(node), ast.Return)
+
     def statement(self, node: ast.AST) -> ast.stmt | None:
         """The statement of the module itself that a node stands in; None for one of another."""
         line = getattr(node, "lineno", 0)
@@ -309,7 +316,3 @@ def _length(modules: Mapping[Module, Callable[[ast.stmt], bool]]) -> int:
 def _first(statement: ast.stmt) -> int:
     decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
     return min([statement.lineno, *(each.lineno for each in decorators)])
-
-
-def _is_object(value: Value) -> bool:
-    return isinstance(value, (Object, Instance))

@@ -12,6 +12,7 @@ from ...reading.classes import ClassIndex
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS, Function, Scope
 from ...reading.source import Source
+from ..norms.kinds import may_be_split
 from ..norms.norm_after import Pair
 from ..tracing import Tracing
 from .conditions import is_built_under_it
@@ -128,7 +129,8 @@ class Placing:
         if any(isinstance(each, _LOOPS) for each in source.ancestors(block[0])):
             return None
         names = {each.attr for each in targets}
-        made = [value for each in names for value in self.surroundings.facts.attribute(owner, each)]
+        attributes = (self.surroundings.facts.attribute(owner, each) for each in names)
+        made = filter(may_be_split, chain.from_iterable(attributes))
         keeping = Keeping(Whole(index, made, owner, names))
         last = self._last(block, needed, keeping)
         if last is None:

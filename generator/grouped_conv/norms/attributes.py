@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -63,14 +63,16 @@ class Attributes:
         """What the facts know of its modules."""
         return Modules(self.index, self.surroundings.facts)
 
-    def check_elsewhere(self, owner: ast.ClassDef, *names: str) -> None:
-        """See that no other file uses, or sets, attributes of a class.
+    def check_elsewhere(
+        self, owner: ast.ClassDef, *names: str, known: Collection[ast.AST] = ()
+    ) -> None:
+        """See that no other file uses, or sets, attributes of a class, but as is known.
 
         Raises:
             Refusal: one does.
         """
         for name in names:
-            place = self.surroundings.uses_attribute(owner, name)
+            place = self.surroundings.uses_attribute(owner, name, known)
             if place:
                 raise Refusal(f"self.{name} is used in another file ({place})")
 

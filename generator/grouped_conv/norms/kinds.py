@@ -38,6 +38,8 @@ _COUPLED: Final = frozenset(
 )
 _LIKE_A_NORM: Final = re.compile(r"norm|bn|batch", re.IGNORECASE)
 _BY_CHANNEL: Final = re.compile(r"(Batch|Instance)Norm")
+_OWN_MODULE: Final = {"torch.nn.Module"}
+"""What a class inherits from that is a module of its own."""
 NORM_TENSORS: Final = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 """What a norm by channel may have in a state dict."""
 _SETTINGS: Final = ("num_features", "eps", "momentum", "affine", "track_running_stats")
@@ -150,6 +152,16 @@ def is_norm(values: Iterable[Value]) -> bool:
         or (isinstance(each, Instance) and _holds_norm(each.cls))
         for each in values
     )
+
+
+def may_be_split(value: Value) -> bool:
+    """Whether a value may be what is split, or hold it: no module of a class of its own.
+
+    Instances of a class are not told apart, and those of such a class are split by nobody.
+    """
+    if isinstance(value, Instance):
+        return {*value.cls.externals} != _OWN_MODULE or is_norm((value,))
+    return isinstance(value, Object)
 
 
 def _holds_norm(cls: Class) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...facts.heap import Use
 from ...facts.values import Object, Tensor
@@ -48,6 +50,20 @@ class Pair:
         """On what it depends whether the norm is applied, each of these once; None for nothing."""
         tests = [each.condition for each in self.followed]
         return list({each and ast.dump(each): each for each in tests}.values())
+
+
+class _Flow(NamedTuple):
+    """A norm that takes what a call of a convolution gives.
+
+    Attributes:
+        norm: the attribute that has it.
+        node: where it is called, or what keeps it where it is.
+        reason: why it is to stay, if it is.
+    """
+
+    norm: str
+    node: ast.AST
+    reason: str
 
 
 class NormAfter:
@@ -107,7 +123,7 @@ class NormAfter:
         free += [(each, "at it") for one in followed for each in one.alternative]
         free += [(self.source.statement(each), "at its convolution") for each in alone]
         check_free(attributes.of_norms, free)
-        attributes.check_elsewhere(conv.owner, conv.name, name)
+        attributes.check_elsewhere(conv.owner, conv.name, name, known={*self._elsewhere(name)})
         return Pair(
             *(conv.owner, conv.name, name, convs, norm.stores, followed, alone, uses, is_plain)
         )
@@ -127,6 +143,30 @@ class NormAfter:
         Raises:
             Refusal: something else does too, or it may be that of another object.
         """
+        flow = self._flow(call)
+        if flow is None:
+            return None
+        if not self.source.has(flow.node):
+            flow = flow._replace(reason="it is applied in another file")
+        if flow.reason:
+            where = line_of(flow.node)
+            raise Refusal(
+                f"self.{flow.norm} stays after the concatenation: {flow.reason} ({where})"
+            )
+        assert isinstance(flow.node, ast.Call)
+        return flow.norm, Following(call, flow.node, "flow")
+
+    def _elsewhere(self, norm: str) -> Iterator[ast.expr]:
+        """What is called in other files where the two go together as they do here."""
+        for use in (use for each in self.conv.values for use in self.facts.calls(each)):
+            if isinstance(use.node, ast.Call) and not self.source.has(use.node):
+                flow = self._flow(use.node)
+                if flow is not None and (flow.norm, flow.reason) == (norm, ""):
+                    assert isinstance(flow.node, ast.Call)
+                    yield from (use.node.func, flow.node.func)
+
+    def _flow(self, call: ast.Call) -> _Flow | None:
+        """The norm that takes what a call of the convolution gives, if an attribute has it."""
         calls = (use for each in self.conv.values for use in self.facts.calls(each))
         uses = [use for use in calls if use.node is call]
         taken = [one for use in uses if use.result for one in self.facts.uses(use.result)]
@@ -146,19 +186,15 @@ class NormAfter:
         is_kept = any(use.result and [*self.facts.heap.holders(use.result)] for use in uses)
         if len(names) > 1 or len({each.node for each in taken}) > 1 or is_kept:
             reason = "what it takes has another use too"
-        elif not isinstance(node, ast.Call) or not self.source.has(node):
-            reason = "it is applied in another file"
+        elif not isinstance(node, ast.Call):
+            reason = "it is not called"
         elif not self._is_of_same(uses[0], norms[0], name):
             reason = "it may be that of another object"
         elif not self._takes_no_other(name, node):
             reason = "it takes something else too"
         elif (walk_use := applied_walk(self.attributes.surroundings)) is not None:
             node, reason = walk_use.node, "it may be applied with others"
-        if reason:
-            where = line_of(node)
-            raise Refusal(f"self.{name} stays after the concatenation: {reason} ({where})")
-        assert isinstance(node, ast.Call)
-        return name, Following(call, node, "flow")
+        return _Flow(name, node, reason)
 
     def _takes_no_other(self, norm: str, node: ast.AST) -> bool:
         """Whether a norm takes what the convolution gives at a place, and nothing else."""
@@ -175,15 +211,24 @@ class NormAfter:
         wholes = {sequence_of(conv), sequence_of(norm)}
         if wholes != {None}:
             return len(wholes) == 1 and not wholes.isdisjoint(self.conv.instances)
-        around = {self.source.function_around(each.node) for each in (conv, norm)}
+        source_of = self.attributes.surroundings.source_of
+        around = {source_of(each.node).function_around(each.node) for each in (conv, norm)}
         (function,) = around if len(around) == 1 else (None,)
+        if function is not None and self._is_of_self(conv) and self._is_of_self(norm):
+            return True
         return function is not None and not any(
             self._is_another(each, name) for each in walk(function) if isinstance(each, ast.expr)
         )
 
+    def _is_of_self(self, use: Use) -> bool:
+        """Whether what is called is written as an attribute of self."""
+        function = getattr(use.node, "func", None)
+        index = self.attributes.surroundings.index_of(use.node)
+        return isinstance(function, ast.Attribute) and index.self_class(function.value) is not None
+
     def _is_another(self, node: ast.expr, norm: str) -> bool:
         """Whether an expression may be another instance, or an attribute of one."""
-        index = self.attributes.index
+        index = self.attributes.surroundings.index_of(node)
         if isinstance(node, ast.Attribute) and node.attr in (self.conv.name, norm):
             return index.self_class(node.value) is None
         is_self = isinstance(node, ast.Name) and index.self_class(node) is not None
