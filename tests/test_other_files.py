@@ -441,7 +441,9 @@ def test_a_norm_that_a_function_of_another_file_gives() -> None:
     norms = (
         "import torch.nn as nn\n\n\ndef build_norm(width, kind='bn'):\n"
         "    kinds = {'bn': nn.BatchNorm2d, 'in': nn.InstanceNorm2d}\n"
-        "    return kinds[kind](width)\n"
+        "    return kinds[kind](width)\n\n\n"
+        "class Known:\n    bn = 1\n\n\n"
+        "def known():\n    from unit import Unit\n    return Unit, Known.bn\n"
     )
     write({"src/norms.py": norms})
     assert "with Unit.bn in each" in notes(result("def make():\n    return Unit()\n", unit=unit))
