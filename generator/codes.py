@@ -13,7 +13,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     "plinio": (
         *(*_GROUPED, "norm-subclass"),
         *("flatten", "pool", "multiply", "mean", "function", "activation", "cat", "slices", "noop"),
-        *("lone-norm", "unsupported"),
+        *("shape-reads", "lone-norm", "unsupported"),
     ),
 }
 """``grouped``: what grouped convolutions need; ``plinio``: what PLiNIO refuses by spelling too."""

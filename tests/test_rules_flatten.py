@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from gencode import Options, split_source
 
 torch = pytest.importorskip("torch")
 
-from rules import HEAD, PLINIO, assert_same, becomes, module, reason, stays  # noqa: E402
+import rules  # noqa: E402
+from rules import HEAD, PLINIO, assert_same, becomes, module, stays  # noqa: E402
 
 FLATTEN = Options(target="plinio", select=("flatten",))
+reason = partial(rules.reason, options=FLATTEN)
 
 
 # --- nothing changes --------------------------------------------------------------------------
@@ -240,7 +244,7 @@ def test_expressions(before: str, after: str) -> None:
 def test_a_length_in_a_variable(before: str) -> None:
     lines = f"{before}\nx = F.relu(x)\nfor i in range(2):\n    y = x.view(n, -1)\nreturn y"
     after = lines.replace("x.view(n, -1)", "torch.flatten(x, 1)")
-    becomes(module(lines), module(after))
+    becomes(module(lines), module(after), FLATTEN)
 
 
 def test_what_torch_gives_is_no_array() -> None:

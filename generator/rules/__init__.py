@@ -20,6 +20,7 @@ from . import (
     noop,
     norm_subclass,
     pool,
+    shape_reads,
     slices,
     unsupported,
 )
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 RULES: tuple[Rule[Any], ...] = (
     norm_subclass,
     *(flatten, pool, multiply, mean, function, functional, activation, cat, slices, noop),
-    *(lone_norm, unsupported),
+    *(shape_reads, lone_norm, unsupported),
 )
 
 

@@ -8,8 +8,7 @@ Before::
 
     class Net(nn.Module):
         def forward(self, x, y):
-            n = y.size(0)
-            return x.view(x.size(0), -1), torch.relu(y).reshape(n, -1)
+            return x.view(x.size(0), -1), torch.relu(y).reshape(y.shape[0], -1)
 
 After::
 
@@ -19,7 +18,6 @@ After::
 
     class Net(nn.Module):
         def forward(self, x, y):
-            n = y.size(0)
             return torch.flatten(x, 1), torch.flatten(torch.relu(y), 1)
 
 PLiNIO (commit 3d6b5e0) refuses ``view`` and ``reshape`` as unsupported nodes. Both are the same for

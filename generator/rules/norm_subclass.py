@@ -104,7 +104,12 @@ def is_meant(asking: Asking, base: ast.expr) -> bool:
 
 def is_in_norm(asking: Asking, node: ast.expr, path: str) -> bool:
     """Whether a function of some path is called in a class that this rule is about."""
-    owner = asking.source.class_around(node) if path.endswith(".batch_norm") else None
+    return path.endswith(".batch_norm") and stands_in_norm(asking, node)
+
+
+def stands_in_norm(asking: Asking, node: ast.expr) -> bool:
+    """Whether an expression stands in a class that this rule is about."""
+    owner = asking.source.class_around(node)
     return owner is not None and any(is_meant(asking, each) for each in owner.bases)
 
 

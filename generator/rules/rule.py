@@ -86,7 +86,7 @@ class Asking:
             raise Left("the name torch stands for something else")
         return path, ("torch",)
 
-    def keep_comments(self, node: ast.expr, *parts: ast.expr) -> None:
+    def keep_comments(self, node: ast.expr | ast.stmt, *parts: ast.expr) -> None:
         """See that no comment is lost where only parts of a node stay.
 
         Raises:
