@@ -11,9 +11,21 @@ _GROUPED = ("grouped-conv", "branch-norm")
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "grouped": _GROUPED,
     "plinio": (
-        *(*_GROUPED, "norm-subclass"),
-        *("flatten", "pool", "multiply", "mean", "function", "activation", "cat", "slices", "noop"),
-        *("shape-reads", "lone-norm", "unsupported"),
+        *_GROUPED,
+        "norm-subclass",
+        "flatten",
+        "pool",
+        "multiply",
+        "mean",
+        "function",
+        "activation",
+        "cat",
+        "slices",
+        "noop",
+        "two-way",
+        "shape-reads",
+        "lone-norm",
+        "unsupported",
     ),
 }
 """``grouped``: what grouped convolutions need; ``plinio``: what PLiNIO refuses by spelling too."""

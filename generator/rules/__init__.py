@@ -22,6 +22,7 @@ from . import (
     pool,
     shape_reads,
     slices,
+    two_way,
     unsupported,
 )
 from .rule import Asking, Finder, Rule
@@ -31,8 +32,21 @@ if TYPE_CHECKING:
 
 RULES: tuple[Rule[Any], ...] = (
     norm_subclass,
-    *(flatten, pool, multiply, mean, function, functional, activation, cat, slices, noop),
-    *(shape_reads, lone_norm, unsupported),
+    flatten,
+    pool,
+    multiply,
+    mean,
+    function,
+    functional,
+    activation,
+    cat,
+    slices,
+    noop,
+    two_way,
+    shape_reads,
+    lone_norm,
+    unsupported,
+)
 )
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..facts.facts import Facts
 from ..outcome import Finding, FindingStatus, Warning
+from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
+from ..reading.kept import kept
 from ..reading.source import Source
 from ..reading.spelling import can_import_torch, spell
 from ..rewriting.apply import Rewrite
@@ -33,11 +35,14 @@ class Left(Exception):
     Args:
         reason: why, for the user.
         node: what makes it so, whose line is said.
+
+    Attributes:
+        line: that line; 0 where it is the construct itself.
     """
 
     def __init__(self, reason: str, node: ast.AST | None = None) -> None:
-        line = getattr(node, "lineno", 0)
-        super().__init__(f"{reason} (line {line})" if line else reason)
+        self.line: int = getattr(node, "lineno", 0)
+        super().__init__(f"{reason} (line {self.line})" if self.line else reason)
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,12 @@ class Asking:
     directives: Directives
     templates: Templates
 
+    def in_project(self) -> Asking:
+        """The same, with what the source uses of its project: it takes a while."""
+        from ..grouped_conv.source_facts import facts_of_source  # slow to import
+
+        return replace(self, facts=facts_of_source(_index(self.source)))
+
     def spelled(self, path: str, node: ast.expr | ast.stmt) -> tuple[str, tuple[str, ...]]:
         """A name for something of torch where a node stands, and what is to be imported for it.
 
@@ -93,10 +104,10 @@ class Asking:
             Left: one stands in the node, but in none of the parts.
         """
         start, end = self.source.span(node)
-        for kept in sorted(map(self.source.span, parts)):
-            if "#" in self.source.text[start : kept.start]:
+        for part in sorted(map(self.source.span, parts)):
+            if "#" in self.source.text[start : part.start]:
                 raise Left("a comment in it would be lost")
-            start = kept.end
+            start = part.end
         if "#" in self.source.text[start:end]:
             raise Left("a comment in it would be lost")
 
@@ -126,6 +137,12 @@ class Asking:
         given = (each if isinstance(each, str) else self.source.shown(each) for each in arguments)
         shown = f"{function}({', '.join(given)})"
         return Proposal(shown, (TextEdit(node, parts[0], emit, tuple(parts[1:])),), imports)
+
+
+@kept
+def _index(source: Source) -> ClassIndex:
+    """What the facts of a source in its project are kept with."""
+    return ClassIndex(source)
 
 
 def _argument(node: ast.expr, code: str) -> str:
