@@ -165,8 +165,7 @@ more:
   python -m pydoc gencode.grouped_conv        what is split, and in which style
   python -m pydoc gencode.grouped_conv.built  the line that splits what was built
   python -m pydoc gencode.grouped_conv.norms  which norms go into the branches, and which stay
-  python -m pydoc gencode.rules.flatten       and multiply, mean, function, functional, pool, cat,
-                                              activation, slices, noop, shape_reads,
-                                              norm_subclass: what --target plinio does
+  python -m pydoc gencode.rules               the rules of --target plinio
+  python -m pydoc gencode.rules.flatten       what one of them does, before and after
   python -m pydoc gencode                     the same from Python
 """

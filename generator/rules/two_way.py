@@ -84,6 +84,7 @@ from .two_way_writing import Writing
 CODE: Final = "two-way"
 _METHOD: Final = "forward_of_two"
 _TEMPLATE: Final = "two_way.py.jinja"
+_MOVING: Final = ("view", "reshape", "stack", "softmax", "unsqueeze")
 _PRODUCTS: Final = ("mul", "multiply")
 
 
@@ -93,7 +94,7 @@ def may_apply(text: str) -> bool:
 
 
 def sites(source: Source) -> Iterator[ast.Call]:
-    """The sums of products over one dimension in a forward."""
+    """The sums of products over dimension 1 in a forward that gives tensors other dimensions."""
     for node in source.nodes:
         if isinstance(node, ast.Call) and _sums_product(source, node):
             yield node
@@ -108,7 +109,10 @@ def _sums_product(source: Source, node: ast.Call) -> bool:
     operands = [node.func.value] if not is_of_torch else node.args[:1]
     given = node.args[1:] if is_of_torch else node.args
     given = [*given, *(each.value for each in node.keywords if each.arg == "dim")]
-    if len(operands) != 1 or len(given) != 1 or not literal_dimensions(given[0]):
+    if len(operands) != 1 or len(given) != 1 or literal_dimensions(given[0]) != [1]:
+        return False
+    assert function is not None, "it has a name"
+    if not any(getattr(each, "attr", "") in _MOVING for each in source.inside(function)):
         return False
     return any(map(_is_product, _bound_to(function, operands[0])))
 

@@ -195,6 +195,9 @@ class Reading:
         return self.value(part)
 
     def _item(self, value: Known, index: ast.expr) -> Known:
+        match value, index:
+            case Sizes(layout), ast.Slice(lower=ast.Constant(value=int(start)), upper=None, step=None):
+                return Sizes(layout[start:])
         found = literal_dimensions(index)
         if not isinstance(value, Sizes) or found is None or len(found) != 1:
             return None
@@ -228,7 +231,7 @@ class Reading:
         if not path.startswith("torch.") or path.startswith("torch.Tensor."):
             name = getattr(node.func, "attr", "")
             operand, rest = [getattr(node.func, "value", node.func)], node.args
-        if not operand or any(isinstance(each, ast.Starred) for each in node.args):
+        if not operand or isinstance(operand[0], ast.Starred):
             return None
         value = self.value(operand[0])
         named = {each.arg: each.value for each in node.keywords}
@@ -282,7 +285,10 @@ class Reading:
     def _numbers(self, nodes: Sequence[ast.expr]) -> list[Number]:
         found = []
         for each in nodes:
-            value = self.value(each)
+            value = self.value(each.value if isinstance(each, ast.Starred) else each)
+            if isinstance(each, ast.Starred) and isinstance(value, Sizes):
+                found += map(length, value.layout)
+                continue
             if not isinstance(value, (Number, Setting)):
                 raise Left("it is not known how it takes the branches apart", each)
             found.append(self._number(value))
