@@ -196,7 +196,9 @@ class Reading:
 
     def _item(self, value: Known, index: ast.expr) -> Known:
         match value, index:
-            case Sizes(layout), ast.Slice(lower=ast.Constant(value=int(start)), upper=None, step=None):
+            case Sizes(layout), ast.Slice(
+                lower=ast.Constant(value=int(start)), upper=None, step=None
+            ):
                 return Sizes(layout[start:])
         found = literal_dimensions(index)
         if not isinstance(value, Sizes) or found is None or len(found) != 1:
@@ -283,7 +285,7 @@ class Reading:
         return Branches(value, layout) if (BRANCH,) in layout else None
 
     def _numbers(self, nodes: Sequence[ast.expr]) -> list[Number]:
-        found = []
+        found: list[Number] = []
         for each in nodes:
             value = self.value(each.value if isinstance(each, ast.Starred) else each)
             if isinstance(each, ast.Starred) and isinstance(value, Sizes):
