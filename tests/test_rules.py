@@ -9,6 +9,7 @@ from textwrap import dedent
 import pytest
 
 from gencode import Options, SourceError, list_source, split_source
+from gencode import rules as rules_room
 from gencode.codes import CODES, TARGETS
 from gencode.command import main
 from gencode.facts import interpretation
@@ -39,6 +40,11 @@ def applied(source: str, **options: object) -> set[str]:
 
 
 # --- the rules themselves ---------------------------------------------------------------------
+
+
+def test_each_rule_is_named_in_the_help() -> None:
+    named = {line.split()[0] for line in str(rules_room.__doc__).splitlines() if line[:4] == "    "}
+    assert named == {each.__name__.rpartition(".")[2] for each in RULES}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.CODE)

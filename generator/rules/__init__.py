@@ -1,4 +1,23 @@
-"""The rules that look at one construct each; ``grouped_conv`` has a package of its own."""
+"""The rules that look at one construct each; ``grouped_conv`` has a package of its own.
+
+Each module shows what it does, before and after, and what PLiNIO has against it::
+
+    activation      LeakyReLU, Hardswish and Hardsigmoid: a forward of simple functions
+    cat             concat, axis=, negative dimensions: torch.cat(.., dim=1)
+    flatten         x.view(x.size(0), -1): torch.flatten(x, 1)
+    function        y.sigmoid(): torch.sigmoid(y)
+    functional      F.dropout, F.silu, F.interpolate: a module
+    mean            x.mean((2, 3)): torch.mean(x, (2, 3))
+    multiply        x * gate: torch.multiply(x, gate)
+    noop            contiguous(): dropped
+    norm_subclass   a BatchNorm subclass with layers behind: a module that holds the norm
+    pool            F.avg_pool2d(x, 4): a module
+    shape_reads     shapes that are checked, or read for nothing: dropped
+    slices          split and chunk of channels: slices
+    two_way         softmax attention over two branches: a sigmoid
+    lone_norm       only listed: a BatchNorm behind something else than its convolution
+    unsupported     only listed: what PLiNIO refuses, and no rule is for
+"""
 
 from __future__ import annotations
 
@@ -46,7 +65,6 @@ RULES: tuple[Rule[Any], ...] = (
     shape_reads,
     lone_norm,
     unsupported,
-)
 )
 
 
