@@ -409,7 +409,7 @@ def test_the_readiness_of_each_method(tmp_path: Path, capsys: pytest.CaptureFixt
         (
             "self.act = nn.Hardswish()",
             "return self.act(x) if type(self.act) is nn.Hardswish else x",
-            "is named for something else (line 15)",
+            "the class Hardswish is compared with others (line 15)",
         ),
     ],
 )
@@ -445,6 +445,79 @@ def test_a_name_that_is_taken() -> None:
     source = module("return self.act(x)", "self.act = nn.Hardswish()")
     source = source.replace("class Net", "class Hardswish:\n    pass\n\n\nclass Net")
     assert "class Hardswish_2(nn.Hardswish)" in split_source(source, PLINIO).text
+
+
+BLOCKS = """\
+class Block(nn.Sequential):
+    def __init__(self, act=nn.ReLU, inplace=True):
+        layers = [nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)]
+        if act is not None:
+            layers.append(act(inplace=inplace))
+        super().__init__(*layers)
+
+
+class Gate(nn.Module):
+    def __init__(self, act=nn.Hardsigmoid):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 1)
+        self.act = act()
+
+    def forward(self, x):
+        return torch.multiply(x, self.act(self.conv(x)))
+
+
+"""
+
+
+def handing_on(constructor: str, forward: str = "return self.gate(self.block(x))") -> str:
+    """A source whose ``Net`` gives the class of an activation to another module."""
+    return module(forward, constructor).replace("class Net", f"{BLOCKS}class Net")
+
+
+@pytest.mark.parametrize(
+    ("constructor", "forward", "why"),
+    [
+        ("keep(act=nn.Hardswish)", "return x", "it is handed on to what is not known"),
+        ("self.act = nn.Hardswish", "return x", "it is handed on to what is not known"),
+        ("self.acts = dict(a=nn.Hardswish)", "return x", "it is handed on to what is not known"),
+        (
+            "act = nn.Hardswish\nself.block = Block(act)",
+            "return self.block(x) if type(self.block[2]) is nn.Hardswish else x",
+            "the class Hardswish is compared with others",
+        ),
+        (
+            "act = nn.Hardswish\nself.block = Block(act)\nself.has = type(self.block[2]) is act",
+            "return self.block(x)",
+            "the class Hardswish is compared with others",
+        ),
+        (
+            "self.conv = nn.Conv2d(4, 4, 1)\nact = nn.Hardswish\nself.act = act(inplace=True)",
+            "y = self.conv(x)\nreturn self.act(y) + y",
+            "what it changes in place may be read elsewhere",
+        ),
+    ],
+)
+def test_a_class_that_is_handed_on_stays(constructor: str, forward: str, why: str) -> None:
+    source = handing_on(constructor, forward).replace("act=nn.Hardsigmoid", "act=nn.Sigmoid")
+    assert why in reason(source)
+
+
+def test_a_class_that_is_asked_for_is_not_handed_on() -> None:
+    forward = "return x if isinstance(self, (nn.Hardswish, nn.LeakyReLU)) else x"
+    assert not stays(module(forward))
+
+
+def test_a_class_that_is_handed_on_becomes_the_new_one() -> None:
+    source = handing_on("self.block = Block(act=nn.Hardswish)\nself.gate = Gate()")
+    after = split_source(source, PLINIO).text
+    assert "self.block = Block(act=Hardswish)" in after
+    assert "def __init__(self, act=Hardsigmoid):" in after
+    assert split_source(after, PLINIO).text is after
+    one, other = run(source).Net().double().eval(), run(after).Net().double().eval()
+    other.load_state_dict(one.state_dict())
+    assert repr(other) == repr(one)
+    x = torch.linspace(-9, 9, 96, dtype=torch.float64).reshape(2, 4, 3, 4)
+    torch.testing.assert_close(other(x), one(x), rtol=1e-12, atol=1e-12)
 
 
 # --- norms behind something else than their convolution ---------------------------------------
