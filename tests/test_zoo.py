@@ -15,7 +15,18 @@ from gencode import Options, split_file, split_source
 from gencode.command import main
 from gencode.outcome import Callee, Context, GroupsOrigin, WrittenStyle
 from gencode.settings import Settings
-from zoo_models import FILES, NAMES, ORIGINALS, ROOT, SPLIT, built, files_of, records, source
+from zoo_models import (
+    FILES,
+    NAMES,
+    ORIGINALS,
+    ROOT,
+    SPLIT,
+    built,
+    files_of,
+    records,
+    rewrite,
+    source,
+)
 from zoo_table import DATA, PART, README, facts, rendered
 
 TABLE = json.loads(DATA.read_text(encoding="utf-8"))
@@ -169,11 +180,8 @@ def test_the_target_plinio_computes_the_same(name: str, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from equivalence import assert_same_models
 
-    for path in files_of(name):
-        (tmp_path / "plinio" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "plinio" / path).write_bytes((ORIGINALS / path).read_bytes())
     tree = tmp_path / "plinio"
-    assert main(["-i", "--target", "plinio", str(tree)]) in (0, 3)
+    rewrite(name, tree)
     written = {path: path.read_bytes() for path in tree.rglob("*.py")}
     assert main(["-i", "--target", "plinio", str(tree)]) in (0, 3)
     assert {path: path.read_bytes() for path in tree.rglob("*.py")} == written

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gencode import Record, list_source
+from gencode.command import main
 
 ROOT = Path(__file__).parents[1]
 ORIGINALS = ROOT / "tests" / "zoo"
@@ -60,6 +61,14 @@ def model_class(module: ModuleType) -> Any:
         if isinstance(each, type) and each.__module__.startswith(module.__name__)
     )
     return last
+
+
+def rewrite(name: str, tree: Path) -> None:
+    """Write a model into an empty tree, and rewrite it there for PLiNIO."""
+    for path in files_of(name):
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_bytes((ORIGINALS / path).read_bytes())
+    assert main(["-i", "--target", "plinio", str(tree)]) in (0, 3)
 
 
 def built(folder: Path, name: str) -> Any:

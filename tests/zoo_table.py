@@ -8,15 +8,18 @@ needs PLiNIO. The times are of this machine, in one thread; all else is the same
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import re
 import statistics
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from zoo_models import NAMES, ORIGINALS, SPLIT, built, files_of, records
+from zoo_models import NAMES, ORIGINALS, SPLIT, built, files_of, records, rewrite
 
 DATA = SPLIT / "zoo.json"
 README = SPLIT / "README.md"
@@ -67,17 +70,21 @@ def _parameters(net: Any) -> int:
 
 
 def plinio(name: str) -> dict[str, dict[str, str]]:
-    """What PLiNIO's methods make of a model before and after it is split."""
+    """What PLiNIO's methods make of a model before and after, for each target."""
     from zoo_plinio import METHODS, outcome
 
-    folders = {"before": ORIGINALS, "after": SPLIT}
-    return {
-        method: {
-            when: outcome(method, lambda folder=folder: built(folder, name))
-            for when, folder in folders.items()
+    with tempfile.TemporaryDirectory() as directory:
+        tree = Path(directory) / "plinio"
+        with contextlib.redirect_stderr(io.StringIO()):
+            rewrite(name, tree)
+        folders = {"before": ORIGINALS, "grouped": SPLIT, "plinio": tree}
+        return {
+            method: {
+                when: outcome(method, lambda folder=folder: built(folder, name))
+                for when, folder in folders.items()
+            }
+            for method in METHODS
         }
-        for method in METHODS
-    }
 
 
 def time_ratio(name: str, rounds: int = 15) -> float:
@@ -111,13 +118,28 @@ def rendered(table: dict[str, Any]) -> str:
     """The table for people."""
     rows = [HEAD, ("---",) * len(HEAD), *map(_cells, table["models"])]
     lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    return f"{lines}\nWith PLiNIO's commit {table['plinio']} and torch {table['torch']}.\n"
+    measured_with = f"PLiNIO's commit {table['plinio']} and torch {table['torch']}"
+    return f"{lines}\n{_totals(table)} Measured with {measured_with}.\n"
+
+
+def _totals(table: dict[str, Any]) -> str:
+    """How many models each method takes."""
+    models = [each["plinio"] for each in table["models"]]
+    taken = (
+        f"{method} {' → '.join(str(_taken(models, method, when)) for when in models[0][method])}"
+        for method in models[0]
+    )
+    return f"Of {len(models)} models PLiNIO takes: {', '.join(taken)}."
+
+
+def _taken(models: list[dict[str, Any]], method: str, when: str) -> int:
+    return sum(each[method][when] == "yes" for each in models)
 
 
 def _cells(model: dict[str, Any]) -> tuple[str, ...]:
     name, outcomes = model["model"], model["plinio"]
     file = model["files"][0].removesuffix("__init__.py")
-    found = [each["after"] for each in outcomes.values() if each["after"] != "yes"]
+    found = [each["plinio"] for each in outcomes.values() if each["plinio"] != "yes"]
     return (
         f"[{name}](../tests/zoo/{file}), [split]({file})",
         f"{model['grouped'] - model['left']} of {model['grouped']}",
@@ -125,7 +147,7 @@ def _cells(model: dict[str, Any]) -> tuple[str, ...]:
         str(model["parameters"]),
         "all" if all(model["equal"].values()) else "not all",
         "loads" if model["loads checkpoint"] else "does not load",
-        *(word(each["before"]) + " → " + word(each["after"]) for each in outcomes.values()),
+        *(" → ".join(map(word, each.values())) for each in outcomes.values()),
         f"{model['time']:.1f}",
         ", ".join(dict.fromkeys(found)),
     )
