@@ -301,6 +301,38 @@ def test_parts_become_slices(before: str, after: str) -> None:
     assert_same(source, (2, 4, 3, 5))
 
 
+@pytest.mark.parametrize(
+    ("given", "more"),
+    [
+        ("[h, 4 - h, 0]", ""),
+        ("[h, *rest]", ""),
+        ("sizes", ""),
+        ("list(rest)", ""),
+        ("[h, 4 - h]", "self.sizes.append(1)"),
+        ("[h, 4 - h]", "self.sizes[0] = 1"),
+        ("[h, 4 - h]", "self.sizes += [1]"),
+        ("[h, 4 - h]", "keep(self.sizes)"),
+        ("[h, 4 - h]", "if h > 1:\n    self.sizes = h"),
+    ],
+)
+def test_parts_of_a_list_that_may_have_other_items_stay(given: str, more: str) -> None:
+    constructor = f"{CONV}\nh = int(2.5)\nself.sizes = {given}\n{more}"
+    source = module("x = self.conv(x)\na, b = x.split(self.sizes, 1)\nreturn a", constructor)
+    assert reason(source).endswith("self.sizes may be a list of sizes")
+
+
+@pytest.mark.parametrize("sizes", ["[h, 4 - h]", "(h, 4 - h)"])
+@pytest.mark.parametrize(
+    "call", ["x.split(self.n, 1)", "torch.split(x, split_size_or_sections=self.n, dim=1)"]
+)
+def test_parts_of_a_list_of_self_become_slices(sizes: str, call: str) -> None:
+    forward = f"x = self.conv(x)\na, b = {call}\nreturn torch.cat((b, a), 1)"
+    source = module(forward, f"{CONV}\nh = int(2.5)\nself.n = {sizes}")
+    after = "x[:, : self.n[0]], x[:, self.n[0] : self.n[0] + self.n[1]]"
+    becomes(source, source.replace(call, after))
+    assert_same(source, (2, 4, 3, 5))
+
+
 def test_what_is_no_part_of_the_channels_is_no_finding() -> None:
     assert not stays(net("a, b = x.split(1, 0)\nc, d = x.chunk(2, 2)\nreturn a, b, c, d"))
     assert not stays(module("a, b = x.split(',')\nreturn a", CONV))

@@ -44,6 +44,7 @@ from itertools import accumulate, pairwise
 from typing import Final
 
 from ..facts.heap import Use
+from ..facts.values import Object, Value
 from ..reading.source import Source
 from ..rewriting.edits import TextEdit
 from .arguments import by_parameter
@@ -63,6 +64,7 @@ CODE: Final = "slices"
 _OF_NUMBERS: Final = (ast.FloorDiv, ast.Div, ast.Sub, ast.Mod, ast.Pow)
 """Operators that lists have not."""
 _NAMES: Final = ("split", "chunk")
+_LISTS: Final = ("builtins.list", "builtins.tuple")
 _PARAMETERS: Final = (
     ("input", "tensor"),
     ("split_size_or_sections", "split_size", "chunks"),
@@ -104,7 +106,7 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     if not isinstance(tensor, ast.Name):
         raise Left(f"{asking.source.shown(tensor or node)} would be evaluated twice")
     if _is_function(asking, node):
-        see_that_it_is_tensor(asking, tensor)
+        see_that_it_is_tensor(asking, tensor, is_tensor_by_method)
     if given is None or from_the_front(asking, tensor, given) != [1]:
         raise Left("it is not known to be taken apart by its channels")
     (targets,) = getattr(asking.source.statement(node), "targets", [None])
@@ -151,6 +153,9 @@ def _bounds(
         if numbers is not None:
             return ["", *map(str, accumulate(numbers))]
         return ["", *accumulate(map(asking.source.code, sizes.elts), "{} + {}".format)]
+    if _is_list_of(asking, sizes, count):
+        code = asking.source.code(sizes)
+        return ["", *accumulate((f"{code}[{each}]" for each in range(count)), "{} + {}".format)]
     if getattr(node.func, "attr", "") == "chunk":
         found = {asking.facts.shape(each).channels for each in asking.facts.values(tensor)}
         channels = found.pop() if len(found) == 1 else None
@@ -165,6 +170,22 @@ def _bounds(
     width = asking.source.code(sizes)
     factor = width if isinstance(sizes, (ast.Name, ast.Attribute)) else f"({width})"
     return ["", width, *(f"{each} * {factor}" for each in range(2, count + 1))]
+
+
+def _is_list_of(asking: Asking, node: ast.expr, count: int) -> bool:
+    """Whether an expression is a list of so many items, which nobody may make longer."""
+    made = asking.facts.values(node)
+    is_named = isinstance(node, (ast.Name, ast.Attribute))
+    return is_named and bool(made) and all(_has_items(asking, each, count) for each in made)
+
+
+def _has_items(asking: Asking, value: Value, count: int) -> bool:
+    heap = asking.facts.heap
+    if not isinstance(value, Object) or value.kind not in _LISTS or heap.is_loose(value):
+        return False
+    slots = [*heap.slots(value)]
+    is_handed_on = any(use.kind in ("escape", "method") for use in asking.facts.uses(value))
+    return len(slots) == count and all(each.is_one for each in slots) and not is_handed_on
 
 
 def _is_length(asking: Asking, node: ast.expr) -> bool:
