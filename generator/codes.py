@@ -8,10 +8,12 @@ from typing import Literal
 Target = Literal["grouped", "plinio"]
 
 _GROUPED = ("grouped-conv", "branch-norm")
+SOURCE_SPLIT = "source-split"
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "grouped": _GROUPED,
     "plinio": (
         *_GROUPED,
+        SOURCE_SPLIT,
         "norm-subclass",
         "flatten",
         "pool",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .codes import ONLY_SAID
+from .codes import ONLY_SAID, SOURCE_SPLIT
 from .collector import without_collector
 from .gate import may_apply
 from .outcome import Finding, Options, Record, Result, SourceError, Warning
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _DEFAULTS = Options()
 _MOST_PASSES = 10
 _GROUPED = "grouped-conv"
-_OF_GROUPED = frozenset((_GROUPED, "branch-norm"))
+_OF_GROUPED = frozenset((_GROUPED, "branch-norm", SOURCE_SPLIT))
 
 
 def split_source(
@@ -189,9 +189,15 @@ def _updated(found: Sequence[Rewrite], again: Sequence[Rewrite]) -> list[Rewrite
 
     What a later pass finds is what the one before has left, in the same order.
     """
-    left = [each for each in found if not each.edits and isinstance(each.said[0], Finding)]
+    left = [each for each in found if not each.edits and _is_of_one_construct(each)]
     now = dict(zip(map(id, left), again, strict=True)) if len(left) == len(again) else {}
     return [_moved(each, now[id(each)]) if id(each) in now else each for each in found]
+
+
+def _is_of_one_construct(found: Rewrite) -> bool:
+    """Whether a rule of one construct has found something, which is asked in each pass."""
+    said = found.said[0]
+    return isinstance(said, Finding) and said.code not in _OF_GROUPED
 
 
 def _moved(before: Rewrite, now: Rewrite) -> Rewrite:

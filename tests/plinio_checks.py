@@ -125,13 +125,13 @@ def _sources(graph: fx.GraphModule, node: fx.Node) -> Iterator[nn.Module]:
 
 
 @torch.no_grad()
-def prune(pit: nn.Module) -> int:
+def prune(pit: nn.Module, protects: bool = True) -> int:
     """Mask random channels, but for one in each slice of them; say how many.
 
     PLiNIO itself keeps alive no more than the last channel of a layer, in whatever way a model is
-    written, and cannot export a slice of none.
+    written, and cannot export a slice of none: that is so where none is to be protected.
     """
-    widths = _narrowest_slices(pit.seed)
+    widths = _narrowest_slices(pit.seed) if protects else {}
     masked = 0
     layers = [each for each in pit.modules() if hasattr(each, "out_features_masker")]
     for masker in {each.out_features_masker: None for each in layers}:

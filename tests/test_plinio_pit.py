@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gencode import helper_source
+from gencode import Options, helper_source, split_source
+from gencode.codes import Target
 from gencode.outcome import Style
 from plinio_models import MODELS, SIDE_BY_SIDE
 
@@ -22,6 +23,7 @@ from plinio_checks import (  # noqa: E402
     has_index,
     norms_after_cat,
     prune,
+    randomise,
     split_from,
     true_size,
     variants,
@@ -62,6 +64,67 @@ def test_the_pruned_export_is_the_masked_model(name: str, style: Style) -> None:
     small = exported(pit)
     torch.testing.assert_close(small(x), masked, rtol=1e-9, atol=1e-9)
     assert true_size(small) == float(pit.cost) < true_size(split)
+
+
+RESNEXT = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, groups):
+        super().__init__()
+        self.conv1 = nn.Conv2d(16, 16, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.conv2 = nn.Conv2d(16, 16, 3, padding=1, groups=groups, bias=False)
+        self.bn2 = nn.BatchNorm2d(16)
+        self.conv3 = nn.Conv2d(16, 16, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(16)
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return F.relu(x + self.bn3(self.conv3(y)))
+
+
+class Net(nn.Module):
+    input_shape = 3, 8, 8
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.one = Block(8)
+        self.two = Block(4)
+        self.head = nn.Conv2d(16, 5, 1)
+
+    def forward(self, x):
+        return self.head(self.two(self.one(self.stem(x))))
+"""
+
+
+@pytest.mark.parametrize("target", ["grouped", "plinio"])
+def test_without_protected_channels_what_is_sliced_must_be_split_too(target: Target) -> None:
+    original = run_source(RESNEXT).Net().eval()
+    split = run_source(split_source(RESNEXT, Options(target=target)).text).Net().eval()
+    right = []
+    for seed in range(6):
+        torch.manual_seed(seed)
+        randomise(original)
+        split.load_state_dict(original.state_dict())
+        pit = convert("PIT", split, discrete_cost=True)
+        x = example(original)
+        torch.testing.assert_close(pit(x), original(x), rtol=1e-9, atol=1e-9)
+        prune(pit, protects=False)
+        masked = pit(x)
+        try:
+            small = exported(pit)
+            right.append(bool((small(x) - masked).abs().max() < 1e-9))
+        except RuntimeError:  # of sizes that do not fit
+            right.append(False)
+            continue
+        assert true_size(small) == float(pit.cost) < true_size(split)
+    assert all(right) if target == "plinio" else not any(right[:3])
 
 
 @pytest.mark.parametrize("name", ["literal_1d", "literal_2d"])

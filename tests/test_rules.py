@@ -63,7 +63,8 @@ def test_the_examples_of_a_rule(rule) -> None:
 
 
 def test_the_codes() -> None:
-    assert {rule.CODE for rule in RULES} == {*CODES} - {"grouped-conv", "branch-norm"}
+    own = {"grouped-conv", "branch-norm", "source-split"}
+    assert {rule.CODE for rule in RULES} == {*CODES} - own
     assert {*TARGETS["plinio"]} == {*CODES}
 
 
@@ -364,7 +365,7 @@ def test_configuration(lines: str, arguments: list[str], expected: set[str], cap
     [
         ('target = "tflite"', "target is one of grouped, plinio, not 'tflite'"),
         ("target = 1", "target is one of grouped, plinio, not 1"),
-        ('select = "pool"', "select is a list of rules, of grouped-conv, branch-norm, norm-s"),
+        ('select = "pool"', "select is a list of rules, of grouped-conv, branch-norm, source-"),
         ('ignore = ["pol"]', "ignore names what is none: there is no rule 'pol': did you mean po"),
         ("ignore = [1]", "ignore names what is none: there is no rule 1: did you mean"),
     ],

@@ -13,10 +13,17 @@ from .heap import Slot, union
 from .interpreter import Interpreter
 from .values import External, Function, Value, Values
 
-_GIVING_BACK: Final = ("split_conv", "split_layers", "split_by_filter", "copy_padding")
-_SPLITTING: Final = (*_GIVING_BACK, "split_conv_norm", "split_pairs", "build_split")
+_GIVING_BACK: Final = (
+    *("split_conv", "split_layers", "split_by_filter", "copy_padding", "split_sliced_conv"),
+)
+_SPLITTING: Final = (
+    *_GIVING_BACK,
+    *("split_conv_norm", "split_pairs", "build_split", "split_sliced"),
+)
 _NAMED: Final = re.compile(rf"(?P<name>{'|'.join(_SPLITTING)})(_\d+)?")
-_OF_HELPER: Final = re.compile(r"(is_grouped|plain_parts|split_conv|\w+\.deepcopy)(_\d+)?")
+_OF_HELPER: Final = re.compile(
+    r"(is_grouped|is_split|plain_parts|split_conv|split_sliced|\w+\.deepcopy)(_\d+)?"
+)
 
 
 def usual_name(value: Value) -> str:

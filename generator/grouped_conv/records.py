@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Iterator, Sequence
 
-from ..outcome import Record
+from ..codes import SOURCE_SPLIT
+from ..outcome import Finding, FindingStatus, Record
 from ..reading.classes import ClassIndex
 from ..reading.convolutions import ConvClass
 from ..reading.naming import mangled
 from .built.helper import function_of
 from .built.multiplier import has_marked
-from .built.plan import BuiltPlan, Way
+from .built.plan import BuiltPlan, Line, Way
+from .built.sources import Sources
 from .classify import Deferred, Verdict, self_target, single_target
 from .find import Site
 from .form import form_of
@@ -71,6 +74,26 @@ def written_out(index: ClassIndex, written: Written) -> Record:
         branches=written.paths,
         note="; ".join([*_asked(candidate.site), *([written.note] if written.note else [])]),
     )
+
+
+def of_sources(index: ClassIndex, plan: BuiltPlan, sources: Sources | None) -> Iterator[Finding]:
+    """What is told of the plain convolutions that are split before grouped ones, and of others."""
+
+    def found(call: ast.Call, status: FindingStatus, rest: str) -> Finding:
+        target = self_target(index, index.source.parent(call))
+        name = f"{target[0].name}.{target[1].attr}" if target else index.source.shown(call)
+        return Finding(SOURCE_SPLIT, *index.source.place(call), status, f"{name}{rest}")
+
+    for call in plan.sources:
+        for line in (each.change for each in plan.ways[call]):
+            assert isinstance(line, Line)
+            norm = f" and {line.norm}" if line.norm else ""
+            said = f"{line.code}{norm} in a part for each of {line.reader}"
+            yield found(call, "rewritten", f" -> {said}, when built")
+    for call, reason in sources.left.items() if sources is not None else ():
+        yield found(call, "left", f": {reason}")
+    for call, reason in sources.skipped.items() if sources is not None else ():
+        yield found(call, "skipped", f": {reason}")
 
 
 def _is_grouped(index: ClassIndex, site: Site) -> bool:

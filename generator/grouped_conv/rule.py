@@ -13,7 +13,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from ..outcome import Options, Warning
+from ..codes import SOURCE_SPLIT
+from ..outcome import Finding, Options, Record, Warning
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
 from ..reading.source import Source
@@ -34,7 +35,7 @@ from .find import Site, find_sites
 from .initialisation import initialisations, warn_of_initialisation_elsewhere
 from .loading import insert_loading
 from .numbers import Numbers
-from .records import left, split_when_built, written_out
+from .records import left, of_sources, split_when_built, written_out
 from .refusal import Refusal
 from .tracing import Tracing
 from .writing import Writing
@@ -70,13 +71,15 @@ class GroupedConv:
         self.templates = templates
         sites = find_sites(self.index)
         self.directives = Directives(source, [each.call for each in sites])
-        self.tracing = Tracing(self.index, self.directives, sites)
+        with_sources = SOURCE_SPLIT in options.codes
+        self.tracing = Tracing(self.index, self.directives, sites, with_sources)
         gives_weights = "reads" in built_helper.blocks_there(source)
         self.deciding = Deciding(
             self.tracing,
             options.branches_norms,
             bool(options.helper_module) or gives_weights,
             line_length(source, options.black),
+            with_sources,
         )
         self.built = BuiltPlan()
         self.written: list[Written] = []
@@ -185,7 +188,10 @@ class GroupedConv:
         for each in built.sites:  # which the helper looks at, what it may be besides of weight_norm
             told += self.tracing.uses(each.site).applications
         self._by_facts = ByFacts(self.tracing, self.written, built, told)
-        return self.tracing.leave(*self._by_facts.refused())
+        whole, norms = self._by_facts.refused()
+        if self.deciding.leave_sources(built, {**norms, **whole}):
+            return True
+        return self.tracing.leave(whole, norms)
 
     def _of_class(self, owner: ast.ClassDef, found: list[Written], writing: Writing) -> Rewrite:
         """What is written out in a class."""
@@ -203,7 +209,11 @@ class GroupedConv:
     def _of_built(self) -> Iterator[Rewrite]:
         """What is split once it is built, and the helper that does it."""
         source, built, path = self.source, self.built, self.options.helper_module
-        records = tuple(split_when_built(self.index, each, built) for each in built.sites)
+        grouped = [each for each in built.sites if each.site.call not in built.sources]
+        records: tuple[Record | Finding, ...] = (
+            *(split_when_built(self.index, each, built) for each in grouped),
+            *of_sources(self.index, built, self.deciding.sources),
+        )
         moved = [copy for copy, reason in self._copies if not reason]
         if not built.changes and not moved:
             yield from [Rewrite(records)] if records else []

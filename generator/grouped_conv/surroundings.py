@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Final
 
+from .. import torch_api
 from ..facts.facts import Facts
 from ..facts.project import Module
 from ..facts.values import Instance, Value, Values
 from ..outcome import Warning
 from ..project_files import location_of
 from ..reading.classes import ClassIndex
-from ..reading.scopes import FUNCTIONS
+from ..reading.scopes import FUNCTIONS, assigned_value
 from ..reading.source import Source
 from .find import Site
 from .norms.kinds import may_be_split, seems_a_norm
@@ -55,10 +56,12 @@ class Surroundings:
     Args:
         index: likewise.
         sites: likewise.
+        with_plain: whether the plain convolutions beside those matter as well.
     """
 
-    def __init__(self, index: ClassIndex, sites: Iterable[Site]) -> None:
+    def __init__(self, index: ClassIndex, sites: Iterable[Site], with_plain: bool = False) -> None:
         self.sites = [*sites]
+        self._with_plain = with_plain
         self.not_followed = 0
         self.index = index
         self._source = index.source
@@ -144,19 +147,39 @@ class Surroundings:
 
     @cached_property
     def _attributes(self) -> set[str]:
-        """The attributes that are given what is built, or what may be a norm beside it."""
+        """The attributes that are given what is built, or what matters beside it.
+
+        That is what may be a norm, and plain convolutions where they may be split as well.
+        """
         facts = facts_of_source(self.index)
         made = (facts.made_by(each.call) for each in self.sites)
-        held = (reached(self.index, facts, each).attributes for each in made)
-        return {name for found in held for _, name in found} | {
-            target.attr
-            for cls in self._classes
-            for each in ast.walk(cls)
-            if isinstance(each, ast.Assign)
-            for target in each.targets
-            if isinstance(target, ast.Attribute)
-            if seems_a_norm(self.index, each.value, target.attr)
+        held = {one for each in made for one in reached(self.index, facts, each).attributes}
+        owners = {owner for owner, _ in held} if self._with_plain else set()
+        beside = {
+            each.attr
+            for each in self._source.nodes
+            if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+            if self.index.self_class(each.value) in owners and self._may_be_conv(facts, each)
         }
+        return (
+            {name for _, name in held}
+            | beside
+            | {
+                target.attr
+                for cls in self._classes
+                for each in ast.walk(cls)
+                if isinstance(each, ast.Assign)
+                for target in each.targets
+                if isinstance(target, ast.Attribute)
+                if seems_a_norm(self.index, each.value, target.attr)
+            }
+        )
+
+    def _may_be_conv(self, facts: Facts, target: ast.Attribute) -> bool:
+        """Whether an attribute may be given a convolution."""
+        value = assigned_value(self._source.parent_of, target)
+        found = facts.values(value) if value is not None else ()
+        return any(getattr(each, "kind", "") in torch_api.CONVOLUTIONS for each in found)
 
     # --- what other files do -----------------------------------------------------------------
 

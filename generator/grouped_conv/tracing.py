@@ -31,11 +31,23 @@ class Tracing:
 
     Attributes:
         left: the constructions of what cannot be split, as a constructor or a forward shows; why.
+
+    Args:
+        index: of the source.
+        directives: the comments that steer what is done.
+        sites: what may be grouped.
+        with_plain: whether the plain convolutions beside those may be split as well.
     """
 
-    def __init__(self, index: ClassIndex, directives: Directives, sites: Iterable[Site]) -> None:
+    def __init__(
+        self,
+        index: ClassIndex,
+        directives: Directives,
+        sites: Iterable[Site],
+        with_plain: bool = False,
+    ) -> None:
         self.index = index
-        self.surroundings = Surroundings(index, sites)
+        self.surroundings = Surroundings(index, sites, with_plain)
         self.directives = directives
         self.pairs = Pairs(index, directives, self.surroundings)
         self.running = Running(self.surroundings)

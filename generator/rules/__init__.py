@@ -1,5 +1,7 @@
 """The rules that look at one construct each; ``grouped_conv`` has a package of its own.
 
+So have ``branch-norm`` in it, and ``source-split``: ``grouped_conv.built.sources``.
+
 Each module shows what it does, before and after, and what PLiNIO has against it::
 
     activation      LeakyReLU, Hardswish and Hardsigmoid: a forward of simple functions

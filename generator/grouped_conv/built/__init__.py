@@ -39,6 +39,9 @@ another way, once it is split; ``isinstance(self.conv, nn.Conv2d)``; weight_norm
 dimension, spectral_norm and other parametrizations; a subclass with a forward of its own; a lazy
 convolution.
 
+With ``--target plinio`` a plain convolution, of whose output a grouped one alone takes slices, is
+split by the same slices, with the norm between the two: see ``sources``.
+
 A depthwise layer with a multiplier (``nn.Conv2d(c, k * c, 3, groups=c)``) becomes k depthwise
 convolutions and one index, by ``split_conv(self.conv, multiplier=True)`` and the like, where the
 file shows that only plain convolutions, or linear layers behind a flatten, read what it or its norm

@@ -10,6 +10,7 @@ ALL_BLOCKS: Final = frozenset(
     (
         *("norm", "layers", "pairs", "by_filter", "build", "outputs", "padded", "copy_pad"),
         *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync", "multiplier"),
+        "source",
     )
 )
 BLOCKS_OF: Final = {
@@ -18,6 +19,8 @@ BLOCKS_OF: Final = {
         **dict.fromkeys(("unjoined", "joined", "split_norm", "is_split", "fits"), "norm"),
         **{each: each for each in ("layers", "pairs", "by_filter", "build", "outputs", "padded")},
         **{each: each for each in ("copy_pad", "transposed", "weight_norm")},
+        **dict.fromkeys(("source", "unjoined_source"), "source"),
+        **dict.fromkeys(("split_sliced_conv", "split_sliced"), "source"),
         "kind": "subclass",
         "unjoined_transposed": "transposed norm",
         **dict.fromkeys(("multiplier", "is_multiplier", "order"), "multiplier"),
@@ -35,6 +38,7 @@ _SIGNS: Final = {
     "subclass": "def class_of_torch(",
     "transposed": "class SplitTransposed(",
     "multiplier": "class Multiplier(",
+    "source": "class SplitSource(",
     **{
         block: f"def {name}("
         for block, name in {

@@ -16,7 +16,8 @@ from ..tracing import Tracing
 from ..weights import Uses
 from .multiplier import Multipliers, has_marked, joined
 from .padding import plan_padding
-from .plan import BuiltPlan, Way
+from .plan import BuiltPlan, SlicedConv, Way
+from .sources import Sources
 from .ways import Ways
 
 
@@ -27,19 +28,30 @@ class Deciding:
         refused: for the constructions of those that cannot be split, why.
         multipliers: what tells which depthwise ones become depthwise ones.
 
+        sources: what tells which plain ones are split before them; None for no such.
+
     Args:
         tracing: of the source.
         norm: whether the norms after them are split as well.
         gives_weights: whether the helper gives the weight of what is split, for others.
         line_length: the columns that a line may have.
+        with_sources: whether what they take slices of is split before them.
     """
 
-    def __init__(self, tracing: Tracing, norm: bool, gives_weights: bool, line_length: int) -> None:
+    def __init__(
+        self,
+        tracing: Tracing,
+        norm: bool,
+        gives_weights: bool,
+        line_length: int,
+        with_sources: bool = False,
+    ) -> None:
         self.tracing = tracing
         self.line_length = line_length
         self.norm = norm
         self.gives_weights = gives_weights
         self.multipliers = Multipliers(tracing)
+        self.sources = Sources(tracing, norm) if with_sources else None
         self.refused: dict[ast.Call, str] = {}
         self.in_the_way: dict[ast.Call, str] = {}
 
@@ -70,10 +82,13 @@ class Deciding:
                 for call, ways in found.items()
                 if any(source.splits(stay, ways) for stay in stays)
             }
+            sliced = self._sliced(source, found) if not refused else {}
+            if sliced is None:
+                continue  # one of the plain ones is to stay
             if not refused:
                 if source.loud:
                     source.lose_reads()
-                return _plan(source, sites, joined(found))
+                return _plan(source, sites, joined(found), sliced)
             closer = refused.keys() - self.in_the_way.keys()
             if closer and (stays or self.tracing.directives.leave_alone):
                 self.in_the_way |= {each: refused[each] for each in closer}
@@ -82,11 +97,38 @@ class Deciding:
             stays += [each.site for each in sites if each.site.call in refused]
             sites = [each for each in sites if each.site.call not in refused]
 
+    def _sliced(
+        self, source: Ways, found: Mapping[ast.Call, tuple[Way, ...]]
+    ) -> dict[SlicedConv, dict[ast.Call, tuple[Way, ...]]] | None:
+        """The plain convolutions that are split before them, and how; None to begin anew."""
+        ways = {}
+        for each in self.sources.find(found) if self.sources is not None else ():
+            assert self.sources is not None
+            try:
+                ways[each] = self.sources.ways(each, source, found)
+            except Refusal as refusal:
+                self.sources.leave(each, str(refusal))
+                return None
+        return ways
+
+    def leave_sources(self, plan: BuiltPlan, reasons: Mapping[ast.Call, str]) -> bool:
+        """Have plain convolutions stay rather than others; whether there are such in a plan."""
+        found = {plan.sources[call]: why for call, why in reasons.items() if call in plan.sources}
+        for sliced, why in found.items():
+            assert self.sources is not None
+            self.sources.leave(sliced, why)
+        return bool(found)
+
 
 def _plan(
-    source: Ways, sites: list[Deferred], ways: Mapping[ast.Call, tuple[Way, ...]]
+    source: Ways,
+    sites: list[Deferred],
+    ways: Mapping[ast.Call, tuple[Way, ...]],
+    sliced: Mapping[SlicedConv, Mapping[ast.Call, tuple[Way, ...]]],
 ) -> BuiltPlan:
     """The plan for all of them."""
+    grouped, plain = ways, dict(chain.from_iterable(each.items() for each in sliced.values()))
+    ways = {**grouped, **plain}
     calls = plan_calls(
         source.tracing.pairs, (each.site for each in sites), source.followed, source.lists
     )
@@ -98,13 +140,15 @@ def _plan(
     for each in sites:
         notes[each.site.call] += tuple(dict.fromkeys(_not_taken(source, each.site)))
         notes[each.site.call] += tuple(_of_weight_norm(source.tracing.uses(each.site)))
+    sites += (Deferred(site, "") for each in sliced for site in each.sites)
     return BuiltPlan(
         tuple(sites),
         ways,
         notes,
+        {site.call: each for each in sliced for site in each.sites},
         calls,
         padding,
-        frozenset(_blocks(source, sites, ways)),
+        frozenset((*_blocks(source, sites, ways), *(["source"] if sliced else []))),
         tuple(_own_norms(source, chain.from_iterable(ways.values()))),
         tuple(source.warnings.values()),
     )

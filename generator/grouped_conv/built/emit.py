@@ -29,6 +29,7 @@ class LineContext:
         code: of the convolution, of the nn.Sequential, or of what gives it.
         norm: the code of the norm, of the input, or of the convolution that is padded.
         pad: the code of what pads each slice.
+        reader: the code of the convolution that slices what a plain one gives.
         condition: the code of what decides whether the norm is applied; empty if nothing does.
         multiplier: whether a depthwise multiplier becomes depthwise convolutions.
     """
@@ -37,6 +38,7 @@ class LineContext:
     code: str
     norm: str = ""
     pad: str = ""
+    reader: str = ""
     condition: str = ""
     multiplier: bool = False
 
@@ -58,7 +60,8 @@ def make_built_edits(
     for change in plan.changes:
         split = partial(rendered, change.kind, multiplier=change.multiplier)
         if isinstance(change, Line):
-            line = partial(split, change.code, change.norm, condition=change.condition)
+            more = {"condition": change.condition, "reader": change.reader}
+            line = partial(split, change.code, change.norm, **more)
             by_place.setdefault(change.after, []).append(line)
             for each in change.returns:
                 by_return.setdefault(each, []).append(line)

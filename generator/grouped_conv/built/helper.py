@@ -57,17 +57,22 @@ class Names:
     joined_multiplier: str = "JoinedMultiplier"
     is_multiplier: str = "is_multiplier"
     order: str = "order_of"
+    source: str = "SplitSource"
+    unjoined_source: str = "UnjoinedSource"
+    split_sliced_conv: str = "split_sliced_conv"
+    split_sliced: str = "split_sliced"
     joined_layers: str = "JoinedLayers"
     with_layers: str = "with_layers"
 
 
 _FUNCTIONS: Final = (
     *("split", "split_norm", "layers", "pairs", "by_filter", "build"),
-    *("outputs", "padded", "copy_pad"),
+    *("outputs", "padded", "copy_pad", "split_sliced_conv", "split_sliced"),
 )
 _OF_CHANGE: Final = {
     **{"conv": "split", "conv_norm": "split_norm", "padding": "copy_pad", "listed": "layers"},
     **{each: each for each in ("layers", "pairs", "split", "by_filter", "build")},
+    **{"source": "split_sliced_conv", "source_norm": "split_sliced"},
 }
 """By the kind of a change the function that it calls."""
 _COPYING: Final = {"by_filter", "copy_pad", "pads"}
@@ -75,7 +80,10 @@ _STANDARD: Final = ("copy", "warnings")
 _KNOWN: Final = re.compile(rf"({'|'.join(str(each.default) for each in fields(Names))})(_\d+)?")
 SPLITTING: Final = tuple(
     str(getattr(Names, each))
-    for each in ("split", "split_norm", "layers", "pairs", "by_filter", "build")
+    for each in (
+        *("split", "split_norm", "layers", "pairs", "by_filter", "build"),
+        *("split_sliced_conv", "split_sliced"),
+    )
 )
 """The functions that split, each by its usual name."""
 _SPLITTING: Final = re.compile(rf"({'|'.join(SPLITTING)})(_\d+)?")
@@ -166,7 +174,7 @@ def make_helper(
     """
     needed = frozenset(_functions(plan))
     blocks = plan.blocks.union(*(BLOCKS_OF.get(each, frozenset()) for each in needed))
-    blocks |= {"norm"} if blocks & {"layers", "pairs"} else set()
+    blocks |= {"norm"} if blocks & {"layers", "pairs", "source"} else set()
     blocks |= blocks_for(plan.own_norms, source, path)[0]
     if path:
         return _imported(source, needed, blocks | more, path, used)

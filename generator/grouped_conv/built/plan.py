@@ -10,10 +10,14 @@ from typing import Literal, TypeAlias
 
 from ..call_plan import CallPlan
 from ..classify import Deferred
+from ..find import Site
+from ..norms.norm_after import Pair
 from ..norms.outside import Outside
 from ..norms.own_norms import OwnNorm
 
-LineKind: TypeAlias = Literal["conv", "conv_norm", "layers", "pairs", "padding"]
+LineKind: TypeAlias = Literal[
+    "conv", "conv_norm", "layers", "pairs", "padding", "source", "source_norm"
+]
 WrapKind: TypeAlias = Literal["split", "by_filter", "build", "listed"]
 
 
@@ -28,6 +32,7 @@ class Line:
         norm: of the norm, or the norms, after that; or of what pads before.
         condition: that without which the norm is not applied, if there is one.
         returns: the statements that it precedes as well.
+    reader: the code of the convolution that slices what it gives, for a plain one.
         multiplier: whether a depthwise multiplier becomes depthwise convolutions.
     """
 
@@ -37,6 +42,7 @@ class Line:
     norm: str = ""
     condition: str = ""
     returns: tuple[ast.Return, ...] = ()
+    reader: str = ""
     multiplier: bool = False
 
 
@@ -105,12 +111,32 @@ class Way:
     applied: Set[ast.AST] = frozenset()
 
 
+@dataclass(frozen=True, eq=False)
+class SlicedConv:
+    """A plain convolution in an attribute, of whose output a grouped one alone takes slices.
+
+    Attributes:
+        owner: the class.
+        name: the attribute.
+        reader: that of the grouped one.
+        pair: the norm that is applied between the two, if one is.
+        sites: what it may be built by.
+    """
+
+    owner: ast.ClassDef
+    name: str
+    reader: str
+    pair: Pair | None
+    sites: tuple[Site, ...]
+
+
 @dataclass(frozen=True)
 class BuiltPlan:
     """What is to be done in one source.
 
     Attributes:
         sites: the convolutions that are split.
+        sources: the constructions of those that are plain, each with what is split.
         ways: for the construction of each, how.
         notes: for each, what there is to know.
         calls: what is done where one is called.
@@ -123,6 +149,7 @@ class BuiltPlan:
     sites: tuple[Deferred, ...] = ()
     ways: Mapping[ast.Call, tuple[Way, ...]] = field(default_factory=dict)
     notes: Mapping[ast.Call, tuple[str, ...]] = field(default_factory=dict)
+    sources: Mapping[ast.Call, SlicedConv] = field(default_factory=dict)
     calls: CallPlan = field(default_factory=CallPlan)
     padding: tuple[Line, ...] = ()
     blocks: frozenset[str] = frozenset()

@@ -1,0 +1,223 @@
+"""Plain convolutions of whose output a grouped one takes slices, split by the same slices.
+
+Before, with the grouped one split::
+
+    self.conv2, self.bn2 = split_conv_norm(self.conv2, self.bn2)
+    ...
+    x = F.relu(self.bn1(self.conv1(x)))
+    x = F.relu(self.bn2(self.conv2(x)))
+
+After::
+
+    self.conv2, self.bn2 = split_conv_norm(self.conv2, self.bn2)
+    self.conv1, self.bn1 = split_sliced(self.conv1, self.bn1, before=self.conv2)
+
+PLiNIO's PIT (commit 3d6b5e0) keeps alive no more than the last channel of a layer. Of a layer whose
+output is taken in slices it may mask all channels of one, and cannot export that. Measured with ten
+random masks that differ from layer to layer and from channel to channel, keep 4 channels of 10, and
+protect none: of 8 slices of 2 channels no export works, of 4 of 4 six do; of parts all do. What the
+parts give is concatenated, and sliced again by the next layer: no list is carried.
+
+That is enough, in PIT, MPS and SuperNet alike, where a convolution reads each slice: the parts of a
+grouped one, or plain ones; activations and pooling may stand between. It is not where a slice meets
+a sum or a concatenation, as in Res2Net and CSP: a slice of a concatenation has no mask of its own
+there ("'PITConcatFeaturesMasker' object has no attribute 'alpha'"). The parts would have to be
+carried as a list, with which PIT takes both.
+
+So a plain convolution is split where the facts show that a grouped one alone reads what it gives.
+Whatever reads it, the parts compute what it did, so that an activation may be one not known. What
+is done with the convolution itself, and with its norm, is asked as of a grouped one. It costs time:
+timm's resnext50_32x4d has 1,045 convolutions then, of 549, and takes 1.3 times as long.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from ...facts.values import Object, Value
+from ...reading.convolutions import Arguments, conv_class
+from ...reading.directives import Directives
+from ...reading.names import meaning
+from ...reading.scopes import assigned_value
+from ..find import Site
+from ..norms.attribute import Attribute
+from ..norms.norm_after import Pair
+from ..refusal import Refusal
+from ..tracing import Tracing
+from .multiplier import is_marked
+from .plan import Line, LineKind, SlicedConv, Way, Wrap
+from .slices_read import SlicesRead
+from .ways import Ways
+
+_PLAIN = frozenset(f"torch.nn.Conv{each}d" for each in (1, 2, 3))
+
+
+class Sources:
+    """Finds those of one source, and the lines that split them.
+
+    Attributes:
+        left: the constructions of those that stay as they are, each with the reason.
+        skipped: those that a comment leaves alone, likewise.
+
+    Args:
+        tracing: of the source.
+        norm: whether the norms after convolutions are split.
+    """
+
+    def __init__(self, tracing: Tracing, norm: bool) -> None:
+        self.tracing = tracing
+        self.index = tracing.index
+        self.source = tracing.index.source
+        self.facts = tracing.surroundings.facts
+        self.norm = norm
+        self.left: dict[ast.Call, str] = {}
+        self.skipped: dict[ast.Call, str] = {}
+
+    def leave(self, sliced: SlicedConv, reason: str) -> None:
+        """Have one stay as it is."""
+        self.left |= {each.call: reason for each in sliced.sites}
+
+    # --- which there are ---------------------------------------------------------------------
+
+    def find(self, ways: Mapping[ast.Call, tuple[Way, ...]]) -> Iterator[SlicedConv]:
+        """The plain convolutions that can be split before what is split in some ways."""
+        readers = {held: None for each in ways.values() for way in each for held in self._held(way)}
+        calls: set[ast.Call] = set()  # a class, and one that inherits from it, have the same
+        for owner, reader in readers:
+            grouped = self.facts.attribute(owner, reader)
+            if not all(isinstance(each, Object) and self.facts.is_plain(each) for each in grouped):
+                for name in self._plain(owner):
+                    found = self._sliced(owner, name, reader)
+                    if found is not None and found.sites[0].call not in calls:
+                        calls |= {each.call for each in found.sites}
+                        yield found
+
+    def _held(self, way: Way) -> Iterator[tuple[ast.ClassDef, str]]:
+        """The attribute with what is split in a way, by itself or with the norm behind it."""
+        kinds = ("conv", "conv_norm", "split")
+        if way.change is None or way.change.kind not in kinds or is_marked(way.change):
+            return
+        if isinstance(way.held, tuple):
+            yield way.held
+        elif isinstance(way.held, ast.expr):
+            for target in getattr(self.source.statement(way.held), "targets", ()):
+                owner = self.index.self_class(getattr(target, "value", target))
+                if isinstance(target, ast.Attribute) and owner is not None:
+                    yield owner, target.attr
+
+    def _plain(self, owner: ast.ClassDef) -> Iterator[str]:
+        """The attributes of a class that are given plain convolutions, and nothing else."""
+        for name in dict.fromkeys(
+            each.attr
+            for each in self.source.nodes
+            if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+            if self.index.self_class(each.value) is owner
+        ):
+            values = self.facts.attribute(owner, name)
+            if values and all(map(self._is_plain, values)):
+                yield name
+
+    def _is_plain(self, value: Value) -> bool:
+        is_conv = isinstance(value, Object) and value.kind in _PLAIN
+        return is_conv and isinstance(value, Object) and self.facts.is_plain(value)
+
+    def _sliced(self, owner: ast.ClassDef, name: str, reader: str) -> SlicedConv | None:
+        """One of them; None where it is not read by the grouped one, or is to stay."""
+        pairs = self.tracing.pairs
+        given = [
+            assigned_value(self.source.parent_of, each) for each in pairs.stores_of(owner, name)
+        ]
+        sites = [self._site(each) for each in given if isinstance(each, ast.Call)]
+        calls = Attribute(pairs, owner, name).calls
+        if not sites or any(each.call in (self.left | self.skipped) for each in sites):
+            return None
+        pair = pairs.find(owner, name)
+        starts = [each.norm for each in pair.followed] if isinstance(pair, Pair) else calls
+        known = pair if isinstance(pair, Pair) else None
+        found = SlicedConv(owner, name, reader, known, tuple(sites))
+        try:
+            read = SlicesRead(self.tracing, owner, reader, isinstance(pair, Refusal))
+            if not read.check(starts) or self._is_skipped(found):
+                return None
+            if isinstance(pair, Refusal):
+                raise Refusal(str(pair).partition(": ")[2])
+            if len(sites) != len(given):
+                raise Refusal("what builds it is not known")
+            if pair is not None and not self.norm:
+                raise Refusal("norms are not split")
+        except Refusal as refusal:
+            self.leave(found, str(refusal))
+            return None
+        return found
+
+    def _site(self, call: ast.Call) -> Site:
+        conv = conv_class(meaning(self.source, call.func).path)
+        return Site(call, conv, Arguments({}, False, ()))
+
+    def _is_skipped(self, sliced: SlicedConv) -> bool:
+        """Whether a comment leaves one alone."""
+        calls = [each.call for each in sliced.sites]
+        directives = Directives(self.source, calls, "source-split")
+        skip = next(filter(None, map(directives.skip, calls)), None)
+        if skip is not None:
+            self.skipped |= dict.fromkeys(calls, str(skip))
+        return skip is not None
+
+    # --- how they are split ------------------------------------------------------------------
+
+    def ways(
+        self, sliced: SlicedConv, ways: Ways, grouped: Mapping[ast.Call, tuple[Way, ...]]
+    ) -> dict[ast.Call, tuple[Way, ...]]:
+        """How one is split, for each construction.
+
+        Args:
+            sliced: the convolution.
+            ways: what decides about all of the source.
+            grouped: how those with groups are split.
+
+        Raises:
+            Refusal: it cannot be.
+        """
+        if sliced.pair is not None:
+            for each in sliced.pair.convs:
+                owner = self.index.self_class(each.value) or sliced.owner
+                pair = self.tracing.pairs.find(owner, sliced.name)
+                if isinstance(pair, Pair):
+                    ways.norms.pairs[owner, sliced.name] = pair
+        held = sliced.owner, sliced.reader
+        readers = [way for each in grouped.values() for way in each if held in self._held(way)]
+        found: dict[ast.Call, tuple[Way, ...]] = {}
+        for site in sliced.sites:
+            own = ways.of(site)
+            line = own[0].change
+            if len(own) > 1 or not isinstance(line, Line) or line.kind not in ("conv", "conv_norm"):
+                raise Refusal("there is no place where it is built, and nothing else has it")
+            if sliced.pair is not None and line.kind == "conv":
+                raise Refusal(own[0].note.partition(": ")[2] or "the norm after it stays")
+            if line.condition:
+                raise Refusal("the norm after it is not always applied")
+            self._check_order(sliced, own[0], line, readers)
+            kind: LineKind = "source" if line.kind == "conv" else "source_norm"
+            code = f"{line.code.rpartition('.')[0]}.{sliced.reader}"
+            found[site.call] = (replace(own[0], change=replace(line, kind=kind, reader=code)),)
+        return found
+
+    def _check_order(self, sliced: SlicedConv, way: Way, line: Line, readers: list[Way]) -> None:
+        """See that the grouped one is split where the plain one is to be.
+
+        Raises:
+            Refusal: it is not, or that is not known.
+        """
+        scope, pairs = self.source.scope(line.after), self.tracing.pairs
+        stores = [*pairs.stores_of(sliced.owner, sliced.reader)]
+        stores = [each for each in stores if self.source.scope(each) is scope]
+        changes = [each.change for each in readers if each.change is not None]
+        lines = [each for each in changes if not isinstance(each, Wrap)]
+        lines = [each for each in lines if self.source.scope(each.after) is scope]
+        are_built = bool(stores) and all(each in way.done for each in stores)
+        are_split = all(each.after is line.after or each.after in way.done for each in lines)
+        returns = {each.returns for each in lines if isinstance(each, Line)}
+        if not are_built or not are_split or not returns <= {line.returns}:
+            raise Refusal(f"something else has it before self.{sliced.reader} is split")
