@@ -359,6 +359,43 @@ class Net(nn.Module):
     assert asked.facts.shape(value).rank is None
 
 
+def test_the_shape_of_what_goes_through_modules_in_a_loop() -> None:
+    """What each gives has the rank of what its forward returns, and so has what goes round."""
+    asked = Asked("""
+class Block(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.conv = nn.Conv1d(n, n, 3)
+    def forward(self, x):
+        return F.relu(self.conv(x) + x)
+class Flat(nn.Module):
+    def forward(self, x):
+        return torch.flatten(self.pool(x), 1)
+class Net(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.first = nn.Conv1d(3, n, 3)
+        self.blocks = nn.ModuleList([Block(n) for _ in range(n)])
+        self.others = nn.ModuleList([Block(n), Flat()])
+    def forward(self, x):
+        x = self.first(x)
+        for block in self.blocks:
+            x = block(x)
+        y = x
+        for other in self.others:
+            y = other(y)
+        return x.mean(-1), y.sum(-1)
+""")
+    assert _ranks(asked, "x.mean(-1)") == {3}
+    assert None in _ranks(asked, "y.sum(-1)")
+
+
+def _ranks(asked: Asked, text: str) -> set[int | None]:
+    """The ranks that what a method is called of may have."""
+    receiver = asked.node(text).func.value  # type: ignore[attr-defined]
+    return {asked.facts.shape(each).rank for each in asked.facts.values(receiver)}
+
+
 def test_the_copy_of_a_convolution_has_its_channels() -> None:
     """A copy is constructed with what the original was."""
     asked = Asked(f"""

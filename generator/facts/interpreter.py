@@ -278,7 +278,7 @@ class Interpreter:
     def any_of(self, values: Values, node: ast.AST, frame: Frame, step: object) -> Values:
         """One tensor that stands for any of some; the same at each asking."""
         producer = self.external(ANY_OF_SEVERAL)
-        return frozenset((self.tensor(producer, values, node, frame, step),))
+        return frozenset((self.tensor(producer, values, node, frame, step, values),))
 
     def of_class_body(self, cls: Class, name: str, after: Class | None = None) -> Values:
         """What an attribute is by the bodies of a class and its bases; nothing if it is not."""

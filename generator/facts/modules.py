@@ -188,7 +188,7 @@ class Modules:
         made: set[Value] = set()
         for each in results:
             if isinstance(each, (Tensor, Parameter, Unknown)):
-                made |= applied(value, given, node, frame, step)
+                made |= applied(value, given, node, frame, step, frozenset((each,)))
             elif isinstance(each, Object) and heap.is_container(each) and each.site is not node:
                 kind = each.kind.removesuffix(_RESULTS) + _RESULTS
                 own = interpreter.intern(Object, node, kind, frame.context, frame.owner)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .. import torch_api
 from .arguments import Arguments
 from .values import (
+    ANY_OF_SEVERAL,
     NOTHING,
     External,
+    Instance,
     Object,
     Tensor,
     Value,
@@ -38,7 +40,7 @@ class Shapes:
         self._constructed = constructed
         self._first: dict[Value, Values] = {}
         self._given: dict[Value, Arguments] = {}
-        self._known: dict[Value, Shape] = {}
+        self._known: dict[Value, Shape | None] = {}
 
     def note(self, value: Tensor, first: Values, given: Arguments) -> None:
         """Note what the shape of a tensor depends on."""
@@ -49,20 +51,40 @@ class Shapes:
     def of(self, value: Value) -> Shape:
         """What is known of the shape of something."""
         if value not in self._known:
-            self._known[value] = Shape()  # for a tensor that is made of itself
-            self._known[value] = self._worked_out(value)
-        return self._known[value]
+            self._settle(value)
+        return self._known[value] or Shape()
 
-    def _worked_out(self, value: Value) -> Shape:
+    def _settle(self, value: Value) -> None:
+        """Work out a shape, and those that it depends on: these may depend on it in turn."""
+        found: dict[Value, None] = {}
+        todo = [value]
+        while todo:
+            each = todo.pop()
+            if each not in self._known and each not in found:
+                found[each] = None
+                todo += self._first.get(each, ())
+        self._known |= found
+        order = [*reversed(found)]
+        while order:  # each shape loses at most its rank and its channels
+            before = {each: self._known[each] for each in order}
+            for each in order:
+                self._known[each] = self._next(each)
+            if all(self._known[each] == shape for each, shape in before.items()):
+                return
+
+    def _next(self, value: Value) -> Shape | None:
+        """A shape by what is known so far of others; None for nothing yet."""
         if not isinstance(value, Tensor):
             return Shape()
-        shapes = {self.of(each) for each in self._first[value]}
-        known = shapes.pop() if len(shapes) == 1 else Shape()
+        shapes = [self._known[each] for each in self._first.get(value, ())]
+        known = _common([each for each in shapes if each is not None])
+        if shapes and not any(shapes):
+            return None
         if isinstance(value.producer, Object):
             return self._of_module(value.producer, known)
         if isinstance(value.producer, External):
             return self._of_function(value.producer.path, known, self._given[value])
-        return Shape()
+        return known if isinstance(value.producer, Instance) else Shape()
 
     def _of_module(self, module: Object, known: Shape) -> Shape:
         kind = module.kind
@@ -87,7 +109,7 @@ class Shapes:
 
     def _of_function(self, path: str, known: Shape, given: Arguments) -> Shape:
         name = path.rpartition(".")[2]
-        if path in ("operator", "torch.Tensor.data"):
+        if path in ("operator", "torch.Tensor.data", ANY_OF_SEVERAL):
             return known
         if name == "flatten":
             start = only_constant(given.get(0, "start_dim"))
@@ -95,3 +117,11 @@ class Shapes:
             return Shape(2 if is_from_1 else None)
         channels = known.channels if torch_api.keeps_channels(name) else None
         return Shape(torch_api.rank_of(name, known.rank), channels)
+
+
+def _common(shapes: Sequence[Shape]) -> Shape:
+    """What several shapes have in common."""
+    ranks, channels = {each.rank for each in shapes}, {each.channels for each in shapes}
+    return Shape(
+        ranks.pop() if len(ranks) == 1 else None, channels.pop() if len(channels) == 1 else None
+    )

@@ -86,13 +86,20 @@ class Tensors:
         return frozenset(found)
 
     def applied(
-        self, value: Value, given: Arguments, node: ast.AST, frame: Frame, step: object = None
+        self,
+        value: Value,
+        given: Arguments,
+        node: ast.AST,
+        frame: Frame,
+        step: object = None,
+        like: Values | None = None,
     ) -> Values:
-        """What a module gives."""
+        """What a module gives; it has the shape of what it is applied to, or of something else."""
         inputs = self._inputs(given, node, frame)
         if len(inputs) > _MOST_INPUTS:
             inputs = self.interpreter.any_of(inputs, node, frame, ("inputs", step))
-        made = self.interpreter.tensor(value, inputs, node, frame, step, given.get(0, "input"))
+        like = given.get(0, "input") if like is None else like
+        made = self.interpreter.tensor(value, inputs, node, frame, step, like)
         self.interpreter.use((value,), "call", node, frame, result=made)
         return frozenset((made,))
 
