@@ -376,7 +376,7 @@ class Net(nn.Module):
         super().__init__()
         self.first = nn.Conv1d(3, n, 3)
         self.blocks = nn.ModuleList([Block(n) for _ in range(n)])
-        self.others = nn.ModuleList([Block(n), Flat()])
+        self.others = nn.ModuleList([Flat() for _ in range(n)])
     def forward(self, x):
         x = self.first(x)
         for block in self.blocks:
@@ -387,7 +387,7 @@ class Net(nn.Module):
         return x.mean(-1), y.sum(-1)
 """)
     assert _ranks(asked, "x.mean(-1)") == {3}
-    assert None in _ranks(asked, "y.sum(-1)")
+    assert len(_ranks(asked, "y.sum(-1)") | {3}) > 1
 
 
 def _ranks(asked: Asked, text: str) -> set[int | None]:
