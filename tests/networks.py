@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -40,9 +40,11 @@ TITLES = {"models": "pytorch-cifar"}
 HEADINGS = ("network", "grouped", "split", "left", "norms behind a cat", "before", "difference", "")
 
 
-def chosen(pattern: str) -> Iterator[tuple[str, list[str]]]:
+def chosen(
+    pattern: str, networks: Mapping[str, Sequence[str]] = NETWORKS
+) -> Iterator[tuple[str, list[str]]]:
     """The names of the networks that match, by their package."""
-    for package, names in NETWORKS.items():
+    for package, names in networks.items():
         found = [name for name in names if fnmatch(full_name(package, name), pattern)]
         if found:
             yield package, found

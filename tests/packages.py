@@ -111,8 +111,8 @@ class Pytorchvideo(Package):
     """Its builders, for short and small clips."""
 
     BUILDERS: ClassVar[dict[str, dict[str, Any]]] = {
-        "create_x3d": {"input_clip_length": 4, "input_crop_size": 96},
-        "create_csn": {"head_pool_kernel_size": (1, 3, 3)},
+        "create_x3d": {"input_clip_length": 4, "input_crop_size": 64},
+        "create_csn": {"head_pool_kernel_size": (1, 2, 2)},
     }
 
     def names(self) -> list[str]:
@@ -124,7 +124,7 @@ class Pytorchvideo(Package):
         return create(**self.BUILDERS[name])
 
     def shapes(self, name: str, model: nn.Module) -> list[tuple[int, ...]]:
-        return [(3, 4, 96, 96)]
+        return [(3, 4, 64, 64)]
 
 
 PACKAGES: dict[str, type[Package]] = {

@@ -1,27 +1,32 @@
-"""What PLiNIO's methods make of networks with grouped convolutions: as written, split, rewritten.
+"""What PLiNIO's methods make of networks: as written, split, rewritten.
 
 Usage: python tests/plinio_networks.py [--only 'timm/*'] [--jobs 2] [--targets grouped plinio]
-           [--methods PIT MPS SuperNet] [--as-written] [--trees DIR]
+           [--methods PIT MPS SuperNet] [--as-written] [--ungrouped] [--trees DIR]
 
-Rewrites whole packages by the command for each target, builds the networks of networks.py from
-what is installed and from what is written, with random weights and statistics, and gives each to
-PIT (converted, then pruned by masks that differ per layer and channel, and exported), MPS and
-SuperNet (converted, and their count of the weights checked). Nothing is trained. Prints the first
-thing in the way of each, and totals. PLiNIO must be importable.
+Rewrites whole packages by the command for each target, builds the networks of networks.py, which
+have grouped convolutions, from what is installed and from what is written, with random weights and
+statistics, and gives each to PIT (converted, pruned by masks that differ per layer and channel,
+exported, its cost compared with its weights, trained), MPS (converted, trained, exported, no
+BatchNorm left in float) and SuperNet (converted, and its count of the weights checked). Prints the
+first thing in the way of each with its line in the rewritten source, and totals. With --ungrouped
+also 30 networks without grouped convolutions. PLiNIO must be importable.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import multiprocessing
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
+from plinio_in_full import InFull, keep_places, place_in
 from torch import nn
 
 from networks import chosen, full_name
@@ -31,6 +36,21 @@ from split_trees import split_by_command
 from zoo_plinio import METHODS, outcome_of
 
 TIMEOUT = 300  # seconds for one method and one network
+UNGROUPED: dict[str, tuple[str, ...]] = {
+    "torchvision": (
+        *("alexnet", "vgg11_bn", "resnet18", "densenet121", "squeezenet1_1", "googlenet"),
+        *("inception_v3", "mobilenet_v2", "mobilenet_v3_small", "mnasnet0_5", "efficientnet_b0"),
+        *("shufflenet_v2_x0_5",),
+    ),
+    "timm": (
+        *("res2net50_14w_8s", "hrnet_w18_small", "dla34", "ghostnet_050", "efficientnet_lite0"),
+        *("mobilenetv3_small_100", "xception41"),
+    ),
+    "pytorchcv": ("preresnet10", "seresnet10", "darknet_ref", "peleenet", "mobilenet_wd4"),
+    "pretrainedmodels": ("bninception", "inceptionv4", "se_resnet50"),
+    "models": ("ResNet18", "PreActResNet18", "SENet18"),
+}
+"""Networks of the same packages that have none but plain and depthwise convolutions."""
 WRITTEN = "as written"
 
 
@@ -46,7 +66,9 @@ def answer(connection: Connection, package: str, name: str, tree: str, method: s
         net = found.build(name).eval()
         net.input_shape = shape_taken(net, found.shapes(name, net))
         randomise(net)
-        connection.send(outcome_of(method, net))
+        keep_places()
+        in_full = InFull(copy.deepcopy(net))
+        connection.send(outcome_of(method, net, in_full, partial(place_in, found.directory)))
     except Exception as error:
         connection.send(f"{type(error).__name__}: {error}"[:200])
 
@@ -99,12 +121,15 @@ def main() -> int:
     parser.add_argument("--targets", nargs="*", default=["grouped", "plinio"])
     parser.add_argument("--methods", nargs="*", default=METHODS)
     parser.add_argument("--as-written", action="store_true", help="ask of these as well")
+    parser.add_argument("--ungrouped", action="store_true", help="networks without groups as well")
     parser.add_argument("--trees", type=Path, metavar="DIR", help="keep the trees here")
     arguments = parser.parse_args()
     asking = []
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(arguments.jobs) as threads:
         root = (arguments.trees or Path(scratch)).resolve()
-        for package, names in chosen(arguments.only):
+        groups = [*chosen(arguments.only)]
+        groups += chosen(arguments.only, UNGROUPED) if arguments.ungrouped else ()
+        for package, names in groups:
             found = [*trees(package, root, arguments.targets)]
             for target, tree in ([(WRITTEN, "")] if arguments.as_written else []) + found:
                 for name in names:

@@ -9,7 +9,7 @@ import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from plinio_checks import (
     true_size,
 )
 
+Further: TypeAlias = Callable[[str, nn.Module, Tensor], str]
 METHODS = ("PIT", "MPS", "SuperNet")
 TAKEN = "yes"
 MISCOUNTED = "counted wrongly"
@@ -53,29 +54,47 @@ def outcome(method: str, build: Callable[[], nn.Module]) -> str:
     return outcome_of(method, net)
 
 
-def outcome_of(method: str, net: nn.Module) -> str:
-    """The same for a model in eval mode, of which its ``input_shape`` is known."""
+def outcome_of(
+    method: str,
+    net: nn.Module,
+    more: Further | None = None,
+    place_of: Callable[[Exception], str] | None = None,
+) -> str:
+    """The same for a model in eval mode, of which its ``input_shape`` is known.
+
+    Args:
+        method: of PLiNIO.
+        net: the model, which the method changes.
+        more: what else is asked of one that is taken, with what the method has made of it.
+        place_of: says where in the source of the model an error comes from.
+    """
     x = example(net)
     with torch.no_grad():
         expected = net(x)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # of torch.fx, about what is caught here
-            return _taken(method, net, x, expected)
+            return _taken(method, net, x, expected, more or _nothing_more)
     except Exception as error:
-        return construct(error, net)
+        place = place_of(error) if place_of is not None else ""
+        return " at ".join(filter(None, (construct(error, net), place)))
 
 
-def _taken(method: str, net: nn.Module, x: Tensor, expected: Tensor) -> str:
+def _nothing_more(method: str, converted: nn.Module, x: Tensor) -> str:
+    return TAKEN
+
+
+def _taken(method: str, net: nn.Module, x: Tensor, expected: Tensor, more: Further) -> str:
     size = 8 * true_size(net, biases=False) if method == "MPS" else true_size(net)
     arguments = {"PIT": {"discrete_cost": True}, "SuperNet": {"full_cost": True}, "MPS": _bits()}
     converted = convert(method, net, copies=False, **arguments[method])
     if float(converted.cost) != size:
         return f"{_miscounted(net)}, {MISCOUNTED}"
     if method == "MPS":  # eight bits are not the same
-        return TAKEN
-    if not _is_close(converted(x), expected):
+        return more(method, converted, x)
+    if not is_close(converted(x), expected):
         return "converts it, and computes something else"
-    return _pruned(converted, x) if method == "PIT" else TAKEN
+    found = _pruned(converted, x) if method == "PIT" else TAKEN
+    return more(method, converted, x) if found == TAKEN else found
 
 
 def _miscounted(net: nn.Module) -> str:
@@ -90,7 +109,7 @@ def _pruned(pit: nn.Module, x: Tensor) -> str:
     """Whether what PIT exports of a pruned model is the masked one."""
     prune(pit)
     masked = pit(x)
-    if _is_close(exported(pit)(x), masked):
+    if is_close(exported(pit)(x), masked):
         return TAKEN
     is_late = norms_after_cat(pit.seed)
     return "a BatchNorm after a torch.cat, when pruned" if is_late else "exports something else"
@@ -102,7 +121,8 @@ def _bits() -> dict[str, Any]:
     return {"qinfo": get_default_qinfo(w_precision=(8,), a_precision=(8,))}
 
 
-def _is_close(found: Tensor, expected: Tensor) -> bool:
+def is_close(found: Tensor, expected: Tensor) -> bool:
+    """Whether an output is the expected one, in float32."""
     return bool((found - expected).abs().max() <= 1e-4 * expected.abs().max())
 
 
