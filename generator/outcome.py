@@ -15,6 +15,9 @@ STYLE_NAMES: Mapping[str, Style] = {**{each: each for each in STYLES}, "module":
 """What a style may be called; ``module`` is what came before the built one."""
 
 FindingStatus = Literal["rewritten", "left", "skipped"]
+Obstacle = Literal["not proven", "no form", "costs parameters"]
+"""What keeps a place as it is: whether it may be rewritten is not proven; no form is known that
+PLiNIO takes; or there is one that has more parameters."""
 WrittenStyle = Literal["explicit", "loop", "built"]
 Status = Literal["split", "may be split", "kept", "left", "skipped", "function"]
 
@@ -214,6 +217,7 @@ class Finding:
         column: in characters, from 1.
         status: ``"rewritten"``; ``"left"`` as it was, for the stated reason; or ``"skipped"``.
         message: what it was, and what it is now or why it is as it was.
+        obstacle: of one that is left, what is in the way.
     """
 
     code: str
@@ -221,6 +225,7 @@ class Finding:
     column: int
     status: FindingStatus
     message: str
+    obstacle: Obstacle | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from gencode import list_source, split_source  # noqa: E402
+from gencode import Options, list_source, split_source  # noqa: E402
 from gencode.command import main  # noqa: E402
 from rules import HEAD, PLINIO, assert_same, becomes, module, reason, run, stays  # noqa: E402
 
@@ -403,8 +403,38 @@ def test_what_plinio_refuses_is_listed() -> None:
         ("multiply", "x.permute(0, 2, 3, 1) * 2 -> torch.multiply(x.permute(0, 2, 3, 1), 2)"),
         ("unsupported", "x.permute(0, 2, 3, 1)"),
     ]
-    assert "PLiNIO has torch.nn.GELU for an unsupported node" in found[0].message
+    says = 'PLiNIO says "Unsupported node" of {} (op: {})'
+    assert says.format("torch.nn.GELU", "call_module") in found[0].message
+    assert says.format("torch.nn.functional.softmax", "call_function") in found[1].message
+    assert says.format("torch.Tensor.permute", "call_method") in found[3].message
+    assert [each.obstacle for each in found] == ["no form", "no form", None, "no form"]
     assert {each.code for each in split_source(source, PLINIO).findings} == {"multiply"}
+
+
+@pytest.mark.parametrize(
+    ("constructor", "forward", "obstacle"),
+    [
+        ("", "return x.view(-1, 2, 2)", "no form"),
+        ("", "return x.split(2)[0]", "no form"),
+        ("", "return x.split(2, 1)[0]", "no form"),
+        ("", "return x.mul(self.scale, x)", "not proven"),
+        ("self.act = make(nn.Hardswish)", "return self.act(x)", "not proven"),
+        ("self.up = nn.ConvTranspose2d(4, 4, 2)", "return self.up(x)", "costs parameters"),
+        ("self.pool = nn.AdaptiveAvgPool3d(2)", "return self.pool(x)", "no form"),
+    ],
+)
+def test_what_is_in_the_way(constructor: str, forward: str, obstacle: str) -> None:
+    rest = "def make(act):\n    return act()"
+    source = module(f"x = self.conv(x)\n{forward}", f"{CONV}\n{constructor}", rest)
+    (found,) = [each for each in list_source(source, PLINIO).findings if each.status == "left"]
+    assert found.obstacle == obstacle
+
+
+def test_what_another_rule_is_about_is_said_once_whatever_is_selected() -> None:
+    source = net("return x.contiguous().view(x.size(0), -1)")
+    assert {each.code for each in list_source(source, PLINIO).findings} == {"flatten", "noop"}
+    only = Options(select=("unsupported",))
+    assert not list_source(source, only).findings
 
 
 def test_the_readiness_of_each_method(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -413,9 +443,11 @@ def test_the_readiness_of_each_method(tmp_path: Path, capsys: pytest.CaptureFixt
     forward = "self.conv.padding = (1, 1)\nreturn self.act(self.conv(x))"
     path.write_text(module(forward, constructor), encoding="utf-8")
     assert main(["--list", "--target", "plinio", str(path)]) == 3
+    found = "2 places in its way, as far as sources show it"
+    places = f"{found}: 1 without a form that is known, 1 not proven"
     assert capsys.readouterr().err.splitlines()[-3:] == [
-        "PIT: 2 places in its way, as far as sources show it",
-        "MPS: 2 places in its way, as far as sources show it",
+        f"PIT: {places}",
+        f"MPS: {places}",
         "SuperNet: 1 grouped convolution would be counted wrongly",
     ]
 

@@ -26,6 +26,7 @@ _VERBS = {
     **{"skipped": "skipped:", "function": "is a function call:"},
 }
 _OF_FINDINGS = {"rewritten": "rewritten:", "left": "not rewritten:", "skipped": "skipped:"}
+_OF_OBSTACLES = {"no form": "no form known:", "costs parameters": "costs parameters:"}
 _STALE = {"stale": "is out of date", "missing": "is missing"}
 
 
@@ -83,6 +84,7 @@ class Report:
         lines = [f"{path}:{line}:{column}: {said}" for line, column, said in in_order]
         self._counts.update(each.status for each in result.records)
         self._counts.update(f"place {each.status}" for each in result.findings)
+        self._counts.update(each.obstacle for each in result.findings if each.obstacle is not None)
         if self._lists and lines:
             write_to_stdout("".join(f"{printable(line)}\n" for line in lines).encode())
         else:
@@ -175,8 +177,20 @@ class Report:
         places, grouped = self._counts["place left"], self._counts["left"]
         functions = self._counts["function"]
         refused = places + grouped + functions
+        unproven = self._counts["not proven"] + grouped
+        kinds = ", ".join(
+            f"{count} {words}"
+            for count, words in (
+                (functions + self._counts["no form"], "without a form that is known"),
+                (unproven, "not proven"),
+                (self._counts["costs parameters"], "whose form costs parameters"),
+            )
+            if count
+        )
+        rest = f": {kinds}" if kinds else ""
         for method in ("PIT", "MPS"):
-            yield f"{method}: {_counted(refused, 'place')} in its way, as far as sources show it"
+            said = f"{_counted(refused, 'place')} in its way, as far as sources show it"
+            yield f"{method}: {said}{rest}"
         counted = f"{_counted(grouped, 'grouped convolution')} would be counted wrongly"
         yield f"SuperNet: {counted}"
 
@@ -226,7 +240,8 @@ class Report:
 
     def _of_finding(self, finding: Finding) -> str:
         will = "to be " if self._will_split and finding.status == "rewritten" else ""
-        return f"{finding.code}: {will}{_OF_FINDINGS[finding.status]} {finding.message}"
+        found = _OF_OBSTACLES.get(finding.obstacle or "", _OF_FINDINGS[finding.status])
+        return f"{finding.code}: {will}{found} {finding.message}"
 
     def _say(self, *lines: str) -> None:
         """Say what has names and texts of others in it, each of the lines in one line."""

@@ -23,7 +23,7 @@ Each module shows what it does, before and after, and what PLiNIO has against it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from ..facts.facts import facts_of
@@ -70,14 +70,18 @@ RULES: tuple[Rule[Any], ...] = (
 )
 
 
-def finders(source: Source, codes: Iterable[str], templates: Templates) -> list[Finder]:
+def finders(source: Source, codes: Collection[str], templates: Templates) -> list[Finder]:
     """The rules of some codes in a source, as far as it has anything that they may be about."""
-    rules = [each for each in RULES if each.CODE in codes and each.may_apply(source.text)]
-    sites = [(rule, calls) for rule in rules if (calls := [*rule.sites(source)])]
-    if not sites:
+    asks_all = unsupported.CODE in codes and unsupported.may_apply(source.text)
+    rules = [each for each in RULES if asks_all or each.CODE in codes]
+    applied = [each for each in rules if each.may_apply(source.text)]
+    sites = [(rule, calls) for rule in applied if (calls := [*rule.sites(source)])]
+    if not any(rule.CODE in codes for rule, _ in sites):
         return []
     facts = facts_of(source)
-    return [
-        Finder(rule, calls, Asking(source, facts, Directives(source, calls, rule.CODE), templates))
-        for rule, calls in sites
-    ]
+    found: list[Finder] = []
+    for rule, calls in sites:
+        others = tuple(found) if rule is unsupported else ()
+        directives = Directives(source, calls, rule.CODE)
+        found.append(Finder(rule, calls, Asking(source, facts, directives, templates, others)))
+    return [each for each in found if each.code in codes]

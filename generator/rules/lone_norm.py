@@ -35,6 +35,7 @@ from .rule import Asking, Left, Proposal
 
 CODE: Final = "lone-norm"
 _WRONG: Final = "{} gives what it takes, no convolution: PIT's export after pruning is wrong"
+"""An identity convolution before it would mend that, which has weights."""
 _CATS: Final = ("torch.cat", "torch.concat", "torch.concatenate")
 _SUMS: Final = ("operator", "torch.add", "torch.sub", "torch.mul", "torch.Tensor.add")
 
@@ -105,4 +106,4 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     Raises:
         Left: always.
     """
-    raise Left(_WRONG.format(_before(asking, node)))
+    raise Left(_WRONG.format(_before(asking, node)), obstacle="costs parameters")

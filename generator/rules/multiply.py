@@ -114,7 +114,7 @@ def propose(asking: Asking, node: ast.expr) -> Proposal:
     (second,) = others
     if operator == "pow":
         if asking.source.code(second) not in ("2", "2.0"):
-            raise Left("PLiNIO takes no power but a square")
+            raise Left("PLiNIO takes no power but a square", obstacle="no form")
         return _squared(asking, node, _tensor(asking, first))
     if operator == "div":
         inverse = _inverse(asking, second)

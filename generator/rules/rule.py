@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..facts.facts import Facts
-from ..outcome import Finding, FindingStatus, Warning
+from ..outcome import Finding, FindingStatus, Obstacle, Warning
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
 from ..reading.kept import kept
@@ -35,12 +35,16 @@ class Left(Exception):
     Args:
         reason: why, for the user.
         node: what makes it so, whose line is said.
+        obstacle: what kind of reason it is.
 
     Attributes:
         line: that line; 0 where it is the construct itself.
     """
 
-    def __init__(self, reason: str, node: ast.AST | None = None) -> None:
+    def __init__(
+        self, reason: str, node: ast.AST | None = None, obstacle: Obstacle = "not proven"
+    ) -> None:
+        self.obstacle = obstacle
         self.line: int = getattr(node, "lineno", 0)
         super().__init__(f"{reason} (line {self.line})" if self.line else reason)
 
@@ -71,12 +75,18 @@ class Asking:
         facts: what may happen in it.
         directives: the comments that leave something alone, of those that hold for the rule.
         templates: what code is rendered from.
+        others: all other rules in it, for the one that says what none of them is about.
     """
 
     source: Source
     facts: Facts
     directives: Directives
     templates: Templates
+    others: tuple[Finder, ...] = ()
+
+    def is_of_others(self, node: ast.AST) -> bool:
+        """Whether another rule is about an expression."""
+        return any(each.means(node) for each in self.others)
 
     def in_project(self) -> Asking:
         """The same, with what the source uses of its project: it takes a while."""
@@ -181,12 +191,23 @@ class Finder:
         asking: what it may ask.
     """
 
-    def __init__(self, rule: Rule[Any], nodes: Iterable[ast.expr], asking: Asking) -> None:
+    def __init__(self, rule: Rule[Any], nodes: Sequence[ast.expr], asking: Asking) -> None:
         self.directives = asking.directives
         self._rule = rule
         self._nodes = nodes
         self._asking = asking
         self._warnings: list[Warning] = []
+        self._meant: dict[ast.AST, bool | None] = dict.fromkeys(nodes)
+        self.code = rule.CODE
+
+    def means(self, node: ast.AST) -> bool:
+        """Whether the rule is about an expression."""
+        if node not in self._meant:
+            return False
+        found = self._meant[node]
+        if found is None:
+            found = self._meant[node] = self._rule.is_meant(self._asking, node)
+        return found
 
     def warnings(self) -> list[Warning]:
         """What the user should know besides of what is rewritten."""
@@ -198,10 +219,8 @@ class Finder:
         Where nothing is known that is said of the first.
         """
         if not self._asking.facts.is_complete:
-            return [self._found(each, "left", f": {_TOO_LARGE}") for each in [*self._nodes][:1]]
-        return [
-            self._outcome(each) for each in self._nodes if self._rule.is_meant(self._asking, each)
-        ]
+            return [self._left(each, Left(_TOO_LARGE)) for each in [*self._nodes][:1]]
+        return [self._outcome(each) for each in self._nodes if self.means(each)]
 
     def _outcome(self, node: ast.expr) -> Rewrite:
         skip = self.directives.skip(node) or self.directives.forbids(node)
@@ -213,16 +232,24 @@ class Finder:
                 raise Left("it stands in a formatted string")
             proposal = self._rule.propose(self._asking, node)
         except Left as reason:
-            return self._found(node, "left", f": {reason}")
+            return self._left(node, reason)
         self._warnings += proposal.warnings
         return self._found(node, "rewritten", f" -> {proposal.shown}", proposal)
 
+    def _left(self, node: ast.expr, reason: Left) -> Rewrite:
+        return self._found(node, "left", f": {reason}", obstacle=reason.obstacle)
+
     def _found(
-        self, node: ast.expr, status: FindingStatus, rest: str, proposal: Proposal | None = None
+        self,
+        node: ast.expr,
+        status: FindingStatus,
+        rest: str,
+        proposal: Proposal | None = None,
+        obstacle: Obstacle | None = None,
     ) -> Rewrite:
         source = self._asking.source
         said = f"{source.shown(node)}{rest}"
-        finding = Finding(self._rule.CODE, *source.place(node), status, said)
+        finding = Finding(self.code, *source.place(node), status, said, obstacle)
         if proposal is None:
             return Rewrite((finding,))
         return Rewrite((finding,), proposal.edits, (node,), proposal.imports)

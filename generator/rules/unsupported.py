@@ -14,7 +14,8 @@ For example::
         def forward(self, x):
             return self.act(self.conv(x)).permute(0, 2, 3, 1)
 
-Of ``nn.GELU()`` and ``permute`` PLiNIO (commit 3d6b5e0) has nothing but "Unsupported node".
+Of ``nn.GELU()`` and ``permute`` PLiNIO (commit 3d6b5e0) has nothing but "Unsupported node". What
+other rules are about, they say themselves, be it that they rewrite it or why they do not.
 """
 
 from __future__ import annotations
@@ -26,24 +27,21 @@ from typing import Final
 from .. import torch_api
 from ..facts.order import in_order
 from ..facts.values import Object
+from ..reading.kept import kept
 from ..reading.source import Source
 from ..torch_api import plinio
-from .mean import is_of_one
 from .norm_subclass import is_in_norm
 from .rule import Asking, Left, Proposal
 from .tensors import function_of, is_in_model, may_be_tensor
 
 CODE: Final = "unsupported"
-_NO_FORM: Final = "PLiNIO has {} for an unsupported node, and no form is known that it takes"
-_OF_RULES: Final = frozenset(
-    (
-        *("cat", "concat", "concatenate", "mean", "mul", "square", "neg", "negative", "pow"),
-        *("div", "divide", "true_divide", "sigmoid", "tanh", "relu", "split", "chunk", "view"),
-        *("reshape", "dropout", "silu", "interpolate", "contiguous", "log_softmax", "leaky_relu"),
-        *("hardswish", "hardsigmoid"),
-    )
-)
-"""Functions and methods of which other rules say what becomes of them."""
+_SAYS: Final = 'PLiNIO says "Unsupported node" of {} (op: call_{})'
+_GIVING_SEVERAL: Final = ("split", "chunk", "tensor_split", "unbind", "topk", "sort")
+"""Functions and methods that give more than one tensor."""
+_COSTING: Final = {
+    "torch.nn.ConvTranspose2d": "a plain convolution for each phase of the stride, with its bias",
+}
+"""Classes of which there is a form that has more parameters."""
 
 
 def may_apply(text: str) -> bool:
@@ -58,32 +56,32 @@ def sites(source: Source) -> Iterator[ast.Call]:
 
 def is_meant(asking: Asking, node: ast.Call) -> bool:
     """Whether a function of tensors is called, or a module built that is called, and not taken."""
-    return bool(_refused(asking, node))
+    return bool(_refused(asking.source, asking, node))
 
 
-def _refused(asking: Asking, node: ast.Call) -> str:
-    """The path of what PLiNIO refuses; empty where it does not."""
+@kept
+def _refused(source: Source, asking: Asking, node: ast.Call) -> str:
+    """The path of what PLiNIO refuses; empty where it does not, or another rule is about it."""
+    if asking.is_of_others(node):
+        return ""
     for each in in_order(asking.facts.values(node)):
         if isinstance(each, Object) and each.site is node and _is_refused(asking, each):
             return each.kind
     path = function_of(asking, node)
-    name = path.rpartition(".")[2]
-    is_of_rule = name in _OF_RULES or "_pool" in name or is_in_norm(asking, node, path)
-    if not path.startswith("torch.") or path in plinio.FUNCTIONS or is_of_rule:
+    if not path.startswith("torch.") or path in plinio.FUNCTIONS or is_in_norm(asking, node, path):
         return ""
-    return path if is_in_model(asking, node) and may_be_tensor(asking, node) else ""
+    seen = [node, getattr(node.func, "value", node), *node.args[:1]]
+    seen = seen if path.rpartition(".")[2] in _GIVING_SEVERAL else [node]
+    may_be_seen = any(may_be_tensor(asking, each) for each in seen)
+    return path if is_in_model(asking, node) and may_be_seen else ""
 
 
 def _is_refused(asking: Asking, module: Object) -> bool:
     """Whether a module of torch is one that PLiNIO does not take, and is called in a forward."""
-    is_taken = module.kind in plinio.MODULES or module.kind in plinio.WITH_A_FORM
-    if module.kind.endswith("AdaptiveAvgPool3d") and isinstance(module.site, ast.Call):
-        is_taken = is_of_one(module.site)  # which becomes a mean
-    if not torch_api.is_nn_class(module.kind) or is_taken:
+    if not torch_api.is_nn_class(module.kind) or module.kind in plinio.MODULES:
         return False
-    return any(
-        each.kind == "call" and asking.source.has(each.node) for each in asking.facts.uses(module)
-    )
+    calls = [each.node for each in asking.facts.uses(module) if each.kind == "call"]
+    return any(asking.source.has(each) and not asking.is_of_others(each) for each in calls)
 
 
 def propose(asking: Asking, node: ast.Call) -> Proposal:
@@ -92,4 +90,11 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     Raises:
         Left: always.
     """
-    raise Left(_NO_FORM.format(_refused(asking, node)))
+    path = _refused(asking.source, asking, node)
+    owner = path.rpartition(".")[0]
+    if path in _COSTING:
+        raise Left(f"there would be {_COSTING[path]}", obstacle="costs parameters")
+    if path in plinio.WITH_A_FORM:
+        raise Left(f"it makes a {path}, whose class is handed on from elsewhere")
+    kind = "module" if owner == "torch.nn" else "method" if owner == "torch.Tensor" else "function"
+    raise Left(_SAYS.format(path, kind), obstacle="no form")
