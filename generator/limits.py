@@ -19,3 +19,9 @@ TEMPLATE_MEGABYTES: Final = 512
 
 TEMPLATE_CHARACTERS: Final = 200_000
 """The size of such a template, and of all that they add to one source: black takes its time."""
+
+MODEL_SECONDS: Final = 600
+"""How long a model that --model names may take to be built and run, as it is and as split each."""
+
+MODEL_GIGABYTES: Final = 8
+"""The memory that it may take, where the system has such a limit."""

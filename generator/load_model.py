@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .files import UsageError, read_bytes
 from .one_line import in_one_line
@@ -17,9 +18,19 @@ from .one_line import in_one_line
 if TYPE_CHECKING:
     from torch import nn
 
+_MODULE: Final = re.compile(r"(?!lambda\b)[^\W\d]\w*(\.[^\W\d]\w*)*")
+
 
 class ModelError(Exception):
-    """A model cannot be built from its source; the message says why, in one line."""
+    """A model cannot be built from its source; the message says why, in one line.
+
+    Attributes:
+        reason: the same without the line where it happened.
+    """
+
+    def __init__(self, reason: str, place: str = "") -> None:
+        super().__init__(f"{reason}{place}")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -46,8 +57,12 @@ class ModelSource:
             raise UsageError(f"{self.expression!r} is no expression: {reason}") from error
 
 
-def model_source(text: str) -> ModelSource:
-    """What is written ``directory/model.py:Net(groups=2)`` or ``package.model:Net``.
+def model_source(text: str, default: Path | None = None) -> ModelSource:
+    """What is written ``directory/model.py:Net(groups=2)``, ``package.model:Net``, or ``Net()``.
+
+    Args:
+        text: what is written.
+        default: the file that an expression by itself is for; None where there must be one.
 
     Raises:
         UsageError: it is written otherwise.
@@ -56,23 +71,44 @@ def model_source(text: str) -> ModelSource:
     if is_file:
         return ModelSource(Path(f"{file}.py"), expression.strip())
     name, _, expression = text.partition(":")
-    if not name or not expression:
+    if name and expression and (default is None or _MODULE.fullmatch(name)):
+        return ModelSource(name, expression.strip())
+    if default is None or not text.strip():
         raise UsageError(f"{text!r} does not say how to build a model, as model.py:Net() does")
-    return ModelSource(name, expression.strip())
+    return ModelSource(default, text.strip())
 
 
-def load_model(source: ModelSource) -> nn.Module:
+def load_model(source: ModelSource, roots: Sequence[str] = ()) -> nn.Module:
     """Build a model; the directory of its source is one to import from, then and afterwards.
+
+    Args:
+        source: what builds it.
+        roots: directories to import a module that is named from, before the current one.
 
     Raises:
         ModelError: its source cannot be imported, or the expression gives no model.
         FileError: its source cannot be read.
     """
-    from torch import nn
+    return build(source, load_module(source, roots))
 
-    module = _from_file(source.place) if isinstance(source.place, Path) else _named(source.place)
+
+def load_module(source: ModelSource, roots: Sequence[str] = ()) -> ModuleType:
+    """Import what an expression is for; as ``load_model`` does, which builds the model too."""
+    if isinstance(source.place, Path):
+        return _from_file(source.place)
+    return _named(source.place, roots)
+
+
+def build(source: ModelSource, module: ModuleType) -> nn.Module:
+    """The model that an expression gives in a module.
+
+    Raises:
+        ModelError: it gives none.
+    """
     with _running(f"{source.expression} raises", module.__file__):
         model: Any = eval(source.expression, dict(vars(module)))
+        from torch import nn
+
         if callable(model) and not isinstance(model, nn.Module):
             model = model()
     if not isinstance(model, nn.Module):
@@ -81,8 +117,8 @@ def load_model(source: ModelSource) -> nn.Module:
     return model
 
 
-def _named(name: str) -> ModuleType:
-    sys.path.insert(0, str(Path.cwd()))
+def _named(name: str, roots: Sequence[str]) -> ModuleType:
+    sys.path[:0] = [*roots, str(Path.cwd())]
     with _running("cannot be imported"):
         return import_module(name)
 
@@ -135,4 +171,4 @@ def _running(failure: str, file: str | None = None) -> Iterator[None]:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == file]
         place = f" (line {lines[-1]})" if lines else ""
-        raise ModelError(f"{failure}: {in_one_line(error)}{place}") from error
+        raise ModelError(f"{failure}: {in_one_line(error)}", place) from error

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from norms_behind_cats import norms_behind_cats
+from gencode.proof.worker.norms_behind import norms_behind_cats
 from packages import PACKAGES, Package
 from split_trees import Site
 
@@ -243,7 +243,8 @@ def reference(model: nn.Module, shapes: Sequence[tuple[int, ...]]) -> Json:
     check_that_it_tells(results["eval mode"])
     made = {"shapes": keys, "dtype": dtype, "shape": shape, "weights": weights, "results": results}
     effect, path = faintest(convs, results)
-    made["behind"] = list(norms_behind_cats(model, inputs(shape, dtype)))
+    x = inputs(shape, dtype)
+    made["behind"] = list(norms_behind_cats(model, lambda: model.eval()(x)))
     if effect < TOLERANCES[dtype]:
         notes.append(f"a wrong group of {path or 'any convolution'} might not be seen")
     return made | {"notes": notes, "faintest": [effect, path]}
@@ -333,7 +334,8 @@ def comparison(model: nn.Module, made: Json) -> Json:
         for key, result in results.items():
             difference = relative_difference(result, found[key], least)
             largest, where = max((largest, where), (difference, key))
-    found_behind = norms_behind_cats(model, inputs(made["shape"], made["dtype"]))
+    x = inputs(made["shape"], made["dtype"])
+    found_behind = norms_behind_cats(model, lambda: model.eval()(x))
     behind = {path: each for path, each in found_behind.items() if path not in made["behind"]}
     outcome = {"difference": largest, "left": left, "behind": with_places(behind), "norms": norms}
     if largest > TOLERANCES[made["dtype"]]:

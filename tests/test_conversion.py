@@ -487,6 +487,6 @@ def test_the_messages_are_those_of_the_readme(capsys) -> None:
     model = load_model(ModelSource(Path("model.py"), "GroupedConv1d"))
     save(model.state_dict())
     readme = (root / "README.md").read_text(encoding="utf-8")
-    command = next(each for each in readme.splitlines() if each.endswith(":GroupedConv1d"))
-    assert main(command.split()[1:]) == 0
+    command = readme.partition("`gencode --convert-checkpoint ")[2].partition("`")[0]
+    assert main(["--convert-checkpoint", *command.split()]) == 0
     assert f"```text\n{capsys.readouterr().err}```\n" in readme

@@ -25,8 +25,7 @@ def in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     ("arguments", "message"),
     [
         (FILES, "--convert-checkpoint needs the model: --model FILE:EXPRESSION"),
-        (MODEL, "--model goes with --convert-checkpoint OLD NEW"),
-        (["model.py", *MODEL], "--model goes with --convert-checkpoint OLD NEW"),
+        ([*FILES, *MODEL, *MODEL], "--convert-checkpoint needs the model: --model FILE:EXPRESSION"),
         (
             ["model.py", "--checkpoint-key", "ema"],
             "--checkpoint-key goes with --convert-checkpoint OLD NEW",

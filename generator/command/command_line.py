@@ -16,6 +16,7 @@ from ..outcome import STYLE_NAMES, STYLES
 from ..printable import printable
 from .conversion_options import add_conversion_options
 from .help_text import DESCRIPTION, EPILOG, USAGE
+from .model_options import add_model_options
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     _add_rules(made.add_argument_group("what is rewritten"))
     _add_styles(made.add_argument_group("how it is split"))
     _add_selection(made.add_argument_group("which files, and what they share"))
+    add_model_options(made)
     add_conversion_options(made)
     return made
 

@@ -12,7 +12,7 @@ from ..files import STDIN, UsageError
 if TYPE_CHECKING:
     from ..load_model import ModelSource
 
-_OURS = ("--convert-checkpoint", "--model", "--checkpoint-key")
+_OURS = ("--convert-checkpoint", "--checkpoint-key")
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,6 @@ def add_conversion_options(parser: argparse.ArgumentParser) -> None:
         " does not fit the model is refused in torch's words, and nothing is written",
     )
     group.add_argument(
-        "--model",
-        metavar="FILE:EXPRESSION",
-        help="the model that NEW is for, split or, to have parts joined again, the original:"
-        " model_split.py:Net(groups=2), or package.module:Net, which is imported and built, and"
-        " called if it is a class or a function; this needs torch. Parts are joined if they are all"
-        " there and equal, those too that an earlier gencode has split (conv.convs.0.weight)",
-    )
-    group.add_argument(
         "--checkpoint-key",
         metavar="KEY",
         help="what OLD has the state dict under, where it has several",
@@ -78,19 +70,20 @@ def conversion_of(
     if not ours:
         return None
     defaults = {_name(key): value for key, value in vars(make_parser().parse_args([])).items()}
-    others = [name for name in set_to if name not in _OURS and set_to[name] != defaults[name]]
+    allowed = (*_OURS, "--model")
+    others = [name for name in set_to if name not in allowed and set_to[name] != defaults[name]]
     if parsed.convert_checkpoint is None:
         raise UsageError(f"{ours[0]} goes with --convert-checkpoint OLD NEW")
     if others:
         raise UsageError(f"--convert-checkpoint does not go with {', '.join(others)}")
-    if parsed.model is None:
+    if parsed.model is None or len(parsed.model) != 1:
         raise UsageError("--convert-checkpoint needs the model: --model FILE:EXPRESSION")
     old, new = parsed.convert_checkpoint
     if STDIN in (old, new):
         raise UsageError("--convert-checkpoint takes two files, and no -")
     from ..load_model import model_source  # slow to import
 
-    return Conversion(old, new, model_source(parsed.model), parsed.checkpoint_key)
+    return Conversion(old, new, model_source(parsed.model[0]), parsed.checkpoint_key)
 
 
 def _name(key: str) -> str:

@@ -23,7 +23,9 @@ from .helper_jobs import HelperJob
 from .jobs import Job
 from .stdout import write_to_stdout
 
-Delivered: TypeAlias = Literal["written", "unchanged", "copied", "current", "stale", "missing"]
+Delivered: TypeAlias = Literal[
+    "written", "unchanged", "copied", "current", "stale", "missing", "withheld"
+]
 """What became of a file, or was found of it where nothing is written."""
 _PERMISSIONS = 0o777
 _AT_ONCE = 1 << 16
@@ -172,6 +174,41 @@ class Listing:
 
     def left_behind(self, job: Job) -> None:
         """It stays: nothing is written."""
+
+
+class Withholding:
+    """Writes nothing but what goes to standard output.
+
+    Args:
+        delivery: what would have written it.
+    """
+
+    only_lists = False
+    writes_helpers_first = False
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+
+    def source(self, job: Job, before: bytes, after: bytes) -> Delivered | None:
+        """It stays as it is, or is printed."""
+        if job.destination == "stdout":
+            return self._delivery.source(job, before, after)
+        return "withheld" if before != after else None
+
+    def file(self, job: Job) -> None:
+        """It stays as it is."""
+
+    def link(self, job: Job) -> None:
+        """It stays as it is."""
+
+    def directory(self, job: Job) -> None:
+        """It stays as it is."""
+
+    def helper(self, helper: HelperJob, source: bytes) -> None:
+        """It stays as it is."""
+
+    def left_behind(self, job: Job) -> None:
+        """It stays as it is."""
 
 
 class Comparing:

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import ConfigError
 from ..files import STDIN, UsageError, absolute, is_directory, shown
@@ -19,9 +20,13 @@ from .delivery import Comparing, Delivery, Listing, Writing
 from .extras import needing
 from .helper_module import check_name
 from .jobs import JobMaker
+from .model_options import asked_models
 from .report import Report, Status
 from .run import Run
 from .signals import ended_in_order
+
+if TYPE_CHECKING:
+    from .proving import Proving
 
 _PAIRS = "[[tool.gencode.generate]] in pyproject.toml"
 _NOTHING_CONFIGURED = f"there is nothing to generate: no {_PAIRS}"
@@ -71,10 +76,20 @@ def _run(asked: argparse.Namespace, is_dry: bool, report: Report) -> Status:
         jobs = maker.of_pairs(absolute(os.curdir))
         if not jobs and (asked.generated or not is_dry):
             raise UsageError(_NOTHING_CONFIGURED if asked.generated else _NOTHING_ASKED)
-    Run(_delivery(asked, is_dry, report), report).do(jobs)
+    run = Run(_delivery(asked, is_dry, report), report, _proving(asked, report), bool(asked.force))
+    run.do(jobs)
     is_file = len(asked.sources) == 1 and not is_directory(asked.sources[0])
     label = _label(asked.sources[0]) if len(asked.sources) == 1 else "gencode"
     return report.summary(label, is_file)
+
+
+def _proving(asked: argparse.Namespace, report: Report) -> Proving | None:
+    models = asked_models(asked)
+    if models is None:
+        return None
+    from .proving import Proving  # only where a model is run
+
+    return Proving(models, report)
 
 
 def _label(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from ..files import UsageError
 
@@ -23,3 +24,11 @@ def needing(package: str) -> Iterator[None]:
     except ImportError as error:
         install = f"pip install '{package}'"
         raise UsageError(f"this needs {package} ({error}): {install}") from error
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be found, which it is not imported for."""
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False

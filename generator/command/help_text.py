@@ -6,6 +6,8 @@ from typing import Final
 
 from ..limits import (
     LONGEST_CODE,
+    MODEL_GIGABYTES,
+    MODEL_SECONDS,
     MOST_GROUPS,
     TEMPLATE_CHARACTERS,
     TEMPLATE_MEGABYTES,
@@ -17,8 +19,8 @@ USAGE: Final = "gencode [SOURCE ...] [-o OUTPUT | -i] [--check] [--diff] [--list
 DESCRIPTION: Final = """\
 Rewrite the source of PyTorch models so that every grouped convolution is a set
 of plain convolutions over slices of the channels, whose outputs are concatenated.
-The model is read, not run. Code goes to standard output or to files, what was
-done with each convolution, or why not, to standard error.
+The model is read, and not run unless --model asks for it. Code goes to standard output
+or to files, what was done with each convolution, or why not, to standard error.
 
 Without a SOURCE, gencode generates what pyproject.toml configures.
 """
@@ -37,6 +39,7 @@ examples:
                                          fail if the output is not up to date
   gencode                                generate what pyproject.toml configures
   gencode --target plinio model.py       rewrite what PLiNIO refuses by its spelling, too
+  gencode model.py --model Net           prove that it computes the same
   gencode --style loop model.py          an nn.ModuleList and a loop for each
   gencode --style built model.py         a line that splits each once it is built
   gencode --max-unroll 8 model.py        write out up to eight groups
@@ -53,9 +56,10 @@ exit status:
   1    only with --check: something would change
   2    wrong usage: an unknown option, a faulty template or configuration file, a missing package
   3    a grouped convolution was left unsplit, for the stated reason; all else is written
+  4    only with --model: it is not proved that the result computes the same; it is not written
   123  a file could not be read, parsed, converted or written; the other files were processed
 
-  Where several apply, it is the first of 123, 3 and 1. A run that a signal ends has 128 and the
+  Where several apply, it is the first of 123, 4, 3 and 1. A run that a signal ends has 128 and the
   number of the signal, as in a shell; each file is then as it was, or written whole. -i and --check
   with nothing named and nothing configured do nothing, as hooks may ask for.
 
@@ -73,6 +77,26 @@ what is written:
   be locked (not on Windows).
   What cannot be printed in a name or a text of yours is escaped in messages, so that each
   is a line.
+
+a proof:
+  --model names what builds a model: an expression in the one SOURCE, FILE:EXPRESSION, or
+  module:EXPRESSION, which is imported from where the SOURCEs are, or from here. It is built
+  and run twice, as it is and as it is to be, each time in a process of its own, in which
+  nothing of gencode can be imported; what it has started is ended with it. The result is laid
+  out beforehand in a directory of links, so that it is imported as it is to be written; what
+  lies outside of the packages and directories that are written it finds where it is.
+  Weights, buffers and statistics are random, moderate numbers, but for indices and masks; the
+  result loads them strictly, as a state dict of the original. Compared are outputs in eval and
+  in train mode, and with inputs ten times as large; gradients by inputs and parameters, those
+  of a whole by what its parts take of it; all buffers after a step; which parameters are
+  trained; how many there are, and how often convolutions, linear layers and products of
+  matrices multiply and add. That is in float64, where a value may be a billionth of the
+  largest of its tensor off (ten times that in gradients), or, where the model does not run in
+  it, in float32, with a thousandth. Random numbers, as of dropout, start from the same seed.
+  Outputs that are constant, or not finite, or that depend neither on a split convolution nor
+  are seen to be the same where it is, prove nothing, and so does a run that imports nothing
+  of what changes: the exit status is 4, as for a difference, and with -i and -o nothing is
+  written unless --force is given. With --check and --diff nothing is written either way.
 
 a directory:
   Each *.py in it is split; with -o all else is copied, with the modes of the files, and
@@ -148,8 +172,10 @@ what is trusted:
   directory; those of a directory in a process of their own, with {TEMPLATE_SECONDS} seconds
   and {TEMPLATE_CHARACTERS} characters for each source and, where the system has such a
   limit (Linux has), {TEMPLATE_MEGABYTES} MB of memory. What they emit goes into your
-  source: look at it as at any change. --convert-checkpoint runs the code that --model
-  names, with all that it imports; of a checkpoint it reads tensors and plain values only
+  source: look at it as at any change. --model runs the code that it names, with all that it
+  imports: in {MODEL_SECONDS} seconds and {MODEL_GIGABYTES} GB of memory unless you say otherwise,
+  which keeps it from going on for ever, and not from doing harm. Without --model nothing of
+  yours is run. Of a checkpoint --convert-checkpoint reads tensors and plain values only
   (weights_only=True).
 
 limits:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from ..file_split import FileSplit
 from ..files import FileError, read_found
 from ..outcome import SourceError
+from ..pipeline import all_blocks
 from ..reading.parsing import parse
 from ..reading.parts import walk
 from .helper_jobs import HelperJob
+from .jobs import Job
 
 
 def is_imported(helper: HelperJob) -> bool:
@@ -41,3 +44,18 @@ def _names(node: ast.AST, name: str) -> bool:
         case ast.alias(name=path):
             return name in path.split(".")
     return False
+
+
+def imports_helper(job: Job, outcome: FileSplit) -> bool:
+    """Whether a source imports its helper, or did so already."""
+    return outcome.result.imports_helper or _line(job) in outcome.result.text
+
+
+def needed_blocks(helper: HelperJob, job: Job, outcome: FileSplit) -> frozenset[str]:
+    """What a source needs of its helper: of one that has been lost, anything."""
+    is_lost = not helper.was_there and _line(job).encode() in outcome.before
+    return all_blocks() if is_lost else outcome.result.blocks
+
+
+def _line(job: Job) -> str:
+    return f"from {job.options.helper_module} import "

@@ -17,6 +17,7 @@ from .stdout import write_to_stdout
 
 if TYPE_CHECKING:
     from ..checkpoint import Converted
+    from ..proof import Asked, Proof
     from .delivery import Delivered
 
 _LONGEST_SHOWN = 200
@@ -31,12 +32,13 @@ _STALE = {"stale": "is out of date", "missing": "is missing"}
 
 
 class Status(IntEnum):
-    """The exit statuses; where several apply, the first of FILE, LEFT, CHANGES, DONE."""
+    """The exit statuses; where several apply, the first of FILE, UNPROVED, LEFT, CHANGES, DONE."""
 
     DONE = 0
     CHANGES = 1
     USAGE = 2
     LEFT = 3
+    UNPROVED = 4
     FILE = 123
 
 
@@ -63,12 +65,15 @@ class Report:
         self._lists = lists
         self._counts: Counter[str] = Counter()
         self._codes: frozenset[str] = frozenset()
+        self._later: list[str] = []
 
     @property
     def status(self) -> Status:
         """The exit status of all that was reported."""
         if self._counts["failed"]:
             return Status.FILE
+        if self._counts["unproved"]:
+            return Status.UNPROVED
         if self._counts["left"]:
             return Status.LEFT
         changes = self._counts["written"] + self._counts["stale"] + self._counts["missing"]
@@ -137,8 +142,34 @@ class Report:
         )
         return self.status
 
+    def running(self, asked: Asked) -> None:
+        """Say that models are run."""
+        from . import proof_words  # what it imports is slow
+
+        self._say(*proof_words.running(asked))
+
+    def proof(self, proof: Proof) -> bool:
+        """Say what was found of a model, behind what is said of sources; whether it is proved."""
+        from . import proof_words
+
+        label, shown = proof_words.place_of(proof)
+        self._later += [printable(f"{label}: {proof_words.sentence(proof)}")]
+        self._later += [] if shown is None else _pointed(shown.source_line, shown.column)
+        self._later += map(printable, proof_words.notes(proof))
+        self._counts["unproved"] += proof.failure is not None
+        return proof.failure is None
+
+    def withheld(self, has_files: bool) -> None:
+        """Say that what is not proved is not written, where it belongs in files."""
+        if has_files:
+            self._will_split = True
+            self._later.append(
+                "gencode: nothing is written, as it is not proved; --force writes it"
+            )
+
     def summary(self, label: str, one_file: bool) -> Status:
         """Say how much was done in all."""
+        self._write(*self._later)
         if one_file and self._counts["failed"]:
             return self.status  # which has been said
         parts = [] if one_file or self._lists else self._files()
@@ -153,11 +184,7 @@ class Report:
         if not error.line:
             return self.failure(path, error.message)
         self._say(f"{path}:{error.line}:{error.column}: {error.message}")
-        line = _code(error.source_line.rstrip())
-        if line and len(line) <= _LONGEST_SHOWN:
-            before = line[: error.column - 1]
-            margin = "".join(each if each.isspace() else " " for each in before)
-            self._write(f"    {line}", f"    {margin}^")
+        self._write(*_pointed(error.source_line, error.column))
         self._counts["failed"] += 1
         return self.status
 
@@ -203,6 +230,7 @@ class Report:
             stale="out of date",
             missing="missing",
             current="up to date",
+            withheld="not written",
         )
         others = self._counted(failed="failed", ignored="ignored", excluded="excluded")
         return [f"files: {files}" if files else "no files", *([others] if others else [])]
@@ -257,6 +285,15 @@ class Report:
 
 def _counted(count: int, what: str) -> str:
     return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
+
+
+def _pointed(source_line: str, column: int) -> list[str]:
+    """A line of a source, and where in it."""
+    line = _code(source_line.rstrip())
+    if not line or len(line) > _LONGEST_SHOWN:
+        return []
+    margin = "".join(each if each.isspace() else " " for each in line[: max(column - 1, 0)])
+    return [f"    {line}", f"    {margin}^"]
 
 
 def _code(line: str) -> str:

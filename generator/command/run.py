@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..file_split import FileSplit
 from ..files import FileError, read_bytes, read_found, shown
 from ..outcome import SourceError
-from ..pipeline import all_blocks
 from .batch import Outcome, split_all
-from .delivery import Delivered, Delivery
+from .delivery import Delivered, Delivery, Withholding
 from .helper_jobs import HelperJob, blocks_of, is_known
-from .helper_uses import is_imported
+from .helper_uses import imports_helper, is_imported, needed_blocks
 from .jobs import Job
 from .progress import progress
 from .report import Report
+
+if TYPE_CHECKING:
+    from .proving import Proving
 
 _NEVER: Final = frozenset(("not written yet",))
 _UNUSED: Final = "no file beside or below imports this helper any more; it stays"
@@ -29,11 +31,21 @@ class Run:
     Args:
         delivery: takes what comes of each.
         report: is told of everything.
+        proving: proves what is to be written; what it does not is not written.
+        forces: whether that is written nonetheless.
     """
 
-    def __init__(self, delivery: Delivery, report: Report) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        report: Report,
+        proving: Proving | None = None,
+        forces: bool = False,
+    ) -> None:
         self._delivery = delivery
         self._report = report
+        self._proving = proving
+        self._forces = forces
         self._helpers: dict[str, HelperJob] = {}
         self._needed: dict[str, frozenset[str]] = {}
         self._written: dict[str, frozenset[str] | None] = {}
@@ -53,6 +65,8 @@ class Run:
             if any(job.destination == "itself" for job in sources):
                 # All at once: what others are split with is not to be written over meanwhile.
                 outcomes = iter([*outcomes])
+            if self._proving is not None:
+                outcomes = self._proved(self._proving, jobs, [*outcomes])
             for job in jobs:
                 outcome = next(outcomes) if job.kind == "source" else None
                 with self._reporting(job.place):
@@ -62,6 +76,16 @@ class Run:
                 self._deliver_helper(place)
         for helper in _modules(jobs):
             self._unless_unused(helper)
+
+    def _proved(
+        self, proving: Proving, jobs: Sequence[Job], outcomes: Sequence[Outcome]
+    ) -> Iterator[Outcome]:
+        """See to it that what is not proved is not written."""
+        if not proving.is_proved(jobs, outcomes) and not self._forces:
+            if self._delivery.writes_helpers_first:  # else nothing is written anyway
+                self._report.withheld(any(job.destination != "stdout" for job in jobs))
+                self._delivery = Withholding(self._delivery)
+        return iter(outcomes)
 
     def _do(self, job: Job, outcome: Outcome | None) -> None:
         if not self._lost.isdisjoint(job.target.parents):
@@ -80,9 +104,9 @@ class Run:
 
     def _source(self, job: Job, outcome: Outcome) -> None:
         if isinstance(outcome, FileSplit):
-            if job.helper is not None and _imports_helper(job, outcome):
+            if job.helper is not None and imports_helper(job, outcome):
                 self._imported.add(job.helper.target)
-                self._helper(job.helper, _needed(job.helper, job, outcome))
+                self._helper(job.helper, needed_blocks(job.helper, job, outcome))
             self._deliver(job, outcome.before, outcome.after)
             self._report.result(job.path, outcome.result)
             return
@@ -188,18 +212,3 @@ def _modules(jobs: Sequence[Job]) -> list[HelperJob]:
     """The modules of directories, and those that are named; of other files not all are known."""
     found = (job.helper for job in jobs if job.kind == "helper" or not job.is_typed)
     return [*{each.target: each for each in found if each is not None}.values()]
-
-
-def _imports_helper(job: Job, outcome: FileSplit) -> bool:
-    """Whether a source imports its helper, or did so already."""
-    return outcome.result.imports_helper or _line(job) in outcome.result.text
-
-
-def _needed(helper: HelperJob, job: Job, outcome: FileSplit) -> frozenset[str]:
-    """What a source needs of its helper: of one that has been lost, anything."""
-    is_lost = not helper.was_there and _line(job).encode() in outcome.before
-    return all_blocks() if is_lost else outcome.result.blocks
-
-
-def _line(job: Job) -> str:
-    return f"from {job.options.helper_module} import "

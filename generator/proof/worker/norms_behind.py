@@ -6,7 +6,7 @@ channels as they are keep the note: behind any other, a norm is not that of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -64,7 +64,7 @@ def _gives(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
     """What a function gives."""
     if func in CONVS:
         return "conv"
-    first = (*args, *kwargs.values())[0] if args or kwargs else None
+    first: Any = (*args, *kwargs.values())[0] if args or kwargs else None
     if func in CATS:
         dim = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))
         along_channels = dim in (1, 1 - first[0].dim())
@@ -97,14 +97,17 @@ def _running(modules: list[nn.Module]) -> Iterator[None]:
         ended.remove()
 
 
-def norms_behind_cats(model: nn.Module, x: Tensor) -> dict[str, nn.Module]:
+def norms_behind_cats(model: nn.Module, run: Callable[[], object]) -> dict[str, nn.Module]:
     """The BatchNorms and InstanceNorms that take a concatenation of convolutions, by their path.
 
-    The model is run in eval mode. A norm that is a function counts as the module that calls it.
+    A norm that is a function counts as the module that calls it.
+
+    Args:
+        model: the model.
+        run: runs it.
     """
-    model.eval()
     follower = _Follower()
     with torch.no_grad(), _running(follower.running), follower:
-        model(x)
+        run()
     found = {id(each) for each in follower.found}
     return {path: each for path, each in model.named_modules() if id(each) in found}

@@ -1,0 +1,100 @@
+"""Prove what a run is to write, before anything of it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..file_split import FileSplit
+from ..files import FileError, UsageError, absolute, reason_of
+from ..proof import Asked, prove
+from ..proof.prove import Written
+from .batch import Outcome
+from .helper_jobs import HelperJob, blocks_of
+from .helper_module import package_around
+from .helper_uses import imports_helper, needed_blocks
+from .jobs import Job
+from .report import Report
+
+
+class Proving:
+    """Proves what comes of some jobs.
+
+    Args:
+        asked: which models to run, and how.
+        report: is told of each.
+    """
+
+    def __init__(self, asked: Asked, report: Report) -> None:
+        self._asked = asked
+        self._report = report
+
+    def is_proved(self, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> bool:
+        """Whether all models are proved; so they are where nothing changes.
+
+        Raises:
+            UsageError: what is asked for cannot be meant.
+        """
+        written = _written(jobs, outcomes)
+        if not written.changed:
+            return True
+        self._report.running(self._asked)
+        try:
+            proofs = [self._report.proof(each) for each in prove(self._asked, written)]
+        except OSError as error:
+            raise UsageError(f"the models cannot be run: {reason_of(error)}") from error
+        return all(proofs)
+
+
+def _written(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> Written:
+    """What is to be where once it is written; what fails is as it was."""
+    contents: dict[Path, bytes | Path] = {}
+    changed: list[Path] = []
+    targets: dict[Path, Path] = {}
+    helpers: dict[Path, tuple[HelperJob, frozenset[str]]] = {}
+    rest = iter(outcomes)
+    for job in jobs:
+        outcome = next(rest) if job.kind == "source" else None
+        is_own = job.destination in ("itself", "stdout")
+        source, target = absolute(job.path), absolute(job.path if is_own else job.target)
+        if not is_own:
+            targets[source] = target
+        if job.helper is not None and job.kind == "helper":
+            _need(helpers, job.helper, blocks_of(source) or frozenset())
+        elif isinstance(outcome, FileSplit):
+            if job.helper is not None and imports_helper(job, outcome):
+                _need(helpers, job.helper, needed_blocks(job.helper, job, outcome))
+            if outcome.before != outcome.after or not is_own:
+                contents[target] = outcome.after
+            if outcome.before != outcome.after:
+                changed.append(target)
+        elif not is_own and source.is_file():
+            contents[target] = source
+    for helper, needed in helpers.values():
+        _add_helper(helper, needed, contents)
+    roots = {_root(absolute(job.path)) for job in jobs if job.kind == "source"}
+    return Written(contents, changed, targets, sorted(roots))
+
+
+def _need(
+    helpers: dict[Path, tuple[HelperJob, frozenset[str]]], helper: HelperJob, more: frozenset[str]
+) -> None:
+    _, needed = helpers.get(helper.target, (helper, frozenset()))
+    helpers[helper.target] = helper, needed | more
+
+
+def _add_helper(
+    helper: HelperJob, needed: frozenset[str], contents: dict[Path, bytes | Path]
+) -> None:
+    try:
+        contents[absolute(helper.target)] = helper.source(needed)
+    except FileError:
+        return  # which is said where it is to be written
+    for package in helper.module.new_packages:
+        contents.setdefault(absolute(helper.output / package / "__init__.py"), b"")
+
+
+def _root(file: Path) -> Path:
+    """The directory that a file is imported from."""
+    around = package_around(file.parent)
+    return file.parent if around is None else around[0].parent
