@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ pytest.importorskip("torch")
 
 from gencode.command import main
 from gencode.load_model import ModelError
-from gencode.proof import Asked, Failure, Proof, process
+from gencode.proof import Asked, Failure, Place, Proof, process
 from gencode.proof.prove import Written
 from gencode.proof.shadow import lay_out, within
 from gencode.proof.worker import main as worker
@@ -82,7 +84,8 @@ def test_what_is_proved_is_written(capsys) -> None:
     assert err[0] == f"model.py: {RUNNING.format('Net')}"
     assert err[2].startswith(f"model.py: Net proved: {PROVED}")
     assert err[2].endswith(
-        "; 46 parameters and 360 multiply-adds, as before; no grouped convolutions left; "
+        "; 1 of its convolutions split; 46 parameters and 360 multiply-adds, as before; "
+        "no grouped convolutions left; "
         "no norms behind a concatenation"
     )
     assert err[3] == "model.py: grouped convolutions: 1 split" and len(err) == 4
@@ -129,7 +132,10 @@ def test_a_package_is_imported_as_it_is_to_be(capsys) -> None:
 
 def test_what_builds_a_model_may_be_another_file(capsys) -> None:
     """And what it imports is as it is to be, though it is beside it as it is."""
-    write({"p/__init__.py": "", "p/net.py": BUILT}, build="def net():\n    from p.net import Net\n\n    return Net()\n")
+    write(
+        {"p/__init__.py": "", "p/net.py": BUILT},
+        build="def net():\n    from p.net import Net\n\n    return Net()\n",
+    )
     assert main(["-i", "p", "--model", "build.py:net"]) == 0
     assert "build.py: net proved: " in capsys.readouterr().err
     write({"p/net.py": BUILT}, build="from q import *\n", q=BUILT)
@@ -212,6 +218,24 @@ def test_the_first_of_the_statuses(monkeypatch, capsys) -> None:
     found(monkeypatch, None)
     assert main(["--check", "model.py", "other.py", *model]) in (1, 3)
     capsys.readouterr()
+
+
+def test_a_proof_as_data(monkeypatch, capsys) -> None:
+    write(model=NET)
+    here = str(Path.cwd() / "model.py")
+    place = Place(here, 10, 9, "        self.conv = nn.Conv1d(...)")
+    found(monkeypatch, replace(WRONG, place=place, module=("conv", "Conv1d", "")))
+    typed = ["model.py", "-o", "new.py", "--model", "Net", "--format"]
+    assert main([*typed, "json"]) == 4
+    said = json.loads(capsys.readouterr().out)
+    assert said["status"] == 4 and said["files"] == {"new.py": "withheld"}
+    proof = next(each for each in said["messages"] if each["kind"] == "proof")
+    assert (proof["path"], proof["line"], proof["column"]) == ("model.py", 10, 9)
+    assert proof["level"] == "error" and proof["data"]["failure"]["module"][0] == "conv"
+    assert proof["data"]["model"] == {"place": "model.py", "expression": "Net"}
+    assert main([*typed, "github"]) == 4
+    line = "::error file=model.py,line=10,col=9::not proved: Net raises an eyebrow, first in conv"
+    assert line in capsys.readouterr().err
 
 
 def test_nothing_is_run_where_nothing_changes(monkeypatch, capsys) -> None:

@@ -15,6 +15,7 @@ from ..codes import CODES, TARGETS, unknown
 from ..outcome import STYLE_NAMES, STYLES
 from ..printable import printable
 from .conversion_options import add_conversion_options
+from .formats import FORMATS
 from .help_text import DESCRIPTION, EPILOG, USAGE
 from .model_options import add_model_options
 
@@ -104,6 +105,14 @@ def _add_destinations(group: argparse._ArgumentGroup) -> None:
         "--list",
         action="store_true",
         help="write nothing; print what would be done with each grouped convolution",
+    )
+    group.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="how to report: text; json, one document on standard output, or on standard error"
+        " where code goes there (python -m pydoc gencode.command.formats); github, with annotations"
+        " of a workflow (default: text)",
     )
     group.add_argument(
         "--generated",

@@ -70,7 +70,7 @@ def conversion_of(
     if not ours:
         return None
     defaults = {_name(key): value for key, value in vars(make_parser().parse_args([])).items()}
-    allowed = (*_OURS, "--model")
+    allowed = (*_OURS, "--model", "--format")
     others = [name for name in set_to if name not in allowed and set_to[name] != defaults[name]]
     if parsed.convert_checkpoint is None:
         raise UsageError(f"{ours[0]} goes with --convert-checkpoint OLD NEW")

@@ -18,8 +18,9 @@ from .command_line import given, parsed, parser
 from .conversion_options import Conversion, conversion_of
 from .delivery import Comparing, Delivery, Listing, Writing
 from .extras import needing
+from .formats import Github, Json, Text, Voice
 from .helper_module import check_name
-from .jobs import JobMaker
+from .jobs import STANDARD_OUTPUT, JobMaker
 from .model_options import asked_models
 from .report import Report, Status
 from .run import Run
@@ -43,7 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is_dry = asked.check or asked.diff or asked.list
     # What an output is compared with has been split, or is to be; a source by itself is to be.
     will_split = is_dry and (asked.list or (bool(asked.sources) and asked.output is None))
-    report = Report(sys.stderr, will_split, checks=asked.check, lists=asked.list)
+    report = Report(_voice(asked, is_dry), will_split, checks=asked.check, lists=asked.list)
+    status = _done(asked, is_dry, report)
+    report.end(status)
+    return status
+
+
+def _done(asked: argparse.Namespace, is_dry: bool, report: Report) -> int:
     try:
         with ended_in_order():
             conversion = conversion_of(asked, parser)
@@ -54,6 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return report.wrong_usage(str(error))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT  # what a shell says of a command that was interrupted
+
+
+def _voice(asked: argparse.Namespace, is_dry: bool) -> Voice:
+    """What says it in the format that is asked for."""
+    if asked.format != "json":
+        return (Github if asked.format == "github" else Text)(sys.stderr, asked.list)
+    is_printed = asked.sources and not asked.in_place and asked.output in (None, *STANDARD_OUTPUT)
+    return Json(sys.stderr if asked.diff or (is_printed and not is_dry) else None)
 
 
 def _convert(asked: Conversion, report: Report) -> Status:

@@ -193,5 +193,6 @@ more:
   python -m pydoc gencode.grouped_conv.norms  which norms go into the branches, and which stay
   python -m pydoc gencode.rules               the rules of --target plinio
   python -m pydoc gencode.rules.flatten       what one of them does, before and after
+  python -m pydoc gencode.command.formats     the schema of --format json
   python -m pydoc gencode                     the same from Python
 """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .tree import Entry, Kind, Tree
 
 _DEFAULTS = Options()
-_STANDARD_OUTPUT = (STDIN, "/dev/stdout")
+STANDARD_OUTPUT = (STDIN, "/dev/stdout")
 _CONFIGURED = "what is generated from it is configured"
 Destination: TypeAlias = Literal["stdout", "itself", "file", "tree"]
 
@@ -136,7 +136,7 @@ class JobMaker:
 
     def _of_file(self, path: str, output: str | None) -> Job:
         destination: Destination
-        if output in _STANDARD_OUTPUT or (output is None and (path == STDIN or not self._in_place)):
+        if output in STANDARD_OUTPUT or (output is None and (path == STDIN or not self._in_place)):
             destination, target = "stdout", Path()
         elif output is None:
             destination, target = "itself", Path(path)
@@ -165,7 +165,7 @@ class JobMaker:
         return replace(job, options=options, helper=helper)
 
     def _of_directory(self, path: str, output: str | None, outputs: Sequence[str]) -> Iterator[Job]:
-        if output in _STANDARD_OUTPUT or (output is None and not self._in_place):
+        if output in STANDARD_OUTPUT or (output is None and not self._in_place):
             raise UsageError(
                 f"{path} is a directory: name one to write it to, with -o, or rewrite it with -i"
             )

@@ -1,4 +1,4 @@
-"""What is said of a proof, in lines."""
+"""What is said of a proof."""
 
 from __future__ import annotations
 
@@ -8,39 +8,31 @@ from pathlib import Path
 
 from ..load_model import ModelSource
 from ..proof import Asked, Failure, Place, Proof
+from .formats import Said, pointed
 
 _MOST_NAMED = 3
 
 
-def running(asked: Asked) -> Iterator[str]:
+def running(asked: Asked) -> Iterator[Said]:
     """That models are run, for whom may not have expected it."""
     limits = f"at most {asked.seconds:g} s and {asked.gigabytes:g} GB each"
     for model in asked.models:
-        yield f"{_label(model)}: running {model.expression}, as it is and as split ({limits})"
+        said = f"running {model.expression}, as it is and as split ({limits})"
+        yield Said("running", said, _label(model))
 
 
-def place_of(proof: Proof) -> tuple[str, Place | None]:
-    """Where what is said of a model belongs, and what of the source to show."""
-    failure = proof.failure
-    place = None if failure is None else failure.place or failure.built
-    if place is None:
-        return _label(proof.model), None
-    return _shown(place), place
-
-
-def sentence(proof: Proof) -> str:
-    """What was found of a model."""
-    return _proved(proof) if proof.failure is None else _not_proved(proof, proof.failure)
-
-
-def notes(proof: Proof) -> Iterator[str]:
-    """What else is to be known of it, each in a line."""
-    name = f"{_label(proof.model)}: {proof.model.expression}"
+def said(proof: Proof) -> Iterator[Said]:
+    """What was found of a model, and what else is to be known of it."""
+    failure, label = proof.failure, _label(proof.model)
+    if failure is None:
+        yield Said("proof", _proved(proof), label, data=proof)
+    else:
+        yield _not_proved(proof, failure, label)
     for each in proof.by_itself:
         hardly = f"its outputs hardly depend on {each}; what that itself gives is the same"
-        yield f"{name}: {hardly}"
+        yield Said("proof", f"{proof.model.expression}: {hardly}", label)
     for each in proof.notes:
-        yield f"{name}: {each}"
+        yield Said("proof", f"{proof.model.expression}: {each}", label)
 
 
 def _proved(proof: Proof) -> str:
@@ -56,21 +48,23 @@ def _proved(proof: Proof) -> str:
             (proof.behind, "norms behind a concatenation"),
         )
     )
-    return f"{proof.model.expression} proved: {same} ({by}); {counts}; {left}"
+    split = f"{proof.split or 'none'} of its convolutions split"
+    return f"{proof.model.expression} proved: {same} ({by}); {split}; {counts}; {left}"
 
 
-def _not_proved(proof: Proof, failure: Failure) -> str:
-    said = failure.reason
-    if proof.is_of_result:
-        said = f"as split, {said}"
+def _not_proved(proof: Proof, failure: Failure, label: str) -> Said:
+    said = f"as split, {failure.reason}" if proof.is_of_result else failure.reason
     if failure.module is not None:
         path, kind, what = failure.module
-        first = path or "the model as a whole"
-        said += f", first in {first}"
-        details = [kind, what, _called(failure.called)]
-        if any(details):
-            said += f" ({', '.join(each for each in details if each)})"
-    return f"not proved: {said}"
+        said += f", first in {path or 'the model as a whole'}"
+        details = [each for each in (kind, what, _called(failure.called)) if each]
+        said += f" ({', '.join(details)})" if details else ""
+    place = failure.place or failure.built
+    if place is None:
+        return Said("proof", f"not proved: {said}", label, level="error", data=proof)
+    source = pointed(place.source_line, place.column)
+    at = _relative(place.file), place.line, place.column
+    return Said("proof", f"not proved: {said}", *at, "error", source=source, data=proof)
 
 
 def _called(place: Place | None) -> str:
@@ -92,7 +86,10 @@ def _label(model: ModelSource) -> str:
 
 def _shown(place: Place) -> str:
     """A place as the user would type it."""
-    file = Path(place.file)
-    here = Path(os.path.abspath(os.curdir))  # noqa: PTH100
-    path = file.relative_to(here) if file.is_relative_to(here) else file
-    return ":".join(str(each) for each in (path, place.line, place.column) if each)
+    parts = (_relative(place.file), place.line, place.column)
+    return ":".join(str(each) for each in parts if each)
+
+
+def _relative(path: str) -> str:
+    file, here = Path(path), Path(os.path.abspath(os.curdir))  # noqa: PTH100
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from enum import IntEnum
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Literal
 
 from ..files import shown
 from ..key_lists import compressed
 from ..outcome import Finding, Record, Result, SourceError
-from ..printable import printable
-from .progress import above_progress
-from .stdout import write_to_stdout
+from .formats import Level, Said, Voice, pointed
 
 if TYPE_CHECKING:
     from ..checkpoint import Converted
     from ..proof import Asked, Proof
     from .delivery import Delivered
 
-_LONGEST_SHOWN = 200
 LeftOut = Literal["ignored", "excluded", "failed"]
 _VERBS = {
     **{"split": "split", "may be split": "may be split", "kept": "kept:", "left": "not split:"},
@@ -43,10 +39,10 @@ class Status(IntEnum):
 
 
 class Report:
-    """Counts what happens, says it on a stream, and knows the exit status.
+    """Counts what happens, has it said, and knows the exit status.
 
     Args:
-        stream: None where there is none to say anything on.
+        voice: says it.
         will_split: whether what is said to be done is only what would be.
         checks: whether it counts in the exit status that something would change.
         lists: whether what is said of each convolution goes to standard output.
@@ -54,18 +50,19 @@ class Report:
 
     def __init__(
         self,
-        stream: TextIO | None,
+        voice: Voice,
         will_split: bool = False,
         checks: bool = False,
         lists: bool = False,
     ) -> None:
-        self._stream = stream
+        self._voice = voice
         self._will_split = will_split
         self._checks = checks
         self._lists = lists
         self._counts: Counter[str] = Counter()
         self._codes: frozenset[str] = frozenset()
-        self._later: list[str] = []
+        self._later: list[Said] = []
+        self._delivered: dict[str, str] = {}
 
     @property
     def status(self) -> Status:
@@ -83,27 +80,27 @@ class Report:
         """Say what was done in a source, or why not."""
         path = shown(path)
         self._codes |= result.codes
-        found = [(each.line, each.column, self._sentence(each)) for each in result.records]
-        found += [(each.line, each.column, self._of_finding(each)) for each in result.findings]
-        in_order = sorted(found, key=lambda each: each[:2]) if result.findings else found
-        lines = [f"{path}:{line}:{column}: {said}" for line, column, said in in_order]
+        found = [self._of_record(path, each) for each in result.records]
+        found += [self._of_finding(path, each) for each in result.findings]
+        if result.findings:
+            found.sort(key=lambda each: (each.line, each.column))
         self._counts.update(each.status for each in result.records)
         self._counts.update(f"place {each.status}" for each in result.findings)
         self._counts.update(each.obstacle for each in result.findings if each.obstacle is not None)
-        if self._lists and lines:
-            write_to_stdout("".join(f"{printable(line)}\n" for line in lines).encode())
-        else:
-            self._say(*lines)
-        for warning in result.warnings:
-            self._say(f"{path}:{warning.line}:{warning.column}: warning: {warning.message}")
+        warnings = [
+            Said("warning", each.message, path, each.line, each.column, "warning", data=each)
+            for each in result.warnings
+        ]
+        self._voice.say(*found, *warnings)
 
     def delivered(self, path: str, delivered: Delivered | None) -> None:
         """Count what became of a file; say it of one that is no longer what it is to be."""
         if delivered is None:
             return
         self._counts[delivered] += 1
+        self._delivered[path] = delivered
         if delivered in _STALE:
-            self._say(f"{path}: {_STALE[delivered]}")
+            self._voice.say(Said("file", _STALE[delivered], path, level="warning"))
 
     def left_out(self, reason: LeftOut) -> None:
         """Count a path of which no more is to be said."""
@@ -111,11 +108,11 @@ class Report:
 
     def skipped(self, path: str, reason: str) -> None:
         """Say that something is left out, which is no failure."""
-        self._say(f"{path}: skipped: {reason}")
+        self._voice.say(Said("skipped", f"skipped: {reason}", path))
 
     def warning(self, path: str, message: str) -> None:
         """Say what else there is to know of a file."""
-        self._say(f"{path}: warning: {message}")
+        self._voice.say(Said("warning", message, path, level="warning"))
 
     def old_links(self, path: str, count: int) -> None:
         """Say that a file has been replaced, and what else it was called has not."""
@@ -128,34 +125,30 @@ class Report:
         for key, keys in converted.moved.items():
             to_same.setdefault(keys, []).append(key)
         for keys, old in to_same.items():
-            self._say(f"{compressed(old)} -> {compressed(keys)}")
+            self._voice.say(Said("key", f"{compressed(old)} -> {compressed(keys)}"))
         for key in converted.gone:
-            self._say(f"{key} is gone")
+            self._voice.say(Said("key", f"{key} is gone"))
         for key in converted.new:
-            self._say(f"{key} is new, with a value of the model's own")
+            self._voice.say(Said("key", f"{key} is new, with a value of the model's own"))
         places = {key for keys in converted.moved.values() for key in keys}
         moved = f"{len(converted.moved)} moved to {len(places)}"
         counts = {"gone": len(converted.gone), "new": len(converted.new), "kept": converted.kept}
         parts = [f"{count} {what}" for what, count in counts.items() if count]
-        self._say(
-            f"{path}: keys: {', '.join([moved if converted.moved else 'none moved', *parts])}"
-        )
+        said = ", ".join([moved if converted.moved else "none moved", *parts])
+        self._voice.say(Said("summary", f"keys: {said}", path))
         return self.status
 
     def running(self, asked: Asked) -> None:
         """Say that models are run."""
         from . import proof_words  # what it imports is slow
 
-        self._say(*proof_words.running(asked))
+        self._voice.say(*proof_words.running(asked))
 
     def proof(self, proof: Proof) -> bool:
         """Say what was found of a model, behind what is said of sources; whether it is proved."""
         from . import proof_words
 
-        label, shown = proof_words.place_of(proof)
-        self._later += [printable(f"{label}: {proof_words.sentence(proof)}")]
-        self._later += [] if shown is None else _pointed(shown.source_line, shown.column)
-        self._later += map(printable, proof_words.notes(proof))
+        self._later += proof_words.said(proof)
         self._counts["unproved"] += proof.failure is not None
         return proof.failure is None
 
@@ -163,19 +156,18 @@ class Report:
         """Say that what is not proved is not written, where it belongs in files."""
         if has_files:
             self._will_split = True
-            self._later.append(
-                "gencode: nothing is written, as it is not proved; --force writes it"
-            )
+            reason = "nothing is written, as it is not proved; --force writes it"
+            self._later.append(Said("proof", f"gencode: {reason}"))
 
     def summary(self, label: str, one_file: bool) -> Status:
         """Say how much was done in all."""
-        self._write(*self._later)
+        self._voice.say(*self._later)
         if one_file and self._counts["failed"]:
             return self.status  # which has been said
         parts = [] if one_file or self._lists else self._files()
-        self._say(f"{label}: {'; '.join([*parts, *self._found()])}")
+        self._voice.say(Said("summary", "; ".join([*parts, *self._found()]), label))
         if self._lists and "unsupported" in self._codes:
-            self._say(*self._readiness())
+            self._voice.say(*(Said("summary", each) for each in self._readiness()))
         return self.status
 
     def source_error(self, path: str, error: SourceError) -> Status:
@@ -183,21 +175,26 @@ class Report:
         path = shown(path)
         if not error.line:
             return self.failure(path, error.message)
-        self._say(f"{path}:{error.line}:{error.column}: {error.message}")
-        self._write(*_pointed(error.source_line, error.column))
+        source = pointed(error.source_line, error.column)
+        place = path, error.line, error.column
+        self._voice.say(Said("failure", error.message, *place, "error", source=source))
         self._counts["failed"] += 1
         return self.status
 
     def failure(self, path: str, reason: str, details: Sequence[str] = ()) -> Status:
         """Say that a file could not be read or written, and on lines of their own more of it."""
         self._counts["failed"] += 1
-        self._say(f"{path}: {reason}", *(f"    {each}" for each in details))
+        self._voice.say(Said("failure", reason, path, level="error", details=tuple(details)))
         return self.status
 
     def wrong_usage(self, reason: str) -> Status:
         """Say that what the user asked for makes no sense."""
-        self._say(f"gencode: {reason}")
+        self._voice.say(Said("failure", f"gencode: {reason}", level="error"))
         return Status.USAGE
+
+    def end(self, status: int) -> None:
+        """Have it said how the run ended."""
+        self._voice.end(status, self._delivered, self._counts)
 
     def _readiness(self) -> Iterator[str]:
         """What stays in the way of each of PLiNIO's methods, as far as sources show it."""
@@ -261,41 +258,22 @@ class Report:
         counts = ((self._counts[what], each) for what, each in words.items())
         return ", ".join(f"{count} {each}" for count, each in counts if count)
 
-    def _sentence(self, record: Record) -> str:
+    def _of_record(self, path: str, record: Record) -> Said:
         will = "to be " if self._will_split and record.status == "split" else ""
         sentence = f"{record.name} {will}{_VERBS[record.status]} {record.detail}"
-        return f"{sentence}; {record.note}" if record.note else sentence
+        said = f"{sentence}; {record.note}" if record.note else sentence
+        is_wrong = record.status == "left" or (self._checks and record.is_split)
+        level: Level = "warning" if is_wrong else "notice"
+        return Said("record", said, path, record.line, record.column, level, data=record)
 
-    def _of_finding(self, finding: Finding) -> str:
+    def _of_finding(self, path: str, finding: Finding) -> Said:
         will = "to be " if self._will_split and finding.status == "rewritten" else ""
         found = _OF_OBSTACLES.get(finding.obstacle or "", _OF_FINDINGS[finding.status])
-        return f"{finding.code}: {will}{found} {finding.message}"
-
-    def _say(self, *lines: str) -> None:
-        """Say what has names and texts of others in it, each of the lines in one line."""
-        self._write(*map(printable, lines))
-
-    def _write(self, *lines: str) -> None:
-        if self._stream is not None:
-            # Where messages cannot be written, nobody is there to be told so.
-            with suppress(OSError), above_progress():
-                self._stream.writelines(f"{line}\n" for line in lines)
-                self._stream.flush()
+        said = f"{finding.code}: {will}{found} {finding.message}"
+        is_wrong = self._checks and finding.status == "rewritten"
+        level: Level = "warning" if is_wrong else "notice"
+        return Said("finding", said, path, finding.line, finding.column, level, data=finding)
 
 
 def _counted(count: int, what: str) -> str:
     return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
-
-
-def _pointed(source_line: str, column: int) -> list[str]:
-    """A line of a source, and where in it."""
-    line = _code(source_line.rstrip())
-    if not line or len(line) > _LONGEST_SHOWN:
-        return []
-    margin = "".join(each if each.isspace() else " " for each in line[: max(column - 1, 0)])
-    return [f"    {line}", f"    {margin}^"]
-
-
-def _code(line: str) -> str:
-    """A line of a source that does nothing to a terminal, with each character in its column."""
-    return "".join(each if each.isprintable() or each == "\t" else "?" for each in line)
