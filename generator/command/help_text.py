@@ -38,7 +38,7 @@ examples:
   gencode --check model.py -o model_split.py
                                          fail if the output is not up to date
   gencode                                generate what pyproject.toml configures
-  gencode --target plinio model.py       rewrite what PLiNIO refuses by its spelling, too
+  gencode --target plinio model.py       rewrite what else PLiNIO refuses, too
   gencode model.py --model Net           prove that it computes the same
   gencode --style loop model.py          an nn.ModuleList and a loop for each
   gencode --style built model.py         a line that splits each once it is built
@@ -186,6 +186,8 @@ limits:
 
 environment:
   NO_COLOR  if set, --diff is not coloured on a terminal either
+  With pip install '.[completion]' and eval "$(register-python-argcomplete gencode)" the shell
+  completes options.
 
 more:
   python -m pydoc gencode.grouped_conv        what is split, and in which style
