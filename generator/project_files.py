@@ -82,6 +82,10 @@ class Location:
         """The source as a module of the project."""
         return self.files.module(self.path, tree, text)
 
+    def text_of(self, name: str) -> str:
+        """The text of a module that a source imports by an absolute name; empty if there is none."""
+        return self.files.text_of(name, self.path)
+
 
 def location_of(source: Source) -> Location | None:
     """Where a source lies in a project; None for one that lies nowhere."""
@@ -119,6 +123,14 @@ class ProjectFiles:
         found = (self._file((*base, *parts)) for base in bases)
         path = next((each for each in found if each), None)
         return self._module(path) if path is not None else None
+
+    def text_of(self, name: str, importer: str) -> str:
+        """The text of a module that another file calls so in an import; empty if there is none."""
+        for base in self._bases(importer):
+            file = self._file((*base, *name.split(".")))
+            if file:
+                return "" if file.endswith("/") else self._text(file)
+        return ""
 
     def module(self, path: str, tree: ast.Module, text: str) -> Module:
         """A file that is read and parsed already, as a module; others have it likewise."""

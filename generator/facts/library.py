@@ -55,6 +55,8 @@ class Library:
             "operator.attrgetter": Known(self._getter, 1, 1),
             BY_PATH: Known(self._by_path, 2, 2),
             "operator.getitem": Known(self._item, 2, 2),
+            "operator.setitem": Known(self._set_item, 3, 3),
+            "operator.delitem": Known(self._delete_item, 2, 2),
             "typing.cast": Known(self._cast, 2, 2),
             "types.SimpleNamespace": Known(self._namespace, 0, 0, ("*",)),
             "torch.compile": Known(self._same, 1, 1, _COMPILING),
@@ -148,6 +150,18 @@ class Library:
             else:
                 found |= self.interpreter.unknown(given, node, frame, path)
         return found
+
+    def _set_item(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        container, index, values = given.positional
+        for each in container:
+            self.containers.set_item(each, index, values, node, frame)
+        return self.interpreter.constant(None)
+
+    def _delete_item(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        self.interpreter.use(given.positional[0], "write", node, frame, name="[]")
+        for each in given.positional[0]:
+            self.interpreter.heap.loosen(each)
+        return self.interpreter.constant(None)
 
     def _namespace(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         made = self.interpreter.made_at(node, path, frame)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import builtins
 from dataclasses import dataclass
+from functools import partial
 
 from .definitions import Definitions
 from .frames import Frame, everything
 from .heap import Slot
 from .interpreter import Interpreter
-from .project import Module
+from .project import Module, filling
 from .values import (
     ANYTHING,
     NOTHING,
@@ -142,6 +143,19 @@ class Lookups:
             interpreter.statement(node, frame)
             values = self._open(frame.every.get(name, NOTHING))
         interpreter.heap.store(holder, name, values)
+        if any(map(interpreter.heap.is_container, values)):
+            for each in filling(module, name):
+                interpreter.worklist.demand(Unit(each), partial(self._fill, each, module))
+
+    def _fill(self, node: ast.stmt, module: Module) -> None:
+        """Interpret a statement of a module by which one of its containers may be given more."""
+        shared = self.module_frame(module)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self.definitions.function(node, shared)
+        elif isinstance(node, ast.ClassDef):
+            self.definitions.class_of(node, shared)
+        else:
+            self.interpreter.statement(node, self._new_frame(module))
 
     def _open(self, values: Values) -> Values:
         """What a module makes: other code may put more into it, if it can hold more."""

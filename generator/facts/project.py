@@ -156,3 +156,34 @@ def _outside_blocks(statement: ast.stmt) -> Iterator[ast.AST]:
     for child in parts(statement):
         if not isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
             yield from walk(child)
+
+
+def filling(module: Module, name: str) -> list[ast.stmt]:
+    """The statements of a module that may put something into what it binds a name to.
+
+    They speak of the name, or call or are decorated by a function of the module that does.
+    """
+    found: dict[str, list[ast.stmt]] = module.kept.setdefault("filling", {})
+    if name not in found:
+        found[name] = [*_filling(module, name)]
+    return found[name]
+
+
+def _filling(module: Module, name: str) -> Iterator[ast.stmt]:
+    definitions = (*FUNCTIONS, ast.ClassDef)
+    body = module.tree.body
+    speaking = {each.name for each in body if isinstance(each, definitions) and _speaks(each, name)}
+    for each in body:
+        if isinstance(each, definitions):
+            does: list[ast.AST] = [*each.decorator_list]
+        elif isinstance(each, ast.Expr) or name not in bound_names(each):
+            does = [each]
+        else:
+            continue
+        if any(_speaks(one, name, *speaking) for one in does):
+            yield each
+
+
+def _speaks(node: ast.AST, *names: str) -> bool:
+    """Whether a node has one of some names in it."""
+    return any(isinstance(each, ast.Name) and each.id in names for each in walk(node))

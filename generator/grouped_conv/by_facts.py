@@ -16,6 +16,7 @@ from ..outcome import Warning
 from ..reading.source import Source
 from .built.helper import emitted
 from .built.plan import BuiltPlan
+from .draws import DRAWN
 from .find import Site
 from .harmless_to_split import WITH_A_MODEL
 from .norms.behind import warn_of_norms
@@ -119,10 +120,11 @@ class ByFacts:
 
         It is what goes over any model in another file, and what is not known to be done with a
         model, or with what is in it; of the convolution itself, what is not known in another file,
-        or is what others than a constructor or a forward give a function of the project.
+        or is what others than a constructor or a forward give a function of the project. Random numbers
+        are let be others.
         """
         call, facts = finding.node, self.around.facts
-        if finding.is_of_one:  # as no model is
+        if finding.is_of_one or finding.what == DRAWN:  # as no model is; of the same distribution
             return True
         if finding.is_unknown and isinstance(call, ast.Call):
             given = [each for each in facts.values(call.func) if isinstance(each, Parameter)]

@@ -25,6 +25,7 @@ from .called import (
 from .functional import has_weight_of_its_convolution
 from .subclasses import Subclass, find_subclass
 from .unknown_callee import (
+    hands_on_to_builder,
     is_foreign,
     is_made_elsewhere,
     is_named_as_convolution,
@@ -81,7 +82,11 @@ def _may_matter(index: ClassIndex, call: ast.Call, path: str) -> bool:
     if is_functional_convolution(path) or (path in _MAKING and speaks_of_classes(index)):
         return True
     root, dot, _ = path.partition(".")
-    if root in _OTHER_FRAMEWORKS or (path and root and not passes_groups(call)):
+    if root in _OTHER_FRAMEWORKS:
+        return False
+    if path and not passes_groups(call):
+        return hands_on_to_builder(index, call, path)
+    if False:
         return False  # of a library that has another class of the name; or that knows no groups
     if path and dot:
         return passes_groups(call) or "conv" in name_of(call.func).lower()

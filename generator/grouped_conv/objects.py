@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from .. import torch_api
 from ..facts.facts import Facts
 from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.convolutions import SETTINGS
@@ -111,6 +112,8 @@ class _Search:
             self.weights.look_at(attribute)
         elif name in SETTINGS and _is_set(attribute):
             self._refuse(node, f"its {name} is set", attribute, is_loud=True)
+        elif name in torch_api.ADDS and _adds_more(self.source.parent(attribute)):
+            self._bar(node, "it is given more than a convolution has", attribute)
         elif name in _INSIDES or (name == "forward" and _is_set(attribute)):
             self._refuse(node, f"its {name} is used", attribute)
         elif name == "reset_parameters":
@@ -196,6 +199,14 @@ class _Search:
         """Note what only the whole can take."""
         where = self.source.line(place)
         self.uses.obstacles.append(Obstacle(node, f"{what} ({where})", is_loud))
+
+
+def _adds_more(call: ast.AST) -> bool:
+    """Whether a call such as ``register_buffer`` sets what may be no weight and no bias."""
+    match call:
+        case ast.Call(args=[ast.Constant(value=name), *_]):
+            return name not in _WEIGHTS
+    return True
 
 
 def _is_base(path: str) -> bool:

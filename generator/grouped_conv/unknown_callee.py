@@ -116,6 +116,18 @@ def is_made_elsewhere(index: ClassIndex, call: ast.Call) -> bool:
     )
 
 
+def hands_on_to_builder(index: ClassIndex, call: ast.Call, path: str) -> bool:
+    """Whether a call hands on keywords to what a file of the project has that builds convolutions.
+
+    As ``make(kind, 8, 8, **options)`` does, be it by a table of functions.
+    """
+    location = location_of(index.source)
+    if location is None or all(each.arg is not None for each in call.keywords):
+        return False
+    text = location.text_of(path.rpartition(".")[0])
+    return "Conv" in text and "**" in text
+
+
 def _makes_any_conv(index: ClassIndex, call: ast.Call) -> bool:
     """Whether a class that is looked up somewhere is given all that a function for convolutions is.
 

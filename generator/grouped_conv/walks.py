@@ -22,6 +22,7 @@ from ..facts.heap import Use
 from ..facts.values import STRANGE, Instance, Object, Value, made_of
 from ..reading.calls import values_given
 from ..reading.source import Source
+from .draws import DRAWN, draws_of_modules, draws_of_weights
 from .harmless import APPLIED, HAS_IT, Judging
 from .harmless_to_split import ELSEWHERE, JudgingSplit
 from .harmless_walks import OF_NUMBERS, of_container, of_loop, of_name
@@ -29,7 +30,7 @@ from .surroundings import Surroundings
 
 _GOING_INTO: Final = ("modules", "named_modules", "apply")
 _CHILDREN: Final = ("children", "named_children", "_modules")
-_LASTING: Final = ("bias is set", "it is not known", "register_", "each module is given", "torch.")
+_LASTING: Final = ("bias is set", "forward is set", "it is not known", "register_", "each module is given", "torch.")
 """What cannot be shared out among the parts, be it done before they are there."""
 
 
@@ -168,6 +169,11 @@ def _of_walks(around: Surroundings, split: Split) -> Iterator[Finding]:
         else:
             judge = judging.of_module if is_module else judging.of_weight
             judged = [*_judged(facts, walked, judge)]
+            its = around.source_of(walked.site)
+            found = draws_of_modules if is_module else draws_of_weights
+            for node in found(facts, its, walked):
+                if isinstance(node, PLACED):
+                    yield Finding(node, DRAWN)
         for use, what in judged:
             # Children are called as before; of parts it is asked next what each module has.
             is_same = walk in _CHILDREN if not is_module else what == HAS_IT and walk in _GOING_INTO

@@ -106,7 +106,13 @@ def find_ends(tracing: Tracing, site: Site) -> Ends:
     starts: Iterable[ast.AST] = [site.call]
     if is_partial(site):
         calls = {each.site for each in tracing.made(site) if isinstance(each, Object)} - {site.call}
-        starts = (each for each in tracing.index.source.nodes if each in calls)
+        partials = search.facts.values(site.call)  # a copy is one of what is split already
+        starts = (
+            each
+            for each in tracing.index.source.nodes
+            if isinstance(each, ast.Call) and each in calls
+            if not partials.isdisjoint(search.facts.values(each.func))
+        )
     for call in starts:
         assert isinstance(call, ast.Call)
         search.follow(call, call)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from typing import Final
 
 from ... import torch_api
-from ...facts.values import MADE_OF_IT, Bound, Instance, Object, Value, made_of
+from ...facts.values import MADE_OF_IT, Bound, External, Instance, Object, Value, made_of
 from ...reading.classes import ClassIndex
 from ...reading.scopes import FUNCTIONS
 from ..source_facts import facts_of_source
@@ -25,7 +25,8 @@ class Whole:
     """Some modules of one source.
 
     What a walk goes over counts as one of them. An instance of a class of the project is not told
-    from others of it: an attribute that has one is known by its name, and a variable.
+    from others of it: an attribute that has one is known by its name, a variable and an item of a list
+    by what they may be.
 
     Attributes:
         escapes: where they, what they have or what holds them is given to unknown code.
@@ -87,9 +88,16 @@ class Whole:
 
     def is_part(self, node: ast.expr) -> bool:
         """Whether an expression may be one of the modules, a part of one, or any module."""
-        made = self.made if isinstance(node, ast.Name) else self.told
+        made = self.made if self._is_taken(node) else self.told
         values = self.facts.values(node)
         return self.is_own(node) or any(self._is_of_it(each, made) for each in values)
+
+    def _is_taken(self, node: ast.expr) -> bool:
+        """Whether an expression has what a variable or a list holds, and no other of its class."""
+        if isinstance(node, ast.Call):
+            callees = self.facts.values(node.func)
+            return bool(callees) and all(isinstance(each, External) for each in callees)
+        return isinstance(node, (ast.Name, ast.Subscript))
 
     def is_module(self, node: ast.expr) -> bool:
         """Whether an expression may be one of the modules itself, or any module."""
