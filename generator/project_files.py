@@ -83,7 +83,7 @@ class Location:
         return self.files.module(self.path, tree, text)
 
     def text_of(self, name: str) -> str:
-        """The text of a module that a source imports by an absolute name; empty if there is none."""
+        """The text of a module that a source imports by a name; empty if there is none."""
         return self.files.text_of(name, self.path)
 
 

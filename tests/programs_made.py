@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from programs_accesses import ACCESSES
 from programs_acts import ACTS
 from programs_builds import BUILDS
+from programs_others import OTHERS, WAYS
 from programs_sequences import IN_SEQUENTIAL, OF_OWNER
 from programs_surgeries import SURGERIES
 from programs_walks import WALKS
@@ -84,8 +85,8 @@ def _parts(text: str) -> dict[str, Part]:
 
 
 _BUILDS, _ACTS = _parts(BUILDS), _parts(ACTS)
-_ACCESSES = _parts(ACCESSES) | _parts(WALKS)
-_SURGERIES = _parts(SURGERIES)
+_ACCESSES = _parts(ACCESSES) | _parts(WALKS) | _parts(WAYS)
+_SURGERIES = _parts(SURGERIES) | _parts(OTHERS)
 _IN_SEQUENTIAL, _OF_OWNER = _parts(IN_SEQUENTIAL), _parts(OF_OWNER)
 _BY_CHANCE: Final = "called for more"
 """What gives another number in the constructor, where the weights are random."""

@@ -641,6 +641,62 @@ for c in {c for c in [CONV]}:
 for c in (c for c in [CONV]):
     c.here
 
+# a generator's function
+def f():
+    yield CONV
+for c in f():
+    c.here
+
+# a generator of what another one gives
+def f():
+    yield from [CONV]
+next(f()).here
+
+# a generator of itself
+def f(c):
+    yield c
+    yield from f(c)
+[*f(CONV)][0].here
+
+# a generator's method
+class C:
+    def __iter__(self):
+        yield CONV
+for c in C():
+    c.here
+
+# a context manager
+import contextlib
+@contextlib.contextmanager
+def f():
+    yield CONV
+with f() as c:
+    c.here
+
+# several attributes
+class C:
+    pass
+o = C()
+o.a, o.b = CONV, 1
+operator.attrgetter('a', 'b')(o)[0].here
+
+# an item set by a function
+d = {}
+operator.setitem(d, 'a', CONV)
+d['a'].here
+
+# a wrapper of torch
+nn.DataParallel(CONV).module.here
+
+# delegation
+class C(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+    def __getattr__(self, name):
+        return super().__getattr__('inner').here
+C(CONV).of_inner
+
 # a tuple of a generator
 tuple(c for c in [CONV])[0].here
 
@@ -1456,16 +1512,6 @@ unknown(functools.partial(CONV))
 
 # a bound method
 unknown(CONV.forward)
-
-# yield
-def f():
-    yield CONV
-f()
-
-# yield from
-def f():
-    yield from [CONV]
-f()
 
 # await
 async def f():

@@ -329,7 +329,7 @@ class Net(Base):
         (
             "def __init__(self):\n        super().__init__()\n"
             "        self.add_module('bns', nn.ModuleList(nn.BatchNorm2d(16) for _ in range(2)))",
-            "it may be reached by a computed name (line 21)",
+            "it may be another one (line 21)",
         ),
     ],
 )

@@ -218,6 +218,9 @@ def test_a_weight_that_is_used_by_itself(code: str) -> None:
         ("self.conv.__setattr__('stride', 2)", "its __setattr__ is used"),
         ("object.__setattr__(self.conv, 'stride', 2)", "needs a convolution"),
         ("nn.Conv2d.forward(self.conv, x)", "needs a convolution"),
+        ("getattr(self.conv, name)", "its weight is read by a computed name"),
+        ("self.conv.register_buffer('mark', x)", "it is given more than a convolution has"),
+        ("self.conv.add_module('act', nn.ReLU())", "it is given more than a convolution has"),
         ("torch.nn.utils.fusion.fuse_conv_bn_eval(self.conv, bn)", "needs a convolution"),
         ("self.conv.forward = f", "its forward is used"),
         ("self.conv.weight_g.data.fill_(1)", "its weight_g is used"),
@@ -312,6 +315,7 @@ def test_a_use_that_only_the_whole_can_take(code: str, words: str) -> None:
         "class B:\n    @property\n    def c(self): return self.m\n"
         "    def __init__(self, m): self.m = m\n    def f(self): self.c.weight.grad\nB(self.conv)",
         "f = lambda: self.conv if g else f\nf().weight.grad",
+        "def f():\n    yield self.conv\nfor m in f(): m.weight.grad",
         "net = nn.Sequential(self.conv)\nnet._modules['0'].weight.grad",
         "def f(k):\n    k.weight.grad\nf(**{'k': self.conv})",
         "def f(*, k):\n    k.weight.grad\nf(**{'k': self.conv})",
@@ -331,7 +335,6 @@ def test_the_object_is_followed(code: str) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "def f():\n    yield self.conv\nfor m in f(): m.weight.grad",
         "class B(nn.Sequential):\n    def __init__(self, m):\n        super().__init__(m)\n"
         "        f(self)\n        self.out_channels = 8\nB(self.conv)",
         "class A(nn.Module, metaclass=self.conv): ...",

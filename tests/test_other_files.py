@@ -569,3 +569,54 @@ def build(layers):
         "y = self.conv(x)\n        print()\n        return self.bn(y)",
     )
     assert "Unit.bn in each" in notes(result(net, unit=unit))
+
+
+TABLE = """
+import torch.nn as nn
+
+LAYERS = {}
+
+
+def register(name):
+    def wrap(function):
+        LAYERS[name] = function
+        return function
+    return wrap
+
+
+@register("conv")
+def conv(width, **options):
+    return nn.Conv2d(width, width, 3, padding=1, **options)
+
+
+@register("norm")
+def norm(width, **options):
+    return nn.BatchNorm2d(width)
+
+
+def make(name, *args, **options):
+    return LAYERS[name](*args, **options)
+"""
+
+
+def test_a_table_of_functions_that_another_file_fills() -> None:
+    net = """
+from net import make
+
+
+KINDS = [("conv", {"groups": 2}), ("norm", {})]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(*[make(name, 8, **options) for name, options in KINDS])
+
+    def forward(self, x):
+        return self.body(x)
+"""
+    found = result(TABLE, unit=f"import torch.nn as nn\n{net}")
+    (record,) = found.records
+    assert (record.name, record.status) == ("make", "may be split")
+    (warning,) = found.warnings
+    assert "nn.BatchNorm2d(width) stays behind the concatenation of make" in warning.message

@@ -18,4 +18,4 @@ def test_nothing_is_silent(seed: int) -> None:
 
 def test_what_is_not_said_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "_is_said", lambda one, found: False)
-    assert verdict(program(13)) == "silent: another value"
+    assert verdict(program(9)) == "silent: another value"

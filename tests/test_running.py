@@ -277,9 +277,7 @@ def test_what_a_constructor_or_a_forward_does_is_refused_and_what_nobody_runs_is
     assert is_owner or any(what in each.message for each in result.warnings)
 
 
-@pytest.mark.parametrize(
-    "code", ["vars(self)['_modules']['conv'].padding = 1", "strangers.use(self)"]
-)
+@pytest.mark.parametrize("code", ["vars(self)[name]['conv'].padding = 1", "strangers.use(self)"])
 def test_what_a_stranger_does_with_a_model_is_said(code: str) -> None:
     result = split_source(KIND.format(init=code, forward="", method=""))
     assert result.records[0].is_split

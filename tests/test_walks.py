@@ -39,6 +39,7 @@ MODULES = "for name, m in net.named_modules():\n    "
 WEIGHTS = "for name, p in net.named_parameters():\n    "
 MANY = "[Net(2).block.conv, nn.ReLU(), nn.GELU(), nn.ELU(), nn.Tanh(), nn.Linear(1, 1)][seen]"
 
+DRAWN = "random weights and biases are drawn in turn"
 SAME = {
     "counted in all": "return sum(p.numel() for p in net.parameters())",
     "frozen": WEIGHTS + "p.requires_grad = False",
@@ -50,6 +51,17 @@ SAME = {
     "the device of what may be none": (
         "p = next(net.parameters(), None)\n"
         "if p is not None:\n    return torch.ones(1, device=p.device)"
+    ),
+    "weights drawn": MODULES + "if isinstance(m, nn.Conv2d): nn.init.normal_(m.weight)",
+    "weights and biases of others drawn": (
+        MODULES + "if isinstance(m, nn.Linear):\n"
+        "        nn.init.normal_(m.weight)\n        nn.init.normal_(m.bias)"
+    ),
+    "norms reset": MODULES + "if isinstance(m, nn.BatchNorm2d): m.reset_parameters()",
+    "weights told from biases": WEIGHTS + "if p.dim() > 1: nn.init.uniform_(p)",
+    "added up by what is applied": (
+        "total = 0\ndef see(m):\n    nonlocal total\n"
+        "    if isinstance(m, nn.Conv2d): total += m.weight.numel()\nnet.apply(see)"
     ),
     "asked for what some have": MODULES + "if hasattr(m, 'fuse'): m.fuse()",
     "some of what holds no convolution": (
@@ -126,6 +138,43 @@ SAME = {
     "a function of tensors": "net = Net(2)\nreturn torch.relu(net)",
 }
 OTHERS = {
+    "reset": (MODULES + "if hasattr(m, 'reset_parameters'): m.reset_parameters()", DRAWN),
+    "both drawn": (
+        MODULES + "nn.init.normal_(m.weight)\n    m.bias.data.uniform_()",
+        DRAWN,
+    ),
+    "all drawn": (WEIGHTS + "nn.init.normal_(p)", DRAWN),
+    "the last that is applied": (
+        "last = None\ndef see(m):\n    nonlocal last\n    if isinstance(m, nn.Conv2d): last = m\n"
+        "net.apply(see)",
+        "one is chosen by its place",
+    ),
+    "counted by what is applied": (
+        "count = 0\ndef see(m):\n    nonlocal count\n    count += 1\nnet.apply(see)",
+        "they are counted",
+    ),
+    "listed by what is called": (
+        "found = []\ndef see(m):\n    found.append(1)\nfor m in net.modules():\n    see(m)",
+        "they are counted",
+    ),
+    "reduced": ("return functools.reduce(lambda n, m: n + 1, net.modules(), 0)", "are counted"),
+    "names counted": ("return len([name for name, m in net.named_modules()])", "are counted"),
+    "keys counted": ("return len({id(m): 1 for m in net.modules()})", "are counted"),
+    "a place among names": (
+        "return [name for name, m in net.named_modules()].index('last')",
+        "one is chosen by its place",
+    ),
+    "matched": (
+        "for m in net.modules():\n    match m:\n        case nn.Conv2d(groups=2): m.eval()",
+        "what each module has is matched",
+    ),
+    "others put in": ("state = net.state_dict()\nstate.update(other)", "one is replaced"),
+    "insides by variables": ("vars(net)['_modules']['block'] = other", "one is replaced"),
+    "insides": ("net.__dict__['_modules'].update(block=other)", "one is replaced"),
+    "yielded": (
+        "def each():\n    for m in net.modules(): yield m\nreturn len([*each()])",
+        "they are counted",
+    ),
     "a size": (MODULES + "print(m.out_channels)", "out_channels is read of each module"),
     "channels times the groups": (
         MODULES + "seen.append(m.in_channels * m.groups)",
@@ -435,3 +484,37 @@ def test_what_is_run_again_in_the_backward_pass_is_run_as_ever() -> None:
     text = TOP.replace("self.last(self.block(x))", forward) + "    pass\n"
     assert forward in text
     assert split_source(text).warnings == ()
+
+
+def test_a_graph_is_another_where_code_looks_at_it() -> None:
+    traced = TOP + "    import torch.fx\n    return torch.fx.symbolic_trace(net)"
+    assert split_source(f"{traced}\n").warnings == ()
+    (warning,) = split_source(f"{traced}.graph\n").warnings
+    assert warning.message.startswith("the graph of a model is taken")
+
+
+def test_random_numbers_that_a_constructor_draws_are_no_reason_to_refuse() -> None:
+    drawn = """
+        for m in self.modules():
+            m.reset_parameters()
+"""
+    text = TOP.replace(
+        "        self.last = nn.Conv2d(8, 8, 1)\n", f"        self.last = None{drawn}"
+    )
+    result = split_source(f"{text}    return net\n")
+    (record,) = result.records
+    assert record.is_split
+    assert any(DRAWN in each.message for each in result.warnings)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "object.__setattr__(net, 'bn', other)",
+        "nn.Module.__setattr__(net, 'bn', other)",
+        "net.set_submodule('block.bn', other)",
+    ],
+)
+def test_a_norm_that_may_be_replaced_stays(code: str) -> None:
+    (record,) = split_source(f"{TOP}    {code}\n").records
+    assert "self.bn stays after the concatenation: it may be" in record.note

@@ -111,6 +111,8 @@ class Attributes:
         known = self._by_name.modules(name, node, frame, is_called)
         if name in torch_api.GIVES_CHILDREN & torch_api.DICTS.keys():
             known |= self.walks.by_name(value, name, node, frame)
+        if name == "__dict__":
+            known |= self.walks.insides(value, node, frame)
         return known | self._taken(value, name, node, frame, is_called)
 
     def _taken(
@@ -174,6 +176,8 @@ class Attributes:
     def _children(self, value: Value, name: str, node: ast.AST, frame: Frame) -> Values:
         """What ``_modules`` and the like are, through which anything may be put into a module."""
         self.interpreter.escape((value,), node, frame, name)
+        if name == "__dict__":
+            return ANYTHING | self.walks.insides(value, node, frame)
         if name not in torch_api.DICTS:
             return ANYTHING
         return ANYTHING | self.walks.by_name(value, name, node, frame)

@@ -76,7 +76,7 @@ class Builtins:
     tensors: Tensors
 
     def __post_init__(self) -> None:
-        many = 99
+        many, self._inside = 99, self.attributes.walks.insides
         self._known: dict[str, Known] = {
             **dict.fromkeys(_COPIES, Known(self._copy, 0, 1)),
             **dict.fromkeys(_LOOSE_COPIES, Known(self._loose_copy, 0, 1, ("key", "reverse"))),
@@ -94,8 +94,7 @@ class Builtins:
             "builtins.hasattr": Known(self._hasattr, 2, 2),
             "builtins.next": Known(self._next, 1, 2),
             "builtins.map": Known(self._map, 2, many),
-            "builtins.max": Known(self._one_of, 1, many),
-            "builtins.min": Known(self._one_of, 1, many),
+            **dict.fromkeys(("builtins.max", "builtins.min"), Known(self._one_of, 1, many)),
             "builtins.sum": Known(self._sum, 1, 2, ("start",)),
             "builtins.abs": Known(self._sum, 1, 1),
             "builtins.pow": Known(self._sum, 2, 2),
@@ -129,7 +128,7 @@ class Builtins:
             others = [] if "*" in known.names else given.named.keys() - {*known.names}
             if known.least <= len(given.positional) <= known.most and not others:
                 return known.do(path, given, node, frame)
-        if torch_api.CHANGES_ALL.fullmatch(path):
+        if path == torch_api.TRACE or torch_api.CHANGES_ALL.fullmatch(path):
             interpreter.heap.patched[node] = path
         owner, _, method = path.rpartition(".")
         if torch_api.is_module_class(owner) and given.positional:
@@ -359,7 +358,8 @@ class Builtins:
     def _vars(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         if not given.positional:
             return self._locals(path, given, node, frame)
-        return self.interpreter.unknown(given, node, frame, path)
+        found = [self._inside(each, node, frame) for each in given.positional[0]]
+        return self.interpreter.unknown(given, node, frame, path).union(*found)
 
     def _globals(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         interpreter = self.interpreter

@@ -138,11 +138,11 @@ class Calls:
             found = self.containers.method(receiver, name, given, node, frame)
             if found is not None:
                 return found
-        if isinstance(receiver, (Tensor, Parameter)):
+        if isinstance(receiver, (Tensor, Parameter)) and name != "set_submodule":
             return self.tensors.method(receiver, name, given, node, frame)
         if isinstance(receiver, Object) and receiver.kind == torch_api.WALKED["parameters"]:
             return self._of_weight(receiver, name, given, node, frame)
-        if isinstance(receiver, (Instance, Object, ClassValue)):
+        if isinstance(receiver, (Instance, Object, ClassValue)) or name == "set_submodule":
             return self.modules.method(receiver, name, given, node, frame)
         if isinstance(receiver, Bound):
             return self._of_part(receiver, name, given, node, frame)

@@ -17,7 +17,7 @@ from .frames import Frame, joined
 from .heap import Around, Slot, union
 from .interpreter import Interpreter
 from .iteration import Iteration
-from .lookups import Lookups
+from .lookups import Lookups, lasting
 from .narrowing import is_none, narrowed, truth_of
 from .new_containers import NewContainers
 from .tensors import Tensors
@@ -69,6 +69,8 @@ class Expressions:
                 ast.Compare: self._compare,
                 ast.Lambda: self._lambda,
                 ast.Await: self._await,
+                ast.Yield: self._yield,
+                ast.YieldFrom: self._yield_from,
                 ast.Call: self._call,
             }
         )
@@ -107,6 +109,25 @@ class Expressions:
         before = frame.env.get(node.target.id, NOTHING)  # it may stand behind ``and``
         self.assignment.assign(node.target, values | before, frame)
         return values
+
+    def _yield(self, node: ast.Yield, frame: Frame) -> Values:
+        values = self.interpreter.constant(None)
+        if node.value is not None:
+            values = self.interpreter.ev(node.value, frame)
+        return self._yielded(values, node, frame)
+
+    def _yield_from(self, node: ast.YieldFrom, frame: Frame) -> Values:
+        values = self.interpreter.ev(node.value, frame)
+        slots = self.interpreter.items(values, node, frame)
+        return self._yielded(union(each.values for each in slots), node, frame)
+
+    def _yielded(self, values: Values, node: ast.expr, frame: Frame) -> Values:
+        frame.yielded |= lasting(values)
+        if not frame.context:  # whoever calls it has them
+            self.interpreter.use(values, "return", node, frame)
+            for each in values:
+                self.interpreter.heap.opened(each)
+        return ANYTHING
 
     def _lambda(self, node: ast.Lambda, frame: Frame) -> Values:
         return frozenset((self.definitions.made(node, frame),))

@@ -32,6 +32,7 @@ class Frame(Scope):
         outer: the names that it declares ``nonlocal``.
         of_module: the names that it declares ``global``.
         returned: what it may return.
+        yielded: what it may yield.
         path: the loops and branches around the point, in its callers too, the outermost first.
         left: the conditional statements before the point that leave a loop or function early.
         breaks: what the variables may be where the loop around the point is left early.
@@ -51,6 +52,7 @@ class Frame(Scope):
     outer: frozenset[str] = frozenset()
     of_module: frozenset[str] = frozenset()
     returned: Values = NOTHING
+    yielded: Values = NOTHING
     path: tuple[Around, ...] = ()
     left: tuple[ast.AST, ...] = ()
     breaks: list[Env] = field(default_factory=list)
@@ -72,7 +74,7 @@ class Frame(Scope):
 
     def start(self, caller: Frame | None, path: tuple[Around, ...]) -> None:
         """Begin to interpret it, where it is called or for whoever may call it."""
-        self.env, self.returned = {}, NOTHING
+        self.env, self.returned, self.yielded = {}, NOTHING, NOTHING
         self.path = path if caller is None else caller.path
         self.left = () if caller is None else caller.left
         self.turns, self.turn_count = (

@@ -197,7 +197,15 @@ class Functions:
         elif self.interpreter.block(code.body, frame):
             frame.returned |= self.interpreter.constant(None)
         self._running.pop()
-        return ANYTHING if _about(code, frame.module).is_generator else frame.returned
+        is_generator = _about(code, frame.module).is_generator
+        return self._generated(code, frame) if is_generator else frame.returned
+
+    def _generated(self, code: AnyFunction, frame: Frame) -> Values:
+        """What a generator gives: a list of what it yields, in whichever order."""
+        made = self.interpreter.container(code, "builtins.list", frame)
+        self.interpreter.heap.put(made, "any", Slot(frame.yielded, many=True, is_optional=True))
+        self.interpreter.heap.loosen(made)
+        return frozenset((made,))
 
     # --- for whoever calls it ----------------------------------------------------------------
 

@@ -78,6 +78,7 @@ class Interpretation:
         interpreter = self._interpreter
         interpreter.is_last_pass = False
         self._engine.functions.asked_about.update(modules)
+        self._engine.lookups.run.update(modules)
         for each in modules:
             interpreter.worklist.add(Unit(each), partial(self._body, each))
         interpreter.worklist.run()

@@ -62,10 +62,12 @@ class Iteration:
     def _of_iterator(self, value: Value, node: ast.AST, frame: Frame) -> Values:
         """What iterating over something gives that is known for no container."""
         if isinstance(value, Instance):
-            special = self.interpreter.special
-            special(value, "__next__", Arguments(), node, frame)
+            special, heap = self.interpreter.special, self.interpreter.heap
+            following = special(value, "__next__", Arguments(), node, frame)
             found = special(value, "__iter__", Arguments(), node, frame)
             self.interpreter.escape(found, node, frame, "for")
+            lists = filter(heap.is_container, found)
+            return ANYTHING.union(following, *(heap.item(each, None) for each in lists))
         else:
             self.interpreter.escape((value,), node, frame, "for")
         return ANYTHING

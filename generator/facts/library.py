@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from .arguments import Arguments
 from .containers import Containers
 from .frames import Frame
-from .heap import union
+from .heap import Slot, union
 from .interpreter import Interpreter
 from .new_containers import NewContainers
 from .partials import Partials
@@ -23,7 +23,7 @@ _ROUNDS: Final = 4
 _COMPILING: Final = ("mode", "fullgraph", "dynamic", "backend", "options", "disable")
 _CHECKPOINT: Final = ("use_reentrant", "preserve_rng_state", "determinism_check", "debug")
 BY_PATH: Final = "operator.attrgetter()"
-"""What ``operator.attrgetter`` gives is this, with the path as its first argument."""
+"""What ``operator.attrgetter`` gives is this, with the paths before what has them."""
 
 
 class Known(NamedTuple):
@@ -52,8 +52,8 @@ class Library:
             "itertools.chain": Known(self._chain, 0, _MANY),
             "itertools.chain.from_iterable": Known(self._chain_of, 1, 1),
             "itertools.islice": Known(self._slice, 2, 4),
-            "operator.attrgetter": Known(self._getter, 1, 1),
-            BY_PATH: Known(self._by_path, 2, 2),
+            "operator.attrgetter": Known(self._getter, 1, _MANY),
+            BY_PATH: Known(self._by_path, 2, _MANY),
             "operator.getitem": Known(self._item, 2, 2),
             "operator.setitem": Known(self._set_item, 3, 3),
             "operator.delitem": Known(self._delete_item, 2, 2),
@@ -93,6 +93,8 @@ class Library:
             self.interpreter.items(given.positional[1], node, frame),
             self.interpreter.call,
         )
+        by = self.interpreter.external(path)
+        self.interpreter.use(given.positional[1], "argument", node, frame, by=by)
         turns = [slot.values for slot in slots]
         if all(slot.is_one for slot in slots) and not any(
             map(self.interpreter.heap.is_loose, given.get(1, ""))
@@ -136,10 +138,19 @@ class Library:
         return self.partials.made(Arguments((by_path, *given.positional)), node, frame)
 
     def _by_path(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
-        text = only_text(given.positional[0])
-        if text is None:
+        *paths, values = given.positional
+        texts = [*map(only_text, paths)]
+        found = [
+            self.walks.at_path(values, each, node, frame) for each in texts if each is not None
+        ]
+        if len(found) < len(paths):
             return self.interpreter.unknown(given, node, frame, path)
-        return self.walks.at_path(given.positional[1], text, node, frame)
+        if len(found) == 1:
+            return found[0]
+        made = self.interpreter.container(node, "builtins.tuple", frame)
+        for place, each in enumerate(found):
+            self.interpreter.heap.put(made, place, Slot(each))
+        return frozenset((made,))
 
     def _item(self, path: str, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         self.interpreter.use(given.positional[0], "item", node, frame)

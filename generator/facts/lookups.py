@@ -25,7 +25,11 @@ from .worklist import Unit
 
 @dataclass(eq=False)
 class Lookups:
-    """Resolves names."""
+    """Resolves names.
+
+    Attributes:
+        run: the modules all of whose statements are interpreted.
+    """
 
     interpreter: Interpreter
     definitions: Definitions
@@ -33,6 +37,7 @@ class Lookups:
     def __post_init__(self) -> None:
         self._frames: dict[Module, Frame] = {}
         self._starring: set[tuple[Module, str]] = set()
+        self.run: set[Module] = set()
 
     def module_frame(self, module: Module) -> Frame:
         """The frame of the body of a module."""
@@ -143,7 +148,8 @@ class Lookups:
             interpreter.statement(node, frame)
             values = self._open(frame.every.get(name, NOTHING))
         interpreter.heap.store(holder, name, values)
-        if any(map(interpreter.heap.is_container, values)):
+        is_open = module not in self.run and any(map(interpreter.heap.is_container, values))
+        if is_open:
             for each in filling(module, name):
                 interpreter.worklist.demand(Unit(each), partial(self._fill, each, module))
 

@@ -12,7 +12,7 @@ from .arguments import Arguments, last_argument
 from .attributes import Attributes
 from .containers import Containers
 from .frames import Frame
-from .heap import Slot
+from .heap import BY_ANY_NAME, Slot
 from .interpreter import Interpreter
 from .iteration import Iteration
 from .sequences import Sequences
@@ -66,6 +66,8 @@ class Modules:
         for values in given.all():
             interpreter.use(values, "argument", node, frame, by=interpreter.external(path))
             interpreter.escape(filter(_is_called, values), node, frame, path)
+        if torch_api.WRAPS_MODULE.fullmatch(path):
+            interpreter.heap.store(made, "module", given.get(0, "module"))
         return frozenset((made,))
 
     def construct(self, value: Instance, given: Arguments, node: ast.AST, frame: Frame) -> None:
@@ -240,8 +242,16 @@ class Modules:
             return self.apply(value, given, node, frame, name)
         if name == "_conv_forward" and isinstance(value, Instance):
             return self._of_base(value, given, node, frame, "super")
+        if name == "__getattr__" and is_super:
+            asked = only_text(given.get(0, "name"))
+            stored = interpreter.heap.attribute(value, asked) if asked is not None else NOTHING
+            if stored:
+                interpreter.use((value,), "read", node, frame, name=asked or "")
+                return stored
         if name in torch_api.ADDS:
             return self._add(value, given, node, frame)
+        if name == "set_submodule":
+            return self._set_at_path(value, given, node, frame)
         if name in torch_api.GIVES_SELF:
             if name == "apply":
                 self.walks.apply_to_all(value, given, node, frame)
@@ -273,6 +283,15 @@ class Modules:
         elif isinstance(value, Instance) and value.cls.is_known:
             kinds = value.cls.externals
         return bool(kinds) and not any(torch_api.may_have_method(each, name) for each in kinds)
+
+    def _set_at_path(self, value: Value, given: Arguments, node: ast.AST, frame: Frame) -> Values:
+        """``set_submodule(path, module)``; any module may be another one if the path is unknown."""
+        path = only_text(given.get(0, "target"))
+        around, _, name = (path or BY_ANY_NAME).rpartition(".")
+        for each in self.walks.at_path((value,), around, node, frame):
+            self.interpreter.use((each,), "write", node, frame, name=name)
+            self.attributes.store_named(each, name, given.get(1, "module"), node, frame)
+        return self.interpreter.constant(None)
 
     def _add(self, value: Value, given: Arguments, node: ast.AST, frame: Frame) -> Values:
         """``add_module(name, module)`` and the like."""

@@ -179,7 +179,8 @@ class Statements:
             special(value, "__exit__", given, node, frame)
             return special(value, "__enter__", Arguments(), node, frame)
         interpreter.escape((value,), node, frame, "with")
-        return ANYTHING
+        is_generated = interpreter.heap.is_container(value)  # by a context manager of contextlib
+        return ANYTHING | (interpreter.heap.item(value, None) if is_generated else NOTHING)
 
     def _try(self, node: ast.Try, frame: Frame) -> bool:
         interpreter = self.interpreter

@@ -33,8 +33,7 @@ class Walked:
         for value in self.things():
             for holder, _ in self._heap.holders(value):
                 if isinstance(holder, Object) and _is_copy(holder):
-                    if value.kind != torch_api.WALKED_NAME:
-                        found[holder] = None
+                    found[holder] = None
         yield from found
 
     def sites(self, container: Value) -> Iterator[ast.AST]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from .. import torch_api
+from ..reading.parts import walk
 from .arguments import Arguments
 from .children import Children, is_module
 from .frames import Frame
@@ -18,6 +19,10 @@ from .values import ANYTHING, NOTHING, Constant, Instance, Object, Value, Values
 
 def _is_known(value: Value) -> bool:
     return isinstance(value, (Instance, Object))
+
+
+def _is_of_insides(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value in torch_api.GIVES_CHILDREN
 
 
 @dataclass(eq=False)
@@ -76,6 +81,17 @@ class Walks:
         heap.loosen(made)
         any_of = union(each.values for each in parts) or any_of
         heap.put(made, "any", Slot(any_of, many=True, is_optional=True, key=names))
+        return frozenset((made,))
+
+    def insides(self, value: Value, node: ast.AST, frame: Frame) -> Values:
+        """The ``__dict__`` of a module, as far as code takes others from it."""
+        if not any(_is_of_insides(each) for each in walk(frame.node)):
+            return NOTHING
+        made = self.interpreter.container(node, "builtins.dict", frame)
+        for name in sorted(torch_api.DICTS.keys() & torch_api.GIVES_CHILDREN):
+            at = self.interpreter.attribute_node(node, name)
+            slot = Slot(self.by_name(value, name, at, frame), name)
+            self.interpreter.heap.put(made, name, slot)
         return frozenset((made,))
 
     def groups(self, value: Value, node: ast.AST, frame: Frame) -> Values:

@@ -18,12 +18,13 @@ from .built.helper import emitted
 from .built.plan import BuiltPlan
 from .draws import DRAWN
 from .find import Site
+from .finding import Finding, Split
 from .harmless_to_split import WITH_A_MODEL
 from .norms.behind import warn_of_norms
 from .reached import expressions
 from .records import name_of
 from .tracing import Tracing
-from .walks import Finding, Split, find_in_walks, norms_after
+from .walks import find_in_walks, norms_after
 from .written import Written
 
 _UNKNOWN: Final = "what others do with the convolution itself is not known"
@@ -120,8 +121,8 @@ class ByFacts:
 
         It is what goes over any model in another file, and what is not known to be done with a
         model, or with what is in it; of the convolution itself, what is not known in another file,
-        or is what others than a constructor or a forward give a function of the project. Random numbers
-        are let be others.
+        or is what others than a constructor or a forward give a function of the project; or that
+        random numbers are others.
         """
         call, facts = finding.node, self.around.facts
         if finding.is_of_one or finding.what == DRAWN:  # as no model is; of the same distribution

@@ -45,7 +45,8 @@ def draws_of_weights(facts: Facts, source: Source, walked: Value) -> Iterator[as
     """Where all parameters are drawn, and nothing tells weights from biases."""
     for path, use in facts.uses_with_parts(walked):
         if path in ("", "data") and _draws(use) and not _is_told(source, use.node):
-            yield use.node
+            if not _is_of_others(facts, source, use.node):
+                yield use.node
 
 
 def _draws(use: Use) -> bool:
@@ -57,7 +58,9 @@ def _is_of_others(facts: Facts, source: Source, node: ast.AST) -> bool:
     """Whether it is asked before for classes that a convolution is none of."""
     for each in source.ancestors(node):
         match each:
-            case ast.If(test=ast.Call(func=ast.Name(id="isinstance"), args=[_, classes]), body=body):
+            case ast.If(
+                test=ast.Call(func=ast.Name(id="isinstance"), args=[_, classes]), body=body
+            ):
                 is_first = not {*body}.isdisjoint((node, *source.ancestors(node)))
                 if is_first and not may_be_conv(facts, classes):
                     return True

@@ -9,6 +9,7 @@ from .. import torch_api
 from ..facts.heap import Use
 from ..facts.values import External
 from ..reading.convolutions import SETTINGS
+from ..reading.parts import walk
 from .contexts_of_use import is_compared, is_divided_by_groups, is_shown, is_summed
 from .surroundings import Surroundings
 from .weights import ALIKE
@@ -83,6 +84,8 @@ class Judging:
                 return APPLIED
             case "argument":
                 return self._argument(use, "each module")
+            case "escape" if isinstance(use.node, ast.Match):
+                return _matched(use.node)
             case "escape" if use.name not in TREE and isinstance(use.node, ast.Call):
                 is_util = use.name.startswith("torch.nn.utils.")
                 return (
@@ -186,6 +189,13 @@ class Judging:
 
     def _is_summed(self, node: ast.AST) -> bool:
         return is_summed(self.around.source_of(node), node)
+
+
+def _matched(node: ast.Match) -> str:
+    """What the patterns ask of each module besides its class."""
+    patterns = (each for case in node.cases for each in walk(case.pattern))
+    is_asked = any(isinstance(each, ast.MatchClass) and each.kwd_attrs for each in patterns)
+    return "what each module has is matched" if is_asked else ""
 
 
 def _is_for_name(node: ast.AST) -> bool:

@@ -95,7 +95,8 @@ class JudgingSplit:
 
     def _builds(self, holder: Value, node: ast.AST) -> bool:
         """Whether something is put into a module by methods of its own, or of who builds it."""
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") not in ("", "__setattr__"):
+        method = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
+        if method not in ("", "__setattr__", "set_submodule"):
             return True  # add_module
         source = self.around.source_of(node)
         function = source.function_around(node)

@@ -12,6 +12,7 @@ from ..facts.facts import Facts
 from ..facts.heap import Use
 from ..facts.values import Constant, External, Object, Value
 from ..reading.parts import walk
+from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .weights import ALIKE
 
@@ -28,7 +29,12 @@ _KEEPING: Final = frozenset(("append", "add", "extend", "update", "key", "any of
 _ADDED: Final = frozenset(("numel", "nelement", "sum", "size", "shape", "prod"))
 _GOING_ON: Final = frozenset(("next", "pop", "popleft", "append", "add", "insert", "appendleft"))
 _TESTING: Final = frozenset(("builtins.bool", "builtins.any"))
-_COUNTING: Final = frozenset(("builtins.len", "builtins.enumerate", "itertools.islice"))
+_COUNTING: Final = frozenset(
+    ("builtins.len", "builtins.enumerate", "itertools.islice", "functools.reduce")
+)
+_CHANGING: Final = frozenset(
+    ("update", "clear", "popitem", "move_to_end", "__setitem__", "__delitem__")
+)
 
 
 def of_name(use: Use, names: Collection[str]) -> str:
@@ -67,7 +73,9 @@ def of_container(facts: Facts, use: Use) -> str:
     match use.kind:
         case "item":
             return "" if _is_by_walked_name(facts, use) else _BY_PLACE
-        case "write" if use.name == "[]":
+        case "method" if use.name == "index":
+            return _BY_PLACE
+        case "write" | "method" if use.name == "[]" or use.name in _CHANGING:
             return "one is replaced"
         case "compare" if _is_asked_for(use.node):
             return "it is asked whether there is one by its name"
@@ -154,7 +162,7 @@ def of_loop(source: Source, node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
                 is_kept = isinstance(target, ast.Attribute) and _mentions(value, targets)
                 if is_kept or (isinstance(value, ast.Name) and value.id in targets):
                     yield each, _BY_PLACE
-                elif _mentions(value, _names(target)):
+                elif isinstance(target, ast.Name) and _mentions(value, {target.id}):
                     yield each, _COUNTED
             case ast.AugAssign(value=value) if not _mentions(value, targets):
                 yield each, _COUNTED
@@ -164,10 +172,50 @@ def of_loop(source: Source, node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
                 yield each, "it depends on how deep each is"
 
 
+def of_applied(function: ast.AST, by_apply: bool) -> Iterator[tuple[ast.AST, str]]:
+    """What is done in a function that is applied to all that depends on how many, or on which."""
+    arguments = getattr(function, "args", None)
+    if not isinstance(function, FUNCTIONS) or not isinstance(arguments, ast.arguments):
+        return
+    names = {each.arg for each in arguments.args} - {"self"}
+    body = [one for each in function.body for one in walk(each)]
+    outer = {x for one in body if isinstance(one, (ast.Nonlocal, ast.Global)) for x in one.names}
+    for each in body:
+        match each:
+            case ast.Assign(value=value, targets=[target]) if _is_kept_by(target, names, outer):
+                if _mentions(value, names) and (not by_apply or each not in function.body):
+                    yield each, _BY_PLACE  # apply itself ends with the whole model
+                elif isinstance(target, ast.Name) and _mentions(value, {target.id}):
+                    yield each, _COUNTED
+            case ast.AugAssign(target=target, value=value) if _is_kept_by(target, names, outer):
+                if not _mentions(value, names):
+                    yield each, _COUNTED
+            case ast.Call() if _goes_on(each, names):
+                yield each, _COUNTED
+
+
+def called_in(source: Source, node: ast.AST) -> Iterator[ast.expr]:
+    """What is called with each, in a loop over all of them."""
+    loop = source.parent(node)
+    if isinstance(loop, (ast.For, ast.AsyncFor)):
+        for each in (one for statement in loop.body for one in walk(statement)):
+            if isinstance(each, ast.Call) and any(
+                isinstance(one, ast.Name) and one.id in _names(loop.target) for one in each.args
+            ):
+                yield each.func
+
+
+def _is_kept_by(target: ast.expr, names: set[str], outer: set[str]) -> bool:
+    """Whether what is assigned is there once a function has ended, and is none of its arguments."""
+    if isinstance(target, ast.Name):
+        return target.id in outer
+    return isinstance(target, ast.Attribute) and not _mentions(target, names)
+
+
 def _of_comprehension(source: Source, loop: ast.comprehension) -> Iterator[tuple[ast.AST, str]]:
     whole = source.parent(loop)
     around = source.parent(whole)
-    element = getattr(whole, "elt", None)
+    element = getattr(whole, "elt", getattr(whole, "key", None))
     name = getattr(around.func, "id", "") if isinstance(around, ast.Call) else ""
     if element is None:
         return

@@ -83,11 +83,9 @@ def _may_matter(index: ClassIndex, call: ast.Call, path: str) -> bool:
         return True
     root, dot, _ = path.partition(".")
     if root in _OTHER_FRAMEWORKS:
-        return False
-    if path and not passes_groups(call):
-        return hands_on_to_builder(index, call, path)
-    if False:
-        return False  # of a library that has another class of the name; or that knows no groups
+        return False  # of a library that has another class of the name
+    if path and root and not passes_groups(call):
+        return hands_on_to_builder(index, call, path)  # a library knows no groups else
     if path and dot:
         return passes_groups(call) or "conv" in name_of(call.func).lower()
     return has_groups or speaks_of_classes(index) or is_named_as_convolution(index, call)

@@ -15,6 +15,7 @@ from typing import Final
 
 from .. import torch_api
 from ..facts.facts import Facts
+from ..facts.heap import BY_ANY_NAME
 from ..reading.classes import REPARAMETRISING, ClassIndex
 from ..reading.convolutions import SETTINGS
 from ..reading.names import meaning
@@ -47,6 +48,7 @@ _INSIDES: Final = frozenset(
     )
 )
 _PARAMETRISING: Final = re.compile(r"(spectral|weight)_norm|parametriz|prune")
+_ADDING: Final = torch_api.ADDS - {"__setattr__"}
 _HOOKS: Final = frozenset(("register_forward_hook", "register_forward_pre_hook"))
 _NEEDING: Final = re.compile(
     r"torch\..*(fuse_\w+|_ConvNd\.forward|Conv(Transpose)?[123]d\.\w+)|object\.__setattr__"
@@ -112,7 +114,7 @@ class _Search:
             self.weights.look_at(attribute)
         elif name in SETTINGS and _is_set(attribute):
             self._refuse(node, f"its {name} is set", attribute, is_loud=True)
-        elif name in torch_api.ADDS and _adds_more(self.source.parent(attribute)):
+        elif name in _ADDING and _adds_more(self.source.parent(attribute)):
             self._bar(node, "it is given more than a convolution has", attribute)
         elif name in _INSIDES or (name == "forward" and _is_set(attribute)):
             self._refuse(node, f"its {name} is used", attribute)
@@ -158,8 +160,15 @@ class _Search:
             self.uses.reads[call] = self.uses.asked[call] = None
         elif name in _WEIGHTS and not sets and is_only_read(self.index, call):
             self.uses.reads[call] = None
+        elif not name and not sets and self._reads_weight(node, call):
+            self._refuse(node, "its weight is read by a computed name", call, is_loud=True)
         elif node is call.args[0] and (name in _WEIGHTS or (sets and name in ("", *SETTINGS))):
             self._refuse(node, f"its {name or 'weight'} may be reached by name", call)
+
+    def _reads_weight(self, node: ast.expr, call: ast.Call) -> bool:
+        """Whether a weight of what an expression may be is read by a call, or anything of it."""
+        found = (use for value in self.facts.values(node) for use in self.facts.uses(value))
+        return any(each.node is call and each.name in (*_WEIGHTS, BY_ANY_NAME) for each in found)
 
     def _reparametrisation(self, node: ast.expr, call: ast.Call, path: str) -> None:
         name = path.rpartition(".")[2]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 from typing import Final, TypeAlias
@@ -23,77 +23,25 @@ from ..facts.values import STRANGE, Instance, Object, Value, made_of
 from ..reading.calls import values_given
 from ..reading.source import Source
 from .draws import DRAWN, draws_of_modules, draws_of_weights
+from .finding import PLACED, Finding, Split
 from .harmless import APPLIED, HAS_IT, Judging
 from .harmless_to_split import ELSEWHERE, JudgingSplit
-from .harmless_walks import OF_NUMBERS, of_container, of_loop, of_name
+from .harmless_walks import OF_NUMBERS, called_in, of_applied, of_container, of_loop, of_name
 from .surroundings import Surroundings
 
 _GOING_INTO: Final = ("modules", "named_modules", "apply")
 _CHILDREN: Final = ("children", "named_children", "_modules")
-_LASTING: Final = ("bias is set", "forward is set", "it is not known", "register_", "each module is given", "torch.")
+_LASTING: Final = (
+    "bias is set",
+    "forward is set",
+    "it is not known",
+    "register_",
+    "each module is given",
+    "torch.",
+)
 """What cannot be shared out among the parts, be it done before they are there."""
 
 
-@dataclass(frozen=True)
-class Split:
-    """What is split, as far as it matters for other code.
-
-    Attributes:
-        calls: the constructions of the convolutions.
-        normed: those whose norm is split with them.
-        joined: those of them that give the parts by themselves.
-        names: the attributes that hold a convolution, or the norm after it.
-        is_seen: whether an expression is known to be one of them, so that what is done with its
-            weights and its class has been looked at.
-        is_norm_seen: the same of the norms that are split with them.
-        is_done: whether a node is done with before anything is split.
-        applied: where norms are known to take what convolutions give, and nothing else.
-    """
-
-    calls: tuple[ast.Call, ...]
-    normed: frozenset[ast.Call]
-    joined: frozenset[ast.Call]
-    names: Set[str]
-    is_seen: Callable[[ast.AST], bool]
-    is_norm_seen: Callable[[ast.AST], bool]
-    is_done: Callable[[ast.AST], bool]
-    applied: Set[ast.AST]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is done somewhere that gives another result for what is split.
-
-    Attributes:
-        node: where.
-        what: is done.
-        call: the construction of what it is done with; None for all that is split.
-        about: what that is, as a person calls it.
-        is_of_norm: whether it would be no matter if the norm stayed.
-        is_unknown: whether it is not known what is done.
-        is_of_one: whether it is so only if a convolution is gone over by itself.
-    """
-
-    node: ast.expr | ast.stmt
-    what: str
-    call: ast.Call | None = None
-    about: str = ""
-    is_of_norm: bool = False
-    is_unknown: bool = False
-    is_of_one: bool = False
-
-    @property
-    def message(self) -> str:
-        """What a warning says."""
-        return f"{self.what}{self.about}: the parts of what is split may give another result"
-
-    @property
-    def reason(self) -> str:
-        """Why something is left as it is."""
-        return self.what.removesuffix(": it is given one").rstrip(",")
-
-
-PLACED: Final = (ast.expr, ast.stmt)
 _Judge: TypeAlias = Callable[[str, Use], str]
 
 
@@ -110,7 +58,7 @@ def find_in_walks(
     facts = around.facts
     lines = {(around.source_of(each).name, _place(each)[0]) for each in told}
     split = replace(split, names={*split.names, *_names(facts, split)})
-    found = [*_of_walks(around, split), *_of_torch(facts, split.names)]
+    found = [*_of_walks(around, split), *_of_torch(around, split.names)]
     found += _of_objects(around, split)
     for each in sorted(found, key=lambda one: _place(one.node)):
         its = around.source_of(each.node)
@@ -162,6 +110,8 @@ def _of_walks(around: Surroundings, split: Split) -> Iterator[Finding]:
     judging = Judging(around, all(isinstance(each, Object) for each in made))
     for walked in filter(around.may_go_over, facts.walked.things()):
         walk = _walked_over(walked.site)[0]
+        if walk == "apply":
+            yield from _of_applied(facts, getattr(walked.site, "args", [])[:1], True)
         is_module = walked.kind == torch_api.WALKED["modules"]
         if walked.kind == torch_api.WALKED_NAME:
             uses = facts.uses(walked)
@@ -185,6 +135,14 @@ def _of_walks(around: Surroundings, split: Split) -> Iterator[Finding]:
             yield from _of_container(around, container, split_values)
 
 
+def _of_applied(facts: Facts, functions: Iterable[ast.expr], by_apply: bool) -> Iterator[Finding]:
+    """What is done in functions that are applied to all modules."""
+    for function in (one for each in functions for one in facts.functions(each)):
+        for node, what in of_applied(function, by_apply):
+            if isinstance(node, PLACED):
+                yield Finding(node, what)
+
+
 def _of_container(around: Surroundings, container: Value, split: Set[Value]) -> Iterator[Finding]:
     """What is done with the list of what a walk goes over."""
     facts = around.facts
@@ -196,9 +154,11 @@ def _of_container(around: Surroundings, container: Value, split: Set[Value]) -> 
         if what and isinstance(use.node, PLACED):
             yield Finding(use.node, what, is_unknown=use.kind == "escape", is_of_one=is_same)
         elif use.kind == "iterate" and not is_known:
-            for node, said in of_loop(around.source_of(use.node), use.node):
+            source = around.source_of(use.node)
+            for node, said in of_loop(source, use.node):
                 if isinstance(node, PLACED):
                     yield Finding(node, said, is_of_one=is_same)
+            yield from _of_applied(facts, called_in(source, use.node), False)
 
 
 def _judged(
@@ -365,11 +325,13 @@ def norms_after(facts: Facts, conv: Value) -> Iterator[Object]:
     yield from found
 
 
-def _of_torch(facts: Facts, names: Set[str]) -> Iterator[Finding]:
-    """What is done to torch itself."""
-    for node, path in facts.patched():
+def _of_torch(around: Surroundings, names: Set[str]) -> Iterator[Finding]:
+    """What is done to torch itself, or to any model by it."""
+    for node, path in around.facts.patched():
         if not isinstance(node, PLACED):
             continue
+        if path == torch_api.TRACE and ".graph" in around.source_of(node).text:
+            yield Finding(node, "the graph of a model is taken", is_unknown=True)
         if path in ("builtins.exec", "builtins.eval"):
             if _may_speak_of(node, names):
                 yield Finding(node, f"it is not known what {path[9:]}() does")

@@ -17,9 +17,11 @@ _ACCESS_FUNCTIONS = frozenset(("getattr", "setattr", "hasattr", "delattr"))
 _ACCESS_METHODS = frozenset(
     (
         *("add_module", "register_module", "register_buffer", "register_parameter"),
-        *("__getattr__", "__getattribute__", "__setattr__", "__delattr__"),
+        *("__getattr__", "__getattribute__", "__setattr__", "__delattr__", "set_submodule"),
     )
 )
+_UNBOUND = {"__getattribute__": 2, "__setattr__": 3, "__delattr__": 2}
+"""How many arguments these have where they are called of a class."""
 _MESSAGES = frozenset(
     (
         *("debug", "info", "warning", "warn", "error", "critical", "exception", "log"),
@@ -75,6 +77,10 @@ class Mentions:
                 ):
                     found.append((instance, name, node))
                 case ast.Call(
+                    func=ast.Attribute(attr=function), args=[instance, name, *_] as given
+                ) if _UNBOUND.get(function) == len(given):
+                    found.append((instance, name, node))
+                case ast.Call(
                     func=ast.Attribute(value=instance, attr=function), args=[name, *_]
                 ) if function in _ACCESS_METHODS:
                     found.append((instance, name, node))
@@ -88,7 +94,9 @@ class Mentions:
 
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], ast.AST]]:
-        accessed = [(pattern_of(name), name) for _, name, _ in self.accesses]
+        accessed = [
+            (each, name) for _, name, _ in self.accesses for each in pattern_of(name).split(r"\.")
+        ]
         found = [(pattern, node) for pattern, node in accessed if pattern != _ANYTHING]
         for node in self.source.nodes:
             if isinstance(node, ast.expr) and self._is_whole_computed_string(node):

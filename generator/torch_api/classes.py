@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_WITHIN_NN: Final = re.compile(r"torch\.nn\.modules\.(?:\w+\.)?(?=[A-Z])")
+_WITHIN_NN: Final = re.compile(r"torch\.nn\.(?:modules|parallel)\.(?:\w+\.)?(?=[A-Z])")
 _CONTAINERS_OF_OTHERS: Final = re.compile(
     r"^(mmcv\.runner|mmengine\.model)\.(?=(Sequential|ModuleList|ModuleDict)$)"
 )

@@ -85,8 +85,15 @@ CHANGES_VALUES: Final = re.compile(
 )
 """Functions that are given modules, and fuse, quantise or prune them one by one."""
 
-HOLDS_MODULES: Final = re.compile(r"torch\.nn\.(DataParallel|Transformer(En|De)coder)")
+HOLDS_MODULES: Final = re.compile(
+    r"torch\.nn\.((Distributed)?DataParallel|Transformer(En|De)coder)"
+)
 """Classes of torch that are given modules, and are no containers."""
 
+WRAPS_MODULE: Final = re.compile(r"torch\.nn\.(Distributed)?DataParallel")
+"""Those that have what they are given as an attribute of that name."""
+
+TRACE: Final = "torch.fx.symbolic_trace"
+"""The function that gives a model as a graph of what it calls."""
 CHANGES_ALL: Final = re.compile(r"torch\.nn\.modules\.module\.register_module_\w+")
 """Functions that change what every module does."""

@@ -25,8 +25,8 @@ class Whole:
     """Some modules of one source.
 
     What a walk goes over counts as one of them. An instance of a class of the project is not told
-    from others of it: an attribute that has one is known by its name, a variable and an item of a list
-    by what they may be.
+    from others of it: an attribute that has one is known by its name, a variable or an item of a
+    list by what it may be.
 
     Attributes:
         escapes: where they, what they have or what holds them is given to unknown code.

@@ -149,6 +149,11 @@ class Attributes:
             if each.owner is None or value is None:
                 raise Refusal(f"it may be another one ({line_of(each.node)})")
             yield Store(each.node, value, self.modules.kinds.of(value, name))
+        uses = self.surroundings.facts.uses_of_instances(owner)
+        others = (x.node for x in uses if x.kind == "write" and x.name == name)
+        other = next((x for x in others if isinstance(x, ast.Call) and self.source.has(x)), None)
+        if other is not None:
+            raise Refusal(f"it may be another one ({line_of(other)})")
         computed = next(self.index.mentions.computed(name), None)
         if computed is not None and self._takes_names(owner, name):
             raise Refusal(f"it may be reached by a computed name ({line_of(computed)})")
