@@ -26,19 +26,28 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
         "noop",
         "two-way",
         "shape-reads",
+        "flat-cat",
+        "sum-of-cats",
         "lone-norm",
         "unsupported",
     ),
 }
 """``grouped``: what grouped convolutions need; ``plinio``: what PLiNIO refuses by spelling too."""
-ONLY_SAID = frozenset(("lone-norm", "unsupported"))
+ONLY_SAID = frozenset(("sum-of-cats", "lone-norm", "unsupported"))
 """The rules that say where something is and change nothing: of use where it is listed."""
+_ASKED_FOR = frozenset(("sum-of-cats",))
+"""Those of them that do change it where they are selected by name, since it costs parameters."""
 CODES: tuple[str, ...] = tuple(dict.fromkeys(code for each in TARGETS.values() for code in each))
 
 
 def chosen(target: str, select: tuple[str, ...] | None, ignore: tuple[str, ...]) -> frozenset[str]:
     """The rules that apply: those selected, or else those of the target, but for those ignored."""
     return frozenset(TARGETS[target] if select is None else select) - frozenset(ignore)
+
+
+def only_said(select: tuple[str, ...] | None) -> frozenset[str]:
+    """The rules that change nothing, where some are selected."""
+    return ONLY_SAID - (_ASKED_FOR & frozenset(select or ()))
 
 
 def unknown(codes: Iterable[object]) -> str:

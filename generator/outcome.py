@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .codes import TARGETS, Target, chosen, unknown
+from .codes import TARGETS, Target, chosen, only_said, unknown
 
 Style = Literal["auto", "explicit", "loop", "built"]
 STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "built")
@@ -127,6 +127,21 @@ class Options:
     def branches_norms(self) -> bool:
         """Whether a norm is split with the convolution before it."""
         return self.norm and "branch-norm" in self.codes
+
+    @property
+    def changing(self) -> frozenset[str]:
+        """Those of them that change something."""
+        return self.codes - only_said(self.select)
+
+    @property
+    def adds_identities(self) -> bool:
+        """Whether an identity convolution is put behind a concatenation that is added to others."""
+        return "sum-of-cats" in self.changing
+
+    @property
+    def flattens_cats(self) -> bool:
+        """Whether what a concatenation gives may reach another one through layers, in parts."""
+        return "flat-cat" in self.codes
 
 
 @dataclass(frozen=True)

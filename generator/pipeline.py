@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .codes import ONLY_SAID, SOURCE_SPLIT
+from .codes import SOURCE_SPLIT
 from .collector import without_collector
 from .gate import may_apply
 from .outcome import Finding, Options, Record, Result, SourceError, Warning
@@ -138,7 +138,8 @@ def _outcome(text: str, options: Options, location: Location | None, rewrites: b
 def _applied(text: str, options: Options, location: Location | None, rewrites: bool) -> Result:
     """The outcome of all rules; of those of one construct, once nothing changes any more."""
     tree = parse(text)
-    others = options.codes - _OF_GROUPED - (ONLY_SAID if rewrites else frozenset())
+    codes = options.changing if rewrites else options.codes
+    others = codes - _OF_GROUPED
     is_grouped = _GROUPED in options.codes and may_apply(text, tree)
     if not is_grouped and not others:
         return Result(text, codes=options.codes)
@@ -153,7 +154,7 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
         from .grouped_conv import GroupedConv, emitted
 
         source = Source(text, tree, emitted(tree), location)
-        rules.append(GroupedConv(source, options, templates))
+        rules.append(GroupedConv(source, options, templates, "sum-of-cats" in codes))
     else:
         source = Source(text, tree, location=location)
     rules += _finders(source, others, templates)

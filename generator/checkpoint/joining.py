@@ -21,6 +21,8 @@ from .state_dicts import StateDict, notes_of, with_notes
 
 Joins = Mapping[str, tuple[str, ...]]
 """By the key of a whole those of its parts, in their order."""
+_IDENTITY: Final = "same.weight"
+"""The key of what stands behind a whole that is added to others, and that no original has."""
 _LISTS: Final = ("parts.", "convs.", "norms.", "")
 _FIRST_PARTS: Final = (
     (re.compile(r"(?:(?<=\.)|^)(?:(?:parts|convs|norms)\.)?0\."), ""),
@@ -46,6 +48,8 @@ def find_joins(given: Mapping[str, Any], wanted: Collection[str]) -> Joins:
 def joined(given: StateDict, joins: Joins) -> StateDict:
     """The same state dict with wholes in the place of parts; of what has no parts the first."""
     gone = {each for parts in joins.values() for each in parts}
+    gone |= {f"{whole.rpartition('weight')[0]}{_IDENTITY}" for whole in joins}
+    gone = {each for each in gone if not each.endswith(_IDENTITY) or _is_identity(given.get(each))}
     state = OrderedDict((key, each) for key, each in given.items() if key not in gone)
     for whole, parts in joins.items():
         values = [given[each] for each in parts]
@@ -64,6 +68,13 @@ def check_counts(given: StateDict, joins: Joins) -> None:
         if values[0].dim() == 0 and not all(torch.equal(each, values[0]) for each in values):
             numbers = ", ".join(str(each.item()) for each in values)
             raise RuntimeError(f"the parts of {whole} are to have one value, and have {numbers}")
+
+
+def _is_identity(value: object) -> bool:
+    """Whether a tensor is the weight of a convolution that gives what it takes."""
+    if not isinstance(value, Tensor) or value.dim() < 3 or value.shape[0] != value.numel() ** 0.5:
+        return False
+    return torch.equal(value, torch.nn.init.dirac_(torch.empty_like(value)))
 
 
 def _wholes(key: str) -> Iterator[str]:

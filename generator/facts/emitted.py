@@ -15,6 +15,7 @@ from .values import External, Function, Value, Values
 
 _GIVING_BACK: Final = (
     *("split_conv", "split_layers", "split_by_filter", "copy_padding", "split_sliced_conv"),
+    "add_identity",
 )
 _SPLITTING: Final = (
     *_GIVING_BACK,
@@ -22,7 +23,7 @@ _SPLITTING: Final = (
 )
 _NAMED: Final = re.compile(rf"(?P<name>{'|'.join(_SPLITTING)})(_\d+)?")
 _OF_HELPER: Final = re.compile(
-    r"(is_grouped|is_split|plain_parts|split_conv|split_sliced|\w+\.deepcopy)(_\d+)?"
+    r"(is_grouped|is_split|plain_parts|split_conv|split_sliced|Branches|\w+\.deepcopy)(_\d+)?"
 )
 
 

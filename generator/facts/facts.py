@@ -18,6 +18,7 @@ from .order import place_of_use
 from .project import Module, Project
 from .shapes import Shape
 from .values import (
+    ANY_OF_SEVERAL,
     NOTHING,
     Bound,
     ClassValue,
@@ -172,6 +173,18 @@ class Facts(Interpretation):
     def inputs_of(self, tensor: Tensor) -> Values:
         """What a tensor is made of."""
         return self._interpreter.inputs_of.get(tensor, NOTHING)
+
+    def meant(self, values: Values) -> Values:
+        """Some values, and each that a tensor among them stands for as one of several."""
+        found = dict.fromkeys(values)
+        todo = [*values]
+        while todo:
+            value = todo.pop()
+            path = getattr(getattr(value, "producer", None), "path", "")
+            if isinstance(value, Tensor) and path == ANY_OF_SEVERAL:
+                todo += (each for each in self.inputs_of(value) if each not in found)
+                found |= dict.fromkeys(self.inputs_of(value))
+        return frozenset(found)
 
     def batches(self, value: Value) -> list[Value]:
         """A value, and what it is made of as far as dimension 0 is kept, the first of it last."""

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .feeding import Feed, find_feed
+from .feed import Feed
+from .feeding import find_feed
 from .find import Site
 from .norms.lists import ListPair
 from .norms.norm_after import Pair
@@ -46,6 +47,7 @@ def plan_calls(
     sites: Iterable[Site],
     followed: Iterable[Pair],
     lists: Iterable[ListPair],
+    is_flat: bool = False,
 ) -> CallPlan:
     """Plan the calls of some convolutions.
 
@@ -54,6 +56,7 @@ def plan_calls(
         sites: the convolutions.
         followed: those that are split with a norm.
         lists: the lists of those that are.
+        is_flat: as ``find_feed`` has it.
     """
     sites, index, directives = list(sites), pairs.index, pairs.directives
     if not sites or "register_forward" in index.source.text:
@@ -84,8 +87,9 @@ def plan_calls(
     for call in dict.fromkeys(called):
         value = values.get(call, call)
         if value is not None and call not in padded:  # one of the two has to do
-            feed = find_feed(index.source, facts, directives, value)
-            if feed is not None:
+            feed = find_feed(index.source, facts, directives, value, is_flat)
+            gathered = [each.list for each in feeds.values() if each.list is not None]
+            if feed is not None and (feed.list is None or feed.list not in gathered):
                 feeds[feed.call] = feed
     return CallPlan(tuple(feeds.values()), tuple(padded.values()))
 

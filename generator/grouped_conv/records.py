@@ -56,6 +56,15 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
     )
 
 
+def flattened(index: ClassIndex, plan: BuiltPlan) -> Iterator[Finding]:
+    """What is told of the concatenations that are made flat through the layers between."""
+    source = index.source
+    for each in plan.calls.feeds:
+        if not each.is_plain:
+            what = f"{source.shown(each.cat)} takes what {source.shown(each.call)} gives in parts"
+            yield Finding("flat-cat", *source.place(each.cat), "rewritten", what)
+
+
 def written_out(index: ClassIndex, written: Written) -> Record:
     """The record of a convolution that is written out."""
     candidate = written.candidate

@@ -35,7 +35,7 @@ from .find import Site, find_sites
 from .initialisation import initialisations, warn_of_initialisation_elsewhere
 from .loading import insert_loading
 from .numbers import Numbers
-from .records import left, of_sources, split_when_built, written_out
+from .records import flattened, left, of_sources, split_when_built, written_out
 from .refusal import Refusal
 from .tracing import Tracing
 from .writing import Writing
@@ -62,9 +62,12 @@ class GroupedConv:
         source: the source.
         options: how it is to be split.
         templates: what code is rendered from.
+        tells_sums: whether it is said where a concatenation is added to another.
     """
 
-    def __init__(self, source: Source, options: Options, templates: Templates) -> None:
+    def __init__(
+        self, source: Source, options: Options, templates: Templates, tells_sums: bool = False
+    ) -> None:
         self.index = ClassIndex(source)
         self.source = source
         self.options = options
@@ -79,8 +82,11 @@ class GroupedConv:
             options.branches_norms,
             bool(options.helper_module) or gives_weights,
             line_length(source, options.black),
-            with_sources,
+            with_sources=with_sources,
+            is_flat=options.flattens_cats,
+            adds_identities=options.adds_identities,
         )
+        self._tells_sums = tells_sums
         self.built = BuiltPlan()
         self.written: list[Written] = []
         self._settled: list[Rewrite] = []
@@ -171,6 +177,7 @@ class GroupedConv:
             *(Rewrite((left(self.index, *each),)) for each in verdicts),
             *(self._of_class(owner, found, writing) for owner, found in inner_first),
             *self._of_built(),
+            *self._of_sums(),
         ]
 
     def _is_in_the_way(self) -> bool:
@@ -223,7 +230,7 @@ class GroupedConv:
         helper = built_helper.make_helper(source, built, path, more, used)
         users = (*built.users(), *(each.candidate.site.call for each in self.written))
         yield Rewrite(
-            records,
+            (*records, *flattened(self.index, built)),
             (
                 *built_helper.insert_helper(source, helper, users, self.templates),
                 *(Removal(each.definitions[0], each.definitions[-1]) for each in moved),
@@ -234,6 +241,17 @@ class GroupedConv:
             blocks=helper.blocks,
             imports_helper=bool(helper.path),
         )
+
+    def _of_sums(self) -> Iterator[Rewrite]:
+        """What is said of the sums that concatenations go into."""
+        if self._tells_sums:
+            built = [(each.site, self.built.ways[each.site.call]) for each in self.built.sites]
+            written = [(each.candidate.site, ()) for each in self.written]
+            there = [(each, ()) for each in self._split_there]
+            for site, ways in (*built, *written, *there):
+                found = self.deciding.sums.finding(site, ways, self.options.adds_identities)
+                if found is not None:
+                    yield Rewrite((found,))
 
     @cached_property
     def _copies(self) -> list[tuple[OwnCopy, str]]:

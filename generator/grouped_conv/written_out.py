@@ -30,6 +30,7 @@ from .norms.written import written_norm
 from .numbers import Numbers
 from .padding import find_padding
 from .refusal import Refusal, check_free, check_length, line_of
+from .sums import Sums
 from .tracing import Tracing
 from .uses import find_calls
 from .written import NEEDED, Written, WrittenNorm, input_of
@@ -60,6 +61,7 @@ class WritingOut:
         self.directives = tracing.directives
         self.options = options
         self.numbers = Numbers(tracing.index)
+        self._sums = Sums(tracing)
         self._given: dict[ast.ClassDef, set[str]] = defaultdict(set)
         self._calls: dict[tuple[ast.ClassDef, str], tuple[ast.Call, ...] | Refusal] = {}
         for (owner, name), candidates in by_attribute.items():
@@ -193,8 +195,10 @@ class WritingOut:
         following = norm.following.get(call) if norm is not None else None
         value = following.norm if following is not None else call
         facts = self.pairs.surroundings.facts
-        if find_feed(source, facts, directives, value) is not None:
+        if find_feed(source, facts, directives, value, self.options.flattens_cats) is not None:
             raise Refusal(f"what it gives goes into another concatenation ({where})")
+        if self.options.adds_identities and self._sums.of(first.site) is not None:
+            raise Refusal(f"what it gives is added to another concatenation ({where})")
 
     def _names(self, candidate: Candidate, attribute: str) -> tuple[str, ...]:
         """An attribute for each group in place of one of an attribute's class."""

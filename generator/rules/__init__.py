@@ -6,6 +6,7 @@ Each module shows what it does, before and after, and what PLiNIO has against it
 
     activation      LeakyReLU, Hardswish and Hardsigmoid: a forward of simple functions
     cat             concat, axis=, negative dimensions: torch.cat(.., dim=1)
+    flat_cat        a concatenation that reaches another one: part by part in that
     flatten         x.view(x.size(0), -1): torch.flatten(x, 1)
     function        y.sigmoid(): torch.sigmoid(y)
     functional      F.dropout, F.silu, F.interpolate: a module
@@ -17,6 +18,7 @@ Each module shows what it does, before and after, and what PLiNIO has against it
     shape_reads     shapes that are checked, or read for nothing: dropped
     slices          split and chunk of channels: slices
     two_way         softmax attention over two branches: a sigmoid
+    sum_of_cats     only listed, or an identity behind split convolutions: sums of concatenations
     lone_norm       only listed: a BatchNorm behind something else than its convolution
     unsupported     only listed: what PLiNIO refuses, and no rule is for
 """
@@ -32,6 +34,7 @@ from ..reading.source import Source
 from . import (
     activation,
     cat,
+    flat_cat,
     flatten,
     function,
     functional,
@@ -43,6 +46,7 @@ from . import (
     pool,
     shape_reads,
     slices,
+    sum_of_cats,
     two_way,
     unsupported,
 )
@@ -65,6 +69,8 @@ RULES: tuple[Rule[Any], ...] = (
     noop,
     two_way,
     shape_reads,
+    flat_cat,
+    sum_of_cats,
     lone_norm,
     unsupported,
 )

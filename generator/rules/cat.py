@@ -13,7 +13,7 @@ Before::
 
         def forward(self, x):
             x = self.conv(x)
-            return torch.concat((x, torch.cat([x, x], axis=-3)), 1)
+            return torch.concat((x, x), 1) + torch.cat([x, x], axis=-3)
 
 After::
 
@@ -28,7 +28,7 @@ After::
 
         def forward(self, x):
             x = self.conv(x)
-            return torch.cat((x, torch.cat([x, x], dim=1)), dim=1)
+            return torch.cat((x, x), dim=1) + torch.cat([x, x], dim=1)
 
 PLiNIO (commit 3d6b5e0) takes no ``concat`` or ``concatenate``, and with ``axis=1`` or a dimension
 that is counted from behind it takes the channels for positions, and is silently wrong.

@@ -8,7 +8,8 @@ from .layers import WITH_LAYERS, layers_in
 
 ALL_BLOCKS: Final = frozenset(
     (
-        *("norm", "layers", "pairs", "by_filter", "build", "outputs", "padded", "copy_pad"),
+        *("norm", "layers", "pairs", "by_filter", "build", "outputs", "each", "padded"),
+        *("copy_pad", "identity"),
         *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync", "multiplier"),
         "source",
     )
@@ -17,8 +18,8 @@ BLOCKS_OF: Final = {
     name: frozenset(blocks.split())
     for name, blocks in {
         **dict.fromkeys(("unjoined", "joined", "split_norm", "is_split", "fits"), "norm"),
-        **{each: each for each in ("layers", "pairs", "by_filter", "build", "outputs", "padded")},
-        **{each: each for each in ("copy_pad", "transposed", "weight_norm")},
+        **{each: each for each in ("layers", "pairs", "by_filter", "build", "outputs", "each")},
+        **{each: each for each in ("identity", "padded", "copy_pad", "transposed", "weight_norm")},
         **dict.fromkeys(("source", "unjoined_source"), "source"),
         **dict.fromkeys(("split_sliced_conv", "split_sliced"), "source"),
         "kind": "subclass",
@@ -43,7 +44,8 @@ _SIGNS: Final = {
         block: f"def {name}("
         for block, name in {
             **{"layers": "split_layers", "pairs": "split_pairs", "by_filter": "split_by_filter"},
-            **{"build": "build_split", "outputs": "outputs_of", "padded": "apply_padded"},
+            **{"build": "build_split", "outputs": "outputs_of", "each": "apply_each"},
+            **{"identity": "add_identity", "padded": "apply_padded"},
             **{"copy_pad": "copy_padding", "weight_norm": "weight_norm_of"},
         }.items()
     },

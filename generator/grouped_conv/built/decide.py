@@ -12,6 +12,7 @@ from ..find import Site
 from ..norms.own_norms import OwnNorm, norms_of_others, own_norms
 from ..refusal import Refusal, line_of
 from ..subclasses import Subclass
+from ..sums import Sums, with_identities
 from ..tracing import Tracing
 from ..weights import Uses
 from .multiplier import Multipliers, has_marked, joined
@@ -36,6 +37,8 @@ class Deciding:
         gives_weights: whether the helper gives the weight of what is split, for others.
         line_length: the columns that a line may have.
         with_sources: whether what they take slices of is split before them.
+        is_flat: whether concatenations are made flat through the layers between.
+        adds_identities: whether an identity is put behind what is added up.
     """
 
     def __init__(
@@ -45,9 +48,14 @@ class Deciding:
         gives_weights: bool,
         line_length: int,
         with_sources: bool = False,
+        is_flat: bool = False,
+        adds_identities: bool = False,
     ) -> None:
         self.tracing = tracing
         self.line_length = line_length
+        self.is_flat = is_flat
+        self.adds_identities = adds_identities
+        self.sums = Sums(tracing)
         self.norm = norm
         self.gives_weights = gives_weights
         self.multipliers = Multipliers(tracing)
@@ -88,7 +96,8 @@ class Deciding:
             if not refused:
                 if source.loud:
                     source.lose_reads()
-                return _plan(source, sites, joined(found), sliced)
+                ways = self._with_identities(joined(found))
+                return _plan(source, sites, ways, sliced, self.is_flat)
             closer = refused.keys() - self.in_the_way.keys()
             if closer and (stays or self.tracing.directives.leave_alone):
                 self.in_the_way |= {each: refused[each] for each in closer}
@@ -119,19 +128,29 @@ class Deciding:
             self.sources.leave(sliced, why)
         return bool(found)
 
+    def _with_identities(
+        self, ways: Mapping[ast.Call, tuple[Way, ...]]
+    ) -> Mapping[ast.Call, tuple[Way, ...]]:
+        """Some ways in which identities are put where they are asked for, and nobody meets them."""
+        if not self.adds_identities or self.sums.walk:
+            return ways
+        sites = {site.call: site for site in self.tracing.surroundings.sites}
+        summed = [call for call in ways if self.sums.of(sites[call]) is not None]
+        return with_identities(ways, summed)
+
 
 def _plan(
     source: Ways,
     sites: list[Deferred],
     ways: Mapping[ast.Call, tuple[Way, ...]],
     sliced: Mapping[SlicedConv, Mapping[ast.Call, tuple[Way, ...]]],
+    is_flat: bool,
 ) -> BuiltPlan:
     """The plan for all of them."""
     grouped, plain = ways, dict(chain.from_iterable(each.items() for each in sliced.values()))
     ways = {**grouped, **plain}
-    calls = plan_calls(
-        source.tracing.pairs, (each.site for each in sites), source.followed, source.lists
-    )
+    built = (each.site for each in sites)
+    calls = plan_calls(source.tracing.pairs, built, source.followed, source.lists, is_flat)
     calls, padding = plan_padding(source.tracing, calls, chain.from_iterable(ways.values()))
     notes = {
         call: tuple(dict.fromkeys([*_of_norms(source, call, each), *_notes(each)]))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ...reading.source import Source
 from ...rewriting.edits import Edit, Naming, TextEdit
 from ...rewriting.places import insert_after, insert_before
+from ..emit_feeding import make_output_edits
 from ..emit_padding import make_padding_edits
-from ..feeding import make_output_edits
 from .helper import TEMPLATE, Helper
 from .plan import BuiltPlan, Line, Renamed
 
@@ -32,6 +32,7 @@ class LineContext:
         reader: the code of the convolution that slices what a plain one gives.
         condition: the code of what decides whether the norm is applied; empty if nothing does.
         multiplier: whether a depthwise multiplier becomes depthwise convolutions.
+        identity: whether an identity convolution is put behind.
     """
 
     helper: Helper
@@ -41,6 +42,7 @@ class LineContext:
     reader: str = ""
     condition: str = ""
     multiplier: bool = False
+    identity: bool = False
 
 
 def make_built_edits(
@@ -58,7 +60,9 @@ def make_built_edits(
     by_place: dict[ast.stmt, list[Callable[[], str]]] = {}
     by_return: dict[ast.stmt, list[Callable[[], str]]] = {}
     for change in plan.changes:
-        split = partial(rendered, change.kind, multiplier=change.multiplier)
+        split = partial(
+            rendered, change.kind, multiplier=change.multiplier, identity=change.identity
+        )
         if isinstance(change, Line):
             more = {"condition": change.condition, "reader": change.reader}
             line = partial(split, change.code, change.norm, **more)
@@ -74,7 +78,8 @@ def make_built_edits(
         yield insert_after(source, after, partial(_joined, lines))
     for before, lines in by_return.items():
         yield insert_before(source, before, partial(_joined, lines))
-    yield from make_output_edits(source, plan.calls.feeds, partial(rendered, "outputs"))
+    outputs, each_of = partial(rendered, "outputs"), partial(rendered, "each")
+    yield from make_output_edits(source, plan.calls.feeds, outputs, each_of)
     yield from make_padding_edits(source, plan.calls, partial(rendered, "padded"))
 
 

@@ -50,6 +50,8 @@ class Names:
     build: str = "build_split"
     weight_norm: str = "weight_norm_of"
     outputs: str = "outputs_of"
+    each: str = "apply_each"
+    identity: str = "add_identity"
     padded: str = "apply_padded"
     copy_pad: str = "copy_padding"
     multiplier: str = "Multiplier"
@@ -67,7 +69,7 @@ class Names:
 
 _FUNCTIONS: Final = (
     *("split", "split_norm", "layers", "pairs", "by_filter", "build"),
-    *("outputs", "padded", "copy_pad", "split_sliced_conv", "split_sliced"),
+    *("outputs", "each", "padded", "copy_pad", "identity", "split_sliced_conv", "split_sliced"),
 )
 _OF_CHANGE: Final = {
     **{"conv": "split", "conv_norm": "split_norm", "padding": "copy_pad", "listed": "layers"},
@@ -213,6 +215,10 @@ def _functions(plan: BuiltPlan) -> Iterator[str]:
         yield "split"
     if plan.calls.feeds:
         yield "outputs"
+    if any(each.identity for each in plan.changes):
+        yield "identity"
+    if any(not step.is_known for each in plan.calls.feeds for step in each.steps):
+        yield "each"
     if plan.calls.padded:
         yield "padded"
 

@@ -34,6 +34,7 @@ class Line:
         returns: the statements that it precedes as well.
     reader: the code of the convolution that slices what it gives, for a plain one.
         multiplier: whether a depthwise multiplier becomes depthwise convolutions.
+        identity: whether an identity convolution is put behind what it splits.
     """
 
     kind: LineKind
@@ -44,6 +45,7 @@ class Line:
     returns: tuple[ast.Return, ...] = ()
     reader: str = ""
     multiplier: bool = False
+    identity: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ class Wrap:
         kind: of its template.
         node: the expression.
         multiplier: whether a depthwise multiplier becomes depthwise convolutions.
+        identity: whether an identity convolution is put behind what it splits.
     """
 
     kind: WrapKind
     node: ast.expr
     multiplier: bool = False
+    identity: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,14 @@ class Renamed:
         statement: the statement.
         name: of the variable.
         multiplier: whether a depthwise multiplier becomes depthwise convolutions.
+        identity: whether an identity convolution is put behind what it splits.
     """
 
     kind: WrapKind
     statement: ast.Return
     name: str
     multiplier: bool = False
+    identity: bool = False
 
     @property
     def after(self) -> ast.stmt:
