@@ -7,6 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 
+from torch import nn  # noqa: E402
+
 import zoo_models  # noqa: E402
 from equivalence import run_source  # noqa: E402
 from gencode import Options, split_source  # noqa: E402
@@ -14,6 +16,7 @@ from gencode.proof.worker.comparison import Verdict, compare  # noqa: E402
 from gencode.proof.worker.failures import NoProofError  # noqa: E402
 from gencode.proof.worker.reference import reference  # noqa: E402
 from gencode.proof.worker.running import Inputs, inputs_of, random_inputs  # noqa: E402
+from gencode.proof.worker.weights import randomise  # noqa: E402
 from zoo_models import ORIGINALS, SPLIT  # noqa: E402
 
 HEAD = """\
@@ -216,9 +219,28 @@ def test_a_convolution_that_does_not_matter_is_looked_at_itself() -> None:
     assert found.reason == "gives outputs that hardly depend on group 0 of conv2, which is split"
 
 
-def test_a_group_that_is_dead_with_some_weights_is_tried_with_others() -> None:
-    source = NET.replace("x = self.conv2(x)", "x = F.relu(self.conv2(x) - 3)")
-    assert_proved(source)
+def test_a_group_that_is_dead_with_some_weights_is_tried_with_others(monkeypatch) -> None:
+    drawn = []
+
+    def randomised(model: nn.Module, seed: int, with_buffers: bool) -> None:
+        drawn.append(seed)
+        randomise(model, seed, with_buffers)
+        if seed == 0:
+            model.conv2.weight.data[3:6] = 0
+
+    monkeypatch.setattr("gencode.proof.worker.reference.randomise", randomised)
+    made = reference(run_source(NET).Net(), X)
+    assert drawn == [0, 1] and made.state["conv2.weight"].all()
+
+
+def test_buffers_that_must_be_what_they_are_stay_so() -> None:
+    source = body(
+        "self.register_buffer('size', torch.tensor([2.0, 3.0, 4.0, 5.0]))",
+        "(self, x):\n        assert self.size[0] == 2\n        return self.conv(x) * self.size\n",
+    )
+    made = reference(run_source(source).Net(), random_inputs([(8, 4)]))
+    assert made.state["size"].tolist() == [2, 3, 4, 5]
+    assert made.notes == ["buffers other than statistics as they were built"]
 
 
 # What there may be in a model
@@ -264,7 +286,21 @@ def test_integers_and_buffers() -> None:
         "            self.seen.add_(x.detach().mean((0, 2))[:, None])\n"
         "        return (x[:, :, self.order] + self.noise + self.seen + self.mask).softmax(2)\n",
     )
-    assert_proved(source, inputs_of(torch.randint(7, (2, 4))))
+    words = inputs_of(torch.randint(7, (2, 4)))
+    assert_proved(source, words)
+    state = reference(run_source(source).Net(), words).state
+    assert state["order"].tolist() == [3, 2, 1, 0] and state["seen"].any()
+    assert state["mask"].tolist() == [0, 0, float("-inf"), 0]
+
+
+def test_random_buffers_that_no_state_dict_holds() -> None:
+    source = body(
+        "self.register_buffer('noise', torch.rand(4), persistent=False)",
+        "(self, x):\n        return self.conv(x) * self.noise\n",
+    )
+    original, result = run_source(source).Net(), run_source(split_source(source).text).Net()
+    inputs = random_inputs([(8, 4)])
+    assert not compare(result, inputs, reference(original, inputs)).reason
 
 
 def test_what_is_changed_in_place() -> None:

@@ -13,12 +13,11 @@ from .formats import Said, pointed
 _MOST_NAMED = 3
 
 
-def running(asked: Asked) -> Iterator[Said]:
-    """That models are run, for whom may not have expected it."""
+def running(asked: Asked, model: ModelSource) -> Said:
+    """That a model is run, for whom may not have expected it."""
     limits = f"at most {asked.seconds:g} s and {asked.gigabytes:g} GB each"
-    for model in asked.models:
-        said = f"running {model.expression}, as it is and as split ({limits})"
-        yield Said("running", said, _label(model))
+    said = f"running {model.expression}, as it is and as split ({limits})"
+    return Said("running", said, _label(model))
 
 
 def said(proof: Proof) -> Iterator[Said]:

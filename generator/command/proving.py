@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..file_split import FileSplit
@@ -38,12 +38,16 @@ class Proving:
         written = _written(jobs, outcomes)
         if not written.changed:
             return True
-        self._report.running(self._asked)
         try:
-            proofs = [self._report.proof(each) for each in prove(self._asked, written)]
+            return all([*self._proofs(written)])
         except OSError as error:
             raise UsageError(f"the models cannot be run: {reason_of(error)}") from error
-        return all(proofs)
+
+    def _proofs(self, written: Written) -> Iterator[bool]:
+        proofs = prove(self._asked, written)
+        for model in self._asked.models:
+            self._report.running(self._asked, model)
+            yield self._report.proof(next(proofs))
 
 
 def _written(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> Written:

@@ -14,6 +14,7 @@ from .formats import Level, Said, Voice, pointed
 
 if TYPE_CHECKING:
     from ..checkpoint import Converted
+    from ..load_model import ModelSource
     from ..proof import Asked, Proof
     from .delivery import Delivered
 
@@ -138,11 +139,11 @@ class Report:
         self._voice.say(Said("summary", f"keys: {said}", path))
         return self.status
 
-    def running(self, asked: Asked) -> None:
-        """Say that models are run."""
+    def running(self, asked: Asked, model: ModelSource) -> None:
+        """Say that a model is run."""
         from . import proof_words  # what it imports is slow
 
-        self._voice.say(*proof_words.running(asked))
+        self._voice.say(proof_words.running(asked, model))
 
     def proof(self, proof: Proof) -> bool:
         """Say what was found of a model, behind what is said of sources; whether it is proved."""

@@ -175,7 +175,7 @@ def _pairs(
                 value = found.runs[mode].outputs[name]
                 yield f"{name} in {MODES[mode]}", mode, each, value, 0.0, made.tolerance
     if "train" in made.runs:
-        state = _carried_over(model, made.statistics)
+        state = _carried_over(model, _with(made, made.statistics))
         for name, value in found.statistics.items():
             if isinstance(value, Tensor) and isinstance(state.get(name), Tensor):
                 what = f"{name} after a step"

@@ -55,7 +55,7 @@ class Computed:
         plain_buffers: the buffers that no state dict holds.
         runs: by mode; without the train mode where it cannot be run in it.
         seen: what its modules gave, by mode.
-        statistics: its state dict after the run in train mode.
+        statistics: its buffers after the run in train mode, by their keys.
         grouped: its grouped convolutions by their paths.
         learns: by the paths of its parameters whether they are trained.
         behind: the norms behind a concatenation.
@@ -109,7 +109,7 @@ def run_all(model: nn.Module, inputs: Inputs, made: Computed, lowered: set[torch
         made.runs["train"] = run(model, inputs, True, watched(model, seen))
     except Exception as error:
         made.notes.append(f"not in train mode, where it raises {in_one_line(error)}")
-    made.statistics = copied(model.state_dict())
+    made.statistics = buffers(model)
     for mode, each in made.runs.items():
         if each.no_gradients:
             made.notes.append(f"without gradients in {MODES[mode]}: {each.no_gradients}")
@@ -132,6 +132,12 @@ def is_same(one: Run, other: Run, tolerance: float) -> bool:
     return one.outputs.keys() == other.outputs.keys() and all(
         difference(each, other.outputs[name]) <= tolerance for name, each in one.outputs.items()
     )
+
+
+def buffers(model: nn.Module) -> Tensors:
+    """What a state dict holds besides parameters."""
+    weights = {id(each) for each in model.parameters()}
+    return {key: each.detach().clone() for key, each, _ in stored(model) if id(each) not in weights}
 
 
 def copied(state: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .computed import MODES, TOLERANCES, Computed, copied, plain_buffers, restore, run_all
+from .computed import MODES, TOLERANCES, Computed, buffers, copied, plain_buffers, restore, run_all
 from .effects import faint, note_effects
 from .failures import NoProofError, is_of_memory
 from .measures import parameters
@@ -14,6 +14,7 @@ from .watching import Place
 from .weights import randomise, stored
 
 LARGEST_DOUBLE = 300_000_000  # parameters; what has more is run in float32
+_ROUNDINGS = 30  # that may add up, in units of the last digit
 _ATTEMPTS = ((0, True), (1, True), (2, False))  # seeds, and whether buffers are random too
 
 
@@ -34,7 +35,7 @@ def reference(model: nn.Module, inputs: Inputs, places: dict[int, Place] | None 
     no_proof: NoProofError | None = None
     failure: Exception | None = None
     is_large = parameters(model) > LARGEST_DOUBLE
-    built = copied(model.state_dict())
+    built = buffers(model)
     for dtype in (torch.float32,) if is_large else (torch.float64, torch.float32):
         fair: Computed | None = None
         for seed, with_buffers in _ATTEMPTS:
@@ -78,7 +79,8 @@ def _made(
         run_all(model, inputs, made, lowered)
     check_that_it_tells(made)
     if lowered and dtype is torch.float64:
-        made.tolerance = TOLERANCES[torch.float32]
+        coarsest = max(torch.finfo(each).eps for each in lowered)
+        made.tolerance = max(TOLERANCES[torch.float32], _ROUNDINGS * coarsest)
         made.notes.append(f"some of it computes in {_names(lowered)}")
     if dtype is torch.float32:
         made.notes.append("in float32")
