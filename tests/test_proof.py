@@ -155,7 +155,7 @@ def test_what_is_wrong_is_named(name: str) -> None:
 def test_what_is_no_longer_trained() -> None:
     frozen = "self.fc = nn.Linear(12, 3)\n        self.conv2_1.weight.requires_grad_(False)"
     found = verdict(NET, edit=("self.fc = nn.Linear(12, 3)", frozen))
-    assert found.reason.startswith("whether conv2_1.weight is trained")
+    assert found.reason.startswith("differs: whether conv2_1.weight is trained, by 1.0e+00")
     assert found.culprit is not None and found.culprit.path == "conv2"
 
 
@@ -171,7 +171,7 @@ def test_other_outputs() -> None:
     two = ("return self.fc(x.mean((2, 3)))", "return self.fc(x.mean((2, 3))), x")
     assert "gives 2 tensors in eval mode, and gave 1" in verdict(NET, edit=two).reason
     shape = ("return self.fc(x.mean((2, 3)))", "return self.fc(x.mean((2, 3)))[:1]")
-    reason = "output in eval mode is of shape (1, 3), and was of (2, 3)"
+    reason = "differs: output in eval mode is of shape (1, 3), and was of (2, 3)"
     assert verdict(NET, edit=shape).reason == reason
 
 
@@ -217,6 +217,23 @@ def test_a_convolution_that_does_not_matter_is_looked_at_itself() -> None:
     wrong = ("conv2_1(x[:, 2:4])", "conv2_1(x[:, 1:3])")
     found = verdict(source, edit=wrong)
     assert found.reason == "gives outputs that hardly depend on group 0 of conv2, which is split"
+
+
+def test_so_is_one_with_a_norm(monkeypatch) -> None:
+    unused = "self.bn1(self.conv1(x))\n        x = F.relu(x)"
+    source = NET.replace("x = F.relu(self.bn1(self.conv1(x)))", unused)
+    for style in ("explicit", "built"):
+        found = assert_proved(source, options=Options(style=style))
+        assert found.by_itself == ["conv1"]
+
+
+def test_what_cannot_be_copied_is_still_compared() -> None:
+    source = NET.replace(
+        "self.fc =", "self.lock = __import__('threading').Lock()\n        self.fc ="
+    )
+    assert_proved(source)
+    found = verdict(source, edit=("conv2_1(x[:, 2:4])", "conv2_1(x[:, 1:3])"))
+    assert found.reason and found.culprit is not None and found.culprit.path == "fc"
 
 
 def test_a_group_that_is_dead_with_some_weights_is_tried_with_others(monkeypatch) -> None:

@@ -102,7 +102,7 @@ def test_a_difference_is_named_with_its_places(capsys) -> None:
     assert main(["-i", "model.py", "--templates", "wrong", "--model", "Net()"]) == 4
     err = capsys.readouterr().err.splitlines()
     assert err[1].startswith("model.py:10:21: Net.conv to be split into 2 Conv1d")
-    place = "model.py:10: not proved: as split, Net() output in eval mode differs by "
+    place = "model.py:10: not proved: as split, Net() differs: output in eval mode, by "
     assert err[2].startswith(place)
     said = ", first in conv (Conv1d, the order of its parts conv_1, conv_0, called in model.py:"
     assert said in err[2]
@@ -192,6 +192,30 @@ def test_what_is_not_proved_is_not_written_but_by_force(
     err = capsys.readouterr().err
     assert "not proved: Net raises an eyebrow\n" in err and WITHHELD not in err
     assert files() != before
+
+
+def test_what_else_is_to_be_known(monkeypatch, capsys) -> None:
+    write(model=NET)
+
+    def prove(asked: Asked, written: Written) -> Iterator[Proof]:
+        more = {"grouped": dict.fromkeys("abcd"), "behind": {"n": Place("/else/where.py", 3)}}
+        known = {"modes": ("eval",), "dtype": "float32", "difference": 2e-4, "split": 2}
+        notes = {"by_itself": ("conv",), "notes": ("in float32",)}
+        return iter([Proof(asked.models[0], None, True, **known, **more, **notes)])
+
+    monkeypatch.setattr("gencode.command.proving.prove", prove)
+    assert main(["--check", "model.py", "--model", "Net"]) == 1
+    err = capsys.readouterr().err
+    assert "model.py: Net: its outputs hardly depend on conv; what that itself gives is" in err
+    assert "model.py: Net: in float32\n" in err
+    assert "in eval mode (float32, at most 2.0e-04 apart); 2 of its convolutions split" in err
+    assert "grouped convolutions left: a, b, c, 1 more; norms behind a concatenation: n" in err
+    assert "n (/else/where.py:3)" in err
+
+
+def test_where_a_process_cannot_be_looked_at_it_is_waited_for(monkeypatch, capsys) -> None:
+    monkeypatch.delattr(os, "waitid", raising=False)
+    assert "ends its process, with exit status 5" in said(capsys, "os._exit(5)")
 
 
 def test_standard_output_and_what_is_only_compared(monkeypatch, capsys) -> None:
@@ -421,6 +445,61 @@ def test_inputs() -> None:
         worker._done(asked(expression="Bare()"))
     with pytest.raises(ModelError, match=r"--inputs 1 / 0 raises ZeroDivisionError: division by"):
         worker._done(asked(inputs="1 / 0"))
+
+
+@pytest.mark.usefixtures("own_path")
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("1 / 0", {"reason": "1 / 0 raises: ZeroDivisionError: division by zero"}),
+        (
+            "Net(how=3)",
+            {"reason": "Net(how=3) raises: TypeError: Net.__init__() got an unexpected"},
+        ),
+        ("Net().fails", {"line": 18, "column": 16, "source_line": "        return {}[self]"}),
+        ("Net().full", {"kind": "memory", "reason": "Net().full", "line": 22}),
+        (
+            "Net().still",
+            {"reason": "Net().still gives a constant in eval mode, whatever its input"},
+        ),
+        ("Bare()", {"kind": "usage"}),
+    ],
+)
+def test_what_goes_wrong_is_plain_data(expression: str, expected: dict[str, object]) -> None:
+    more = (
+        "\n    @property\n    def fails(self):\n        return {}[self]\n"
+        "\n    @property\n    def full(self):\n        raise MemoryError\n"
+        "\n    @property\n    def still(self):\n        self.fc = type(self).Still()\n"
+        "        return self\n"
+        "\n    class Still(nn.Module):\n        def forward(self, x):\n            return x * 0\n"
+        "\n\nclass Bare(Net):\n    input_shape = None\n"
+    )
+    write(model=NET.rstrip() + "\n" + more)
+    error = worker.answer(asked(expression=expression))["error"]
+    for name, value in expected.items():
+        found = error[name]
+        assert found.startswith(value) if isinstance(value, str) else found == value
+
+
+@pytest.mark.usefixtures("own_path")
+def test_an_answer_ends_the_process(monkeypatch) -> None:
+    ended = []
+    monkeypatch.setattr(worker.os, "_exit", ended.append)
+    monkeypatch.setattr(worker, "_limit_memory", lambda _: None)
+    answer = Path("answer.json").absolute()
+    limits = {"answer": str(answer), "seconds": 60, "bytes": 10**9, "parent": os.getppid()}
+    Path("asked.json").write_text(json.dumps(asked(place="missing.py", **limits)))
+    worker.main("asked.json")
+    error = {"reason": "cannot be read: No such file or directory", "file": "missing.py"}
+    assert json.loads(answer.read_text()) == {"error": error}
+    late = worker.Answering({**asked(), **limits, "seconds": 0})
+    late._watch()
+    said = json.loads(answer.read_text())["error"]
+    assert said["kind"] == "time" and said["file"] == __file__
+    orphan = worker.Answering({**asked(), **limits, "seconds": 0.1, "parent": 0})
+    ended.clear()
+    orphan._watch()
+    assert ended[0] == 1
 
 
 def test_several_shapes_of_a_model() -> None:

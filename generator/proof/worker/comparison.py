@@ -240,8 +240,10 @@ def _carried_over(model: nn.Module, state: dict[str, Any]) -> dict[str, Any]:
 
 def _said(what: str, by: float, expected: Tensor, value: Tensor) -> str:
     if expected.shape != value.shape:
-        return f"{what} is of shape {tuple(value.shape)}, and was of {tuple(expected.shape)}"
-    return f"{what} differs by {by:.1e} of its largest value"
+        return (
+            f"differs: {what} is of shape {tuple(value.shape)}, and was of {tuple(expected.shape)}"
+        )
+    return f"differs: {what}, by {by:.1e} of its largest value"
 
 
 def _different_set(made: Computed, found: Computed) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 from ...load_model import ModelError
 from ...one_line import in_one_line
 
-_HOUSE = str(Path(__file__).resolve().parents[2])
-_NOT_THE_USERS = ("<", _HOUSE + os.sep)
+_HOUSE = Path(__file__).parents[2]
+_NOT_THE_USERS = ("<", f"{_HOUSE}{os.sep}", f"{_HOUSE.resolve()}{os.sep}")
 
 
 class NoProofError(Exception):

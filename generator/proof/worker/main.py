@@ -38,15 +38,19 @@ def main(file: str) -> None:
     answering = Answering(asked)
     _limit_memory(asked["bytes"])
     answering.watch()
-    doing = asked["expression"]
+    answering.end(answer(asked))
+
+
+def answer(asked: Json) -> Json:
+    """Do what is asked for, and say what came of it, or what went wrong."""
     try:
-        answering.end(_done(asked))
+        return _done(asked)
     except UsageFailure as error:
-        answering.end({"error": {"kind": "usage", "reason": str(error)}})
+        return {"error": {"kind": "usage", "reason": str(error)}}
     except FileError as error:
-        answering.end({"error": {"reason": str(error), "file": error.path or asked["place"]}})
+        return {"error": {"reason": str(error), "file": error.path or asked["place"]}}
     except BaseException as error:
-        answering.end({"error": told(error, doing)})
+        return {"error": told(error, asked["expression"])}
 
 
 class Answering:
