@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -13,6 +14,7 @@ from gencode import split_source
 
 torch = pytest.importorskip("torch")
 
+from gencode.command import main  # noqa: E402
 from rules import HEAD, PLINIO, assert_same, becomes, module, reason, run, stays  # noqa: E402
 
 POOL = "return F.avg_pool2d(x, 2)"
@@ -638,3 +640,42 @@ def test_several_lines() -> None:
     assert "    # halve" not in text
     assert "self.max_pool2d(\n" in text or "self.max_pool2d(self.conv(x))" in text
     assert dedent("        self.max_pool2d = nn.MaxPool2d(") in text
+
+
+# --- what other files do with the module ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("does", "is_rewritten"),
+    [
+        ("print(module.__class__.__name__)", True),
+        ("pass", True),
+        ("module.forward(None)", False),
+        ("register(module)", False),
+    ],
+)
+def test_a_function_of_another_file_that_is_given_the_module(
+    does: str, is_rewritten: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "used.py").write_text(
+        f"from other import register\n\n\ndef note(module):\n    {does}\n"
+    )
+    text = module("return F.avg_pool2d(x, 2)", "self.conv = nn.Conv2d(3, 3, 1)\nnote(self)")
+    path = tmp_path / "net.py"
+    path.write_text(text.replace("import torch\n", "import torch\nfrom used import note\n", 1))
+    assert main(["-i", "--select", "pool", str(path)]) == 0
+    assert ("self.avg_pool2d = nn.AvgPool2d(2)" in path.read_text()) == is_rewritten
+
+
+def test_a_class_with_a_base_in_another_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "used.py").write_text(
+        "from torch import nn\n\n\nclass Base(nn.Module):\n    pass\n"
+    )
+    text = module("return F.avg_pool2d(x, 2)", "self.conv = nn.Conv2d(3, 3, 1)")
+    text = text.replace("(nn.Module)", "(Base)")
+    path = tmp_path / "net.py"
+    path.write_text(text.replace("import torch\n", "import torch\nfrom used import Base\n", 1))
+    assert main(["-i", "--select", "pool", str(path)]) == 0
+    assert "self.avg_pool2d" not in path.read_text()

@@ -48,6 +48,9 @@ class Construction:
         cls = self._facts.class_of(owner)
         if cls is None or not self._facts.is_module(owner):
             raise Left(f"{owner.name} is not shown to be a module")
+        family = (each.node for cls in self._facts.classes(owner) for each in cls.order)
+        if not all(map(self._source.has, family)):
+            raise Left(f"another file has a class that {owner.name} inherits from, or that does")
         self._check_bases(owner)
         self._check_end(owner, constructor)
         self._check_subclasses(owner)

@@ -23,11 +23,14 @@ def check_early_calls(source: Source, facts: Facts, owner: ast.ClassDef, method:
     callers = _callers(facts)
     call = _early_call(source, callers, method, early)
     if call is not None:
-        raise Left(f"{method.name}() may be called by a constructor", call)
+        place = call if source.has(call) else None
+        raise Left(f"{method.name}() may be called by a constructor", place)
     for instance in facts.instances(owner):
         for use in facts.uses(instance):
             is_base = getattr(getattr(use.node, "func", None), "attr", "") == "__init__"
-            if use.kind == "escape" and not is_base and source.has(use.node):
+            if use.kind == "escape" and not is_base and not source.has(use.node):
+                raise Left("another file hands on the module")
+            if use.kind == "escape" and not is_base:
                 around = source.function_around(use.node)
                 if around in early or _early_call(source, callers, around, early) is not None:
                     raise Left("a constructor hands on the module", use.node)
@@ -39,11 +42,13 @@ def _early_call(
     function: ast.AST | None,
     early: Collection[ast.AST],
 ) -> ast.AST | None:
-    """The call in a constructor that may lead to one of a function."""
+    """The call in a constructor that may lead to one of a function; or one in another file."""
     reached = [function]
     for each in reached:
         for call in callers.get(each, ()) if each is not None else ():
-            around = source.function_around(call) if source.has(call) else None
+            if not source.has(call):  # in another file, which is not followed further
+                return call
+            around = source.function_around(call)
             if around in early:
                 return call
             if around is not None and around not in reached:

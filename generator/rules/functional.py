@@ -47,7 +47,7 @@ from typing import Final
 
 from ..reading.source import Source
 from .arguments import input_of, is_literal, is_settled, named
-from .new_module import instance_of, new_modules
+from .new_module import instance_of, new_module
 from .rule import Asking, Left, Proposal
 from .tensors import function_of
 
@@ -104,6 +104,4 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
             arguments.append(f"{name}={code}")
     if not is_told_by_mode:
         raise Left("whether it is applied is not told by the mode of the module")
-    return new_modules(asking.source, asking.facts).propose(
-        asking, node, given, function, path, arguments
-    )
+    return new_module(asking, node, given, function, path, arguments)

@@ -42,49 +42,84 @@ class _Made:
     name: str
 
 
+def new_module(
+    asking: Asking,
+    call: ast.Call,
+    given: ast.expr,
+    function: str,
+    path: str,
+    arguments: Sequence[str],
+) -> Proposal:
+    """A module that is called in place of a function, with its first argument.
+
+    Args:
+        asking: what the rule asks.
+        call: the call of the function.
+        given: what it is applied to.
+        function: its name, which the attribute gets.
+        path: of the class of the module.
+        arguments: what its constructor is given.
+
+    Raises:
+        Left: there is no place for the module, or it would be noticed.
+    """
+    try:
+        return NewModules(asking).propose(call, given, function, path, arguments)
+    except Left as reason:
+        wider = asking.in_project()  # where it is known what other files do with the module
+        if not wider.facts.is_complete:
+            raise
+        try:
+            return NewModules(wider).propose(call, given, function, path, arguments)
+        except Left:
+            raise reason from None
+
+
 @kept
-def new_modules(source: Source, facts: Facts) -> NewModules:
+def _made_in(source: Source) -> list[_Made]:
     """The modules that the classes of a source are given, by any rule."""
-    return NewModules(source, facts)
+    return []
+
+
+@kept
+def _construction(source: Source, facts: Facts) -> Construction:
+    return Construction(source, facts)
+
+
+@kept
+def _mentions(source: Source) -> Mentions:
+    return Mentions(source)
 
 
 class NewModules:
     """The modules that the classes of a source are given; equal ones of a class are one.
 
     Args:
-        source: the source.
-        facts: what may happen in it.
+        asking: what may be asked.
     """
 
-    def __init__(self, source: Source, facts: Facts) -> None:
-        self._source = source
-        self._facts = facts
-        self._construction = Construction(source, facts)
-        self._mentions = Mentions(source)
-        self._made: list[_Made] = []
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._source = asking.source
+        self._facts = asking.facts
+        self._construction = _construction(asking.source, asking.facts)
+        self._mentions = _mentions(asking.source)
+        self._made = _made_in(asking.source)
 
     def propose(
         self,
-        asking: Asking,
         call: ast.Call,
         given: ast.expr,
         function: str,
         path: str,
         arguments: Sequence[str],
     ) -> Proposal:
-        """A module that is called in place of a function, with its first argument.
-
-        Args:
-            asking: what the rule asks.
-            call: the call of the function.
-            given: what it is applied to.
-            function: its name, which the attribute gets.
-            path: of the class of the module.
-            arguments: what its constructor is given.
+        """The same as ``new_module``, as far as the facts go.
 
         Raises:
-            Left: there is no place for the module, or it would be noticed.
+            Left: likewise.
         """
+        asking = self._asking
         owner, method, constructor = self._place(call)
         self._construction.check(owner, method, constructor)
         last = constructor.body[-1]

@@ -43,7 +43,7 @@ from typing import Final
 from ..facts.values import External, Unknown
 from ..reading.source import Source
 from .arguments import input_of, is_literal, named
-from .new_module import new_modules
+from .new_module import new_module
 from .rule import Asking, Left, Proposal
 
 CODE: Final = "pool"
@@ -109,8 +109,7 @@ def propose(asking: Asking, call: ast.Call) -> Proposal:
     arguments = _arguments(asking.source, function, rest)
     cls = "".join(each.capitalize() for each in function[:-2].split("_")) + function[-2:]
     path = f"torch.nn.{cls}"
-    modules = new_modules(asking.source, asking.facts)
-    return modules.propose(asking, call, given, function, path, arguments)
+    return new_module(asking, call, given, function, path, arguments)
 
 
 def _function(value: object) -> str | None:
