@@ -103,10 +103,47 @@ class Net(nn.Module):
 """
 
 
-@pytest.mark.parametrize("target", ["grouped", "plinio"])
-def test_without_protected_channels_what_is_sliced_must_be_split_too(target: Target) -> None:
-    original = run_source(RESNEXT).Net().eval()
-    split = run_source(split_source(RESNEXT, Options(target=target)).text).Net().eval()
+RES2NET = """
+class Block(nn.Module):
+    def __init__(self, groups):
+        super().__init__()
+        self.width = 4
+        self.conv1 = nn.Conv2d(16, 16, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(4, 4, 3, padding=1, groups=groups // groups) for _ in range(3)
+        )
+        self.bns = nn.ModuleList(nn.BatchNorm2d(4) for _ in range(3))
+        self.conv3 = nn.Conv2d(16, 16, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(16)
+
+    def forward(self, x):
+        out = self.conv1(x)
+        out = F.relu(self.bn1(out))
+        spx = torch.split(out, self.width, 1)
+        spo, sp = [], spx[0]
+        for i, (conv, bn) in enumerate(zip(self.convs, self.bns)):
+            sp = spx[i] if i == 0 else sp + spx[i]
+            sp = F.relu(bn(conv(sp)))
+            spo.append(sp)
+        spo.append(spx[3])
+        return F.relu(x + self.bn3(self.conv3(torch.cat(spo, 1))))
+
+
+class Net(nn.Module):"""
+RES2NET = (
+    RESNEXT[: RESNEXT.index("class Block")] + RES2NET + RESNEXT.partition("Net(nn.Module):")[2]
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [(RESNEXT, "grouped"), (RESNEXT, "plinio"), (RES2NET, "plinio")]
+)
+def test_without_protected_channels_what_is_sliced_must_be_split_too(
+    source: str, target: Target
+) -> None:
+    original = run_source(source).Net().eval()
+    split = run_source(split_source(source, Options(target=target)).text).Net().eval()
     right = []
     for seed in range(6):
         torch.manual_seed(seed)

@@ -11,7 +11,7 @@ from textwrap import dedent, indent
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cases import own_text
 from equivalence import assert_same_models, import_from, run_source
@@ -30,7 +30,7 @@ FORWARD = """
 x = self.act(self.bn1(self.conv1(x)))
 return self.act(self.bn2(self.conv2(x)))
 """
-LINE = "self.conv1, self.bn1 = split_sliced(self.conv1, self.bn1, before=self.conv2)"
+LINE = "self.conv1, self.bn1 = split_sliced(self.conv1, self.bn1, by=self.conv2)"
 
 
 def net(init: str = "", forward: str = FORWARD, first: str = INIT) -> str:
@@ -124,7 +124,7 @@ def test_what_something_else_reads_too_stays(more: str) -> None:
         (
             "self.norms = [self.bn1]",
             "return self.bn2(self.conv2(self.bn1(self.conv1(x))))",
-            "something else has it before self.conv2 is split",
+            "something else has it before self.conv2 is there",
         ),
         (
             "self.use = groups > 2",
@@ -213,7 +213,7 @@ def test_it_is_split_behind_the_grouped_one() -> None:
 
 def test_without_a_norm_it_is_split_by_itself() -> None:
     source = net(forward="return self.bn2(self.conv2(self.act(self.conv1(x))))")
-    assert lines(source)[-1] == "self.conv1 = split_sliced_conv(self.conv1, before=self.conv2)"
+    assert lines(source)[-1] == "self.conv1 = split_sliced_conv(self.conv1, by=self.conv2)"
     assert len(same(source).conv1.parts) == 4
 
 
@@ -370,12 +370,8 @@ def test_what_is_said_names_both() -> None:
     (found,) = findings(split(net()))
     assert found.status == "rewritten"
     assert found.message == (
-        "Net.conv1 -> self.conv1 and self.bn1 in a part for each of self.conv2, when built"
+        "Net.conv1 -> self.conv1 and self.bn1 in parts by self.conv2, when built"
     )
-
-
-def tensors(made: nn.Module) -> list[Tensor]:
-    return [*made.state_dict().values()]
 
 
 @pytest.mark.parametrize("method", ["__init__", "make"])
@@ -391,3 +387,168 @@ def test_a_method_that_does_not_build_the_grouped_one_splits_nothing(method: str
         """
     )
     assert {each.status for each in stays(source)} == {"left"}
+
+
+# Slices that are carried
+
+WIDE = """
+self.width = 2
+self.act = nn.ReLU(inplace=True)
+self.conv1 = nn.Conv2d(6, 8, 1, bias=False)
+self.bn1 = nn.BatchNorm2d(8)
+self.conv2 = nn.Conv2d(2, 2, 3, padding=1, groups=groups)
+self.bn2 = nn.BatchNorm2d(2)
+"""
+TAKEN = """
+out = self.conv1(x)
+out = self.bn1(out)
+out = self.act(out)
+
+spx = torch.split(out, self.width, 1)
+"""
+USED = """
+sp, parts = spx[0], []
+for i in range(3):
+    sp = self.act(self.bn2(self.conv2(sp)))
+    parts.append(sp)
+    sp = sp + spx[i + 1]
+return torch.cat(parts + [spx[-1]], 1)
+"""
+BY_WIDTH = "self.conv1, self.bn1 = split_sliced(self.conv1, self.bn1, by=self.width)"
+CARRIED = "spx = slices_of(out, self.width, self.bn1, self.act)"
+
+
+def wide(taken: str = TAKEN, init: str = "", first: str = WIDE) -> str:
+    return net(init, f"{taken.strip()}\n{USED.strip()}", first)
+
+
+def not_carried(source: str) -> str:
+    """Why it stays; empty where nothing is said."""
+    found = stays(source)
+    assert "slices_of" not in split_source(source, PLINIO).text
+    return found[0].message.partition(": ")[2] if found else ""
+
+
+@pytest.mark.parametrize(
+    ("taken", "why"),
+    [
+        (TAKEN.replace("self.width, 1", "self.width, 2"), ""),
+        (TAKEN.replace("self.width, 1", "[3, 5], 1"), "the width of a slice is no attribute"),
+        (TAKEN.replace("self.width", "x.shape[1] // 3"), "the width of a slice is no attribute"),
+        (TAKEN.replace("self.width", "out.shape[1] // 4"), "out is read twice"),
+        (TAKEN.replace("self.act(out)", "torch.softmax(out, 1)"), ""),
+        (TAKEN.replace("self.act(out)", "self.act(out) + 1"), ""),
+        (TAKEN.replace("self.act(out)", "self.mix(out)"), "self.mix is not known to go over each"),
+        (TAKEN.replace("self.act(out)", "F.rrelu(out)"), "F.rrelu is not known to go over each"),
+        (TAKEN + "y = out * 2\n", "out is read again"),
+        (TAKEN.replace("\n\nspx", "\nself.last = out\nspx"), ""),
+        (
+            TAKEN.replace("out = self.bn1", "y = self.bn1").replace("act(out)", "act(y)")
+            + "x = y\n",
+            "",
+        ),
+    ],
+)
+def test_slices_that_cannot_be_carried_stay(taken: str, why: str) -> None:
+    found = not_carried(wide(taken, "self.mix = nn.Conv2d(8, 8, 1)"))
+    assert why in found
+    assert bool(found) >= bool(why)
+
+
+def test_a_comment_or_a_hook_leaves_slices_alone() -> None:
+    assert "comment" in not_carried(wide(TAKEN.replace("act(out)", "act(out)  # gencode: skip")))
+    assert "hook" in not_carried(wide(init="self.act.register_forward_hook(print)"))
+
+
+def test_slices_are_carried() -> None:
+    text = own_text(split(wide()).text)
+    assert f"        out = self.conv1(x)\n\n        {CARRIED}\n" in text
+    assert BY_WIDTH in text
+    assert "self.bn1(" not in text
+    made = same(wide(), groups=2)
+    assert len(made.bn1.parts) == 4
+
+
+@pytest.mark.parametrize(
+    ("taken", "after"),
+    [
+        (
+            "spx = torch.split(self.act(self.bn1(self.conv1(x))), self.width, dim=1)",
+            "spx = slices_of(self.conv1(x), self.width, self.bn1, self.act)",
+        ),
+        (
+            "x = self.bn1(self.conv1(x))\nspx = F.relu(x).split(2, 1)",
+            "spx = slices_of(self.conv1(x), 2, self.bn1, F.relu)",
+        ),
+        (
+            "out = self.conv1(x)\nspx = self.bn1(out).split(split_size=self.width, dim=1)",
+            "spx = slices_of(out, self.width, self.bn1)",
+        ),
+    ],
+)
+def test_however_it_is_written(taken: str, after: str) -> None:
+    assert after in own_text(split(wide(taken)).text)
+    assert len(same(wide(taken), groups=2).conv1.parts) == 4
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("self.width = 2", "self.width = 3"),  # the last one is smaller
+        ("self.width = 2", "self.width = [2, 2, 2, 2]"),
+        ("nn.BatchNorm2d(8)", "norm(8)"),
+        ("nn.ReLU(inplace=True)", "act()"),
+    ],
+)
+def test_what_is_no_part_of_that_width_is_done_as_it_was(changed: tuple[str, str]) -> None:
+    source = wide(first=WIDE.replace(*changed)).replace(
+        "groups=4):",
+        "groups=4, norm=nn.BatchNorm2d, act=nn.ReLU):",
+    )
+    text = split(source).text
+    assert CARRIED in text
+    torch.manual_seed(0)
+    others = {
+        "norm(8)": {"norm": lambda n: nn.GroupNorm(2, n)},
+        "act()": {"act": lambda: nn.Softmax(1)},
+    }.get(changed[1], {})
+    if "3" in changed[1]:
+        source, text = (
+            each.replace("(2, 2, 3", "(3, 3, 3").replace("BatchNorm2d(2)", "BatchNorm2d(3)")
+            for each in (
+                source.replace("range(3)", "range(1)"),
+                text.replace("range(3)", "range(1)"),
+            )
+        )
+    groups = 3 if "3" in changed[1] else 2
+    original, made = (run_source(each).Net(groups, **others) for each in (source, text))
+    assert_same_models(original, made, torch.randn(2, 6, 5, 5))
+
+
+def test_a_width_that_is_set_later_is_done_as_it_was() -> None:
+    source = wide()
+    original, made = (run_source(each).Net(1) for each in (source, split(source).text))
+    for each in (original, made):
+        each.width = 4
+        each.conv2, each.bn2 = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+    with pytest.raises(IndexError):
+        original(torch.randn(1, 6, 5, 5))
+    with pytest.raises(IndexError):
+        made(torch.randn(1, 6, 5, 5))
+
+
+def test_a_width_that_is_not_there_yet_keeps_it_whole() -> None:
+    late = WIDE.replace("self.width = 2\n", "")
+    found = not_carried(wide(first=late, init="self.both = [self.conv1]\nself.width = 2"))
+    assert found == "something else has it before self.width is there"
+
+
+def test_slices_can_be_traced_and_kept_apart_in_a_helper() -> None:
+    made = run_source(split(wide()).text).Net(2).eval()
+    x = torch.randn(2, 6, 5, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.fx.symbolic_trace(made)(x), made(x))
+    options = Options(target="plinio", helper_module="helper")
+    result = split(wide(), options)
+    assert "from helper import slices_of, split_conv_norm, split_sliced" in result.text
+    assert {"source", "slices", "norm"} <= result.blocks

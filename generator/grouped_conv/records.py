@@ -97,7 +97,7 @@ def of_sources(index: ClassIndex, plan: BuiltPlan, sources: Sources | None) -> I
         for line in (each.change for each in plan.ways[call]):
             assert isinstance(line, Line)
             norm = f" and {line.norm}" if line.norm else ""
-            said = f"{line.code}{norm} in a part for each of {line.reader}"
+            said = f"{line.code}{norm} in parts by {line.slices}"
             yield found(call, "rewritten", f" -> {said}, when built")
     for call, reason in sources.left.items() if sources is not None else ():
         yield found(call, "left", f": {reason}")

@@ -11,7 +11,7 @@ ALL_BLOCKS: Final = frozenset(
         *("norm", "layers", "pairs", "by_filter", "build", "outputs", "each", "padded"),
         *("copy_pad", "identity"),
         *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync", "multiplier"),
-        "source",
+        *("source", "slices"),
     )
 )
 BLOCKS_OF: Final = {
@@ -22,6 +22,7 @@ BLOCKS_OF: Final = {
         **{each: each for each in ("identity", "padded", "copy_pad", "transposed", "weight_norm")},
         **dict.fromkeys(("source", "unjoined_source"), "source"),
         **dict.fromkeys(("split_sliced_conv", "split_sliced"), "source"),
+        "slices": "slices",
         "kind": "subclass",
         "unjoined_transposed": "transposed norm",
         **dict.fromkeys(("multiplier", "is_multiplier", "order"), "multiplier"),
@@ -40,6 +41,7 @@ _SIGNS: Final = {
     "transposed": "class SplitTransposed(",
     "multiplier": "class Multiplier(",
     "source": "class SplitSource(",
+    "slices": "def slices_of(",
     **{
         block: f"def {name}("
         for block, name in {

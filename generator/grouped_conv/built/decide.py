@@ -167,7 +167,13 @@ def _plan(
         {site.call: each for each in sliced for site in each.sites},
         calls,
         padding,
-        frozenset((*_blocks(source, sites, ways), *(["source"] if sliced else []))),
+        frozenset(
+            (
+                *_blocks(source, sites, ways),
+                *(["source"] if sliced else []),
+                *(["slices"] if any(each.carried for each in sliced) else []),
+            )
+        ),
         tuple(_own_norms(source, chain.from_iterable(ways.values()))),
         tuple(source.warnings.values()),
     )

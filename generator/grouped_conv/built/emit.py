@@ -9,12 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...reading.source import Source
-from ...rewriting.edits import Edit, Naming, TextEdit
+from ...rewriting.edits import Edit, Naming, Removal, TextEdit
 from ...rewriting.places import insert_after, insert_before
 from ..emit_feeding import make_output_edits
 from ..emit_padding import make_padding_edits
 from .helper import TEMPLATE, Helper
-from .plan import BuiltPlan, Line, Renamed
+from .plan import BuiltPlan, Carried, Line, Renamed
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
@@ -29,7 +29,7 @@ class LineContext:
         code: of the convolution, of the nn.Sequential, or of what gives it.
         norm: the code of the norm, of the input, or of the convolution that is padded.
         pad: the code of what pads each slice.
-        reader: the code of the convolution that slices what a plain one gives.
+        slices: the code of the convolution that slices what a plain one gives, or of their width.
         condition: the code of what decides whether the norm is applied; empty if nothing does.
         multiplier: whether a depthwise multiplier becomes depthwise convolutions.
         identity: whether an identity convolution is put behind.
@@ -39,7 +39,7 @@ class LineContext:
     code: str
     norm: str = ""
     pad: str = ""
-    reader: str = ""
+    slices: str = ""
     condition: str = ""
     multiplier: bool = False
     identity: bool = False
@@ -64,7 +64,7 @@ def make_built_edits(
             rendered, change.kind, multiplier=change.multiplier, identity=change.identity
         )
         if isinstance(change, Line):
-            more = {"condition": change.condition, "reader": change.reader}
+            more = {"condition": change.condition, "slices": change.slices}
             line = partial(split, change.code, change.norm, **more)
             by_place.setdefault(change.after, []).append(line)
             for each in change.returns:
@@ -78,9 +78,20 @@ def make_built_edits(
         yield insert_after(source, after, partial(_joined, lines))
     for before, lines in by_return.items():
         yield insert_before(source, before, partial(_joined, lines))
+    for carried in plan.carried:
+        yield from _carried(source, carried, partial(rendered, "slices"))
     outputs, each_of = partial(rendered, "outputs"), partial(rendered, "each")
     yield from make_output_edits(source, plan.calls.feeds, outputs, each_of)
     yield from make_padding_edits(source, plan.calls, partial(rendered, "padded"))
+
+
+def _carried(source: Source, carried: Carried, emit: Callable[..., str]) -> Iterator[Edit]:
+    """What puts a call for slices in place of what is done one after the other."""
+    given = (carried.width, carried.norm, *carried.activations)
+    slices = ", ".join(map(source.code, given))
+    code = source.code(carried.tensor)
+    yield TextEdit(carried.call, carried.call, lambda _: emit(code, slices=slices))
+    yield from map(Removal, carried.statements)
 
 
 def _joined(lines: Iterable[Callable[[], str]]) -> str:

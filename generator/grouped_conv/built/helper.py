@@ -63,6 +63,7 @@ class Names:
     unjoined_source: str = "UnjoinedSource"
     split_sliced_conv: str = "split_sliced_conv"
     split_sliced: str = "split_sliced"
+    slices: str = "slices_of"
     joined_layers: str = "JoinedLayers"
     with_layers: str = "with_layers"
 
@@ -70,6 +71,7 @@ class Names:
 _FUNCTIONS: Final = (
     *("split", "split_norm", "layers", "pairs", "by_filter", "build"),
     *("outputs", "each", "padded", "copy_pad", "identity", "split_sliced_conv", "split_sliced"),
+    "slices",
 )
 _OF_CHANGE: Final = {
     **{"conv": "split", "conv_norm": "split_norm", "padding": "copy_pad", "listed": "layers"},
@@ -219,6 +221,8 @@ def _functions(plan: BuiltPlan) -> Iterator[str]:
         yield "identity"
     if any(not step.is_known for each in plan.calls.feeds for step in each.steps):
         yield "each"
+    if plan.carried:
+        yield "slices"
     if plan.calls.padded:
         yield "padded"
 

@@ -32,7 +32,7 @@ class Line:
         norm: of the norm, or the norms, after that; or of what pads before.
         condition: that without which the norm is not applied, if there is one.
         returns: the statements that it precedes as well.
-    reader: the code of the convolution that slices what it gives, for a plain one.
+    slices: the code of the convolution that slices what it gives, or of their width.
         multiplier: whether a depthwise multiplier becomes depthwise convolutions.
         identity: whether an identity convolution is put behind what it splits.
     """
@@ -43,7 +43,7 @@ class Line:
     norm: str = ""
     condition: str = ""
     returns: tuple[ast.Return, ...] = ()
-    reader: str = ""
+    slices: str = ""
     multiplier: bool = False
     identity: bool = False
 
@@ -118,22 +118,46 @@ class Way:
 
 
 @dataclass(frozen=True, eq=False)
+class Carried:
+    """A call that takes slices of what a norm gives, through activations.
+
+    Attributes:
+        call: of ``split``.
+        tensor: what the norm is given.
+        norm: the norm.
+        activations: in the order in which they are applied.
+        width: the channels of a slice.
+        statements: what applies them, if that is no part of the call.
+    """
+
+    call: ast.Call
+    tensor: ast.expr
+    norm: ast.expr
+    activations: tuple[ast.expr, ...]
+    width: ast.expr
+    statements: tuple[ast.stmt, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class SlicedConv:
-    """A plain convolution in an attribute, of whose output a grouped one alone takes slices.
+    """A plain convolution in an attribute, of whose output slices are taken.
 
     Attributes:
         owner: the class.
         name: the attribute.
-        reader: that of the grouped one.
+        slices: that of the grouped convolution which alone reads them, or of their width; empty
+            where that is a number.
         pair: the norm that is applied between the two, if one is.
         sites: what it may be built by.
+        carried: the call that takes them, if one does.
     """
 
     owner: ast.ClassDef
     name: str
-    reader: str
+    slices: str
     pair: Pair | None
     sites: tuple[Site, ...]
+    carried: Carried | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +185,12 @@ class BuiltPlan:
     blocks: frozenset[str] = frozenset()
     own_norms: tuple[OwnNorm, ...] = ()
     warnings: tuple[tuple[ast.expr, str], ...] = ()
+
+    @property
+    def carried(self) -> list[Carried]:
+        """The calls that take slices, which carry the outputs of parts instead."""
+        found = dict.fromkeys(each.carried for each in self.sources.values())
+        return [each for each in found if each is not None]
 
     @property
     def changes(self) -> list[Change]:

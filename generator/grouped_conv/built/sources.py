@@ -10,7 +10,7 @@ Before, with the grouped one split::
 After::
 
     self.conv2, self.bn2 = split_conv_norm(self.conv2, self.bn2)
-    self.conv1, self.bn1 = split_sliced(self.conv1, self.bn1, before=self.conv2)
+    self.conv1, self.bn1 = split_sliced(self.conv1, self.bn1, by=self.conv2)
 
 PLiNIO's PIT (commit 3d6b5e0) keeps alive no more than the last channel of a layer. Of a layer whose
 output is taken in slices it may mask all channels of one, and cannot export that. Measured with ten
@@ -21,19 +21,20 @@ parts give is concatenated, and sliced again by the next layer: no list is carri
 That is enough, in PIT, MPS and SuperNet alike, where a convolution reads each slice: the parts of a
 grouped one, or plain ones; activations and pooling may stand between. It is not where a slice meets
 a sum or a concatenation, as in Res2Net and CSP: a slice of a concatenation has no mask of its own
-there ("'PITConcatFeaturesMasker' object has no attribute 'alpha'"). The parts would have to be
-carried as a list, with which PIT takes both.
+there ("'PITConcatFeaturesMasker' object has no attribute 'alpha'"). Where the outputs of the parts
+are carried as a list, PIT takes both: see ``carried``.
 
-So a plain convolution is split where the facts show that a grouped one alone reads what it gives.
-Whatever reads it, the parts compute what it did, so that an activation may be one not known. What
-is done with the convolution itself, and with its norm, is asked as of a grouped one. It costs time:
-timm's resnext50_32x4d has 1,045 convolutions then, of 549, and takes 1.3 times as long.
+So a plain convolution is split where the facts show that a grouped one alone reads what it gives,
+or where a call of ``split`` takes slices of what its norm gives. Whatever reads it, the parts
+compute what it did, so that an activation may be one not known. What is done with the convolution
+itself, and with its norm, is asked as of a grouped one. It costs time: timm's resnext50_32x4d has
+1,045 convolutions then, of 549, and takes 1.3 times as long.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from ...facts.values import Object, Value
@@ -46,6 +47,7 @@ from ..norms.attribute import Attribute
 from ..norms.norm_after import Pair
 from ..refusal import Refusal
 from ..tracing import Tracing
+from .carried import Chain, splits
 from .multiplier import is_marked
 from .plan import Line, LineKind, SlicedConv, Way, Wrap
 from .slices_read import SlicesRead
@@ -82,17 +84,40 @@ class Sources:
     # --- which there are ---------------------------------------------------------------------
 
     def find(self, ways: Mapping[ast.Call, tuple[Way, ...]]) -> Iterator[SlicedConv]:
-        """The plain convolutions that can be split before what is split in some ways."""
-        readers = {held: None for each in ways.values() for way in each for held in self._held(way)}
+        """The plain convolutions whose output is sliced, where they can be split.
+
+        Args:
+            ways: how those with groups are split.
+        """
         calls: set[ast.Call] = set()  # a class, and one that inherits from it, have the same
+        for each in (*self._before_grouped(ways), *self._before_splits()):
+            if each is not None and each.sites[0].call not in calls:
+                calls |= {site.call for site in each.sites}
+                yield each
+
+    def _before_grouped(
+        self, ways: Mapping[ast.Call, tuple[Way, ...]]
+    ) -> Iterator[SlicedConv | None]:
+        """Those that a grouped convolution alone reads, which is split in some way."""
+        readers = {held: None for each in ways.values() for way in each for held in self._held(way)}
         for owner, reader in readers:
             grouped = self.facts.attribute(owner, reader)
             if not all(isinstance(each, Object) and self.facts.is_plain(each) for each in grouped):
                 for name in self._plain(owner):
-                    found = self._sliced(owner, name, reader)
-                    if found is not None and found.sites[0].call not in calls:
-                        calls |= {each.call for each in found.sites}
-                        yield found
+                    yield self._settled(self._sliced(owner, name, reader), self._is_read)
+
+    def _before_splits(self) -> Iterator[SlicedConv | None]:
+        """Those whose output, behind a norm, a call takes slices of that are of one width."""
+        for call, tensor, width in splits(self.source):
+            owner = self.source.class_around(call)
+            for name in self._plain(owner) if owner is not None else ():
+                assert owner is not None
+                found = self._sliced(owner, name, getattr(width, "attr", ""))
+                if found is not None and found.pair is not None:
+                    carried = Chain(self.tracing, found.pair).carried(call, tensor, width)
+                    if carried is not None:
+                        found = replace(found, carried=carried)
+                        yield self._settled(found, self._is_carried)
 
     def _held(self, way: Way) -> Iterator[tuple[ast.ClassDef, str]]:
         """The attribute with what is split in a way, by itself or with the norm behind it."""
@@ -123,38 +148,78 @@ class Sources:
         is_conv = isinstance(value, Object) and value.kind in _PLAIN
         return is_conv and isinstance(value, Object) and self.facts.is_plain(value)
 
-    def _sliced(self, owner: ast.ClassDef, name: str, reader: str) -> SlicedConv | None:
-        """One of them; None where it is not read by the grouped one, or is to stay."""
-        pairs = self.tracing.pairs
-        given = [
-            assigned_value(self.source.parent_of, each) for each in pairs.stores_of(owner, name)
-        ]
-        sites = [self._site(each) for each in given if isinstance(each, ast.Call)]
-        calls = Attribute(pairs, owner, name).calls
+    def _sliced(self, owner: ast.ClassDef, name: str, slices: str) -> SlicedConv | None:
+        """What an attribute has; None where no more is to be said of it."""
+        given = self._given(owner, name)
+        sites = tuple(self._site(each) for each in given if isinstance(each, ast.Call))
         if not sites or any(each.call in (self.left | self.skipped) for each in sites):
             return None
-        pair = pairs.find(owner, name)
-        starts = [each.norm for each in pair.followed] if isinstance(pair, Pair) else calls
-        known = pair if isinstance(pair, Pair) else None
-        found = SlicedConv(owner, name, reader, known, tuple(sites))
-        try:
-            read = SlicesRead(self.tracing, owner, reader, isinstance(pair, Refusal))
-            if not read.check(starts) or self._is_skipped(found):
-                return None
-            if isinstance(pair, Refusal):
-                raise Refusal(str(pair).partition(": ")[2])
-            if len(sites) != len(given):
-                raise Refusal("what builds it is not known")
-            if pair is not None and not self.norm:
-                raise Refusal("norms are not split")
-        except Refusal as refusal:
-            self.leave(found, str(refusal))
-            return None
-        return found
+        pair = self.tracing.pairs.find(owner, name)
+        return SlicedConv(owner, name, slices, pair if isinstance(pair, Pair) else None, sites)
+
+    def _given(self, owner: ast.ClassDef, name: str) -> list[ast.expr | None]:
+        """What an attribute is given."""
+        stores = self.tracing.pairs.stores_of(owner, name)
+        return [assigned_value(self.source.parent_of, each) for each in stores]
 
     def _site(self, call: ast.Call) -> Site:
         conv = conv_class(meaning(self.source, call.func).path)
         return Site(call, conv, Arguments({}, False, ()))
+
+    # --- which of them are sliced ------------------------------------------------------------
+
+    def _settled(
+        self, sliced: SlicedConv | None, is_sliced: Callable[[SlicedConv], bool]
+    ) -> SlicedConv | None:
+        """One that is sliced; None where it is not, or is to stay."""
+        if sliced is None:
+            return None
+        try:
+            if not is_sliced(sliced) or self._is_skipped(sliced):
+                return None
+            pair = self.tracing.pairs.find(sliced.owner, sliced.name)
+            if isinstance(pair, Refusal):
+                raise Refusal(str(pair).partition(": ")[2])
+            if len(sliced.sites) != len(self._given(sliced.owner, sliced.name)):
+                raise Refusal("what builds it is not known")
+            if pair is not None and not self.norm:
+                raise Refusal("norms are not split")
+        except Refusal as refusal:
+            self.leave(sliced, str(refusal))
+            return None
+        return sliced
+
+    def _is_read(self, sliced: SlicedConv) -> bool:
+        """Whether a grouped convolution alone reads what one gives.
+
+        Raises:
+            Refusal: something else does too.
+        """
+        owner, pair = sliced.owner, sliced.pair
+        calls = Attribute(self.tracing.pairs, owner, sliced.name).calls
+        stays = self.tracing.pairs.find(owner, sliced.name) is not pair
+        starts = [each.norm for each in pair.followed] if pair is not None else calls
+        return SlicesRead(self.tracing, owner, sliced.slices, stays).check(starts)
+
+    def _is_carried(self, sliced: SlicedConv) -> bool:
+        """Whether the slices of one can be carried from its norm to where they are taken.
+
+        Raises:
+            Refusal: they cannot.
+        """
+        carried, text = sliced.carried, self.source.text
+        assert carried is not None and sliced.pair is not None
+        Chain(self.tracing, sliced.pair).check(carried)
+        width = carried.width
+        is_own = isinstance(width, ast.Attribute) and self.index.self_class(width.value)
+        if not is_own and not isinstance(getattr(width, "value", None), int):
+            raise Refusal("the width of a slice is no attribute of self")
+        if "register_forward" in text or "jit.script" in text:
+            raise Refusal("a hook, or torch.jit.script, may see what is done one after the other")
+        changed = (*carried.statements, self.source.statement(carried.call))
+        if any(map(self.tracing.directives.forbids, changed)):
+            raise Refusal("a comment leaves alone what takes the slices")
+        return True
 
     def _is_skipped(self, sliced: SlicedConv) -> bool:
         """Whether a comment leaves one alone."""
@@ -186,7 +251,7 @@ class Sources:
                 pair = self.tracing.pairs.find(owner, sliced.name)
                 if isinstance(pair, Pair):
                     ways.norms.pairs[owner, sliced.name] = pair
-        held = sliced.owner, sliced.reader
+        held = sliced.owner, sliced.slices
         readers = [way for each in grouped.values() for way in each if held in self._held(way)]
         found: dict[ast.Call, tuple[Way, ...]] = {}
         for site in sliced.sites:
@@ -200,18 +265,22 @@ class Sources:
                 raise Refusal("the norm after it is not always applied")
             self._check_order(sliced, own[0], line, readers)
             kind: LineKind = "source" if line.kind == "conv" else "source_norm"
-            code = f"{line.code.rpartition('.')[0]}.{sliced.reader}"
-            found[site.call] = (replace(own[0], change=replace(line, kind=kind, reader=code)),)
+            slices = f"{line.code.rpartition('.')[0]}.{sliced.slices}"
+            if sliced.carried is not None and not sliced.slices:
+                slices = self.source.code(sliced.carried.width)
+            found[site.call] = (replace(own[0], change=replace(line, kind=kind, slices=slices)),)
         return found
 
     def _check_order(self, sliced: SlicedConv, way: Way, line: Line, readers: list[Way]) -> None:
-        """See that the grouped one is split where the plain one is to be.
+        """See that what it is to be split by is there: the grouped one, split, or the width.
 
         Raises:
             Refusal: it is not, or that is not known.
         """
+        if not sliced.slices:
+            return
         scope, pairs = self.source.scope(line.after), self.tracing.pairs
-        stores = [*pairs.stores_of(sliced.owner, sliced.reader)]
+        stores = [*pairs.stores_of(sliced.owner, sliced.slices)]
         stores = [each for each in stores if self.source.scope(each) is scope]
         changes = [each.change for each in readers if each.change is not None]
         lines = [each for each in changes if not isinstance(each, Wrap)]
@@ -220,4 +289,4 @@ class Sources:
         are_split = all(each.after is line.after or each.after in way.done for each in lines)
         returns = {each.returns for each in lines if isinstance(each, Line)}
         if not are_built or not are_split or not returns <= {line.returns}:
-            raise Refusal(f"something else has it before self.{sliced.reader} is split")
+            raise Refusal(f"something else has it before self.{sliced.slices} is there")
