@@ -22,6 +22,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
         "function",
         "activation",
         "cat",
+        "cat-norm",
         "slices",
         "noop",
         "two-way",

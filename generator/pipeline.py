@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _DEFAULTS = Options()
 _MOST_PASSES = 10
 _GROUPED = "grouped-conv"
+_HELPER = "(Branches"
+"""What a text has in it that has a helper of its own."""
 _OF_GROUPED = frozenset((_GROUPED, "branch-norm", SOURCE_SPLIT))
 
 
@@ -150,13 +153,11 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
 
     templates = Templates(options.templates)
     rules: list[Proposer] = []
+    source = Source(text, tree, _emitted(text, tree), location)
     if is_grouped:
-        from .grouped_conv import GroupedConv, emitted
+        from .grouped_conv import GroupedConv
 
-        source = Source(text, tree, emitted(tree), location)
         rules.append(GroupedConv(source, options, templates, "sum-of-cats" in codes))
-    else:
-        source = Source(text, tree, location=location)
     rules += _finders(source, others, templates)
     found = arbitrated(source, rules)
     warnings = [each for rule in rules for each in rule.warnings()]
@@ -169,12 +170,22 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
         if changed == current:
             break
         current = changed
-        source = Source(current, parse(current), location=location)
+        tree = parse(current)
+        source = Source(current, tree, _emitted(current, tree), location)
         again = arbitrated(source, _finders(source, others, templates))
         found = _updated(found, again)
         changed = applied(source, again, options, templates)
         result = _result(changed, found, warnings, options)
     return result if result.text != text else replace(result, text=text)
+
+
+def _emitted(text: str, tree: ast.Module) -> Iterable[ast.stmt]:
+    """The helper that a source has of its own, which no rule is about."""
+    if _HELPER not in text:
+        return ()
+    from .grouped_conv import emitted
+
+    return emitted(tree)
 
 
 def _finders(source: Source, codes: frozenset[str], templates: Templates) -> Sequence[Proposer]:

@@ -260,3 +260,43 @@ def test_before_a_depthwise_convolution_there_are_plain_ones(name: str) -> None:
     pit = pit_of(name, multiplier)  # it would be wrong without a word
     assert prune(pit)
     assert (exported(pit)(x) - pit(x)).std() > 0.02 * pit(x).std()
+
+
+JOINED = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    input_shape = 3, 8, 8
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.wide = nn.Conv2d(8, 8, 3, padding=1, groups=2)
+        self.slim = nn.Conv2d(8, 6, 1)
+        self.bn = nn.BatchNorm2d(14)
+        self.head = nn.Conv2d(14, 5, 1)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        return self.head(torch.relu(self.bn(torch.cat((self.wide(x), self.slim(x)), dim=1))))
+"""
+
+
+@pytest.mark.parametrize("codes", [(), ("cat-norm",)])
+def test_a_norm_behind_a_concatenation_that_an_author_wrote(codes: tuple[str, ...]) -> None:
+    original = run_source(JOINED).Net().eval()
+    options = Options(target="plinio", ignore=codes)
+    split = run_source(split_source(JOINED, options).text).Net().eval()
+    torch.manual_seed(1)
+    randomise(original)
+    split.load_state_dict(original.state_dict())
+    pit = convert("PIT", split, discrete_cost=True)
+    x = example(original)
+    torch.testing.assert_close(pit(x), original(x), rtol=1e-9, atol=1e-9)
+    assert prune(pit)
+    masked = pit(x)
+    small = exported(pit)
+    assert true_size(small) == float(pit.cost) < true_size(split)
+    assert bool((small(x) - masked).detach().abs().max() < 1e-9) is not bool(codes)

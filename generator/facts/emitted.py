@@ -33,7 +33,8 @@ def usual_name(value: Value) -> str:
         if "split_groups" not in value.path:
             return ""
         module, _, name = value.path.rpartition(".")
-        return name if name in _SPLITTING and "split_groups" in module else ""
+        is_known = name in (*_SPLITTING, "outputs_of")
+        return name if is_known and "split_groups" in module else ""
     if not isinstance(value, Function) or isinstance(value.node, ast.Lambda):
         return ""
     if not value.node.name.startswith(_SPLITTING):  # as nearly all, and so first
@@ -52,6 +53,13 @@ def called(
     """What calling a function of the helper gives."""
     if name in _GIVING_BACK or not given.positional:
         return given.get(0, "conv")
+    if name == "outputs_of":
+        x = Arguments(given.positional[1:2])
+        call = interpreter.call
+        outputs = union([call(each, x, node, frame) for each in given.positional[0]])
+        listed = interpreter.container(node, "builtins.list", frame)
+        interpreter.heap.put(listed, "any", Slot(outputs, many=True, is_optional=True))
+        return frozenset((listed,))
     if name == "build_split":
         call, rest = interpreter.call, given.without_first()
         return union([call(each, rest, node, frame) for each in given.positional[0]])

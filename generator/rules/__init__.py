@@ -5,6 +5,7 @@ So have ``branch-norm`` in it, and ``source-split``: ``grouped_conv.built.source
 Each module shows what it does, before and after, and what PLiNIO has against it::
 
     activation      LeakyReLU, Hardswish and Hardsigmoid: a forward of simple functions
+    cat_norm        a BatchNorm behind a concatenation of convolutions: one for each
     cat             concat, axis=, negative dimensions: torch.cat(.., dim=1)
     flat_cat        a concatenation that reaches another one: part by part in that
     flatten         x.view(x.size(0), -1): torch.flatten(x, 1)
@@ -34,6 +35,7 @@ from ..reading.source import Source
 from . import (
     activation,
     cat,
+    cat_norm,
     flat_cat,
     flatten,
     function,
@@ -65,6 +67,7 @@ RULES: tuple[Rule[Any], ...] = (
     functional,
     activation,
     cat,
+    cat_norm,
     slices,
     noop,
     two_way,

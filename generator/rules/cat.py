@@ -46,8 +46,8 @@ from .tensors import from_the_front, function_of, is_in_model, literal_dimension
 
 CODE: Final = "cat"
 _PATH: Final = "torch.cat"
-_OTHERS: Final = ("torch.concat", "torch.concatenate")
-_NAMES: Final = ("cat", "concat", "concatenate")
+CATS: Final = {each: f"torch.{each}" for each in ("cat", "concat", "concatenate")}
+"""The functions that concatenate, by their names."""
 
 
 def may_apply(text: str) -> bool:
@@ -60,30 +60,31 @@ def sites(source: Source) -> Iterator[ast.Call]:
     for node in source.nodes:
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if name in _NAMES and not (name == "cat" and _is_as_it_is_to_be(node)):
+            if name in CATS and not (name == "cat" and _is_as_it_is_to_be(node)):
                 yield node
 
 
 def _is_as_it_is_to_be(node: ast.Call) -> bool:
     """Whether a dimension is given as PLiNIO looks for it, and not counted from behind."""
-    given = literal_dimensions(_dimension(node)) or [0]
+    given = literal_dimensions(dimension_of(node)) or [0]
     return given[0] >= 0 and all(each.arg != "axis" for each in node.keywords)
 
 
-def _dimension(node: ast.Call) -> ast.expr | None:
+def dimension_of(node: ast.Call) -> ast.expr | None:
+    """What a concatenation is given as its dimension."""
     named = (each.value for each in node.keywords if each.arg in ("dim", "axis"))
     return next(named, node.args[1] if len(node.args) > 1 else None)
 
 
 def is_meant(asking: Asking, node: ast.Call) -> bool:
     """Whether it is torch's."""
-    return is_in_model(asking, node) and function_of(asking, node) in (_PATH, *_OTHERS)
+    return is_in_model(asking, node) and function_of(asking, node) in CATS.values()
 
 
 def propose(asking: Asking, node: ast.Call) -> Proposal:
     """A call of ``torch.cat`` with the dimension counted from the front."""
     tensors = [each.value for each in node.keywords if each.arg == "tensors"] or node.args[:1]
-    dimension = _dimension(node)
+    dimension = dimension_of(node)
     rest = [each for each in node.keywords if each.arg not in ("tensors", "dim", "axis")]
     if not tensors or isinstance(tensors[0], ast.Starred) or rest or len(node.args) > 2:
         raise Left("its arguments are not just tensors and a dimension")

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..facts.facts import Facts
 from ..facts.values import External
@@ -25,6 +25,30 @@ from .construction import Construction
 from .rule import Asking, Left, Proposal
 
 _TEMPLATE: Final = "new_module.py.jinja"
+
+
+class Place(NamedTuple):
+    """Where in a class something stands that needs what its constructor sets.
+
+    Attributes:
+        owner: the class.
+        method: the method.
+        constructor: the constructor.
+    """
+
+    owner: ast.ClassDef
+    method: Function
+    constructor: Function
+
+    def top(self, source: Source, statement: ast.stmt) -> ast.stmt:
+        """The statement before which a definition goes that the class makes use of.
+
+        Args:
+            source: where it stands.
+            statement: the first of the module that could be it.
+        """
+        around = [self.owner, *source.ancestors(self.owner)]
+        return next((each for each in around if each in source.tree.body), statement)
 
 
 @dataclass(frozen=True)
@@ -120,12 +144,8 @@ class NewModules:
             Left: likewise.
         """
         asking = self._asking
-        owner, method, constructor = self._place(call)
-        self._construction.check(owner, method, constructor)
+        owner, method, constructor = self.place(call)
         last = constructor.body[-1]
-        skip = asking.directives.forbids_beside(last)
-        if skip is not None:
-            raise Left(f"nothing is added to the constructor: {skip}")
         name, imports = asking.spelled(path, last)
         asking.keep_comments(call, given)
         constructed = f"{name}({', '.join(arguments)})"
@@ -153,7 +173,26 @@ class NewModules:
     def _is_same(self, made: _Made, owner: ast.ClassDef, constructed: str) -> bool:
         return made.owner is owner and made.constructed == constructed
 
-    def _place(self, call: ast.Call) -> tuple[ast.ClassDef, Function, Function]:
+    def place(self, call: ast.Call) -> Place:
+        """Where a call stands that is to use something that the constructor sets at its end.
+
+        Raises:
+            Left: there is no place for that, or it would be noticed.
+        """
+        place = self._place(call)
+        self._construction.check(*place)
+        skip = self._asking.directives.forbids_beside(place.constructor.body[-1])
+        if skip is not None:
+            raise Left(f"nothing is added to the constructor: {skip}")
+        return place
+
+    def fresh(self, owner: ast.ClassDef, name: str) -> str:
+        """A name for an attribute that no class has that may have to do with one."""
+        found = self._fresh(owner, name)
+        self._made.append(_Made(owner, "", found))
+        return found
+
+    def _place(self, call: ast.Call) -> Place:
         """The class and the method that a call stands in, and the constructor of the class.
 
         Raises:
@@ -181,7 +220,7 @@ class NewModules:
         is_one = len(constructors) == 1 and source.parent(constructor) is owner
         if not is_one or not isinstance(constructor, FUNCTIONS) or not self._is_plain(constructor):
             raise Left(f"the constructor of {owner.name} is not a plain one")
-        return owner, method, constructor
+        return Place(owner, method, constructor)
 
     def _is_plain(self, method: Function) -> bool:
         """Whether the first parameter of a method is surely the instance, and stays it."""
