@@ -619,3 +619,16 @@ def test_a_norm_by_itself_is_listed(forward: str, given: str) -> None:
         " pruning is wrong"
     ][: bool(given)]
     assert not [each for each in split_source(source, PLINIO).findings if each.code == "lone-norm"]
+
+
+def test_a_norm_of_a_list_that_may_follow_a_convolution_is_not_spoken_of() -> None:
+    layers = """
+layers = []
+for width in (8, 16):
+    layers += [nn.Conv2d(8, width, 3), nn.BatchNorm2d(width), nn.ReLU()]
+    if width == 8:
+        layers += [nn.MaxPool2d(2)]
+self.layers = nn.Sequential(*layers)
+"""
+    found = list_source(module("return self.layers(x)", layers), PLINIO).findings
+    assert not [each for each in found if each.code == "lone-norm"]

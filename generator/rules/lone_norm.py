@@ -28,8 +28,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from .. import torch_api
+from ..facts.facts import Facts
 from ..facts.order import in_order
 from ..facts.values import ANY_OF_SEVERAL, Object, Tensor, Value
+from ..reading.kept import kept
 from ..reading.source import Source
 from .rule import Asking, Left, Proposal
 
@@ -54,13 +56,17 @@ def sites(source: Source) -> Iterator[ast.Call]:
 
 
 def is_meant(asking: Asking, node: ast.Call) -> bool:
-    """Whether one is made that is applied to what no convolution gives."""
-    return bool(_before(asking, node))
+    """Whether one is made that is applied to what surely no convolution gives."""
+    return bool(_before(asking.source, asking.facts, node))
 
 
-def _before(asking: Asking, node: ast.Call) -> str:
-    """The path of what gives a norm what it takes; empty where that is as PLiNIO expects it."""
-    facts = asking.facts
+@kept
+def _before(source: Source, facts: Facts, node: ast.Call) -> str:
+    """The path of what gives a norm what it takes; empty where that may be as PLiNIO expects it.
+
+    A norm of a list that a loop fills may follow anything in it, a convolution as well: of that
+    nothing is said.
+    """
     made = (each for each in in_order(facts.values(node)) if isinstance(each, Object))
     norms = [each for each in made if each.site is node]
     results = [
@@ -72,6 +78,7 @@ def _before(asking: Asking, node: ast.Call) -> str:
     ]
     todo: list[Value] = [given for each in results for given in in_order(facts.inputs_of(each))]
     seen: set[Value] = set()
+    wrong: list[str] = []
     while todo:
         each = todo.pop()
         if each in seen or not isinstance(each, Tensor):
@@ -80,9 +87,11 @@ def _before(asking: Asking, node: ast.Call) -> str:
         path = str(getattr(each.producer, "kind", getattr(each.producer, "path", "")))
         if _is_passed(path):
             todo += in_order(facts.inputs_of(each))
-        elif _is_wrong(path):
-            return path
-    return ""
+        elif not _is_wrong(path):
+            return ""
+        else:
+            wrong.append(path)
+    return wrong[0] if wrong else ""
 
 
 def _is_passed(path: str) -> bool:
@@ -106,4 +115,6 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     Raises:
         Left: always.
     """
-    raise Left(_WRONG.format(_before(asking, node)), obstacle="costs parameters")
+    raise Left(
+        _WRONG.format(_before(asking.source, asking.facts, node)), obstacle="costs parameters"
+    )
