@@ -26,6 +26,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
         "slices",
         "noop",
         "two-way",
+        "shuffle",
         "shape-reads",
         "flat-cat",
         "sum-of-cats",

@@ -77,28 +77,59 @@ def skeleton(model: nn.Module) -> list[str]:
     return lines + [f"{key}: {tuple(value.shape)}" for key, value in stored(model).items()]
 
 
+class Parts(list[Tensor]):
+    """The tensors that one of the original has become, side by side.
+
+    Attributes:
+        order: which of its rows each of theirs is, where they are not in their order.
+    """
+
+    order: Tensor | None = None
+
+    def of(self, whole: Tensor) -> Tensor:
+        """The rows of the original, as they stand side by side."""
+        return whole if self.order is None else whole[self.order]
+
+    def whole(self, parts: Tensor) -> Tensor:
+        """What stands side by side, as rows of the original."""
+        return parts if self.order is None else parts[self.order.argsort()]
+
+
 @torch.no_grad()
-def original_tensors(model: nn.Module, shapes: Shapes | None = None) -> dict[str, list[Tensor]]:
+def original_tensors(model: nn.Module, shapes: Shapes | None = None) -> dict[str, Parts]:
     """The tensors of a model under the original's keys: of each group, in their order.
 
     ``shapes`` are the original's; the split model is asked by loading a state dict in which each
-    tensor holds a number of its own.
+    tensor holds a number of its own, and then one in which each row does.
     """
     tensors = stored(model)
     if shapes is None:
-        return {key: [value] for key, value in tensors.items()}
+        return {key: Parts([value]) for key, value in tensors.items()}
     counts = {name: value.clone() for name, value in tensors.items() if not is_drawn(value)}
     keys = list(shapes)
     numbered = {key: torch.full(shapes[key], number) for number, key in enumerate(keys)}
     model.load_state_dict(numbered)
-    found: dict[str, list[Tensor]] = {}
+    found: dict[str, Parts] = {}
     for name, value in tensors.items():
         stays = tuple(value.shape) == shapes.get(name)
         key = name if stays or not value.numel() else keys[int(value.flatten()[0])]
-        found.setdefault(key, []).append(value)
+        found.setdefault(key, Parts()).append(value)
+    model.load_state_dict({key: rows(shape) for key, shape in shapes.items()})
+    for parts in found.values():
+        if parts[0].numel() and parts[0].dim():
+            order = torch.cat([each.flatten(1)[:, 0] if each.dim() > 1 else each for each in parts])
+            is_kept = torch.equal(order, torch.arange(len(order)).to(order))
+            parts.order = None if is_kept else order.long()
     for name, value in counts.items():
         tensors[name].copy_(value)
     return found
+
+
+def rows(shape: Sequence[int]) -> Tensor:
+    """A tensor of some shape that holds the number of each row."""
+    if not shape:
+        return torch.zeros(())
+    return torch.arange(shape[0]).float().view(-1, *[1] * (len(shape) - 1)).expand(*shape)
 
 
 def is_drawn(value: Tensor) -> bool:
@@ -110,7 +141,7 @@ def is_drawn(value: Tensor) -> bool:
 
 
 @torch.no_grad()
-def fill(tensors: dict[str, list[Tensor]]) -> dict[str, tuple[int, ...]]:
+def fill(tensors: Mapping[str, Parts]) -> dict[str, tuple[int, ...]]:
     """Give floating tensors the values that follow from the original's keys; say their shapes."""
     shapes = {}
     for key in sorted(tensors):  # of tensors with two names, the last one counts
@@ -120,7 +151,7 @@ def fill(tensors: dict[str, list[Tensor]]) -> dict[str, tuple[int, ...]]:
             shape = torch.Size((sum(len(part) for part in parts), *shape[1:]))
         shapes[key] = tuple(shape)
         if is_drawn(parts[0]):
-            values = drawn(key, shape)
+            values = parts.of(drawn(key, shape))
             sizes = [len(part) for part in parts] if len(parts) > 1 else []
             pieces = values.split(sizes) if sizes else [values]
             for part, piece in zip(parts, pieces, strict=True):
@@ -175,7 +206,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 Results = dict[str, Tensor]
 
 
-Tensors = dict[str, list[Tensor]]
+Tensors = dict[str, Parts]
 
 
 def evaluated(model: nn.Module, x: Tensor, weights: Sequence[str], tensors: Tensors) -> Results:
@@ -188,7 +219,7 @@ def trained(model: nn.Module, x: Tensor, weights: Sequence[str], tensors: Tensor
     for key, parts in tensors.items():
         if not isinstance(parts[0], nn.Parameter):
             is_taken_apart = len(parts) > 1 and parts[0].dim() > 0
-            found[key] = torch.cat(parts) if is_taken_apart else parts[0].clone()
+            found[key] = parts.whole(torch.cat(parts) if is_taken_apart else parts[0].clone())
     return found
 
 
@@ -200,7 +231,7 @@ def differentiated(
     In train mode: what BatchNorm keeps near one neither saturates nor dies.
     """
     model.requires_grad_(False)
-    leaves = {"the input": [x], **{key: tensors[key] for key in weights}}
+    leaves = {"the input": Parts([x]), **{key: tensors[key] for key in weights}}
     for parts in leaves.values():
         for part in parts:
             part.requires_grad_()
@@ -208,7 +239,7 @@ def differentiated(
     torch.manual_seed(0)
     torch.stack([(each * torch.randn_like(each)).sum() for each in found]).sum().backward()
     return {
-        f"gradient of {key}": torch.cat([gradient(part) for part in parts])
+        f"gradient of {key}": parts.whole(torch.cat([gradient(part) for part in parts]))
         for key, parts in leaves.items()
     }
 

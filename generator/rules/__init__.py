@@ -17,6 +17,7 @@ Each module shows what it does, before and after, and what PLiNIO has against it
     norm_subclass   a BatchNorm subclass with layers behind: a module that holds the norm
     pool            F.avg_pool2d(x, 4): a module
     shape_reads     shapes that are checked, or read for nothing: dropped
+    shuffle         a channel shuffle: an index that plain convolutions read
     slices          split and chunk of channels: slices
     two_way         softmax attention over two branches: a sigmoid
     sum_of_cats     only listed, or an identity behind split convolutions: sums of concatenations
@@ -47,6 +48,7 @@ from . import (
     norm_subclass,
     pool,
     shape_reads,
+    shuffle,
     slices,
     sum_of_cats,
     two_way,
@@ -71,6 +73,7 @@ RULES: tuple[Rule[Any], ...] = (
     slices,
     noop,
     two_way,
+    shuffle,
     shape_reads,
     flat_cat,
     sum_of_cats,

@@ -89,7 +89,7 @@ from ..rewriting.edits import Insertion, TextEdit
 from ..rewriting.places import insert_after, line_above_comments
 from .cat import CATS, dimension_of
 from .cat_norm_layers import is_of_conv, layers_before, site_of
-from .new_module import instance_of, new_modules
+from .new_module import NewModules, instance_of
 from .rule import Asking, Left, Proposal
 from .tensors import function_of, is_in_model, literal_dimensions
 
@@ -150,7 +150,7 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     if not facts.is_complete:
         raise Left("its project is too large for what happens in it to be known")
     call = _norm_call(asking, node)
-    owner, _, constructor = new_modules(source, facts).place(call)
+    owner, _, constructor = NewModules(asking).place(call)
     norm = _norm(asking, call, owner)
     this = instance_of(constructor)
     layers = layers_before(asking, node, owner, this)

@@ -44,6 +44,7 @@ from ..facts.order import in_order
 from ..facts.values import External, Object, Tensor, Value
 from ..reading.source import Source
 from ..rewriting.edits import TextEdit
+from .channel_orders import stands_in_shuffle
 from .rule import Asking, Left, Proposal
 from .tensors import (
     is_in_model,
@@ -73,7 +74,8 @@ def sites(source: Source) -> Iterator[ast.Call]:
 
 def is_meant(asking: Asking, node: ast.Call) -> bool:
     """Whether it is one of a tensor, in what PLiNIO may see."""
-    return is_in_model(asking, node) and may_be_tensor_by_method(asking, _receiver(node))
+    is_tensors = is_in_model(asking, node) and may_be_tensor_by_method(asking, _receiver(node))
+    return is_tensors and not stands_in_shuffle(asking, node)
 
 
 def propose(asking: Asking, node: ast.Call) -> Proposal:

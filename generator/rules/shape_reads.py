@@ -44,6 +44,7 @@ from ..reading.names import meaning
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from ..rewriting.edits import Removal
+from .channel_orders import stands_in_shuffle
 from .norm_subclass import stands_in_norm
 from .rule import Asking, Left, Proposal
 from .tensors import (
@@ -145,7 +146,7 @@ def is_meant(asking: Asking, node: ast.expr) -> bool:
     Of a norm with layers ``norm-subclass`` drops what is checked.
     """
     is_in_method = asking.source.class_around(node) is not None and is_in_model(asking, node)
-    if not is_in_method or stands_in_norm(asking, node):
+    if not is_in_method or stands_in_norm(asking, node) or stands_in_shuffle(asking, node):
         return False
     statement = asking.source.statement(node)
     if isinstance(statement, ast.Expr) and not _is_imported(asking, statement.value):

@@ -30,6 +30,7 @@ from ..facts.values import Object
 from ..reading.kept import kept
 from ..reading.source import Source
 from ..torch_api import plinio
+from .channel_orders import stands_in_shuffle
 from .norm_subclass import is_in_norm
 from .rule import Asking, Left, Proposal
 from .tensors import function_of, is_in_model, may_be_tensor
@@ -62,7 +63,7 @@ def is_meant(asking: Asking, node: ast.Call) -> bool:
 @kept
 def _refused(source: Source, asking: Asking, node: ast.Call) -> str:
     """The path of what PLiNIO refuses; empty where it does not, or another rule is about it."""
-    if asking.is_of_others(node):
+    if asking.is_of_others(node) or stands_in_shuffle(asking, node):
         return ""
     for each in in_order(asking.facts.values(node)):
         if isinstance(each, Object) and each.site is node and _is_refused(asking, each):

@@ -1,0 +1,498 @@
+"""The rule for channel shuffles."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import pickle
+import re
+import sys
+from pathlib import Path
+from textwrap import dedent, indent
+
+import pytest
+
+from gencode import Options, list_source, split_source
+
+torch = pytest.importorskip("torch")
+
+from rules import HEAD, run, stays  # noqa: E402
+
+SHUFFLE = Options(select=("shuffle",))
+FUNCTION = """\
+def channel_shuffle(x, groups):
+    n, c, h, w = x.size()
+    x = x.view(n, groups, c // groups, h, w)
+    x = torch.transpose(x, 1, 2).contiguous()
+    return x.view(n, c, h, w)
+
+
+"""
+APART = "    x = x.view(n, groups, c // groups, h, w)\n"
+START = "y = channel_shuffle(self.reduce(x), self.groups)\n"
+LAYERS = """\
+self.groups = groups
+self.reduce = nn.Conv2d(3, width, 1)
+self.depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)
+self.bn = nn.BatchNorm2d(width)
+self.side = nn.Conv2d(width, 2, 1)
+self.gate = nn.Conv2d(2, width, 1)
+self.gate_bn = nn.BatchNorm2d(width)
+self.expand = nn.Conv2d(width, 5, 1)
+self.act = nn.ReLU()
+"""
+FORWARD = """\
+x = channel_shuffle(self.reduce(x), self.groups)
+x = self.bn(self.depthwise(x))
+return self.expand(x)
+"""
+MODULE = """\
+class Shuffle(nn.Module):
+    def __init__(self, groups):
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, x):
+        n, c, h, w = x.size()
+        x = x.view(n, self.groups, c // self.groups, h, w)
+        return x.transpose(1, 2).reshape(n, c, h, w)
+
+
+"""
+WITH_MODULE = """\
+x = self.shuffle(self.reduce(x))
+x = self.bn(self.depthwise(x))
+return self.expand(x)
+"""
+MENET = """\
+x = self.reduce(x)
+x = channel_shuffle(x, self.groups)
+y = self.act(self.side(x))
+x = self.bn(self.depthwise(x))
+x = x * torch.sigmoid(self.gate_bn(self.gate(y)))
+return self.expand(self.act(x))
+"""
+
+
+def net(
+    forward: str = FORWARD, layers: str = LAYERS, rest: str = "", function: str = FUNCTION
+) -> str:
+    lines = [
+        "class Net(nn.Module):",
+        "    def __init__(self, width=12, groups=3):",
+        "        super().__init__()",
+        indent(layers, "        "),
+        "    def forward(self, x):",
+        indent(dedent(forward), "        "),
+        rest,
+    ]
+    return HEAD + function + "\n".join(lines).rstrip() + "\n"
+
+
+def reason(source: str) -> str:
+    """Why the only shuffle stays."""
+    (finding,) = stays(source, SHUFFLE)
+    return re.sub(r" \(line \d+\)", "", finding.message.rpartition(": ")[2])
+
+
+def assert_same(source: str, steps: int = 2) -> str:
+    """The rewritten net loads the original's state and its own, and computes the same."""
+    after = split_source(source, SHUFFLE).text
+    assert after != source
+    again = split_source(after, SHUFFLE)
+    assert again.text == after
+    torch.manual_seed(0)
+    one = run(source).Net().double()
+    for value in one.state_dict().values():
+        if value.is_floating_point():
+            value.uniform_(0.5, 1.5)
+    x = torch.randn(2, 3, 6, 6, dtype=torch.float64)
+    other = run(after).Net().double()
+    other.load_state_dict(one.state_dict())
+    reloaded = run(after).Net().double()
+    reloaded.load_state_dict(other.state_dict())
+    for training in (True, False):
+        expected = given_back(one.train(training), x)
+        for each in (other, reloaded, copy.deepcopy(other)):
+            for a, b in zip(expected, given_back(each.train(training), x), strict=True):
+                torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+    return after
+
+
+def given_back(net: torch.nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    x = x.clone().requires_grad_()
+    y = net(x)
+    y.square().sum().backward()
+    assert x.grad is not None
+    return y, x.grad
+
+
+# --- nothing changes: what is no shuffle ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    x = x.view(n, groups, c // 3, h, w)\n    return x.transpose(1, 2).reshape(n, c, h, w)",
+        "    x = x.view(n, groups, c // groups, h, w)\n    return x.reshape(n, c, h, w)",
+        f"{APART}    return x.transpose(1, 3).reshape(n, c, h, w)",
+        "    x = x.view(n, groups, c // groups, h, w)\n    return x.transpose(1, 2)",
+        "    x = x.view(n, groups, c // groups, w, h)\n"
+        "    return x.transpose(1, 2).reshape(n, c, h, w)",
+        "    x = x.view(n, groups, c // groups, h, w)\n    x = x.transpose(1, 2)\n"
+        "    return x.reshape(n, c, w, h)",
+        "    x = x.relu().view(n, groups, c // groups, h, w)\n"
+        "    return x.transpose(1, 2).reshape(n, c, h, w)",
+        "    if groups > 1:\n        x = x + 1\n    x = x.view(n, groups, c // groups, h, w)\n"
+        "    return x.transpose(1, 2).reshape(n, c, h, w)",
+        "    x = x.view(c, groups, n // groups, h, w)\n"
+        "    return x.transpose(1, 2).reshape(n, c, h, w)",
+        f"{APART}    return x.permute(0, 2, 1, 4, 3).reshape(n, c, h, w)",
+    ],
+)
+def test_what_is_no_shuffle(body: str) -> None:
+    function = f"def channel_shuffle(x, groups):\n    n, c, h, w = x.size()\n{body}\n\n\n"
+    assert not stays(net(function=function), SHUFFLE)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "@torch.jit.script\ndef channel_shuffle(x, groups):\n",
+        "def channel_shuffle(x, groups, *more):\n",
+    ],
+)
+def test_what_is_no_plain_function(head: str) -> None:
+    function = FUNCTION.replace("def channel_shuffle(x, groups):\n", head)
+    assert not stays(net(function=function), SHUFFLE)
+
+
+def test_what_is_not_known() -> None:
+    source = net(function="from other import channel_shuffle\n\n\n")
+    assert not stays(source, SHUFFLE)
+    assert not stays(net(function="channel_shuffle = nn.PixelShuffle(2)\n\n\n"), SHUFFLE)
+
+
+# --- nothing changes: who reads it ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        (
+            "return channel_shuffle(self.reduce(x), self.groups)",
+            "it is returned, to what is not followed",
+        ),
+        (
+            "x = channel_shuffle(self.reduce(x), self.groups)\nreturn self.expand(self.bn(x))",
+            "self.bn is a norm that follows no convolution of its own",
+        ),
+        (
+            f"{START}self.kept = y\nreturn self.expand(y)",
+            "what it gives is kept",
+        ),
+        (
+            f"{START}other(y)\nreturn self.expand(y)",
+            "what reads what it gives is not known",
+        ),
+        (
+            f"{START}return self.expand(y + 1 * y)",
+            "it is added, or else put together with something",
+        ),
+        (
+            f"{START}return torch.cat([self.expand(y), y], 1)",
+            "what it gives is kept",
+        ),
+        (
+            f"{START}y = self.depthwise(y) * x\nreturn self.expand(y)",
+            "what it is multiplied by is not known",
+        ),
+        (
+            f"{START}g = self.gate(x[:, :2])\n"
+            "y = self.depthwise(y) * g\nreturn self.expand(y) + g[:, :1]",
+            "what it is multiplied by is read elsewhere too",
+        ),
+        (
+            f"{START}z = self.depthwise(y)\n"
+            "return self.expand(self.depthwise(y) * 2) + self.expand(z)",
+            "depthwise is applied twice",
+        ),
+        (
+            "r = self.reduce(x)\ny = channel_shuffle(r, self.groups)\n"
+            "return self.expand(self.depthwise(y)) + self.expand(r)",
+            "what is shuffled is read elsewhere too",
+        ),
+        (
+            f"{START}if self.training:\n    y = self.reduce(x)\n"
+            "return self.expand(self.depthwise(y))",
+            "something else may be read in its place",
+        ),
+        (
+            f"{START}return self.expand(self.depthwise(F.relu(y)))",
+            "relu reads what it gives",
+        ),
+        (
+            "y = channel_shuffle(self.reduce(x), int(x.shape[2]))\nreturn self.expand(y)",
+            "int(x.shape[2]) is not known to be what the constructor is given",
+        ),
+    ],
+)
+def test_readers(forward: str, why: str) -> None:
+    assert reason(net(forward)) == why
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (
+            "self.expand = nn.Conv2d(width, 5, 1)",
+            "self.expand = nn.Conv2d(width, 12, 1, groups=2 * groups)",
+            "self.expand may be depthwise",
+        ),
+        (
+            "nn.Conv2d(width, width, 3, padding=1, groups=width)",
+            "nn.Conv2d(width, width, 3, padding=1, groups=12)",
+            "self.depthwise may be depthwise",
+        ),
+        (
+            "self.bn = nn.BatchNorm2d(width)",
+            "self.bn = nn.BatchNorm2d(width)\nself.last = self.bn",
+            "bn is used for something else",
+        ),
+        (
+            "self.bn = nn.BatchNorm2d(width)",
+            "self.bn = nn.BatchNorm2d(width)\nnn.init.zeros_(self.bn.weight)",
+            "bn is used for something else",
+        ),
+        (
+            "self.bn = nn.BatchNorm2d(width)",
+            "if groups > 1:\n    self.bn = nn.BatchNorm2d(width)",
+            "bn is not set once by the constructor",
+        ),
+        (
+            "self.bn = nn.BatchNorm2d(width)",
+            "self.bn = nn.BatchNorm2d(width)\nself.names = ['bn.weight']",
+            "bn is spoken of by its name",
+        ),
+        (
+            "self.bn = nn.BatchNorm2d(width)",
+            "self.bn = nn.BatchNorm2d(width)  # gencode: skip",
+            "skip",
+        ),
+        (
+            "self.bn = nn.BatchNorm2d(width)",
+            "norm = nn.BatchNorm2d(width)\nself.bn = norm",
+            "bn is not built where it is set",
+        ),
+        (
+            "self.groups = groups",
+            "self.groups = groups\nself.groups = 2",
+            "self.groups is not known to be what the constructor is given",
+        ),
+        (
+            "self.groups = groups",
+            "groups = groups + 1\nself.groups = groups",
+            "self.groups is not known to be what the constructor is given",
+        ),
+    ],
+)
+def test_layers(old: str, new: str, why: str) -> None:
+    assert old in LAYERS
+    assert reason(net(layers=LAYERS.replace(old, new))) == why
+
+
+def test_what_another_method_uses() -> None:
+    rest = "\n    def fuse(self):\n        return self.depthwise.weight\n"
+    assert reason(net(rest=rest)) == "depthwise is used for something else"
+
+
+def test_the_layers_of_another_class_do_not_matter() -> None:
+    other = "class Other(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    other += "        self.bn = nn.BatchNorm2d(2)\n\n"
+    other += "    def forward(self, x):\n        return self.bn(x)\n"
+    assert_same(f"{net()}\n\n{other}")
+
+
+# --- what becomes of what ---------------------------------------------------------------------
+
+
+def test_an_index_in_its_place() -> None:
+    before = net("x = self.reduce(x)\nx = channel_shuffle(x, self.groups)\nreturn self.expand(x)")
+    after = split_source(before, SHUFFLE).text
+    assert "        x = x[:, self.order]\n        return self.expand(x)\n" in after
+    assert "        self.order = shuffled(width, groups)\n" in after
+    assert "BeforeShuffle" not in after
+    assert_same(before)
+
+
+def test_two_readers() -> None:
+    after = assert_same(net(MENET))
+    assert "self.side(x[:, self.order])" in after
+    assert "self.expand(self.act(x)[:, self.order])" in after
+    assert "channel_shuffle(x, self.groups)" not in after
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    n, c, h, w = x.shape\n    x = x.reshape(n, groups, -1, h, w)\n"
+        "    return x.permute(0, 2, 1, 3, 4).flatten(1, 2)",
+        "    n, c, h, w = x.data.size()\n    size = c // groups\n"
+        "    x = x.view(n, groups, size, h, w)\n"
+        "    x = x.transpose(1, 2).contiguous()\n    return x.view(n, -1, h, w)",
+        "    assert x.shape[1] % groups == 0\n    n, c, h, w = x.size()\n"
+        "    size = int(c / groups)\n"
+        "    x = x.view((n, groups, size, h, w))\n    x = torch.transpose(x, 2, 1)\n"
+        "    return x.reshape(n, groups * size, h, w)",
+        "    n, c, h, w = x.size()\n    x = x.view(n, c // groups, groups, h, w)\n"
+        "    return x.transpose(1, 2).reshape(n, c, h, w)",
+        "    n = x.size(0)\n    c = x.size(1)\n"
+        "    x = x.view(n, groups, c // groups, *x.shape[2:])\n"
+        "    return torch.flatten(x.transpose(1, 2), 1, 2)",
+        "    return F.channel_shuffle(x, groups)",
+    ],
+)
+def test_other_spellings(body: str) -> None:
+    assert_same(net(function=f'def channel_shuffle(x, groups):\n    """Shuffle."""\n{body}\n\n\n'))
+
+
+def test_a_module() -> None:
+    module = (
+        FUNCTION + "class Shuffle(nn.Module):\n    def __init__(self, channels, groups):\n"
+        "        super().__init__()\n        self.groups = groups\n\n"
+        "    def forward(self, x):\n        return channel_shuffle(x, self.groups)\n\n\n"
+    )
+    layers = f"{LAYERS}self.shuffle = Shuffle(width, groups=groups)\n"
+    after = assert_same(
+        net(
+            MENET.replace("channel_shuffle(x, self.groups)", "self.shuffle(x)"),
+            layers,
+            function=module,
+        )
+    )
+    assert "self.order = shuffled(width, groups)" in after
+
+
+def test_the_module_of_torch() -> None:
+    layers = f"{LAYERS}self.shuffle = nn.ChannelShuffle(groups)\n"
+    forward = WITH_MODULE
+    after = assert_same(net(forward, layers, function=""))
+    assert "self.order = shuffled(width, groups)" in after
+
+
+def test_two_in_a_class() -> None:
+    layers = f"{LAYERS}self.other = nn.Conv2d(5, 4, 1)\n"
+    forward = FORWARD.replace("return self.expand(x)", "") + (
+        "x = self.expand(x)\nx = self.reduce(x[:, :3])\nreturn self.side(channel_shuffle(x, 2))"
+    )
+    with_two = net(
+        forward,
+        layers,
+    )
+    after = assert_same(with_two)
+    assert "self.order_2 = shuffled(width, 2)" in after
+    assert after.count("def shuffled(") == 1
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 4, 6, 12])
+def test_groups(groups: int) -> None:
+    assert_same(net().replace("groups=3", f"groups={groups}"))
+
+
+def test_a_convolution_with_as_many_groups() -> None:
+    layers = LAYERS.replace("nn.Conv2d(width, 5, 1)", "nn.Conv2d(width, 6, 1, groups=groups)")
+    assert_same(net(layers=layers))
+
+
+def test_groups_of_two_cases() -> None:
+    layers = LAYERS.replace("nn.Conv2d(width, 5, 1)", "nn.Conv2d(width, 6, 1, groups=groups)")
+    layers = layers.replace("self.groups = groups", "g = 1 if width == 24 else groups")
+    layers += "self.shuffle = nn.ChannelShuffle(g)\n"
+    forward = WITH_MODULE
+    assert "shuffled(width, g)" in assert_same(net(forward, layers))
+    other = net(forward, layers.replace("= 1 if", "= 2 if"))
+    assert reason(other) == "self.expand may be depthwise"
+
+
+def test_partitions_that_complement_each_other() -> None:
+    layers = (
+        "self.groups = groups\nwide = groups * width\nself.reduce = nn.Conv2d(3, wide, 1)\n"
+        "self.expand = nn.Conv2d(wide, wide, 1, groups=width)\n"
+    )
+    after = assert_same(
+        net("return self.expand(channel_shuffle(self.reduce(x), self.groups))", layers)
+    )
+    assert "shuffled(wide, groups)" in after
+
+
+def test_a_checkpoint_of_another_width_does_not_load() -> None:
+    after = run(split_source(net(), SHUFFLE).text)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        after.Net(6).load_state_dict(run(net()).Net(12).state_dict())
+
+
+def test_it_is_built_with_the_weights_of_the_original() -> None:
+    results = []
+    for text in (net(), split_source(net(), SHUFFLE).text):
+        torch.manual_seed(0)
+        made = run(text).Net().eval()
+        results.append(made(torch.ones(1, 3, 5, 5)))
+    torch.testing.assert_close(*results)
+
+
+def test_it_can_be_pickled(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = run(split_source(net(), SHUFFLE).text)
+    monkeypatch.setitem(sys.modules, "model", module)
+    made = module.Net().eval()
+    x = torch.randn(1, 3, 5, 5)
+    assert torch.equal(pickle.loads(pickle.dumps(made))(x), made(x))
+
+
+@pytest.mark.parametrize("take", [torch.fx.symbolic_trace, torch.jit.script])
+def test_it_can_be_traced_and_scripted(take, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "shuffled_net.py").write_text(split_source(net(MENET), SHUFFLE).text)
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module("shuffled_net").Net().eval()
+    monkeypatch.delitem(sys.modules, "shuffled_net")
+    x = torch.randn(1, 3, 5, 5)
+    assert torch.equal(take(made)(x), made(x))
+
+
+def test_the_split_of_grouped_convolutions_goes_with_it() -> None:
+    layers = LAYERS.replace("nn.Conv2d(width, 5, 1)", "nn.Conv2d(width, 6, 1, groups=groups)")
+    at_once = split_source(net(layers=layers), Options(target="plinio")).text
+    assert "split_conv(" in at_once
+    assert "self.expand(x[:, self.order])" in at_once
+    first = split_source(net(layers=layers)).text
+    assert "self.expand(x[:, self.order])" in split_source(first, Options(target="plinio")).text
+
+
+def test_what_is_listed() -> None:
+    (found,) = list_source(net(), SHUFFLE).findings
+    assert found.message.endswith(
+        "-> [:, self.order] behind depthwise, bn, whose weights are put in that order"
+    )
+
+
+def test_nothing_is_said_of_the_function_itself() -> None:
+    plinio = Options(target="plinio")
+    assert {each.code for each in list_source(net(), plinio).findings} == {"shuffle"}
+    layers = f"{LAYERS}self.shuffle = Shuffle(groups)\n"
+    held = net(WITH_MODULE, layers, function=MODULE)
+    assert {each.code for each in list_source(held, plinio).findings} == {"shuffle"}
+    listed = net(
+        WITH_MODULE,
+        layers.replace("Shuffle(groups)", "nn.Sequential(Shuffle(groups))"),
+        function=MODULE,
+    )
+    codes = {each.code for each in list_source(listed, plinio).findings}
+    assert codes == {"shape-reads", "unsupported"}
+
+
+def test_comments_stay() -> None:
+    forward = FORWARD.replace("x = self.bn", "# depthwise\nx = self.bn").replace(
+        "return", "# wide\nreturn"
+    )
+    after = assert_same(net(forward))
+    assert "# depthwise" in after
+    assert "# wide" in after
