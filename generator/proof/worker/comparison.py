@@ -30,7 +30,7 @@ class Verdict:
     Attributes:
         reason: why it is not proved; empty where it is.
         culprit: the first module that gives something else.
-        difference: the largest of outputs and statistics, relative to the largest value of each.
+        difference: the largest, relative to the largest value of an output, or of all gradients.
         parameters: how many before, and now.
         multiply_adds: likewise.
         grouped: the convolutions that PLiNIO still does not take for their groups.
@@ -137,8 +137,9 @@ def _compare_all(model: nn.Module, made: Computed, found: Computed, verdict: Ver
     verdict.reason = _different_set(made, found)
     for what, mode, expected, value, least, tolerance in _pairs(model, made, found):
         by = difference(expected, value, least)
-        if not least:  # what is relative to others as well says little
-            verdict.difference = max(verdict.difference, by)
+        # Of a gradient relative to the largest of all: one that ought to be zero is all rounding.
+        shown = difference(expected, value, least / _NOISE)
+        verdict.difference = max(verdict.difference, shown)
         if not by <= tolerance and not verdict.reason:
             verdict.reason = _said(what, by, expected, value)
             verdict.culprit = first_difference(made, found, mode, parts_of(model, made.state), what)
