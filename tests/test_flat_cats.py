@@ -127,6 +127,9 @@ LAYERS = f"""{BUILT.rstrip()}
     self.act = nn.ReLU()
     self.other = nn.Conv2d(8, 8, 1)
     self.drop = nn.Dropout(0.5)
+    self.wide = nn.Conv2d(8, 16, 1)
+    self.convs = nn.ModuleList([nn.Conv2d(8, 8, 1, groups=2) for _ in range(len("ab"))])
+    self.norms = nn.ModuleList([nn.BatchNorm2d(8) for _ in range(len("ab"))])
     """
 THROUGH = {
     "a layer": "y = self.act(self.bn_a(self.a(x)))\nreturn torch.cat((x, y), 1)",
@@ -150,6 +153,13 @@ THROUGH = {
     "the next turn of a loop reads it": (
         "out = []\ny = x\nfor _ in range(3):\n    y = y + x\n    y = self.act(self.a(y))\n"
         "    out.append(y)\nreturn torch.cat(out, 1)"
+    ),
+    "the next turn of a loop reads it under a condition": (
+        "s = torch.split(self.wide(x), 8, 1)\nout = []\ny = s[0]\n"
+        "for i, (conv, norm) in enumerate(zip(self.convs, self.norms)):\n"
+        "    if i == 0 or x.shape[0] > 9:\n        y = s[i]\n    else:\n        y = y + s[i]\n"
+        "    y = conv(y)\n    y = norm(y)\n    y = self.act(y)\n    out.append(y)\n"
+        "return torch.cat(out, 1)"
     ),
     "a list whose items are read": (
         "out = []\nout.append(self.act(self.a(x)))\nz = out[-1] + x\nout.append(z)\n"
