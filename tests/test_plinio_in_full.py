@@ -62,6 +62,14 @@ def test_a_network_that_is_taken(method: str, tmp_path: Path) -> None:
     assert outcome_of(method, made, InFull(copy.deepcopy(made))) == TAKEN
 
 
+@pytest.mark.parametrize("method", zoo_plinio.METHODS)
+def test_what_is_not_used_is_not_counted(method: str, tmp_path: Path) -> None:
+    source = SOURCE.replace("self.fc =", "self.idle = nn.Linear(8, 8)\n        self.fc =")
+    made = net(tmp_path, source.replace("return self", "self.idle(x)\n        return self"))
+    made.aux = nn.Linear(8, 8)
+    assert outcome_of(method, made) == TAKEN
+
+
 @pytest.mark.parametrize("method", ["PIT", "MPS"])
 def test_the_line_of_what_is_refused(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

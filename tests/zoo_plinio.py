@@ -84,9 +84,12 @@ def _nothing_more(method: str, converted: nn.Module, x: Tensor) -> str:
 
 
 def _taken(method: str, net: nn.Module, x: Tensor, expected: Tensor, more: Further) -> str:
-    size = 8 * true_size(net, biases=False) if method == "MPS" else true_size(net)
+    sizes = _sizes(net, x, biases=method != "MPS")
     arguments = {"PIT": {"discrete_cost": True}, "SuperNet": {"full_cost": True}, "MPS": _bits()}
     converted = convert(method, net, copies=False, **arguments[method])
+    unused = set() if method == "SuperNet" else _unused(converted)
+    size = sum(count for name, count in sizes.items() if name not in unused)
+    size *= 8 if method == "MPS" else 1
     if float(converted.cost) != size:
         return f"{_miscounted(net)}, {MISCOUNTED}"
     if method == "MPS":  # eight bits are not the same
@@ -97,11 +100,40 @@ def _taken(method: str, net: nn.Module, x: Tensor, expected: Tensor, more: Furth
     return more(method, converted, x) if found == TAKEN else found
 
 
+@torch.no_grad()
+def _sizes(net: nn.Module, x: Tensor, biases: bool) -> dict[str, int]:
+    """What each layer weighs that is called: heads that are for training only are not."""
+    found: dict[str, int] = {}
+    handles = [
+        each.register_forward_pre_hook(
+            lambda module, _, name=name: found.update({name: true_size(module, biases)})
+        )
+        for name, each in net.named_modules()
+        if not [*each.children()]
+    ]
+    net(x)
+    for each in handles:
+        each.remove()
+    return found
+
+
+def _unused(converted: nn.Module) -> set[str]:
+    """The modules that are called for nothing, which PIT and MPS do not count."""
+    nodes = [*converted.seed.graph.nodes]
+    used = {node for node in nodes if node.op == "output"}
+    for node in reversed(nodes):
+        used.update(node.all_input_nodes if node in used else ())
+    modules = {node for node in nodes if node.op == "call_module"}
+    return {str(node.target) for node in modules} - {str(node.target) for node in used}
+
+
 def _miscounted(net: nn.Module) -> str:
     if grouped_left(net):
         return "a grouped convolution"
-    transposed = (each for each in net.modules() if getattr(each, "transposed", False))
-    return f"nn.{type(next(transposed)).__name__}"
+    for each in net.modules():
+        if getattr(each, "transposed", False):
+            return f"nn.{type(each).__name__}"
+    return "a layer"
 
 
 @torch.no_grad()
