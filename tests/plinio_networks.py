@@ -47,7 +47,7 @@ UNGROUPED: dict[str, tuple[str, ...]] = {
         *("mobilenetv3_small_100", "xception41"),
     ),
     "pytorchcv": ("preresnet10", "seresnet10", "darknet_ref", "peleenet", "mobilenet_wd4"),
-    "pretrainedmodels": ("bninception", "inceptionv4", "se_resnet50"),
+    "pretrainedmodels": ("bninception", "xception", "se_resnet50"),
     "models": ("ResNet18", "PreActResNet18", "SENet18"),
 }
 """Networks of the same packages that have none but plain and depthwise convolutions."""
