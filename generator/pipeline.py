@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 _DEFAULTS = Options()
 _MOST_PASSES = 10
 _GROUPED = "grouped-conv"
-_HELPER = "(Branches"
-"""What a text has in it that has a helper of its own."""
+_HELPER = re.compile(r"\(Branches|\b(Split|split_)[Gg]roups\b")
+"""What a text has in it that has a helper of its own, be it of an earlier gencode."""
 _OF_GROUPED = frozenset((_GROUPED, "branch-norm", SOURCE_SPLIT))
 
 
@@ -181,7 +182,7 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
 
 def _emitted(text: str, tree: ast.Module) -> Iterable[ast.stmt]:
     """The helper that a source has of its own, which no rule is about."""
-    if _HELPER not in text:
+    if _HELPER.search(text) is None:
         return ()
     from .grouped_conv import emitted
 
