@@ -49,6 +49,7 @@ from .tensors import (
     is_of_other_library,
     is_tensor,
     may_be_tensor,
+    may_be_tensor_of_project,
     see_that_it_is_tensor,
 )
 
@@ -82,7 +83,10 @@ def is_meant(asking: Asking, node: ast.expr) -> bool:
     """Whether a tensor is multiplied, in what PLiNIO may see."""
     if not is_in_model(asking, node):
         return False
-    return any(may_be_tensor(asking, each) for each in _operands(asking, node))
+    operands = _operands(asking, node)
+    if any(may_be_tensor(asking, each) for each in operands):
+        return True
+    return isinstance(node, ast.BinOp) and may_be_tensor_of_project(asking, *operands)
 
 
 def _operands(asking: Asking, node: ast.expr) -> list[ast.expr]:

@@ -49,6 +49,10 @@ class Left(Exception):
         super().__init__(f"{reason} (line {self.line})" if self.line else reason)
 
 
+class NotKnown(Left):
+    """A construct stays as it is since it is not known what something is; its project may tell."""
+
+
 @dataclass(frozen=True)
 class Proposal:
     """What is to stand in place of a construct.
@@ -230,11 +234,28 @@ class Finder:
             if any(isinstance(each, ast.JoinedStr) for each in self._asking.source.ancestors(node)):
                 # Before Python 3.12 nobody knows where in it.
                 raise Left("it stands in a formatted string")
-            proposal = self._rule.propose(self._asking, node)
+            proposal = self._proposal(node)
         except Left as reason:
             return self._left(node, reason)
         self._warnings += proposal.warnings
         return self._found(node, "rewritten", f" -> {proposal.shown}", proposal)
+
+    def _proposal(self, node: ast.expr) -> Proposal:
+        """What is to stand in place of a construct, by the facts of its file, or else its project.
+
+        Raises:
+            Left: it stays.
+        """
+        try:
+            return self._rule.propose(self._asking, node)
+        except NotKnown as reason:
+            wider = self._asking.in_project()
+            if not wider.facts.is_complete:
+                raise
+            try:
+                return self._rule.propose(wider, node)
+            except Left:
+                raise reason from None
 
     def _left(self, node: ast.expr, reason: Left) -> Rewrite:
         return self._found(node, "left", f": {reason}", obstacle=reason.obstacle)

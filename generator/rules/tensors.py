@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Final
 
 from .. import torch_api
@@ -19,9 +19,10 @@ from ..facts.values import (
     Tensor,
     Unknown,
     Value,
+    is_strange,
 )
 from ..reading.scopes import COMPREHENSIONS, FUNCTIONS
-from .rule import Asking, Left
+from .rule import Asking, NotKnown
 
 _MODULES: Final = ("torch", "torch.nn.functional")
 _TAKING_NUMBERS: Final = ("pow", "where")
@@ -93,10 +94,10 @@ def see_that_it_is_tensor(
         is_known: tells it, if not by the facts alone.
 
     Raises:
-        Left: it may be something else.
+        NotKnown: it may be something else.
     """
     if not is_known(asking, node):
-        raise Left(f"{asking.source.shown(node)} is not known to be a tensor")
+        raise NotKnown(f"{asking.source.shown(node)} is not known to be a tensor")
 
 
 def _may_know_no_arrays(asking: Asking, node: ast.AST) -> bool:
@@ -173,6 +174,17 @@ def may_be_tensor(asking: Asking, node: ast.expr) -> bool:
         else isinstance(each, Tensor) and _depends_on_input(asking, each)
         for each in values
     )
+
+
+def may_be_tensor_of_project(asking: Asking, *nodes: ast.expr) -> bool:
+    """Whether one of some expressions in a forward, all unknown to their file, may be a tensor."""
+    function = asking.source.function_around(nodes[0])
+    if getattr(function, "name", "") != "forward" or not all(
+        map(is_strange, chain.from_iterable(map(asking.facts.values, nodes)))
+    ):
+        return False
+    wider = asking.in_project()
+    return wider.facts.is_complete and any(may_be_tensor(wider, each) for each in nodes)
 
 
 def _is_of_forward(value: Parameter) -> bool:
@@ -260,12 +272,12 @@ def from_the_front(asking: Asking, tensor: ast.expr, given: Sequence[int]) -> li
     """Some dimensions of a tensor as counted from its first one.
 
     Raises:
-        Left: some are counted from the last one, and how many there are is not known.
+        NotKnown: some are counted from the last one, and how many there are is not known.
     """
     if all(each >= 0 for each in given):
         return [*given]
     ranks = {asking.facts.shape(each).rank for each in asking.facts.values(tensor)}
     rank = ranks.pop() if len(ranks) == 1 else None
     if rank is None:
-        raise Left(f"how many dimensions {asking.source.shown(tensor)} has is not known")
+        raise NotKnown(f"how many dimensions {asking.source.shown(tensor)} has is not known")
     return [each + rank if each < 0 else each for each in given]
