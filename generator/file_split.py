@@ -108,7 +108,7 @@ def split_path(
     data = read_bytes(path) if is_typed else read_found(path)
     read = decoded(data)
     location = None
-    if path != STDIN and is_of_project(read.text):  # slow, and so only where it matters
+    if path != STDIN and is_of_project(read.text, options.codes):  # slow, so where it matters
         location = (locator or new_locator)().locate(absolute(path))
     result = (list_source if only_list else split_source)(read.text, options, location)
     text = result.text

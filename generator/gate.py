@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Set
 from typing import Final
+
+from .codes import TARGETS
 
 _CONV: Final = re.compile("onv(?!e[nrxy]|i[cn]|o[ky])")
 """Conv2d, conv2d, LazyConv2d and ``"Conv%dd" % n``; no convert, convention, convex or convince."""
@@ -15,9 +18,10 @@ def speaks_of_convolutions(text: str) -> bool:
     return _CONV.search(text) is not None
 
 
-def is_of_project(text: str) -> bool:
-    """Whether what other files do may matter for what a text defines."""
-    return speaks_of_convolutions(text) or "BatchNorm" in text
+def is_of_project(text: str, codes: Set[str]) -> bool:
+    """Whether what other files do may matter for what a text defines, to some rules."""
+    is_rewritten = "def forward" in text and not codes <= {*TARGETS["grouped"]}
+    return is_rewritten or speaks_of_convolutions(text) or "BatchNorm" in text
 
 
 def may_apply(text: str, tree: ast.Module) -> bool:

@@ -13,6 +13,7 @@ from gencode import rules as rules_room
 from gencode.codes import CODES, TARGETS
 from gencode.command import main
 from gencode.facts import interpretation
+from gencode.file_split import split_path
 from gencode.outcome import Style
 from gencode.rules import RULES
 
@@ -412,3 +413,46 @@ def test_plinio_takes_what_it_refused(method: str) -> None:
     net = converted(after, method).eval()
     x = torch.randn(2, 4, 8, 8)
     assert net(x).shape == (2, 3)
+
+
+# --- over files -------------------------------------------------------------------------------
+
+
+BLOCKS = f"""{HEAD}class Gate(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 1)
+
+    def forward(self, x):
+        return torch.sigmoid(self.conv(x))
+
+
+def scale(width):
+    return width
+"""
+GATED = f"""{HEAD}from blocks import Gate, scale
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate = Gate(4)
+        self.width = scale(4)
+
+    def forward(self, x):
+        width = self.width * scale(2)
+        y = self.gate(x)
+        z = y * self.gate(y)
+        return z.mean(-1), width
+"""
+
+
+def test_what_other_files_give_is_known_to_be_a_tensor() -> None:
+    """A product of what their modules give, and the rank of it; a number is none."""
+    for name, source in {"blocks.py": BLOCKS, "net.py": GATED, "pyproject.toml": ""}.items():
+        write(source, name)
+    text = split_path("net.py", PLINIO).result.text
+    assert "z = torch.multiply(y, self.gate(y))" in text
+    assert "width = self.width * scale(2)" in text
+    assert "torch.mean(z, 3)" in text
+    assert split_source(GATED, PLINIO).text == GATED
