@@ -486,6 +486,8 @@ def test_an_answer_ends_the_process(monkeypatch) -> None:
     ended = []
     monkeypatch.setattr(worker.os, "_exit", ended.append)
     monkeypatch.setattr(worker, "_limit_memory", lambda _: None)
+    # Its thread would end this process too, once its time is over.
+    monkeypatch.setattr(worker.Answering, "watch", lambda _: None)
     answer = Path("answer.json").absolute()
     limits = {"answer": str(answer), "seconds": 60, "bytes": 10**9, "parent": os.getppid()}
     Path("asked.json").write_text(json.dumps(asked(place="missing.py", **limits)))
