@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from gencode import split_source  # noqa: E402
+from gencode import Options, split_source  # noqa: E402
+from gencode.rules.rule import Asking  # noqa: E402
 from rules import HEAD, PLINIO, run, stays  # noqa: E402
 
+ONLY = Options(target="plinio", select=("two-way",))
 CONSTRUCTOR = """\
 class {name}(nn.Module):
     def __init__(self, radix=2, groups=1, use_conv=True):
@@ -91,9 +96,7 @@ def source(forward: str) -> str:
 
 def told(forward: str) -> list[str]:
     """What is said of a forward that stays, as far as this rule is concerned."""
-    result = split_source(source(forward), PLINIO)
-    assert "forward_of_two" not in result.text
-    return [each.message for each in result.findings if each.code == "two-way"]
+    return [each.message for each in stays(source(forward), ONLY)]
 
 
 # --- nothing changes --------------------------------------------------------------------------
@@ -141,6 +144,122 @@ def test_what_is_not_shown_stays(before: str, after: str, why: str) -> None:
     assert before in CHAINED
     (said,) = told(CHAINED.replace(before, after))
     assert why in said
+
+
+BRANCHES = "x = x.reshape((n, self.radix, c // self.radix, h, w))\n"
+OTHER_SUM = "z = self.conv(gap)\n        z = z.view(n, 2, -1, h, w).sum(dim=1)"
+MEANWHILE = "y = x.view(n, 2, -1, h, w)\n        x = torch.relu(x)\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ("c // self.radix, h", "c // h, h", "takes the branches apart"),
+        ("c // self.radix, h", "c // 3, h", "takes the branches apart"),
+        ("c // self.radix, h", "int(c / 2), h", "takes the branches apart"),
+        ("c // self.radix, h, w", "c // self.radix, h", "takes the branches apart"),
+        (
+            "n, c, h, w = x.shape",
+            "n, c, h, w = x.shape\n        k = x.size(7)",
+            "takes the branches",
+        ),
+        (
+            "a = torch.softmax(a.view(n, self.radix, -1), dim=1)",
+            "a = a.view(n, 2, -1)",
+            "a is used with",
+        ),
+        (
+            "x = x.reshape((n, self.radix, c // self.radix, h, w))",
+            "y = x.reshape(n, 2, -1, h, w)\n        print(y.size(0))",
+            "y is used with its branches apart (line ",
+        ),
+        (
+            f"{BRANCHES}        gap = torch.mean(x.sum",
+            f"{MEANWHILE}        gap = torch.mean(y.sum",
+            "x is bound to something else meanwhile (line ",
+        ),
+        (
+            "        a = self",
+            f"        {OTHER_SUM}\n        a = self",
+            "there is more than one tensor of branches (line ",
+        ),
+        (
+            "gap = torch.mean(x.sum(dim=1)",
+            "gap = torch.mean(torch.ones(n, 4, h, w)",
+            "the weights are not made of the sum of the branches (line ",
+        ),
+        ("gap = ", "a, b = 1, x.sum(dim=1)\n        x = x + 1\n        gap = ", "x is used with"),
+        (
+            "        gap",
+            "        if self.radix is 2:\n            x = -x\n        gap",
+            "x is used",
+        ),
+        ("        gap", "        def f(): pass\n        gap", "forward is no plain method (line "),
+        ("        gap", "        global N\n        gap", "forward is no plain method (line "),
+    ],
+)
+def test_what_is_done_otherwise_stays(before: str, after: str, why: str) -> None:
+    assert before in CHAINED
+    (said,) = told(CHAINED.replace(before, after))
+    assert why in said
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "@torch.no_grad()\n    def forward(self, x):",
+        "def forward(self, x, *, y=1):",
+        "def forward(self, x, **given):",
+        "async def forward(self, x):",
+    ],
+)
+def test_what_is_no_plain_method_stays(header: str) -> None:
+    text = source(CHAINED)
+    before, _, after = text.rpartition("def forward(self, x):")
+    (said,) = [each.message for each in stays(before + header + after, ONLY)]
+    assert said.endswith("forward is no plain method")
+
+
+def test_what_is_in_no_module_is_not_meant() -> None:
+    function = "def forward(self, x):\n" + CHAINED
+    assert not stays(HEAD + function, ONLY)
+    plain = "        softmax = x\n        return (x * softmax).sum(dim=1)\n"
+    assert not told(plain)  # it moves nothing about
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (
+            "        batch",
+            "        torch.relu(x)\n        batch",
+            "more than move the branches about",
+        ),
+        ("return F", "x = torch.relu(x)\n        return F", "more than move the branches about"),
+        (".transpose(1, 2)\n", ".transpose(1, 2).sum(dim=1)\n", "it sums the branches (line "),
+    ],
+)
+def test_a_module_that_does_more_than_move_them(before: str, after: str, why: str) -> None:
+    assert before in SOFTMAX
+    text = source(BY_MODULE).replace(SOFTMAX, SOFTMAX.replace(before, after))
+    (said,) = [each.message for each in stays(text, ONLY)]
+    assert why in said
+
+
+@pytest.mark.parametrize("given", ["", "None", "dim=2", "dim=radix"])
+def test_a_softmax_over_what_is_not_known_stays(given: str) -> None:
+    text = source(BY_CLASS).replace("nn.Softmax(dim=1)", f"nn.Softmax({given})")
+    (said,) = [each.message for each in stays(text, ONLY)]
+    assert "a is used with its branches apart (line " in said
+
+
+def test_a_project_that_is_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_large(asking: Asking) -> Asking:
+        return replace(asking, facts=SimpleNamespace(is_complete=False))
+
+    monkeypatch.setattr(Asking, "in_project", too_large)
+    (said,) = told(CHAINED)
+    assert said.endswith("its project is too large for what happens in it to be known")
 
 
 def test_where_there_is_the_choice_it_is_not_made_again() -> None:
@@ -218,3 +337,110 @@ def test_it_computes_the_same(forward: str, radix: int, groups: int) -> None:
         for a, b in zip(*found, strict=True):
             assert a.shape == b.shape
             assert (a - b).abs().max() < 1e-12
+
+
+def assert_same(before: str, after: str, radix: int, groups: int = 1) -> None:
+    """Two sources compute the same, by the same parameters, to rounding."""
+    torch.manual_seed(0)
+    one, other = (run(each).Net(radix, groups).double() for each in (before, after))
+    other.load_state_dict(one.state_dict())
+    x = torch.randn(3, 3, 8, 7, dtype=torch.float64)
+    for training in (True, False):
+        a, b = (net.train(training)(x) for net in (one, other))
+        assert a.shape == b.shape
+        assert (a - b).abs().max() < 1e-12
+
+
+SPELLINGS = {
+    "a shape": (CHAINED, "a.view(n, ", "a.view(x.shape[0], "),
+    "what is left of a shape": (CHAINED, "c // self.radix, h, w", "c // self.radix, *x.shape[2:]"),
+    "numbers": (CHAINED, "c // self.radix", "c * h // h // self.radix"),
+    "times two": (CHAINED, "c // self.radix", "2 * c // self.radix // 2"),
+    "the batch of it": (BY_MODULE, "self.fc1(gap) if", "self.fc1(gap) / x.size(0) if"),
+    "by shape": (BY_MODULE, "self.fc1(gap) if", "self.fc1(gap) / x.shape[0] if"),
+    "by keyword": (BY_MODULE, "self.pool(gap)", "self.pool(input=gap)"),
+    "starred": (CHAINED, "gap = ", "ones = torch.ones(*[n, 1])\n        gap = "),
+    "of nothing": (CHAINED, "gap = ", "g = torch.is_grad_enabled()\n        gap = "),
+    "two at once": (CHAINED, "gap = ", "p, q = n, 1\n        gap = "),
+    "what has no branches": (CHAINED, "        a = ", "        f = gap.view(n, -1)\n        a = "),
+    "an item": (CHAINED, "self.fc1(gap)", "self.fc1(gap)[:, :]"),
+    "a condition": (
+        CHAINED,
+        "        a = ",
+        "        if n > 2:\n            gap = -gap\n        a = ",
+    ),
+    "of channels": (
+        CHAINED,
+        "        a = ",
+        "        if c > 2:\n            gap = -gap\n        a = ",
+    ),
+    "of values": (CHAINED, "fc1(gap)", "fc1(gap if gap.mean() > 0 else -gap)"),
+    "of a setting": (
+        CHAINED,
+        "        a = ",
+        "        if self.use_conv:\n            gap = -gap\n        a = ",
+    ),
+    "both ways": (
+        CHAINED,
+        "        a = ",
+        "        gap = torch.relu(gap) if gap.mean() > 0 else torch.tanh(gap)\n"
+        "        gap = torch.relu(torch.sigmoid(gap))\n        a = ",
+    ),
+    "one of two": (
+        BY_MODULE,
+        "self.fc2(self.fc1(gap) if self.use_conv else self.fc1(-gap))",
+        "self.fc2(self.fc1(gap)) if self.use_conv else self.fc1(-gap)",
+    ),
+    "another name": (CHAINED, "gap = ", "y = x\n        y = y.sum(dim=1)\n        gap = "),
+    "and": (BY_MODULE, "if self.radix > 1:", "if self.radix > 1 and self.use_conv:"),
+    "not equal": (BY_MODULE, "self.radix > 1", "self.radix != 1"),
+    "at least": (BY_MODULE, "self.radix > 1", "self.radix >= 2"),
+    "less": (BY_MODULE, "self.radix > 1", "1 < self.radix"),
+    "at most": (BY_MODULE, "self.radix > 1", "2 <= self.radix"),
+    "one way": (
+        BY_MODULE,
+        "self.by_radix(a)",
+        "self.by_radix(a) if self.radix > 1 else torch.sigmoid(a)",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", SPELLINGS)
+def test_other_spellings(form: str) -> None:
+    forward, before, after = SPELLINGS[form]
+    assert before in forward
+    text = source(forward.replace(before, after))
+    result = split_source(text, ONLY).text
+    assert "return self.forward_of_two(x)" in result
+    of_two = result.partition("def forward_of_two")[2]
+    assert "softmax" not in of_two and "by_radix" not in of_two
+    for radix in (2, 4):
+        assert_same(text, result, radix)
+
+
+def test_a_module_that_chooses_by_an_expression() -> None:
+    before = "x = x.view(batch, self.cardinality, self.radix, -1).transpose(1, 2)"
+    text = source(BY_MODULE).replace(before, f"{before} if self.radix > 1 else x")
+    result = split_source(text, ONLY).text
+    assert "self.by_radix.radix == 2" in result
+    assert_same(text, result, 2)
+
+
+def test_a_module_of_the_project_without_softmax_is_called() -> None:
+    plain = "class Plain(nn.Module):\n    def forward(self, x):\n        return x + 1\n\n\n"
+    text = source(CHAINED.replace("self.fc1(gap)", "self.plain(self.fc1(gap))"))
+    text = text.replace("class Net", f"{plain}class Net")
+    text = text.replace("        self.fc1 = ", "        self.plain = Plain()\n        self.fc1 = ")
+    result = split_source(text, ONLY).text
+    assert result.count("self.plain(self.fc1(gap))") == 2
+    assert_same(text, result, 2)
+
+
+def test_a_docstring_stays_first() -> None:
+    docstring = '        """What it gives."""\n'
+    text = split_source(source(docstring + CHAINED), PLINIO).text
+    assert (
+        f"{docstring}        if self.radix == 2:\n            return self.forward_of_two(x)\n"
+        in text
+    )
+    assert text.count("What it gives") == 1

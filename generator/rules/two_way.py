@@ -160,9 +160,6 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     chosen, written = _written(asking, function, {})
     body = written.code()
     statement = function.body[0]
-    for each in (statement, function):
-        if (skip := asking.directives.forbids_beside(each)) is not None:
-            raise Left(f"nothing is added here: {skip}")
     given = [each.arg for each in function.args.args]
     value = {
         "condition": " and ".join(map(_condition, chosen.items())),

@@ -266,11 +266,11 @@ class Reading:
         if name in ("mul", "multiply") and not named and isinstance(value, Branches):
             return weighted(value, self.value(rest[0]))
         given = literal_dimensions(ast.Tuple([*rest])) if named <= {"dim"} else None
-        if given and name == "sum" and len(given) == 1:
+        if not given or not isinstance(value, (Branches, Weighted)):
+            return None
+        if name == "sum" and len(given) == 1:
             return self.summed(node, value, given[0])
-        if given and isinstance(value, Branches):
-            return moved(value, name, given)
-        return None
+        return moved(value, name, given) if isinstance(value, Branches) else None
 
     def _viewed(self, value: Known, rest: Sequence[ast.expr]) -> Known:
         if len(rest) == 1 and isinstance(rest[0], (ast.Tuple, ast.List)):
@@ -333,7 +333,7 @@ class Reading:
         inner.run()
         return inner.result
 
-    def summed(self, node: ast.Call, value: Known, dimension: int) -> Known:
+    def summed(self, node: ast.Call, value: Branches | Weighted, dimension: int) -> Known:
         """What a sum over a dimension is."""
         raise Left("it sums the branches", node)
 

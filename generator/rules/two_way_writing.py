@@ -193,12 +193,12 @@ class Writing(Reading):
         is_argument = isinstance(parent, ast.Call) and node in parent.args
         return code if is_alone or is_argument else f"({code})"
 
-    def summed(self, node: ast.Call, value: Known, dimension: int) -> Known:
+    def summed(self, node: ast.Call, value: Branches | Weighted, dimension: int) -> Known:
         """The sum of two branches, or of their weighted ones."""
         if isinstance(value, Weighted):
             self._check(value.branches, dimension, node)
             self._finish(node, value)
-        elif isinstance(value, Branches):
+        else:
             self._check(value, dimension, node)
             self._apart(value.of)
             self._sums.append(node)
