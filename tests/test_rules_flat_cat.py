@@ -110,6 +110,12 @@ STAYING = {
     "a function that is handed on": (
         "y = torch.cat([self.a(x), x], 1)\nself.later = lambda: y\nreturn torch.cat([y, x], 1)"
     ),
+    "another function": (
+        "y = torch.stack([self.a(x), x], 1)\nz = torch.cat([x], 0)\nreturn torch.cat([y, z], 1)"
+    ),
+    "a method of another name": (
+        "y = self.cat([self.a(x), x], 1)\nreturn torch.cat([y, torch.cat([x], 0)], 1)"
+    ),
     "a list that is read": (
         "z = [x]\nz.append(torch.cat([self.a(x), x], 1))\ny = z[-1]\n"
         "return torch.cat(z, 1) + len(z)"
@@ -133,6 +139,50 @@ def test_what_is_not_known_to_be_the_same_stays(form: str) -> None:
 def test_why_it_stays() -> None:
     source = module(STAYING["it is written into"], LAYERS)
     assert "another concatenation" in reason(source, ONLY)
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        (
+            "y = torch.cat(tensors=[self.a(x), x], dim=1)\nreturn torch.cat([y, x], 1)",
+            "it is not given the tensors first",
+        ),
+        (
+            "y = torch.cat([self.a(x), x], 1)\ny = self.act(y)\nreturn torch.cat([y, x], 1)",
+            "what is concatenated may be written into before it is again",
+        ),
+        (
+            "y = torch.cat([self.a(x), x], 1)\nreturn torch.cat([y, x], 1)",
+            "what is concatenated may be written into before it is again",
+        ),
+        (
+            "y = self.act_in_place(torch.cat([self.a(x), x], 1))\nreturn torch.cat([y, x], 1)",
+            "self.act_in_place may write into what is concatenated",
+        ),
+        (
+            "y = self.given(torch.cat([self.a(x), self.b(x)], 1))\nreturn torch.cat([y, x], 1)",
+            "self.given is not known to be elementwise",
+        ),
+        (
+            "y = torch.cat([self.a(x), self.b(x)], 1)\n"
+            "return torch.cat([y, x], 1)  # gencode: skip[flat-cat]",
+            "it is not changed: # gencode: skip[flat-cat] (line 18)",
+        ),
+        (
+            "y = torch.cat([self.a(x), self.b(x)], 1)\n"
+            "y = self.act(y)  # gencode: skip[flat-cat]\nreturn torch.cat([y, x], 1)",
+            "it is not changed: # gencode: skip[flat-cat] (line 18)",
+        ),
+    ],
+)
+def test_which_reason_is_given(forward: str, why: str) -> None:
+    source = module(
+        forward, f"{LAYERS.rstrip()}\n    self.given = nn.ReLU() if given is None else given"
+    )
+    source = source.replace("__init__(self)", "__init__(self, given=None)")
+    found = [each for each in stays(source, ONLY) if each.status == "left"]
+    assert [each.message.partition(": ")[2] for each in found] == [why]
 
 
 def test_a_comment_stays() -> None:

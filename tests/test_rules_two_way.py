@@ -391,6 +391,12 @@ SPELLINGS = {
         "self.fc2(self.fc1(gap) if self.use_conv else self.fc1(-gap))",
         "self.fc2(self.fc1(gap)) if self.use_conv else self.fc1(-gap)",
     ),
+    "by function": (CHAINED, "(x * a.unsqueeze(-1)", "x.mul(a.unsqueeze(-1)"),
+    "of a call": (
+        CHAINED,
+        "        a = ",
+        "        if torch.is_tensor(gap):\n            gap = -gap\n        a = ",
+    ),
     "another name": (CHAINED, "gap = ", "y = x\n        y = y.sum(dim=1)\n        gap = "),
     "and": (BY_MODULE, "if self.radix > 1:", "if self.radix > 1 and self.use_conv:"),
     "not equal": (BY_MODULE, "self.radix > 1", "self.radix != 1"),
@@ -428,11 +434,11 @@ def test_a_module_that_chooses_by_an_expression() -> None:
 
 def test_a_module_of_the_project_without_softmax_is_called() -> None:
     plain = "class Plain(nn.Module):\n    def forward(self, x):\n        return x + 1\n\n\n"
-    text = source(CHAINED.replace("self.fc1(gap)", "self.plain(self.fc1(gap))"))
+    text = source(CHAINED.replace("self.fc1(gap)", "self.fc1(gap) + self.plain(gap).sum()"))
     text = text.replace("class Net", f"{plain}class Net")
     text = text.replace("        self.fc1 = ", "        self.plain = Plain()\n        self.fc1 = ")
     result = split_source(text, ONLY).text
-    assert result.count("self.plain(self.fc1(gap))") == 2
+    assert result.count("self.fc1(gap) + self.plain(gap).sum()") == 2
     assert_same(text, result, 2)
 
 
