@@ -204,6 +204,17 @@ def test_what_is_done_otherwise_stays(before: str, after: str, why: str) -> None
     assert why in said
 
 
+@pytest.mark.parametrize("length", ["x.size(3)", "x.shape[-1]", "x.size(1)"])
+def test_a_length_of_what_is_apart_is_not_read_of_the_whole(length: str) -> None:
+    before = "        a = self.fc2(torch.relu(self.fc1(gap)"
+    used = f"        k = {length}\n{before} / k"
+    (said,) = told(CHAINED.replace(before, used))
+    assert "x is used with its branches apart (line " in said
+    chosen = before.replace("(gap)", f"(gap) / {length} if self.use_conv else gap * {length}")
+    (said,) = told(CHAINED.replace(before, chosen))
+    assert "x is used with its branches apart (line " in said
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -397,6 +408,13 @@ SPELLINGS = {
         "        a = ",
         "        if torch.is_tensor(gap):\n            gap = -gap\n        a = ",
     ),
+    "a length, in what is chosen": (BY_MODULE, "self.fc1(gap) if", "self.fc1(gap) / h if"),
+    "the batch as a length": (
+        CHAINED,
+        "        a = self.fc2(torch.relu(self.fc1(gap)",
+        "        k = x.size(0)\n        a = self.fc2(torch.relu(self.fc1(gap) / k",
+    ),
+    "a length of no use": (CHAINED, "        a = ", "        k = x.size(3)\n        a = "),
     "another name": (CHAINED, "gap = ", "y = x\n        y = y.sum(dim=1)\n        gap = "),
     "and": (BY_MODULE, "if self.radix > 1:", "if self.radix > 1 and self.use_conv:"),
     "not equal": (BY_MODULE, "self.radix > 1", "self.radix != 1"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Final
@@ -34,11 +34,13 @@ class Line:
         code: its text.
         reads: the variables that it reads.
         binds: the variables that it binds, if it matters only where one of these is read.
+        obstacle: why it cannot stand there.
     """
 
     code: str
     reads: set[str] = field(default_factory=set)
     binds: set[str] = field(default_factory=set)
+    obstacle: Left | None = None
 
 
 class Writing(Reading):
@@ -81,7 +83,7 @@ class Writing(Reading):
         """The statements, once all is read.
 
         Raises:
-            Left: how many channels a branch has is not known.
+            Left: how many channels a branch has is not known, or a length of two branches is used.
         """
         half = Line(f"{self._half} = {self._channels()}")
         lines = [*self._lines[: self._place_of_half], half, *self._lines[self._place_of_half :]]
@@ -89,6 +91,8 @@ class Writing(Reading):
         read: set[str] = set()
         for line in reversed(lines):
             if not line.binds or line.binds & read:
+                if line.obstacle is not None:
+                    raise line.obstacle
                 found.append(line.code)
                 read |= line.reads
         return found[::-1]
@@ -101,9 +105,9 @@ class Writing(Reading):
         if not source.has_own_lines(statement) or not isinstance(statement, _KEPT):
             raise Left("it is no plain statement", statement)
         names = [*self._names(statement)]
-        for name in names:
-            if isinstance(name.ctx, ast.Load) and not self._may_be_read(name):
-                raise Left(f"{name.id} is used with its branches apart", name)
+        obstacle = self._obstacle(names)
+        if obstacle is not None:
+            raise obstacle
         for name in names:
             if not isinstance(name.ctx, ast.Load):
                 self._assigned[name.id] = self._part(getattr(statement, "value", name))
@@ -114,8 +118,10 @@ class Writing(Reading):
         self._lines.append(Line(code, {each.id for each in names}))
 
     def _names(self, node: ast.AST) -> Iterator[ast.Name]:
-        """The variables in a node, but for those in what is replaced."""
+        """The variables in a node, but for those in what is replaced and does not count."""
         if node in self._replaced:
+            if isinstance(node, ast.expr) and node in self._chosen:
+                yield from self._names(self._chosen[node])
             return
         if isinstance(node, (*FUNCTIONS, ast.Lambda)):
             raise Left("it has functions of its own", node)
@@ -123,6 +129,13 @@ class Writing(Reading):
             yield node
         for each in ast.iter_child_nodes(node):
             yield from self._names(each)
+
+    def _obstacle(self, names: Iterable[ast.Name]) -> Left | None:
+        """Why variables cannot be read as they stand, where one holds what it does not hold now."""
+        for name in names:
+            if isinstance(name.ctx, ast.Load) and not self._may_be_read(name):
+                return Left(f"{name.id} is used with its branches apart", name)
+        return None
 
     def _may_be_read(self, name: ast.Name) -> bool:
         """Whether a variable holds what it held, or what is done with it is the same for both."""
@@ -146,8 +159,9 @@ class Writing(Reading):
         """Leave a statement out, but where the lengths that it binds are used."""
         if all(not isinstance(each, (Branches, Weighted)) for each in bound.values()):
             code = self.asking.source.code(statement)
-            names = {each.id for each in self._names(statement)}
-            self._lines.append(Line(code, names - {*bound}, {*bound}))
+            found = [*self._names(statement)]
+            reads = {each.id for each in found} - {*bound}
+            self._lines.append(Line(code, reads, {*bound}, self._obstacle(found)))
         for value in bound.values():
             if isinstance(value, Branches):
                 self._note(value.of)
