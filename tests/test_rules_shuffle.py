@@ -13,6 +13,7 @@ from textwrap import dedent, indent
 import pytest
 
 from gencode import Options, list_source, split_source
+from gencode.file_split import split_path
 
 torch = pytest.importorskip("torch")
 
@@ -29,6 +30,7 @@ def channel_shuffle(x, groups):
 
 """
 APART = "    x = x.view(n, groups, c // groups, h, w)\n"
+NO_CONVOLUTION = "self.expand is not known to be a convolution"
 START = "y = channel_shuffle(self.reduce(x), self.groups)\n"
 LAYERS = """\
 self.groups = groups
@@ -167,6 +169,85 @@ def test_what_is_no_plain_function(head: str) -> None:
     assert not stays(net(function=function), SHUFFLE)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("groups", "groups.count"),
+        ("    return x.view", "    x = x.view"),
+        ("    n, c", "    a, b = groups\n    n, c"),
+        ("n, c, h, w = x.size()", "n, c, *h = x.size()"),
+        ("groups, c // groups", "groups[0], c // groups[0]"),
+        ("    n, c", "    size = groups[2:]\n    n, c"),
+        ("x.view(n, c, h", "x.view(n, c * groups, h"),
+        ("torch.transpose(x, 1, 2)", "x.transpose(dim0=1, dim1=2)"),
+        ("torch.transpose(x, 1, 2)", "torch.transpose(x, groups, 2)"),
+        ("torch.transpose(x, 1, 2)", "x"),
+        ("x.view(n, c, h, w)", "x.flatten(2)"),
+        ("x.view(n, groups, c // groups, h, w)", "x.view(n, groups, c // groups, *x.shape)"),
+        ("x = x.view(", "x = torch.Tensor.view(x, "),
+        ("c // groups", "h // groups"),
+        ("c // groups", "3 // groups"),
+        ("groups, c // groups", "h, w"),
+        ("groups, c // groups", "-1, -1"),
+        ("    return", "    h = x.size(3)\n    return"),
+        ("    n, c", "    x = channel_shuffle(x, groups)\n    n, c"),
+    ],
+)
+def test_what_is_nearly_a_shuffle(old: str, new: str) -> None:
+    assert old in FUNCTION
+    body = FUNCTION.replace("channel_shuffle(x, groups):", "DEF").replace(old, new)
+    assert not stays(net(function=body.replace("DEF", "channel_shuffle(x, groups):")), SHUFFLE)
+
+
+@pytest.mark.parametrize("given", ["", ", self.groups, 1", ", self.groups, other=1", ", *self.of"])
+def test_a_call_with_other_arguments(given: str) -> None:
+    assert not stays(net(FORWARD.replace(", self.groups", given)), SHUFFLE)
+
+
+def test_shuffles_of_a_shuffle() -> None:
+    twice = (
+        "def twice(x, groups):\n    x = channel_shuffle(x, groups)\n"
+        "    return channel_shuffle(x, groups)\n\n\n"
+    )
+    findings = stays(
+        net(FORWARD.replace("channel_shuffle", "twice"), "", "", FUNCTION + twice), SHUFFLE
+    )
+    assert {each.message.rpartition(": ")[2] for each in findings} == {
+        "it stands in no method of a module"
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\n\n    def forward", "\n        self.groups = groups\n\n    def forward"),
+        ("        self.groups = groups", "        if groups:\n            self.groups = groups"),
+        ("self.groups, c // self.groups", "x.groups, c // x.groups"),
+        ("forward(self, x)", "forward(self, x, y=2)"),
+        ("class Shuffle(", "class Base("),
+    ],
+)
+def test_what_is_no_module_of_a_shuffle(old: str, new: str) -> None:
+    assert old in MODULE
+    module = MODULE.replace(old, new) + "class Shuffle(Base):\n    pass\n\n\n" * ("Base" in new)
+    layers = f"{LAYERS}self.shuffle = Shuffle(groups)\n"
+    assert not stays(net(WITH_MODULE, layers, function=module), SHUFFLE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "        groups = groups + 1\n        self.groups = groups",
+        "        self.groups = groups + 1",
+    ],
+)
+def test_a_module_with_other_groups_than_it_is_given(change: str) -> None:
+    module = MODULE.replace("        self.groups = groups", change)
+    layers = f"{LAYERS}self.shuffle = Shuffle(groups)\n"
+    why = "self.shuffle.groups is not known to be what the constructor is given"
+    assert reason(net(WITH_MODULE, layers, function=module)) == why
+
+
 def test_what_is_not_known() -> None:
     source = net(function="from other import channel_shuffle\n\n\n")
     assert not stays(source, SHUFFLE)
@@ -235,6 +316,28 @@ def test_what_is_not_known() -> None:
             "y = channel_shuffle(self.reduce(x), int(x.shape[2]))\nreturn self.expand(y)",
             "int(x.shape[2]) is not known to be what the constructor is given",
         ),
+        (f"{START}return x", "what reads what it gives is not known"),
+        (f"{START}conv = self.depthwise\nreturn self.expand(conv(y))", "conv is no attribute"),
+        (
+            f"{START}return self.expand(y, [6, 6])",
+            "a layer is given more than what it is applied to",
+        ),
+        (
+            f"{START}d = self.depthwise(y)\ng = d if self.training else self.gate(x[:, :2])\n"
+            "return self.expand(d * g)",
+            "what it is multiplied by may be itself",
+        ),
+        *(
+            (
+                f"{START}g = {gate}\nreturn self.expand(self.depthwise(y) * g)",
+                "what it is multiplied by comes of no convolution",
+            )
+            for gate in (
+                "nn.PReLU()(self.gate(x[:, :2]))",
+                "torch.softmax(self.gate(x[:, :2]), 1)",
+                "self.gate(x[:, :2]).abs()",
+            )
+        ),
     ],
 )
 def test_readers(forward: str, why: str) -> None:
@@ -284,6 +387,30 @@ def test_readers(forward: str, why: str) -> None:
             "norm = nn.BatchNorm2d(width)\nself.bn = norm",
             "bn is not built where it is set",
         ),
+        ("nn.Conv2d(width, 5, 1)", "nn.PReLU(width)", NO_CONVOLUTION),
+        ("nn.Conv2d(width, 5, 1)", "nn.LazyConv2d(5, 1)", NO_CONVOLUTION),
+        ("nn.Conv2d(width, 5, 1)", "nn.Conv2d(*(width, 5, 1))", NO_CONVOLUTION),
+        ("nn.Conv2d(width, 5, 1)", "(lambda i: nn.Conv2d(i, 5, 1))(width)", NO_CONVOLUTION),
+        (
+            "nn.Conv2d(width, 5, 1)",
+            "[nn.Conv2d(width, 12, 1, groups=groups) for groups in (6,)][0]",
+            NO_CONVOLUTION,
+        ),
+        (
+            "nn.Conv2d(width, 5, 1)",
+            "nn.Conv2d(width, 12, 1, groups=int(groups))",
+            "self.expand may be depthwise",
+        ),
+        (
+            "self.bn = nn.BatchNorm2d(width)",
+            "self.bn = nn.BatchNorm2d(width)\nself.add_module('bn', nn.ReLU())",
+            "bn is spoken of by its name",
+        ),
+        (
+            "self.groups = groups",
+            "self.groups = -groups",
+            "self.groups is not known to be what the constructor is given",
+        ),
         (
             "self.groups = groups",
             "self.groups = groups\nself.groups = 2",
@@ -299,6 +426,67 @@ def test_readers(forward: str, why: str) -> None:
 def test_layers(old: str, new: str, why: str) -> None:
     assert old in LAYERS
     assert reason(net(layers=LAYERS.replace(old, new))) == why
+
+
+@pytest.mark.parametrize("kind", ["Conv2d(2, width, 1, groups=2)", "ConvTranspose2d(2, width, 1)"])
+def test_a_gate_of_no_plain_convolution(kind: str) -> None:
+    layers = LAYERS.replace("Conv2d(2, width, 1)", kind)
+    forward = f"{START}return self.expand(self.depthwise(y) * self.gate(x[:, :2]))"
+    why = "what it is multiplied by comes of no plain convolution"
+    assert reason(net(forward, layers)) == why
+
+
+def test_channels_that_are_not_known() -> None:
+    layers = LAYERS.replace("nn.Conv2d(width, 5", "nn.Conv2d(int(width), 5")
+    why = "the number of channels is not known when it is built"
+    assert reason(net(f"{START}return self.expand(y)", layers)) == why
+
+
+CONV = "def conv(i, o, groups=1):\n    return nn.Conv2d(i, o, 1, groups=groups)\n\n\n"
+CALL = "nn.Conv2d(i, o, 1, groups=groups)"
+CONV_OF = "def conv_of(i, o):\n    return conv(i, o)\n\n\n"
+
+
+@pytest.mark.parametrize("call", ["conv(width, 6)", "conv(width, 6, groups)", "conv_of(width, 6)"])
+def test_a_function_that_builds_a_convolution(call: str) -> None:
+    layers = LAYERS.replace("nn.Conv2d(width, 5, 1)", call)
+    assert "self.expand(x[:, self.order])" in assert_same(
+        net(layers=layers, function=CONV + CONV_OF + FUNCTION)
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "call", "why"),
+    [
+        (
+            # ``groups`` is one number where the layer is built, and another one in the constructor.
+            "def conv(i, groups):\n    return nn.Conv2d(i, 12, 1, groups=groups)\n\n\n",
+            "conv(width, 2 * groups)",
+            "self.expand may be depthwise",
+        ),
+        (
+            "G = 12\n\n\n" + CONV.replace("groups=groups", "groups=G"),
+            "conv(width, 12)",
+            "self.expand may be depthwise",
+        ),
+        (CONV.replace("    return", "    i = i * 1\n    return"), "conv(width, 6)", NO_CONVOLUTION),
+        (CONV.replace(CALL, "nn.Linear(i, o)"), "conv(width, 6)", NO_CONVOLUTION),
+        (CONV.replace("groups=1)", "*rest, groups=1)"), "conv(width, 6)", NO_CONVOLUTION),
+        (
+            CONV
+            + CONV_OF
+            + "".join(
+                CONV_OF.replace("conv(", f"conv_{i}(").replace("conv_of", f"conv_{i + 1}")
+                for i in range(5)
+            ).replace("conv_0", "conv_of"),
+            "conv_5(width, 6)",
+            NO_CONVOLUTION,
+        ),
+    ],
+)
+def test_a_function_of_which_it_is_not_known(function: str, call: str, why: str) -> None:
+    layers = LAYERS.replace("nn.Conv2d(width, 5, 1)", call)
+    assert reason(net(layers=layers, function=function + FUNCTION)) == why
 
 
 def test_what_another_method_uses() -> None:
@@ -350,10 +538,96 @@ def test_two_readers() -> None:
         "    x = x.view(n, groups, c // groups, *x.shape[2:])\n"
         "    return torch.flatten(x.transpose(1, 2), 1, 2)",
         "    return F.channel_shuffle(x, groups)",
+        "    n = x.size()[0]\n    c = x.shape[1]\n    h, w = x.shape[2:]\n"
+        "    x = x.view(n, groups, c // groups, h, w)\n"
+        "    return x.transpose(1, 2).reshape(n, -1, h, w)",
     ],
 )
 def test_other_spellings(body: str) -> None:
     assert_same(net(function=f'def channel_shuffle(x, groups):\n    """Shuffle."""\n{body}\n\n\n'))
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "d = self.depthwise(y)\nreturn self.expand(d * d)",
+        "return self.expand(torch.relu(self.depthwise(y)))",
+        "return self.expand(torch.mul(self.depthwise(y), self.gate(x[:, :2])))",
+        "return self.expand(self.depthwise(y).mul(self.gate(x[:, :2])))",
+        "return self.expand(self.depthwise(y) * 2)",
+        "assert y.shape[1] == y.size(1)\nreturn self.expand(self.depthwise(y))",
+    ],
+)
+def test_other_readers(rest: str) -> None:
+    assert "BeforeShuffle(self.depthwise, self.order)" in assert_same(net(START + rest))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "more = nn.Sequential()\nmore.add_module('bn', nn.ReLU())\n",
+        "self.more = nn.Sequential(OrderedDict([('bn', nn.ReLU())]))\n",
+    ],
+)
+def test_the_name_of_a_layer_of_another_module(other: str) -> None:
+    assert_same(
+        net(layers=LAYERS + other, function="from collections import OrderedDict\n\n\n" + FUNCTION)
+    )
+
+
+def test_groups_by_many_steps() -> None:
+    steps = ["a0 = groups * 1", *(f"a{i + 1} = a{i} * 1" for i in range(7)), "self.groups = a7"]
+    assert_same(net(layers=LAYERS.replace("self.groups = groups", "\n".join(steps))))
+    steps = ["self.a0 = groups", *(f"self.a{i + 1} = self.a{i}" for i in range(7))]
+    layers = LAYERS.replace("self.groups = groups", "\n".join((*steps, "self.groups = self.a7")))
+    assert reason(net(layers=layers)) == (
+        "self.groups is not known to be what the constructor is given"
+    )
+
+
+def test_a_sum_that_is_shuffled() -> None:
+    layers = LAYERS.replace("nn.Conv2d(width, 5", "nn.Conv2d(3, 5")
+    forward = "return self.expand(channel_shuffle(x + 1, groups=self.groups))"
+    assert "self.expand((x + 1)[:, self.order])" in assert_same(net(forward, layers))
+
+
+def test_what_is_shuffled_in_a_call() -> None:
+    forward = "return self.expand(self.depthwise(channel_shuffle(self.reduce(x), self.groups)))"
+    after = assert_same(net(forward))
+    assert "self.expand(self.depthwise(self.reduce(x))[:, self.order])" in after
+
+
+@pytest.mark.parametrize("lengths", ["self.groups, c // self.groups", "3, c // 3"])
+def test_a_module_with_its_own_steps(lengths: str) -> None:
+    module = MODULE.replace("self.groups, c // self.groups", lengths).replace(
+        "groups)", "groups=3)", 1
+    )
+    layers = f"{LAYERS}self.shuffle = Shuffle()\n"
+    assert "shuffled(width, 3)" in assert_same(net(WITH_MODULE, layers, function=module))
+
+
+def write(folder: Path, **files: str) -> Path:
+    """A project of some files, and where ``net.py`` is."""
+    (folder / "pyproject.toml").touch()
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    return folder / "net.py"
+
+
+def test_a_function_of_another_file(tmp_path: Path) -> None:
+    text = net(function="from ops import channel_shuffle\n\n\n")
+    path = write(tmp_path, net=text, ops=HEAD + FUNCTION)
+    result = split_path(path, SHUFFLE).result
+    assert "x = self.reduce(x)" in result.text
+    assert "self.expand(x[:, self.order])" in result.text
+
+
+def test_another_file_that_may_use_a_layer(tmp_path: Path) -> None:
+    other = "from net import Net\n\nprint(Net().bn)\n"
+    result = split_path(write(tmp_path, net=net(), use=other), SHUFFLE).result
+    assert result.text == net()
+    (finding,) = result.findings
+    assert finding.message.endswith("use.py may use bn")
 
 
 def test_a_module() -> None:

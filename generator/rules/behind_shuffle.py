@@ -93,8 +93,6 @@ class BehindShuffle:
                 continue
             self._before[tensor] = None
             todo += self._read(tensor, is_first=tensor in given)
-        if self.channels is None:
-            raise Left("nothing reads what it gives")
         for node in self._passed:
             for each in ast.iter_child_nodes(node):
                 values = self._facts.values(each) if isinstance(each, ast.expr) else frozenset()
@@ -181,7 +179,7 @@ class BehindShuffle:
 
     def _built(self, layer: Object, call: ast.Call) -> Mapping[str, ast.expr] | None:
         """What a convolution is given where it is built."""
-        if isinstance(layer.site, ast.Call) and self._source.has(layer.site):
+        if isinstance(layer.site, ast.Call) and self._layers.has(layer.site):
             return self._layers.convolution(layer.site)
         name = self._attribute(call.func)
         value = self._layers.built(name) if name else None

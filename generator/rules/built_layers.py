@@ -43,6 +43,11 @@ class BuiltLayers:
         self._facts = facts
         self._constructor = constructor
 
+    def has(self, call: ast.Call) -> bool:
+        """Whether a call stands in the constructor itself, where its variables are those here."""
+        source = self._source
+        return source.has(call) and source.scope(call) is source.scope(self._constructor.body[0])
+
     def convolution(self, call: ast.expr) -> Mapping[str, ast.expr] | None:
         """What a convolution is given that a call builds, in the terms of the constructor.
 
