@@ -185,6 +185,9 @@ def test_what_is_no_plain_function(head: str) -> None:
         ("x.view(n, c, h, w)", "x.flatten(2)"),
         ("x.view(n, groups, c // groups, h, w)", "x.view(n, groups, c // groups, *x.shape)"),
         ("x = x.view(", "x = torch.Tensor.view(x, "),
+        ("x = x.view(", "x = x.data.view("),
+        ("    return x.view(n, c, h, w)", "    return x.view(n, c, h, w).data"),
+        ("groups, c // groups", "groups, 4"),
         ("c // groups", "h // groups"),
         ("c // groups", "3 // groups"),
         ("groups, c // groups", "h, w"),
@@ -336,6 +339,7 @@ def test_what_is_not_known() -> None:
                 "nn.PReLU()(self.gate(x[:, :2]))",
                 "torch.softmax(self.gate(x[:, :2]), 1)",
                 "self.gate(x[:, :2]).abs()",
+                "torch.ones(12, 1, 1)",
             )
         ),
     ],
@@ -442,6 +446,27 @@ def test_channels_that_are_not_known() -> None:
     assert reason(net(f"{START}return self.expand(y)", layers)) == why
 
 
+def test_a_module_with_two_constructors() -> None:
+    # The one that sets the groups is not the one that is called.
+    second = "    def __init__(self, groups):\n        super().__init__()\n\n    def forward"
+    module = MODULE.replace("    def forward", second)
+    layers = f"{LAYERS}self.shuffle = Shuffle(groups)\n"
+    why = "self.shuffle.groups is not known to be what the constructor is given"
+    assert reason(net(WITH_MODULE, layers, function=module)) == why
+
+
+def test_a_function_that_splits_what_it_builds() -> None:
+    split = CONV.replace(CALL, f"split_conv({CALL})")
+    head = "from split_groups import split_conv\n\n\n"
+    layers = LAYERS.replace("nn.Conv2d(width, 5, 1)", "conv(width, 6)")
+    after = split_source(net(layers=layers, function=head + split + FUNCTION), SHUFFLE).text
+    assert "self.expand(x[:, self.order])" in after
+    layer = split.replace("    return", "    layer = 1\n    return").replace(CALL, "layer")
+    deep = split.replace(CALL, "conv(i, o)")
+    for function in (layer, deep):
+        stays(net(layers=layers, function=head + function + FUNCTION), SHUFFLE)
+
+
 CONV = "def conv(i, o, groups=1):\n    return nn.Conv2d(i, o, 1, groups=groups)\n\n\n"
 CALL = "nn.Conv2d(i, o, 1, groups=groups)"
 CONV_OF = "def conv_of(i, o):\n    return conv(i, o)\n\n\n"
@@ -538,6 +563,8 @@ def test_two_readers() -> None:
         "    x = x.view(n, groups, c // groups, *x.shape[2:])\n"
         "    return torch.flatten(x.transpose(1, 2), 1, 2)",
         "    return F.channel_shuffle(x, groups)",
+        "    n, c, h, w = x.size()\n    x = x.view(n, 3, c // 3, h, w)\n"
+        "    return x.transpose(1, 2).reshape(n, c, h, w)",
         "    n = x.size()[0]\n    c = x.shape[1]\n    h, w = x.shape[2:]\n"
         "    x = x.view(n, groups, c // groups, h, w)\n"
         "    return x.transpose(1, 2).reshape(n, -1, h, w)",
@@ -555,6 +582,9 @@ def test_other_spellings(body: str) -> None:
         "return self.expand(torch.mul(self.depthwise(y), self.gate(x[:, :2])))",
         "return self.expand(self.depthwise(y).mul(self.gate(x[:, :2])))",
         "return self.expand(self.depthwise(y) * 2)",
+        "d = self.depthwise(y)\ne = d if self.training else self.act(d)\n"
+        "return self.expand(self.act(e))",
+        "return self.expand(self.depthwise(y) * self.act(self.gate(x[:, :2])))",
         "assert y.shape[1] == y.size(1)\nreturn self.expand(self.depthwise(y))",
     ],
 )

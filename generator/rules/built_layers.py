@@ -62,7 +62,10 @@ class BuiltLayers:
             return None
         (value,) = values
         if usual_name(value) == "split_conv" and len(call.args) == 1:
-            return self.convolution(call.args[0]) if depth <= _DEEPEST else None
+            (layer,) = call.args
+            if not isinstance(layer, ast.Call) or depth > _DEEPEST:
+                return None
+            return self._given(layer, depth + 1)
         if isinstance(value, External):
             is_conv = value.path in torch_api.CONVOLUTIONS and "Lazy" not in value.path
             return _by_name(call, _OF_CONVOLUTION) if is_conv else None

@@ -38,7 +38,7 @@ FUNCTION_PATHS: Final = ("torch.nn.functional.channel_shuffle", "torch.channel_s
 MODULE_PATH: Final = "torch.nn.ChannelShuffle"
 _SHAPING: Final = ("view", "reshape")
 _TRANSPOSING: Final = ("transpose", "swapaxes", "swapdims", "permute")
-_SAME: Final = ("contiguous", "data")
+_SAME: Final = ("contiguous",)
 _DEEPEST: Final = 4
 
 
@@ -214,8 +214,8 @@ class ChannelOrders:
                 return Given(node)
             case ast.Attribute(value=value, attr="shape"):
                 return sizes_of(self._value(value, known))
-            case ast.Attribute(value=value, attr="data"):
-                return self._value(value, known)
+            case ast.Attribute(value=value, attr="data") if self._value(value, known) == Shaped():
+                return Shaped("detached")
             case ast.Attribute(value=ast.Name(id=name)) if isinstance(known.get(name), Given):
                 return Given(node)
             case ast.Subscript(value=value, slice=ast.Constant(value=int(place))) if place >= 0:

@@ -59,11 +59,11 @@ class Shaped:
     """The tensor, on its way.
 
     Attributes:
-        step: what has become of it.
+        step: what has become of it; detached, it is asked for its lengths only.
         order: the one that it gets.
     """
 
-    step: Literal["whole", "apart", "turned", "shuffled"] = "whole"
+    step: Literal["whole", "detached", "apart", "turned", "shuffled"] = "whole"
     order: Order | None = None
 
 
@@ -109,7 +109,7 @@ def _is_rest(length: Known) -> bool:
 
 def sizes_of(tensor: Known) -> Sizes:
     """All lengths of the tensor, as it is at first."""
-    if tensor != Shaped():
+    if tensor not in (Shaped(), Shaped("detached")):
         raise UnknownStepError
     return Sizes()
 
