@@ -9,6 +9,9 @@ import sys
 import pytest
 
 from gencode import Options, split_source
+from gencode.facts.facts import Facts
+from gencode.grouped_conv.source_facts import facts_of_source
+from gencode.reading.classes import ClassIndex
 
 torch = pytest.importorskip("torch")
 
@@ -82,6 +85,15 @@ def net(forward: str = FORWARD, constructor: str = CONSTRUCTOR, rest: str = "") 
             "return self.bn(torch.cat([\n    self.one(x),  # first\n    self.two(x)], 1  # all\n))",
             "a comment in it would be lost",
         ),
+        (f"return self.bn(input={CAT})", "it is not known what takes it"),
+        (
+            f"y = {CAT}\n\ndef last():\n    return self.bn(y)\n\nreturn last()",
+            "the norm is applied elsewhere",
+        ),
+        (
+            "return self.bn(torch.cat([self.one(x) for _ in (0, 1)], 1))",
+            "what is concatenated is not written as a list",
+        ),
     ],
 )
 def test_what_a_forward_does(forward: str, why: str) -> None:
@@ -101,13 +113,60 @@ def test_what_a_forward_does(forward: str, why: str) -> None:
         ("self.one = nn.Conv2d(3, 8, 1) if G else nn.Conv2d(3, 8, 3)", "it is not known which"),
         ("self.optimizer = torch.optim.SGD(self.parameters(), lr=1)", "may notice"),
         ("if G:\n    return", "the constructor may not get to its end"),
+        ("self.bn = made()", "the norm is built elsewhere"),
+        ("same = self", "the constructor hands the module on"),
     ],
 )
 def test_what_a_constructor_does(line: str, why: str) -> None:
     name = line.partition(" =")[0]
     others = [each for each in CONSTRUCTOR.splitlines() if not each.startswith(f"{name} =")]
     source = net(constructor="\n".join([*others, line]))
-    source = source.replace("class Net", "from g import G, unknown\n\n\nclass Net")
+    top = "from g import G, unknown\n\n\ndef made():\n    return nn.BatchNorm2d(12)\n\n\nclass Net"
+    found = [each for each in stays(source.replace("class Net", top)) if each.code == "cat-norm"]
+    assert any(why in each.message for each in found), found
+
+
+COLLECTED = "return self.bn(torch.cat(ys, 1))"
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        (
+            "ys = []\nif self.training:\n    ys = []\n"
+            f"for c in self.convs:\n    ys.append(c(x))\n{COLLECTED}",
+            "what is concatenated is not written as a list",
+        ),
+        (
+            "ys = []\nif self.training:\n    for c in self.convs:\n        ys.append(c(x))\n"
+            f"{COLLECTED}",
+            "what is concatenated is not written as a list",
+        ),
+        (
+            f"ys = []\nfor c in self.convs:\n    ys.insert(0, c(x))\n{COLLECTED}",
+            "what is concatenated is not written as a list",
+        ),
+        (
+            "return self.bn(torch.cat([c(x) for c in self.convs for _ in (0, 1)], 1))",
+            "what is concatenated is not written as a list",
+        ),
+        (
+            "return self.bn(torch.cat([c(x) for c in self.either], 1))",
+            "it is not known which convolutions are gone over",
+        ),
+        (
+            "return self.bn(torch.cat([self.firsts[0](x), self.firsts[0](x)], 1))",
+            "it is not known which convolution gives self.firsts[0](x)",
+        ),
+    ],
+)
+def test_what_is_collected(forward: str, why: str) -> None:
+    more = (
+        "self.firsts = nn.Sequential(nn.Conv2d(3, 6, 1), nn.ReLU())\n"
+        "if G:\n    self.either = nn.ModuleList(nn.Conv2d(3, c, 1) for c in (8, 4))\n"
+        "else:\n    self.either = nn.ModuleList(nn.Conv2d(3, c, 1) for c in (4, 8))\n"
+    )
+    source = net(forward, LISTED + more).replace("class Net", "from g import G\n\n\nclass Net")
     found = [each for each in stays(source) if each.code == "cat-norm"]
     assert any(why in each.message for each in found), found
 
@@ -142,6 +201,7 @@ def test_an_attribute_of_a_norms_name_is_another_objects() -> None:
         ("def f(net):\n    net.bn = None", "an attribute of its name is used"),
         ("def f():\n    Net().bn.eps = 1", "something else is done with the norm"),
         ("def f(net):\n    return list(net.modules())", "may be gone over"),
+        ("class Other(Net):\n    def same(self):\n        self.bn = self.bn", "may be another one"),
     ],
 )
 def test_what_others_do(rest: str, why: str) -> None:
@@ -152,6 +212,28 @@ def test_what_others_do(rest: str, why: str) -> None:
 def test_a_norm_of_what_is_no_convolution_is_none_of_its_business() -> None:
     found = stays(net("return self.bn(torch.cat((x, self.one(x)), 1))"))
     assert not found
+
+
+def test_a_concatenation_that_no_norm_takes_is_none_of_its_business() -> None:
+    found = stays(net(f"return self.last({CAT})", CONSTRUCTOR + "self.last = nn.Conv2d(12, 3, 1)"))
+    assert not [each for each in found if each.code == "cat-norm"]
+
+
+def test_no_class_is_added_beside_what_a_comment_leaves_alone() -> None:
+    line = "one = torch.ones(1); two = torch.cat((one, one))  # gencode: skip\n\n\n"
+    found = stays(net().replace("class Net", f"{line}class Net"))
+    assert any("nothing is added there: " in each.message for each in found), found
+
+
+def test_nothing_is_known_of_a_project_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    def given_up(index: ClassIndex) -> Facts:
+        facts = copy.copy(facts_of_source(index))
+        facts.is_complete = False
+        return facts
+
+    monkeypatch.setattr("gencode.grouped_conv.source_facts.facts_of_source", given_up)
+    found = [each for each in stays(net()) if each.code == "cat-norm"]
+    assert any("its project is too large" in each.message for each in found), found
 
 
 def test_a_norm_stays_where_a_comment_says_so() -> None:
@@ -217,6 +299,7 @@ WRITTEN = {
         "return self.last(torch.relu(self.bn(torch.cat([self.two(x), self.one(x)], 1))))",
         CONSTRUCTOR + "self.last = nn.Conv2d(12, 3, 1)",
     ),
+    "with the old super": net().replace("super()", "super(Net, self)"),
     "twice": net(
         f"y = self.bn({CAT})\nreturn self.norm(torch.cat([self.three(y), self.four(y)], 1))",
         CONSTRUCTOR
@@ -289,3 +372,11 @@ def test_the_class_is_there_once() -> None:
     result = split_source(source, PLINIO)
     assert result.text.count("class NormOfParts") == 1
     assert result.text.count("NormOfParts(self.bn") == 2
+
+
+def test_the_class_of_an_earlier_run_is_used() -> None:
+    first = split_source(net(), PLINIO).text
+    more = net().removeprefix(HEAD).replace("class Net", "class Other")
+    text = split_source(f"{first}\n\n{more}", PLINIO).text
+    assert text.startswith(first) and text.count("class NormOfParts") == 1
+    assert text.count("NormOfParts(self.bn") == 2

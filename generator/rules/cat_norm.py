@@ -158,9 +158,8 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     last = constructor.body[-1]
     meant = {one for each in sites(source) for one in source.ancestors(each)}
     first = next(each for each in source.tree.body if each in meant)
-    for each in (last, first):
-        if (skip := asking.directives.forbids_beside(each)) is not None:
-            raise Left(f"nothing is added there: {skip}")
+    if (skip := asking.directives.forbids_beside(first)) is not None:
+        raise Left(f"nothing is added there: {skip}")
     asking.keep_comments(node, node.args[0])
     spelled = {name: asking.spelled(path, first) for name, path in _SPELLED.items()}
     has_class = any(_is_ours(each) for each in source.tree.body)
