@@ -10,13 +10,15 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 import pytest
-import torch
-from torch import nn
 
 from cases import own_text
-from equivalence import assert_same_models, import_from, run_source
 from gencode import Options, Result, helper_source, split_source
 from gencode.outcome import Finding
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+
+from equivalence import assert_same_models, import_from, run_source  # noqa: E402
 
 PLINIO = Options(target="plinio")
 INIT = """
