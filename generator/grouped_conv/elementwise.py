@@ -14,10 +14,11 @@ from ..facts.facts import Facts
 from ..facts.values import STRANGE, External, Object, Parameter, Unknown, Value
 from ..reading.source import Source
 
-_RANDOM: Final = ("Dropout", "RReLU", "PReLU")
 _LAYERS: Final = frozenset(
-    each for each in torch_api.ELEMENTWISE if not any(name in each for name in _RANDOM)
-) | {each for each in torch_api.POOLINGS if "Avg" in each}
+    each
+    for each in torch_api.BY_CHANNEL - torch_api.RANDOM
+    if each in torch_api.ELEMENTWISE or "Avg" in each
+)
 _FUNCTIONS: Final = frozenset(
     (
         *(f"torch.{each}" for each in ("relu", "sigmoid", "tanh")),

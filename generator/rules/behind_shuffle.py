@@ -21,14 +21,7 @@ from ..reading.source import Source
 from .built_layers import BuiltLayers
 from .rule import Left
 
-_RANDOM: Final = frozenset(
-    f"torch.nn.{each}"
-    for each in (
-        *("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "RReLU"),
-        "FeatureAlphaDropout",
-    )
-)
-_CHANNELWISE: Final = (torch_api.ELEMENTWISE | torch_api.POOLINGS) - _RANDOM - {"torch.nn.PReLU"}
+_CHANNELWISE: Final = torch_api.BY_CHANNEL - torch_api.RANDOM
 _FUNCTIONS: Final = frozenset(
     (
         *("relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "hardswish"),

@@ -60,6 +60,16 @@ POOLINGS: Final = frozenset(
     for kind in ("Avg", "Max")
     for dimensions in (1, 2, 3)
 )
+RANDOM: Final = frozenset(
+    f"torch.nn.{each}"
+    for each in (
+        *("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "RReLU"),
+        "FeatureAlphaDropout",
+    )
+)
+"""Those of them that draw random numbers."""
+BY_CHANNEL: Final = (ELEMENTWISE | POOLINGS) - {"torch.nn.PReLU"}
+"""Modules that go over each channel by itself, and do the same to each."""
 SAME_CHANNELS: Final = (
     BATCH_NORMS
     | INSTANCE_NORMS

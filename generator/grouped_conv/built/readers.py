@@ -20,7 +20,6 @@ from ..tracing import Tracing
 State: TypeAlias = Literal["channels", "flat"]
 """How channels come out of a layer: as they went in, or each flattened."""
 
-_CHANNELWISE: Final = (torch_api.ELEMENTWISE | torch_api.POOLINGS) - {"torch.nn.PReLU"}
 _FLATTEN: Final = {"torch.flatten": 1, "torch.Tensor.flatten": 0}
 """With the number of arguments before that for the first dimension."""
 
@@ -95,7 +94,7 @@ class Readers:
 
     def _after_layer(self, use: Use, layer: Object, state: State) -> State | None:
         name = layer.kind.rpartition(".")[2]
-        if layer.kind in _CHANNELWISE:
+        if layer.kind in torch_api.BY_CHANNEL:
             return state
         if name == "Flatten" and isinstance(layer.site, ast.Call):
             if not layer.site.args and not layer.site.keywords:

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from typing import Final
 
 from ... import torch_api
 from ...facts.values import External, Object, Tensor, Value, Values, is_strange
 from ..norms.kinds import NORMS
 from ..refusal import Refusal
 from ..tracing import Tracing
-
-_CHANNELWISE: Final = (torch_api.ELEMENTWISE | torch_api.POOLINGS) - {"torch.nn.PReLU"}
 
 
 class SlicesRead:
@@ -106,7 +103,7 @@ class SlicesRead:
     def _is_passed(self, callee: Value) -> bool:
         if isinstance(callee, External):
             return torch_api.keeps_batch(callee.path) and "softmax" not in callee.path
-        return isinstance(callee, Object) and callee.kind in _CHANNELWISE
+        return isinstance(callee, Object) and callee.kind in torch_api.BY_CHANNEL
 
 
 def _is_norm(callee: Value) -> bool:
