@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from .tensors import literal_number
+
 
 @dataclass(frozen=True)
 class Order:
@@ -123,9 +125,7 @@ def share(channels: Known, by: Known) -> Share:
 
 def number(node: ast.expr) -> int:
     """The value of a literal number."""
-    match node:
-        case ast.Constant(value=int(number)):
-            return number
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
-            return -number
-    raise UnknownStepError
+    found = literal_number(node)
+    if found is None:
+        raise UnknownStepError
+    return found

@@ -254,18 +254,22 @@ def is_of_other_library(asking: Asking, node: ast.expr) -> bool:
     return "numpy" in asking.source.text and not all(isinstance(each, known) for each in values)
 
 
+def literal_number(node: ast.expr | None) -> int | None:
+    """The value of a literal integer; None for anything else."""
+    match node:
+        case ast.Constant(value=int(number)):
+            return number
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
+            return -number
+    return None
+
+
 def literal_dimensions(node: ast.expr | None) -> list[int] | None:
     """The numbers of some dimensions, where they are literals."""
-    found: list[int] = []
-    for each in node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]:
-        match each:
-            case ast.Constant(value=int(number)):
-                found.append(number)
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
-                found.append(-number)
-            case _:
-                return None
-    return found
+    nodes = node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]
+    numbers = [*map(literal_number, nodes)]
+    found = [each for each in numbers if each is not None]
+    return found if len(found) == len(numbers) else None
 
 
 def from_the_front(asking: Asking, tensor: ast.expr, given: Sequence[int]) -> list[int]:

@@ -13,7 +13,7 @@ from ..facts.values import Constant, Instance, Object, Value
 from ..reading.scopes import Function
 from .layouts import BRANCH, HEIGHT, POOLED, WHOLE, Number, length, place, viewed
 from .rule import Asking, Left
-from .tensors import literal_dimensions
+from .tensors import literal_dimensions, literal_number
 from .two_way_values import (
     Branches,
     Known,
@@ -164,11 +164,10 @@ class Reading:
 
     def value(self, node: ast.expr) -> Known:
         """What an expression is known to be."""
+        number = literal_number(node)
+        if number is not None:
+            return Number(number)
         match node:
-            case ast.Constant(value=int(number)):
-                return Number(number)
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
-                return Number(-number)
             case ast.Name(id=name):
                 return self.known.get(name) or Variable(name, node)
             case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name == self._self:

@@ -32,7 +32,7 @@ class Line:
         norm: of the norm, or the norms, after that; or of what pads before.
         condition: that without which the norm is not applied, if there is one.
         returns: the statements that it precedes as well.
-    slices: the code of the convolution that slices what it gives, or of their width.
+        slices: the code of the convolution that slices what it gives, or of their width.
         multiplier: whether a depthwise multiplier becomes depthwise convolutions.
         identity: whether an identity convolution is put behind what it splits.
     """
