@@ -8,7 +8,6 @@ them. The model is neither imported nor run, and nothing is printed::
     result = gencode.split_source(text, gencode.Options(style="loop"))
     result.text  # the new source
     result.records  # what was done with each grouped convolution, or why not
-    result.records[0].form  # how the source builds it: in what place, and with which groups
     result.findings  # what other rules have done, as with Options(target="plinio"), or why not
     result.warnings  # what else to know, with its place
 
@@ -27,7 +26,7 @@ state dict out as a model has it, and needs torch.
 from .config import ConfigError
 from .file_split import FileSplit, split_file
 from .files import FileError
-from .outcome import Form, Options, Record, Result, SourceError, TemplateError, Warning
+from .outcome import Options, Record, Result, SourceError, TemplateError, Warning
 from .pipeline import helper_source, list_source, split_source
 
 __version__ = "0.1.0"
@@ -35,7 +34,6 @@ __all__ = [
     "ConfigError",
     "FileError",
     "FileSplit",
-    "Form",
     "Options",
     "Record",
     "Result",

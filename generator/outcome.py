@@ -21,39 +21,6 @@ PLiNIO takes; or there is one that has more parameters."""
 WrittenStyle = Literal["explicit", "loop", "built"]
 Status = Literal["split", "may be split", "kept", "left", "skipped", "function"]
 
-Context = Literal[
-    "attribute",
-    "variable",
-    "item",
-    "return",
-    "default",
-    "Sequential",
-    "ModuleList",
-    "ModuleDict",
-    "list",
-    "dict",
-    "comprehension",
-    "append",
-    "add_module",
-    "setattr",
-    "__init__",
-    "expression",
-]
-Callee = Literal["class", "held", "subclass", "partial", "other"]
-GroupsOrigin = Literal[
-    "literal",
-    "constant",
-    "parameter",
-    "factory",
-    "variable",
-    "attribute",
-    "arithmetic",
-    "conditional",
-    "in_channels",
-    "unpacked",
-    "subclass",
-]
-
 
 def is_style(name: object) -> bool:
     """Whether something is what a style may be called."""
@@ -145,36 +112,6 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a source builds a convolution.
-
-    Attributes:
-        context: what it is put into: an ``"attribute"``, a local ``"variable"`` or an ``"item"``
-            that is assigned to; what a function returns (``"return"``) or has for a
-            ``"default"``; an nn.Sequential, nn.ModuleList or nn.ModuleDict; a ``"list"`` or
-            ``"dict"`` that is none of these yet; a ``"comprehension"``; the call of ``"append"``,
-            ``"add_module"``, ``"setattr"`` or a base's ``"__init__"``; or another
-            ``"expression"``.
-        callee: what is called: a ``"class"`` of torch by name, one that is ``"held"`` in a
-            variable, a ``"subclass"`` in the source by its name or in a variable, functools's
-            ``"partial"``, or ``"other"``.
-        groups: the expression of the groups; empty where the call has none of its own.
-        origin: where their number comes from: a ``"literal"``, a ``"constant"`` of the module or
-            class, a ``"parameter"`` of ``__init__`` or of another function (``"factory"``), a local
-            ``"variable"``, an ``"attribute"`` or item of some object, ``"arithmetic"``, a
-            ``"conditional"``, what is also ``"in_channels"``, what is ``"unpacked"`` by stars, or
-            the ``"subclass"`` itself.
-        is_positional: whether the groups are passed by their place.
-    """
-
-    context: Context
-    callee: Callee
-    groups: str
-    origin: GroupsOrigin
-    is_positional: bool
-
-
-@dataclass(frozen=True)
 class Record:
     """What was done with one convolution that is, or may be, grouped.
 
@@ -188,7 +125,6 @@ class Record:
             (left by the user's comment); or ``"function"``, of a call such as ``F.conv2d`` whose
             weight belongs to no module.
         detail: how it is split, or why it is not.
-        form: how the source builds it.
         note: why it was not written out in the style that was asked for, and what else there is
             to know of it.
         style: the style it is written in; None unless it is, or may be, split.
@@ -209,7 +145,6 @@ class Record:
     name: str
     status: Status
     detail: str
-    form: Form
     style: WrittenStyle | None = None
     owner: str | None = None
     attribute: str | None = None

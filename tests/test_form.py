@@ -1,20 +1,22 @@
-"""How a source builds a convolution, as its record tells."""
+"""How a source builds a convolution: what the zoo is to be spread over."""
 
 from __future__ import annotations
 
 from dataclasses import astuple
 
 import pytest
+from forms import Form, forms
 
 from cases import model
-from gencode import Form, split_source
+from gencode import split_source
 
 CONV = "nn.Conv2d(4, 8, 1, groups=2)"
 
 
 def form(init: str, top: str = "") -> Form:
     """The form of the first convolution of a model."""
-    return split_source(model(init, "return x", top)).records[0].form
+    text = model(init, "return x", top)
+    return forms(text, split_source(text).records)[0]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,8 @@ def test_where_the_groups_come_from(origin: str, groups: str, is_positional: boo
     text = model(f"g = f()\nself.conv = {conv}", top="GROUPS = 4")
     text = text.replace("__init__(self)", "__init__(self, width, groups, config)", 1)
     (record,) = split_source(text).records
-    assert astuple(record.form) == ("attribute", "class", groups, origin, is_positional)
+    (found,) = forms(text, [record])
+    assert astuple(found) == ("attribute", "class", groups, origin, is_positional)
 
 
 @pytest.mark.parametrize(
@@ -119,8 +122,7 @@ def test_where_the_groups_come_from(origin: str, groups: str, is_positional: boo
 )
 def test_the_callee(expected: tuple[str, str, str], top: str, call: str) -> None:
     text = model(f"self.conv = {call}", top=top).replace("(self):", "(self, conv_layer, options):")
-    record = split_source(text).records[-1]
-    found = record.form
+    found = forms(text, split_source(text).records)[-1]
     assert (found.callee, found.groups, found.origin) == expected
 
 
@@ -136,4 +138,4 @@ def test_a_constant_of_the_class() -> None:
     text = text.replace(
         "    def __init__", "    g = 2\n    conv = nn.Conv2d(4, 8, 1, groups=g)\n\n    def __init__"
     )
-    assert split_source(text).records[0].form.origin == "constant"
+    assert forms(text, split_source(text).records)[0].origin == "constant"

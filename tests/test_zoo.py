@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from forms import Callee, Context, GroupsOrigin, forms
 
-from gencode import Options, split_file, split_source
+from gencode import Options, list_source, split_file, split_source
 from gencode.command import main
-from gencode.outcome import Callee, Context, GroupsOrigin, WrittenStyle
+from gencode.outcome import WrittenStyle
 from gencode.settings import Settings
 from zoo_models import (
     FILES,
@@ -119,12 +120,17 @@ def test_what_is_split(name: str) -> None:
 def test_the_zoo_is_spread_over_all_forms() -> None:
     found = [record for name in NAMES for record in records(name)]
     split = [record for record in found if record.is_split]
-    forms = [record.form for record in split]
+    texts = [(ORIGINALS / path).read_text("utf-8") for name in NAMES for path in files_of(name)]
+    found_forms = [
+        form
+        for text in texts
+        for form in forms(text, [each for each in list_source(text).records if each.is_split])
+    ]
     assert {record.style for record in split} == set(get_args(WrittenStyle))
-    assert {form.context for form in forms} == set(get_args(Context)) - {"expression"}
-    assert {form.callee for form in forms} == set(get_args(Callee)) - {"other"}
-    assert {form.origin for form in forms} == set(get_args(GroupsOrigin))
-    assert {form.is_positional for form in forms} == {True, False}
+    assert {form.context for form in found_forms} == set(get_args(Context)) - {"expression"}
+    assert {form.callee for form in found_forms} == set(get_args(Callee)) - {"other"}
+    assert {form.origin for form in found_forms} == set(get_args(GroupsOrigin))
+    assert {form.is_positional for form in found_forms} == {True, False}
     assert {record.status for record in found} == {"split", "may be split", "kept", "left"}
 
 

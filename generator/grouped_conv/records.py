@@ -16,7 +16,6 @@ from .built.plan import BuiltPlan, Line, Way
 from .built.sources import Sources
 from .classify import Deferred, Verdict, self_target, single_target
 from .find import Site
-from .form import form_of
 from .numbers import Numbers
 from .tracing import is_by_filter
 from .written import Written
@@ -27,8 +26,7 @@ def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
     line, column = index.source.place(site.call)
     is_function = verdict.status == "function"
     name = index.source.shown(site.call.func) if is_function else name_of(index, site)
-    form = form_of(index.source, site)
-    return Record(line, column, name, verdict.status, verdict.reason, form)
+    return Record(line, column, name, verdict.status, verdict.reason)
 
 
 def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> Record:
@@ -50,7 +48,6 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
         name_of(index, site),
         "split" if _is_grouped(index, site) else "may be split",
         f"{_how(deferred, ways)}{norm}",
-        form_of(index.source, site),
         style="built",
         note="; ".join([*notes, *plan.notes[site.call]]),
     )
@@ -76,7 +73,6 @@ def written_out(index: ClassIndex, written: Written) -> Record:
         name_of(index, candidate.site),
         "split",
         f"{_size(candidate.conv, candidate.numbers)}{norm} ({written.style})",
-        form_of(index.source, candidate.site),
         style=written.style,
         owner=candidate.owner.name,
         attribute=mangled(candidate.owner, candidate.attribute),

@@ -3,14 +3,83 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
-from ..outcome import Callee, Context, Form, GroupsOrigin
-from ..reading.containers import container
-from ..reading.names import meaning
-from ..reading.scopes import COMPREHENSIONS, FUNCTIONS
-from ..reading.source import Source
-from .find import Site
+from gencode.grouped_conv.find import Site, find_sites
+from gencode.outcome import Record
+from gencode.reading.classes import ClassIndex
+from gencode.reading.containers import container
+from gencode.reading.names import meaning
+from gencode.reading.parsing import parse
+from gencode.reading.scopes import COMPREHENSIONS, FUNCTIONS
+from gencode.reading.source import Source
+
+Context = Literal[
+    "attribute",
+    "variable",
+    "item",
+    "return",
+    "default",
+    "Sequential",
+    "ModuleList",
+    "ModuleDict",
+    "list",
+    "dict",
+    "comprehension",
+    "append",
+    "add_module",
+    "setattr",
+    "__init__",
+    "expression",
+]
+Callee = Literal["class", "held", "subclass", "partial", "other"]
+GroupsOrigin = Literal[
+    "literal",
+    "constant",
+    "parameter",
+    "factory",
+    "variable",
+    "attribute",
+    "arithmetic",
+    "conditional",
+    "in_channels",
+    "unpacked",
+    "subclass",
+]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a source builds a convolution.
+
+    Attributes:
+        context: what it is put into: an ``"attribute"``, a local ``"variable"`` or an ``"item"``
+            that is assigned to; what a function returns (``"return"``) or has for a
+            ``"default"``; an nn.Sequential, nn.ModuleList or nn.ModuleDict; a ``"list"`` or
+            ``"dict"`` that is none of these yet; a ``"comprehension"``; the call of ``"append"``,
+            ``"add_module"``, ``"setattr"`` or a base's ``"__init__"``; or another
+            ``"expression"``.
+        callee: what is called: a ``"class"`` of torch by name, one that is ``"held"`` in a
+            variable, a ``"subclass"`` in the source by its name or in a variable, functools's
+            ``"partial"``, or ``"other"``.
+        groups: the expression of the groups; empty where the call has none of its own.
+        origin: where their number comes from: a ``"literal"``, a ``"constant"`` of the module or
+            class, a ``"parameter"`` of ``__init__`` or of another function (``"factory"``), a local
+            ``"variable"``, an ``"attribute"`` or item of some object, ``"arithmetic"``, a
+            ``"conditional"``, what is also ``"in_channels"``, what is ``"unpacked"`` by stars, or
+            the ``"subclass"`` itself.
+        is_positional: whether the groups are passed by their place.
+    """
+
+    context: Context
+    callee: Callee
+    groups: str
+    origin: GroupsOrigin
+    is_positional: bool
+
 
 _METHODS: dict[str, Context] = {
     "add_module": "add_module",
@@ -25,6 +94,13 @@ _TARGETS: dict[type[ast.expr], Context] = {
     ast.Attribute: "attribute",
     ast.Subscript: "item",
 }
+
+
+def forms(text: str, records: Iterable[Record]) -> list[Form]:
+    """How a source builds the convolutions of some records."""
+    index = ClassIndex(Source(text, parse(text)))
+    by_place = {index.source.place(each.call): each for each in find_sites(index)}
+    return [form_of(index.source, by_place[each.line, each.column]) for each in records]
 
 
 def form_of(source: Source, site: Site) -> Form:
