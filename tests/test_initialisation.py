@@ -13,6 +13,7 @@ BY_FAN_OUT = "by fan_out makes weights sqrt(groups) times as large"
 
 
 ROOT = "which makes weights sqrt(groups) times as large"
+APPLIED = "def init(self):\n    self.apply(Net.f)\n@staticmethod\ndef f(m):\n"
 
 
 def messages(code: str) -> list[str]:
@@ -82,8 +83,8 @@ def messages(code: str) -> list[str]:
             "m.weight.size: the size of a part's weight is that of one group",
         ),
         (
-            "if m.groups > 1: m.dilation = 2",
-            "m.groups > 1: m.dilation = 2: the groups of a part are 1",
+            "if m.groups > 1: m.weight.data.zero_()",
+            "m.groups > 1: m.weight.data.zero_: the groups of a part are 1",
         ),
         (
             "m.weight.data.div_(m.weight.data.norm())",
@@ -97,16 +98,16 @@ def messages(code: str) -> list[str]:
         "def init(self):\n    for m in self.modules():\n        {}",
         "def init(self):\n    for n, m in self.named_modules():\n"
         "      if isinstance(m, (nn.Conv2d, nn.Linear)):\n        {}",
-        "def init(m):\n    if m.__class__.__name__.find('Conv') != -1:\n        {}",
-        "def init(m):\n    if type(m) is nn.Conv2d:\n        {}",
-        "def init(m):\n    if not isinstance(m, nn.Conv2d):\n        return\n    if 1:\n        {}",
-        "def init(m):\n    if isinstance(m, nn.Linear):\n        pass\n"
+        f"{APPLIED}    if m.__class__.__name__.find('Conv') != -1:\n        {{}}",
+        f"{APPLIED}    if type(m) is nn.Conv2d:\n        {{}}",
+        f"{APPLIED}    if not isinstance(m, nn.Conv2d):\n        return\n    if 1:\n        {{}}",
+        f"{APPLIED}    if isinstance(m, nn.Linear):\n        pass\n"
         "    elif isinstance(m, nn.modules.conv._ConvNd):\n        {}",
         "def init(self, how):\n    for m in self.modules():\n      if how == 'a':\n        {}",
         "def f(self, m):\n    if hasattr(m, 'weight'):\n        {}\n"
         "def init(self):\n    self.apply(self.f)",
         "@staticmethod\ndef f(m, x=1):\n        {}\n"
-        "def init(self):\n    self.apply(partial(Net.f, x=2))",
+        "def init(self):\n    from functools import partial\n    self.apply(partial(Net.f, x=2))",
         "def f(self, m):\n        {}\ndef init(self):\n    for m in self.modules():\n"
         "        if isinstance(m, nn.Conv2d):\n            self.f(m=m)",
         "def f(self, m):\n        {}\n        self.g(m)\ndef g(self, m):\n    self.f(m)\n"

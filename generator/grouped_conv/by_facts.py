@@ -16,9 +16,8 @@ from ..outcome import Warning
 from ..reading.source import Source
 from .built.helper import emitted
 from .built.plan import BuiltPlan
-from .draws import DRAWN
 from .find import Site
-from .finding import Finding, Split
+from .finding import Finding, Split, Start
 from .harmless_to_split import WITH_A_MODEL
 from .norms.behind import warn_of_norms
 from .reached import expressions
@@ -91,8 +90,12 @@ class ByFacts:
     def _is_everyday(self, finding: Finding) -> bool:
         """Whether a model is handed to others where neither a constructor nor a forward does so.
 
-        Or the helper does what is done, for which all is whole yet.
+        Or the helper does what is done, for which all is whole yet; or a test has a model start
+        with other values.
         """
+        other = self.around.other(finding.node)
+        if isinstance(finding.what, Start) and other is not None and other.module.runs_apart:
+            return True
         is_of_owner = finding.what.endswith(WITH_A_MODEL)
         is_run = not is_of_owner or self.tracing.running.runs(finding.node)
         return not is_run or self._is_in_helper(finding.node)
@@ -122,10 +125,10 @@ class ByFacts:
         It is what goes over any model in another file, and what is not known to be done with a
         model, or with what is in it; of the convolution itself, what is not known in another file,
         or is what others than a constructor or a forward give a function of the project; or that
-        random numbers are others.
+        weights start with other values.
         """
         call, facts = finding.node, self.around.facts
-        if finding.is_of_one or finding.what == DRAWN:  # as no model is; of the same distribution
+        if finding.is_of_one or isinstance(finding.what, Start):  # as no model is
             return True
         if finding.is_unknown and isinstance(call, ast.Call):
             given = [each for each in facts.values(call.func) if isinstance(each, Parameter)]

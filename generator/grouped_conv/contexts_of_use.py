@@ -58,11 +58,14 @@ def is_compared(source: Source, node: ast.AST) -> bool:
     return False
 
 
-def is_divided_by_groups(source: Source, node: ast.AST) -> bool:
+def is_of_one_group(source: Source, node: ast.AST) -> bool:
     """Whether a module's channels, or its groups, are read to divide the former by the latter.
 
     ``m.out_channels // m.groups`` is the same for each part as for the whole.
     """
+    around = takewhile(lambda each: isinstance(each, ast.BinOp), source.ancestors(node))
+    if any(_is_divisor(each, getattr(each, "right", each)) for each in around):
+        return True
     function = source.function_around(node) if source.has(node) else None
     if function is None or not isinstance(node, ast.Attribute):
         return False
@@ -74,13 +77,11 @@ def is_divided_by_groups(source: Source, node: ast.AST) -> bool:
     return is_once and _is_divisor(source.parent(groups[0]), groups[0])
 
 
-def _is_divisor(parent: ast.AST, node: ast.expr) -> bool:
-    match parent:
-        case ast.BinOp(op=ast.Div() | ast.FloorDiv(), right=right):
-            return right is node
-        case ast.AugAssign(op=ast.Div() | ast.FloorDiv()):
-            return True
-    return False
+def _is_divisor(parent: ast.AST, node: ast.AST) -> bool:
+    """Whether something is divided by what a node is, which is a number of groups."""
+    right = getattr(parent, "right", getattr(parent, "value", None))
+    is_divided = isinstance(getattr(parent, "op", None), (ast.Div, ast.FloorDiv))
+    return is_divided and right is node and getattr(node, "attr", "") == "groups"
 
 
 def is_summed(source: Source, node: ast.AST) -> bool:

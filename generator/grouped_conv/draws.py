@@ -16,9 +16,10 @@ from ..facts.heap import Use
 from ..facts.values import External, Value
 from ..reading.parts import walk
 from ..reading.source import Source
-from .questions import may_be_conv
+from .finding import Start
+from .questions import is_of_others
 
-DRAWN: Final = "random weights and biases are drawn in turn"
+DRAWN: Final = Start("random weights and biases are drawn in turn")
 _DRAWING: Final = re.compile(
     r"(torch\.nn\.init\.)?(\w+_)?(normal|uniform|orthogonal|sparse|bernoulli|random|exponential)_"
 )
@@ -30,7 +31,7 @@ def draws_of_modules(facts: Facts, source: Source, walked: Value) -> Iterator[as
     """Where both a weight and a bias of each module are drawn."""
     drawn: dict[str, list[ast.AST]] = {}
     for path, use in facts.uses_with_parts(walked):
-        if _is_of_others(facts, source, use.node):
+        if is_of_others(facts, source, use.node):
             continue
         name, _, rest = path.partition(".")
         if use.kind == "method" and not path and use.name == "reset_parameters":
@@ -45,26 +46,13 @@ def draws_of_weights(facts: Facts, source: Source, walked: Value) -> Iterator[as
     """Where all parameters are drawn, and nothing tells weights from biases."""
     for path, use in facts.uses_with_parts(walked):
         if path in ("", "data") and _draws(use) and not _is_told(source, use.node):
-            if not _is_of_others(facts, source, use.node):
+            if not is_of_others(facts, source, use.node):
                 yield use.node
 
 
 def _draws(use: Use) -> bool:
     name = use.by.path if isinstance(use.by, External) else use.name
     return _DRAWING.fullmatch(name) is not None
-
-
-def _is_of_others(facts: Facts, source: Source, node: ast.AST) -> bool:
-    """Whether it is asked before for classes that a convolution is none of."""
-    for each in source.ancestors(node):
-        match each:
-            case ast.If(
-                test=ast.Call(func=ast.Name(id="isinstance"), args=[_, classes]), body=body
-            ):
-                is_first = not {*body}.isdisjoint((node, *source.ancestors(node)))
-                if is_first and not may_be_conv(facts, classes):
-                    return True
-    return False
 
 
 def _is_told(source: Source, node: ast.AST) -> bool:

@@ -37,6 +37,12 @@ class Split:
     applied: Set[ast.AST]
 
 
+class Start(str):
+    """What is done that gives no more than other first values of weights."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Finding:
     """What is done somewhere that gives another result for what is split.
@@ -62,6 +68,8 @@ class Finding:
     @property
     def message(self) -> str:
         """What a warning says."""
+        if isinstance(self.what, Start):
+            return f"{self.what}: each part is a convolution of its own"
         return f"{self.what}{self.about}: the parts of what is split may give another result"
 
     @property

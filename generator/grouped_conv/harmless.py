@@ -10,7 +10,10 @@ from ..facts.heap import Use
 from ..facts.values import External
 from ..reading.convolutions import SETTINGS
 from ..reading.parts import walk
-from .contexts_of_use import is_compared, is_divided_by_groups, is_shown, is_summed
+from .contexts_of_use import is_compared, is_shown, is_summed
+from .finding import Start
+from .initialisation import OF_WHOLE, differing, read_to_initialise
+from .questions import is_of_others
 from .surroundings import Surroundings
 from .weights import ALIKE
 
@@ -104,9 +107,9 @@ class Judging:
 
     def _read_of_module(self, use: Use) -> str:
         if use.name in _SIZES:
-            if is_divided_by_groups(self.around.source_of(use.node), use.node):
-                return ""
-            return f"{use.name} is read of each module"
+            source = self.around.source_of(use.node)
+            start = read_to_initialise(source, use.node, use.name)
+            return Start(start) if start else f"{use.name} is read of each module"
         if use.name.startswith("*hasattr") and not _is_for_name(use.node):
             return HAS_IT
         if use.name == "__class__" and not (self.are_plain and self._is_told(use.node)):
@@ -117,9 +120,15 @@ class Judging:
 
     def of_weight(self, path: str, use: Use, what: str = "each weight") -> str:
         """What is done with each weight that takes it as a whole."""
-        name = use.name
+        name, node = use.name, use.node
         if path.partition(".")[0] in ALIKE:
             return ""
+        source = self.around.source_of(node)
+        start = differing(source, node) if isinstance(node, ast.Call) else ""
+        if use.kind in ("method", "read") and name in OF_WHOLE:
+            start = read_to_initialise(source, node, name)
+        if start:
+            return "" if is_of_others(self.around.facts, source, node) else Start(start)
         match use.kind:
             case "method" if "." not in name:
                 return self._method_of_weight(use, what)
@@ -131,7 +140,7 @@ class Judging:
                 return f"{what} is gone over"
             case "argument" | "input":
                 return self._argument(use, "each weight")
-            case "escape" if isinstance(use.node, ast.Call) and not self._may_have(name):
+            case "escape" if isinstance(node, ast.Call) and not self._may_have(name):
                 return f"{what} is handed on"
         return ""
 
@@ -145,9 +154,8 @@ class Judging:
 
     def _may_have(self, name: str) -> bool:
         """Whether what is handed a weight does the same with each element of it."""
-        is_initialiser = name.endswith("_")  # which initialisation.py looks at
         return (
-            is_initialiser
+            name.endswith("_")  # an initialiser
             or name in _TAKING_ALL
             or bool(torch_api.ELEMENTWISE_ON_WEIGHTS.fullmatch(name))
         )

@@ -36,6 +36,19 @@ def _may_be_conv(value: Value) -> bool:
     return True
 
 
+def is_of_others(facts: Facts, source: Source, node: ast.AST) -> bool:
+    """Whether it is asked before for classes that a convolution is none of."""
+    for each in source.ancestors(node):
+        match each:
+            case ast.If(
+                test=ast.Call(func=ast.Name(id="isinstance"), args=[_, classes]), body=body
+            ):
+                is_first = not {*body}.isdisjoint((node, *source.ancestors(node)))
+                if is_first and not may_be_conv(facts, classes):
+                    return True
+    return False
+
+
 def asks_for_others(source: Source, facts: Facts, call: ast.Call) -> bool:
     """Whether ``type(m)`` is only compared with classes that are surely none of a convolution."""
     match source.parent(call):

@@ -32,7 +32,6 @@ from .built_elsewhere import warn_of_functions
 from .classify import Candidate, Deferred, Verdict, classify
 from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
-from .initialisation import initialisations, warn_of_initialisation_elsewhere
 from .loading import insert_loading
 from .numbers import Numbers
 from .records import flattened, left, of_sources, split_when_built, written_out
@@ -94,7 +93,6 @@ class GroupedConv:
         self._split_there: list[Site] = []
         self._deferred: list[Deferred] = []
         self._by_facts: ByFacts | None = None
-        self._initialisations: list[tuple[ast.expr, str]] = []
         self._stays: list[Site] = []  # a line for others could split them as well
         self._candidates: dict[tuple[ast.ClassDef, str], list[Candidate]] = defaultdict(list)
         numbers = Numbers(self.index)
@@ -187,11 +185,8 @@ class GroupedConv:
             return False
         from .by_facts import ByFacts  # slow to import
 
-        source, built = self.source, self.built
-        is_done = built.is_done_before if not self.written else None
-        self._initialisations = [*initialisations(source, is_done)]
-        told = [each for each, _ in self._initialisations]
-        told += (node for node, _ in built.warnings)
+        built = self.built
+        told: list[ast.expr] = [node for node, _ in built.warnings]
         for each in built.sites:  # which the helper looks at, what it may be besides of weight_norm
             told += self.tracing.uses(each.site).applications
         self._by_facts = ByFacts(self.tracing, self.written, built, told)
@@ -289,11 +284,7 @@ class GroupedConv:
 
     def _of_split(self, by_facts: ByFacts) -> Iterator[Warning]:
         """What is to be known of anything that is split."""
-        source, built = self.source, self.built
         calls = [each.candidate.site.call for each in self.written]
-        split = [*zip(calls, calls, strict=True), *built.places()]
-        around, told = self.tracing.surroundings, self._initialisations
-        yield from (Warning(*source.place(node), what) for node, what in told)
-        yield from warn_of_initialisation_elsewhere(around, by_facts.first)
+        split = [*zip(calls, calls, strict=True), *self.built.places()]
         yield from warn_of_functions(self.index, self.directives, split)
         yield from by_facts.warnings(self.options.branches_norms)

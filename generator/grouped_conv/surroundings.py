@@ -117,10 +117,6 @@ class Surroundings:
         self.not_followed = len(found)
         return {}
 
-    def readers(self, does: re.Pattern[str]) -> dict[Module, Callable[[ast.stmt], bool]]:
-        """The files that use what is built and have something in their text, as a project tells."""
-        return self._readers(self._defined, does)
-
     def _readers(
         self, names: Collection[str], does: re.Pattern[str]
     ) -> dict[Module, Callable[[ast.stmt], bool]]:

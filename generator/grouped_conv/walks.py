@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from dataclasses import replace
 from functools import partial
-from itertools import takewhile
 from typing import Final, TypeAlias
 
 from .. import torch_api
@@ -22,6 +21,7 @@ from ..facts.heap import Use
 from ..facts.values import STRANGE, Instance, Object, Value, made_of
 from ..reading.calls import values_given
 from ..reading.source import Source
+from .contexts_of_use import is_of_one_group
 from .draws import DRAWN, draws_of_modules, draws_of_weights
 from .finding import PLACED, Finding, Split
 from .harmless import APPLIED, HAS_IT, Judging
@@ -64,7 +64,7 @@ def find_in_walks(
         its = around.source_of(each.node)
         is_done = _is_done(its, split, each.node) and not each.what.startswith(_LASTING)
         is_told = (its.name, each.node.lineno) in lines or its.is_emitted(each.node)
-        if not is_told and not is_done and not _is_of_one_group(its, each.node):
+        if not is_told and not is_done and not is_of_one_group(its, each.node):
             yield each
 
 
@@ -92,16 +92,6 @@ def _is_done(source: Source, split: Split, node: ast.AST) -> bool:
     return split.is_done(node) and all(map(split.is_done, names))
 
 
-def _is_of_one_group(source: Source, node: ast.AST) -> bool:
-    """Whether a number of channels is divided by the groups: a part has as many by itself."""
-    around = takewhile(lambda each: isinstance(each, ast.BinOp), source.ancestors(node))
-    divided = (each for each in around if isinstance(each, ast.BinOp))
-    return any(
-        isinstance(each.op, (ast.FloorDiv, ast.Div)) and getattr(each.right, "attr", "") == "groups"
-        for each in divided
-    )
-
-
 def _of_walks(around: Surroundings, split: Split) -> Iterator[Finding]:
     """What is done with all modules or weights, and how to call that."""
     facts = around.facts
@@ -119,17 +109,17 @@ def _of_walks(around: Surroundings, split: Split) -> Iterator[Finding]:
         else:
             judge = judging.of_module if is_module else judging.of_weight
             judged = [*_judged(facts, walked, judge)]
-            its = around.source_of(walked.site)
-            found = draws_of_modules if is_module else draws_of_weights
-            for node in found(facts, its, walked):
-                if isinstance(node, PLACED):
-                    yield Finding(node, DRAWN)
         for use, what in judged:
             # Children are called as before; of parts it is asked next what each module has.
             is_same = walk in _CHILDREN if not is_module else what == HAS_IT and walk in _GOING_INTO
             is_same |= what == APPLIED and walk in _CHILDREN  # they mostly hold what is split
             if what and isinstance(use.node, PLACED):
                 yield Finding(use.node, what, is_unknown=use.kind == "escape", is_of_one=is_same)
+        if walked.kind != torch_api.WALKED_NAME:
+            draws = draws_of_modules if is_module else draws_of_weights
+            for node in draws(facts, around.source_of(walked.site), walked):
+                if isinstance(node, PLACED):
+                    yield Finding(node, DRAWN)
     for container in filter(around.may_go_over, facts.walked.containers()):
         if not facts.walked.holds_none(container, split_values):
             yield from _of_container(around, container, split_values)
