@@ -70,18 +70,18 @@ def is_split_already(source: Source, call: ast.Call) -> bool:
     It is an argument of a helper's function, or one of a loop's convolutions, which has groups
     only where it turns out depthwise.
     """
-    if _is_given(source, call, _SPLITTING):
-        return True
-    parent = source.parent(call)
-    match parent:
+    return _is_given(source, call, _SPLITTING) or _is_in_loop(source, call)
+
+
+def _is_in_loop(source: Source, call: ast.Call) -> bool:
+    """Whether a call is made as often as its groups are divided by, beside an earlier helper."""
+    match source.parent(call):
         case ast.GeneratorExp(
-            generators=[
-                ast.comprehension(
-                    iter=ast.Call(func=ast.Name(id="range"), args=[ast.Name() as count])
-                )
-            ]
+            generators=[ast.comprehension(iter=ast.Call(args=[ast.Name(id=count)]))]
         ):
-            return _is_count(source, count) and _are_divided_by(count.id, call)
+            groups = [ast.unparse(each.value) for each in call.keywords if each.arg == "groups"]
+            is_divided = any(each.endswith(f" // {count}") for each in groups)
+            return is_divided and bool(helper_of_earlier(source.tree))
     return False
 
 
@@ -90,33 +90,6 @@ def _is_given(source: Source, call: ast.Call, names: re.Pattern[str]) -> bool:
     parent = source.parent(call)
     around = parent.func if isinstance(parent, ast.Call) and call in parent.args else None
     return any(is_of_helper(source, each, names, _is_ours) for each in (around, *call.args[:1]))
-
-
-def _is_count(source: Source, count: ast.Name) -> bool:
-    """Whether a variable is 1 where something is depthwise, and else a number of groups."""
-    found = source.scope(count).lookup(count.id)
-    return found is not None and all(_is_one_if_depthwise(each.value) for each in found[1])
-
-
-def _is_one_if_depthwise(value: ast.expr | None) -> bool:
-    match value:
-        case ast.IfExp(test=ast.Compare(ops=[ast.Eq(), *_]), body=ast.Constant(value=1)):
-            return True
-    return False
-
-
-def _are_divided_by(count: str, call: ast.Call) -> bool:
-    """Whether groups, and the channels before it, are divided by a variable."""
-    groups = [each.value for each in call.keywords if each.arg == "groups"]
-    channels = [each.value for each in call.keywords if each.arg in ("in_channels", "out_channels")]
-    values = [*groups, *channels, *call.args[: 2 - len(channels)]]
-    return len(values) == 3 and all(
-        isinstance(each, ast.BinOp)
-        and isinstance(each.op, ast.FloorDiv)
-        and isinstance(each.right, ast.Name)
-        and each.right.id == count
-        for each in values
-    )
 
 
 def is_of_helper(
