@@ -110,6 +110,8 @@ def messages(code: str) -> list[str]:
         "def init(self):\n    from functools import partial\n    self.apply(partial(Net.f, x=2))",
         "def f(self, m):\n        {}\ndef init(self):\n    for m in self.modules():\n"
         "        if isinstance(m, nn.Conv2d):\n            self.f(m=m)",
+        "def f(self, m):\n    for each in m.children():\n        self.f(each)\n"
+        "    if isinstance(m, nn.Conv2d):\n        {}\ndef init(self):\n    self.f(self)",
         "def f(self, m):\n        {}\n        self.g(m)\ndef g(self, m):\n    self.f(m)\n"
         "def init(self):\n    for m in self.modules():\n        self.g(m)",
     ],

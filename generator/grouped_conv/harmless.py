@@ -12,7 +12,7 @@ from ..reading.convolutions import SETTINGS
 from ..reading.parts import walk
 from .contexts_of_use import is_compared, is_shown, is_summed
 from .finding import Start
-from .initialisation import OF_WHOLE, differing, read_to_initialise
+from .initialisation import NUMBERS, start_of
 from .questions import is_of_others
 from .surroundings import Surroundings
 from .weights import ALIKE
@@ -49,8 +49,7 @@ HAS_IT: Final = "what each module has is asked for"
 _RESETTING: Final = frozenset(("reset_parameters", "reset_running_stats"))
 """What the parts have instead of what they are the parts of."""
 _TAKING_ALL: Final = frozenset(("key", "operator", "any of many", "load_state_dict"))
-_SIZES: Final = frozenset(("in_channels", "out_channels", "groups", "num_features"))
-REPLACING: Final = _SIZES | {"weight", "bias", "forward", "__class__", "*", "[]"}
+REPLACING: Final = NUMBERS | {"weight", "bias", "forward", "__class__", "*", "[]"}
 TREE: Final = frozenset(("_modules", "_parameters", "_buffers", "any of many", "()"))
 TEXTS: Final = frozenset(("builtins.str", "builtins.repr", "builtins.format"))
 
@@ -106,9 +105,8 @@ class Judging:
         return f"{name}() of each module is called"
 
     def _read_of_module(self, use: Use) -> str:
-        if use.name in _SIZES:
-            source = self.around.source_of(use.node)
-            start = read_to_initialise(source, use.node, use.name)
+        if use.name in NUMBERS:
+            start = start_of(self.around.source_of(use.node), "", use)
             return Start(start) if start else f"{use.name} is read of each module"
         if use.name.startswith("*hasattr") and not _is_for_name(use.node):
             return HAS_IT
@@ -124,9 +122,7 @@ class Judging:
         if path.partition(".")[0] in ALIKE:
             return ""
         source = self.around.source_of(node)
-        start = differing(source, node) if isinstance(node, ast.Call) else ""
-        if use.kind in ("method", "read") and name in OF_WHOLE:
-            start = read_to_initialise(source, node, name)
+        start = start_of(source, "weight", use)
         if start:
             return "" if is_of_others(self.around.facts, source, node) else Start(start)
         match use.kind:

@@ -14,7 +14,9 @@ from ..reading.calls import values_given
 from ..reading.convolutions import SETTINGS
 from ..reading.source import Source
 from .contexts_of_use import is_shown
+from .finding import Start
 from .harmless import HAS, REPLACING, TEXTS, TREE
+from .initialisation import start_of
 from .norms.kinds import is_norm
 from .norms.sequential import is_sequential
 from .surroundings import Surroundings
@@ -149,6 +151,9 @@ class JudgingSplit:
         )
 
     def _of_split(self, value: Value, path: str, use: Use, known: frozenset[str]) -> str:
+        start = start_of(self.around.source_of(use.node), path, use)
+        if start:
+            return Start(start)
         if path:  # of which it has been said that it is asked for
             is_inner = use.kind == "read" and path in torch_api.FORWARD
             return f"{path}.{use.name} is asked for" if is_inner else ""

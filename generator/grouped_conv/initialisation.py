@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 from typing import Final
 
+from ..facts.heap import Use
 from ..reading.calls import is_repeatable
+from ..reading.convolutions import SIZES
 from ..reading.names import meaning
 from ..reading.parts import walk
 from ..reading.source import Source
@@ -31,8 +33,8 @@ _BY_SHAPE: Final = frozenset(
     )
 )
 _VALUES: Final = frozenset(("weight", "bias", "data"))
-OF_WHOLE: Final = frozenset(("norm", "mean", "std", "shape", "size", "numel"))
-"""What is another number for a part's weight."""
+NUMBERS: Final = frozenset((*SIZES, "num_features"))
+_OF_WHOLE: Final = frozenset(("norm", "mean", "std", "shape", "size", "numel"))
 _FACTOR: Final = "sqrt(groups) times as large"
 _FANS: Final = frozenset(("_calculate_correct_fan", "_calculate_fan_in_and_fan_out"))
 
@@ -94,7 +96,22 @@ def _is_by_fan_out(call: ast.Call) -> bool:
     return not all(isinstance(each, ast.Constant) and each.value == "fan_in" for each in modes)
 
 
-def differing(source: Source, call: ast.Call) -> str:
+def start_of(source: Source, path: str, use: Use) -> str:
+    """What else a branch starts with where something is done with a module, or a weight of it.
+
+    ``path`` is that of the weight from the module, which is empty for the module itself.
+    """
+    first = path.partition(".")[0]
+    if first in ("weight", "bias"):
+        start = _differing(source, use.node) if isinstance(use.node, ast.Call) else ""
+        is_number = use.kind in ("method", "read") and use.name in _OF_WHOLE
+        return _read(source, use.node, use.name) if is_number else start
+    if not path and use.kind == "read" and use.name in NUMBERS:
+        return _read(source, use.node, use.name)
+    return ""
+
+
+def _differing(source: Source, call: ast.Call) -> str:
     """What an initialiser does that is another thing for a branch than for the whole, if so."""
     name = _function(source, call)
     if name in _BY_SHAPE:
@@ -106,7 +123,7 @@ def differing(source: Source, call: ast.Call) -> str:
     return f"{name} depends on the number of groups" if name in _FANS else ""
 
 
-def read_to_initialise(source: Source, node: ast.AST, name: str) -> str:
+def _read(source: Source, node: ast.AST, name: str) -> str:
     """What a number of a convolution, or of its weight, is for a branch where weights are set.
 
     Nothing where a function only reads it: as an initialisation it gives weights their values.
@@ -116,7 +133,7 @@ def read_to_initialise(source: Source, node: ast.AST, name: str) -> str:
         return ""
     if name == "groups":
         return "the groups of a part are 1"
-    if name in OF_WHOLE:
+    if name in _OF_WHOLE:
         return f"the {name} of a part's weight is that of one group"
     what = f"{name} of a part is that of one group"
     return f"{what}, which makes weights {_FACTOR}" if _takes_root(function) else what
