@@ -338,6 +338,22 @@ def test_what_is_no_part_of_the_channels_is_no_finding() -> None:
     assert not stays(module("a, b = x.split(',')\nreturn a", CONV))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_elu_is_the_same_everywhere(dtype: torch.dtype) -> None:
+    source = module("return F.elu(x, 1.5)", "self.conv = nn.Conv2d(4, 4, 1)")
+    after = split_source(source, PLINIO).text
+    assert "self.elu = ELU(alpha=1.5)" in after
+    points = [each * sign for each in (0.0, 1e-300, 1e-9, 0.1, 1, 9, 80, 1e4) for sign in (1, -1)]
+    found = []
+    for text in (source, after):
+        x = torch.tensor(points, dtype=dtype, requires_grad=True)
+        y = run(text).Net()(x)
+        (gradient,) = torch.autograd.grad(y.sum(), x)
+        found.append((y.detach(), gradient))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, rtol=0, atol=8 * torch.finfo(dtype).eps)
+
+
 def test_functions_with_a_form_become_activations() -> None:
     source = module("return F.leaky_relu(self.conv(x), SLOPE) + F.hardswish(x)", CONV)
     source = source.replace("class Net", "SLOPE = 0.1\n\n\nclass Net")
@@ -469,6 +485,7 @@ def test_the_readiness_of_each_method(tmp_path: Path, capsys: pytest.CaptureFixt
             "return self.act(self.conv(x))",
             "what it is applied to is not known",
         ),
+        ("self.act = nn.ELU(0.1, True)", "return self.act(x)", "may be read elsewhere"),
         ("self.act = nn.Hardswish(True)", "return x", "what it is applied to is not known"),
         (
             "self.act = nn.Hardswish()",
@@ -488,6 +505,7 @@ def test_an_activation_stays(constructor: str, forward: str, why: str) -> None:
         "nn.LeakyReLU(negative_slope=0.3, inplace=True)",
         "nn.Hardswish(inplace=True)",
         "nn.Hardsigmoid()",
+        "nn.ELU(0.7, inplace=True)",
     ],
 )
 def test_activations_are_equal_but_for_rounding(made: str) -> None:

@@ -4,7 +4,7 @@ So have ``branch-norm`` in it, and ``source-split``: ``grouped_conv.built.source
 
 Each module shows what it does, before and after, and what PLiNIO has against it::
 
-    activation      LeakyReLU, Hardswish and Hardsigmoid: a forward of simple functions
+    activation      LeakyReLU, ELU, Hardswish, Hardsigmoid: a forward of simple functions
     cat_norm        a BatchNorm behind a concatenation of convolutions: one for each
     cat             concat, axis=, negative dimensions: torch.cat(.., dim=1)
     flat_cat        a concatenation that reaches another one: part by part in that

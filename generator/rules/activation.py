@@ -1,4 +1,4 @@
-"""LeakyReLU, Hardswish and Hardsigmoid, which PLiNIO refuses, out of functions that it takes.
+"""LeakyReLU, ELU, Hardswish and Hardsigmoid, which PLiNIO refuses, out of functions that it takes.
 
 Before::
 
@@ -40,7 +40,8 @@ After::
             return self.act(self.conv(x))
 
 It stays a subclass, with the same settings and no weights. LeakyReLU is the same to the bit, the
-others but for rounding. What works in place does not any more: it is rewritten where nothing else
+others but for rounding: below zero ELU has ``exp(x)`` as ``s / (1 - s)`` of the sigmoid ``s``, which
+is at most 1/2 there, so that six factors of the series are all that float64 has room for. What works in place does not any more: it is rewritten where nothing else
 reads what it is applied to. A class that is handed on (``activation_layer=nn.Hardswish``) becomes
 the new one too, where all is known that is made of it. (PLiNIO commit 3d6b5e0)
 """
@@ -63,8 +64,9 @@ from .rule import Asking, Left, Proposal
 
 CODE: Final = "activation"
 _NAMES: Final = frozenset(each.rpartition(".")[2] for each in WITH_A_FORM)
-_FUNCTIONS: Final = ("torch.multiply", "torch.sub")
+_FUNCTIONS: Final = ("torch.multiply", "torch.sub", "torch.sigmoid")
 _OF_NN: Final = ("torch.nn.functional.relu", "torch.nn.functional.relu6")
+_INPLACE_SECOND: Final = ("LeakyReLU", "ELU")
 _HANDING_ON: Final = (ast.keyword, ast.arguments, ast.IfExp, ast.Assign)
 """Where a class stands that is handed on."""
 _KNOWN_USES: Final = ("argument", "call", "compare")
@@ -100,7 +102,11 @@ def _kind(asking: Asking, node: ast.expr) -> str:
     (value,) = values if len(values) == 1 else (None,)
     if not isinstance(value, External) or value.path not in WITH_A_FORM:
         return ""
-    return value.path.rpartition(".")[2]
+    return _name(value.path)
+
+
+def _name(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def _class_at(node: ast.expr) -> ast.expr:
@@ -185,7 +191,7 @@ def _check_handed_on(asking: Asking, node: ast.expr) -> None:
 
 def _may_be_in_place(asking: Asking, module: Object) -> bool:
     """Whether a module may be given another ``inplace`` than False."""
-    given = asking.facts.argument(module, int(module.kind.endswith("LeakyReLU")), "inplace")
+    given = asking.facts.argument(module, int(_name(module.kind) in _INPLACE_SECOND), "inplace")
     return any(not isinstance(each, Constant) or each.value is not False for each in given)
 
 
@@ -196,7 +202,7 @@ def _check_in_place(asking: Asking, node: ast.Call) -> None:
         Left: it does, or may, and what it is applied to may be read elsewhere.
     """
     given = [each.value for each in node.keywords if each.arg in ("inplace", None)]
-    given += node.args[1:] if _kind(asking, node) == "LeakyReLU" else node.args
+    given += node.args[1:] if _kind(asking, node) in _INPLACE_SECOND else node.args
     if not all(isinstance(each, ast.Constant) and each.value is False for each in given):
         made = (each for each in in_order(asking.facts.values(node)) if isinstance(each, Object))
         _check_modules(asking, [*made])

@@ -56,6 +56,7 @@ _MODULES: Final = {
     "dropout": ("torch.nn.Dropout", ("p", "training", "inplace")),
     "silu": ("torch.nn.SiLU", ("inplace",)),
     "leaky_relu": ("torch.nn.LeakyReLU", ("negative_slope", "inplace")),
+    "elu": ("torch.nn.ELU", ("alpha", "inplace")),
     "hardswish": ("torch.nn.Hardswish", ("inplace",)),
     "hardsigmoid": ("torch.nn.Hardsigmoid", ("inplace",)),
     "interpolate": (

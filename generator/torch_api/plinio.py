@@ -32,6 +32,6 @@ FUNCTIONS: Final = frozenset(
 """Functions, and methods of tensors."""
 
 WITH_A_FORM: Final = frozenset(
-    f"torch.nn.{each}" for each in ("LeakyReLU", "Hardswish", "Hardsigmoid")
+    f"torch.nn.{each}" for each in ("LeakyReLU", "ELU", "Hardswish", "Hardsigmoid")
 )
 """Classes that it refuses, and of which there is a form that it takes."""
