@@ -40,10 +40,11 @@ After::
             return self.act(self.conv(x))
 
 It stays a subclass, with the same settings and no weights. LeakyReLU is the same to the bit, the
-others but for rounding: below zero ELU has ``exp(x)`` as ``s / (1 - s)`` of the sigmoid ``s``, which
-is at most 1/2 there, so that six factors of the series are all that float64 has room for. What works in place does not any more: it is rewritten where nothing else
-reads what it is applied to. A class that is handed on (``activation_layer=nn.Hardswish``) becomes
-the new one too, where all is known that is made of it. (PLiNIO commit 3d6b5e0)
+others but for rounding: below zero ELU has ``exp(x)`` as ``s / (1 - s)`` of the sigmoid ``s``,
+which is 1/2 at most, and six factors of that series are all that float64 has room for. What works
+in place does not any more: it is rewritten where nothing else reads what it is applied to. A class
+that is handed on (``activation_layer=nn.Hardswish``) becomes the new one too, where all is known
+that is made of it. (PLiNIO commit 3d6b5e0)
 """
 
 from __future__ import annotations

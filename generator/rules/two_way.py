@@ -65,20 +65,18 @@ and ``contiguous()`` of the result goes: it lies in memory as the input does.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from ..reading.mentions import Mentions
-from ..reading.naming import numbered
-from ..reading.scopes import FUNCTIONS, Function
+from ..reading.scopes import Function
 from ..reading.source import Source
 from ..rewriting.edits import Edit
 from ..rewriting.places import insert_after, insert_before
-from .new_module import instance_of
+from . import two_way_stacked
 from .rule import Asking, Left, Proposal
 from .tensors import is_in_model, literal_dimensions
-from .two_way_reading import Choice
+from .two_way_method import check_plain, fresh, parameters, written
 from .two_way_writing import Writing
 
 CODE: Final = "two-way"
@@ -142,6 +140,9 @@ def is_meant(asking: Asking, node: ast.Call) -> bool:
     owner = asking.source.class_around(node)
     if not is_in_model(asking, node) or function is None or owner is None:
         return False
+    found = two_way_stacked.stacked(asking, node)
+    if found is not None:
+        return not two_way_stacked.has_choice(asking.source, found)
     return asking.source.parent(function) is owner and not any(
         isinstance(each, ast.If) and _METHOD in asking.source.code(each.body[0])
         for each in function.body[:2]
@@ -153,20 +154,24 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     source = asking.source
     function, owner = source.function_around(node), source.class_around(node)
     assert function is not None and owner is not None, "others are not meant"
-    _check_plain(function)
+    found = two_way_stacked.stacked(asking, node)
+    if found is None:
+        check_plain(function)
     asking = asking.in_project()
     if not asking.facts.is_complete:
         raise Left("its project is too large for what happens in it to be known")
-    chosen, written = _written(asking, function, {})
-    body = written.code()
+    if found is not None:
+        return two_way_stacked.propose(asking, found)
+    chosen, writing = written(partial(Writing, asking, function), {})
+    body = writing.code()
     statement = function.body[0]
     given = [each.arg for each in function.args.args]
     value = {
         "condition": " and ".join(map(_condition, chosen.items())),
-        "method": _fresh(source),
+        "method": fresh(source, _METHOD),
         "module": given[0],
         "arguments": ", ".join(given[1:]),
-        "parameters": _parameters(source, function),
+        "parameters": parameters(source, function),
         "returned": source.code(function.returns) if function.returns is not None else "",
         "body": body,
     }
@@ -176,48 +181,8 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         first = insert_after(source, statement, choice)
     edits = (first, insert_after(source, function, method, blank_lines=1))
-    imports = dict.fromkeys(each for _, new in written.names.values() for each in new)
+    imports = dict.fromkeys(each for _, new in writing.names.values() for each in new)
     return Proposal(f"{value['method']}() where {value['condition']}", edits, tuple(imports))
-
-
-def _check_plain(function: Function) -> None:
-    """See that a forward can be followed, and has what another one can be given.
-
-    Raises:
-        Left: it cannot.
-    """
-    given = function.args
-    others = (*given.posonlyargs, *given.kwonlyargs, given.vararg, given.kwarg)
-    is_plain = isinstance(function, ast.FunctionDef) and not function.decorator_list
-    if not is_plain or any(others) or not instance_of(function):
-        raise Left(f"{function.name} is no plain method")
-    for each in ast.walk(function):
-        if each is not function and isinstance(each, (*FUNCTIONS, ast.Global, ast.Nonlocal)):
-            raise Left(f"{function.name} is no plain method", each)
-
-
-def _written(
-    asking: Asking, function: Function, chosen: Mapping[str, int]
-) -> tuple[Mapping[str, int], Writing]:
-    """The forward for what must be assumed, and that.
-
-    Raises:
-        Left: there is nothing that could be.
-    """
-    try:
-        writing = Writing(asking, function, chosen)
-        writing.run()
-    except Choice as choice:
-        reasons = []
-        for each in choice.values_of_it:
-            try:
-                return _written(asking, function, {**chosen, choice.path: each})
-            except Left as reason:
-                reasons.append(reason)
-        raise max(reasons, key=lambda each: each.line) from None
-    if not writing.is_done:
-        raise Left("it is not shown to be attention over two branches")
-    return chosen, writing
 
 
 def _condition(assumed: tuple[str, int]) -> str:
@@ -225,26 +190,3 @@ def _condition(assumed: tuple[str, int]) -> str:
     if isinstance(value, bool):
         return path if value else f"not {path}"
     return f"{path} == {value}"
-
-
-def _parameters(source: Source, function: Function) -> str:
-    """The parameters of a function as they stand."""
-    given = function.args
-    last = (given.defaults or given.args)[-1]
-    annotation = given.args[-1].annotation if not given.defaults else None
-    start = source.offset(given.args[0].lineno, given.args[0].col_offset)
-    end = annotation or last
-    assert end.end_lineno is not None and end.end_col_offset is not None
-    return source.text[start : source.offset(end.end_lineno, end.end_col_offset)]
-
-
-def _fresh(source: Source) -> str:
-    """A name that no method has."""
-    taken = {
-        str(getattr(each, "attr", getattr(each, "name", getattr(each, "id", ""))))
-        for each in source.nodes
-    }
-    mentions = Mentions(source)
-    return next(
-        each for each in numbered(_METHOD) if each not in taken and not any(mentions.computed(each))
-    )

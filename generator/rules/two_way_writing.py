@@ -22,8 +22,8 @@ from .two_way_values import Branches, Known, Setting, Variable, Weighted, is_pla
 _CONVOLUTIONS: Final = ("torch.nn.Conv2d",)
 _WIDTHS: Final = {"torch.nn.Conv2d": "in_channels", "torch.nn.Linear": "in_features"}
 _KEPT: Final = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.If, ast.Assert, ast.Return)
-_MULTIPLY: Final = "torch.multiply"
-_SIGMOID: Final = "torch.sigmoid"
+MULTIPLY: Final = "torch.multiply"
+SIGMOID: Final = "torch.sigmoid"
 
 
 @dataclass
@@ -69,9 +69,7 @@ class Writing(Reading):
             for name in ("first", "second", "half", "weight")
         )
         self._first, self._second, self._half, self._weight = fresh
-        self.names = {
-            path: asking.spelled(path, function.body[0]) for path in (_MULTIPLY, _SIGMOID)
-        }
+        self.names = {path: asking.spelled(path, function.body[0]) for path in (MULTIPLY, SIGMOID)}
         self._weighted: ast.Call | None = None
 
     @property
@@ -247,16 +245,20 @@ class Writing(Reading):
             raise Left("the weights are not made of the sum of the branches", node)
         self._apart(value.branches.of)
         of = value.weights.of
-        self._note(of)
-        if not self._is_convolved(of):
-            raise Left(f"{of.name} is not known to be what a convolution gives", of.node)
-        first, second = self._slices(of.name)
-        sigmoid, multiply = self.names[_SIGMOID][0], self.names[_MULTIPLY][0]
-        self._lines.append(Line(f"{self._weight} = {sigmoid}({first} - {second})", {of.name}))
+        multiply = self.names[MULTIPLY][0]
+        self._lines.append(Line(f"{self._weight} = {self._weight_by(of)}", {of.name}))
         difference = f"{self._first} - {self._second}"
         code = f"{multiply}({difference}, {self._weight}) + {self._second}"
         self._replaced[node] = self._around(node, code)
         self._weighted = node
+
+    def _weight_by(self, of: Variable) -> str:
+        """The weight of the first branch, by what was taken a softmax of."""
+        self._note(of)
+        if not self._is_convolved(of):
+            raise Left(f"{of.name} is not known to be what a convolution gives", of.node)
+        first, second = self._slices(of.name)
+        return f"{self.names[SIGMOID][0]}({first} - {second})"
 
     def _part(self, node: ast.expr) -> ast.expr:
         """An expression, or the part of it that counts."""
