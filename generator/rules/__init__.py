@@ -19,6 +19,7 @@ Each module shows what it does, before and after, and what PLiNIO has against it
     shape_reads     shapes that are checked, or read for nothing: dropped
     shuffle         a channel shuffle: an index that plain convolutions read
     slices          split and chunk of channels: slices
+    stack_softmax   a softmax over a stack that is only gone over: of two tensors a sigmoid each
     two_way         softmax attention over two branches: a sigmoid
     sum_of_cats     only listed, or an identity behind split convolutions: sums of concatenations
     lone_norm       only listed: a BatchNorm behind something else than its convolution
@@ -50,6 +51,7 @@ from . import (
     shape_reads,
     shuffle,
     slices,
+    stack_softmax,
     sum_of_cats,
     two_way,
     unsupported,
@@ -73,6 +75,7 @@ RULES: tuple[Rule[Any], ...] = (
     slices,
     noop,
     two_way,
+    stack_softmax,
     shuffle,
     shape_reads,
     flat_cat,
