@@ -20,7 +20,8 @@ def speaks_of_convolutions(text: str) -> bool:
 
 def is_of_project(text: str, codes: Set[str]) -> bool:
     """Whether what other files do may matter for what a text defines, to some rules."""
-    is_rewritten = "def forward" in text and not codes <= {*TARGETS["grouped"]}
+    may_be_rewritten = "def forward" in text or "import *" in text
+    is_rewritten = may_be_rewritten and not codes <= {*TARGETS["grouped"]}
     return is_rewritten or speaks_of_convolutions(text) or "BatchNorm" in text
 
 

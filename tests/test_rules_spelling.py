@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from gencode import Options, list_source, split_source  # noqa: E402
 from gencode.command import main  # noqa: E402
+from gencode.file_split import split_path  # noqa: E402
 from rules import HEAD, PLINIO, assert_same, becomes, module, reason, run, stays  # noqa: E402
 
 CONV = "self.conv = nn.Conv2d(4, 4, 1)\nself.gate = nn.Conv2d(4, 4, 1)\nself.scale = 3"
@@ -650,3 +651,18 @@ self.layers = nn.Sequential(*layers)
 """
     found = list_source(module("return self.layers(x)", layers), PLINIO).findings
     assert not [each for each in found if each.code == "lone-norm"]
+
+
+def test_an_activation_of_a_star_import_is_told_by_the_project(tmp_path: Path) -> None:
+    table = "from .basics import *\n\nTABLE = dict(leaky=nn.LeakyReLU)\n\n\ndef make(name):\n"
+    files = {"__init__.py": "", "basics.py": "from torch import nn as nn\n"}
+    files["table.py"] = f"{table}    return TABLE[name]\n"
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "acts").mkdir()
+    for name, text in files.items():
+        (tmp_path / "acts" / name).write_text(text)
+    found = split_path(str(tmp_path / "acts" / "table.py"), PLINIO).result.findings
+    assert [each.status for each in found] == ["left"]
+    assert "nn.LeakyReLU: it is handed on to what is not known" in found[0].message
+    (tmp_path / "acts" / "basics.py").write_text("import mine as nn\n")
+    assert not split_path(str(tmp_path / "acts" / "table.py"), PLINIO).result.findings

@@ -57,6 +57,8 @@ def test_it_computes_the_same(branches: int, before: str, after: str) -> None:
     [
         ("softmax(dim=0)", "softmax(dim=1)"),
         ("softmax(dim=0)", "softmax(dim=0, dtype=torch.float64)"),
+        ("softmax(dim=0)", "softmax(0, 0)"),
+        ("weights = torch.stack", "*weights, last = torch.stack"),
         ("y in ys])", "y in ys], dim=1)"),
         ("torch.stack([torch.relu(y) for y in ys])", "torch.stack(ys)"),
         ("return sum", "print(weights)\nreturn sum"),
@@ -88,3 +90,20 @@ def test_a_name_that_is_taken() -> None:
 
 def test_other_functions_of_the_name_are_no_finding() -> None:
     assert not stays(net("torch.stack(", "self.stack("), ONLY)
+
+
+def test_weights_that_are_unpacked() -> None:
+    source = net("weights =", "first, second =").replace(
+        "zip(ys, weights)", "zip(ys, (second, first))"
+    )
+    after = split_source(source, ONLY).text
+    assert "first, second = softmax_of([torch.relu(y) for y in ys])" in after
+
+
+def test_nothing_is_added_where_a_comment_says_so() -> None:
+    source = net().replace("class Net(nn.Module):", "class Net(nn.Module):  # gencode: skip")
+    assert not [each for each in stays(source, ONLY) if each.status == "rewritten"]
+
+
+def test_a_function_of_that_name_is_left_alone() -> None:
+    assert not stays(net().replace("def forward(self, x)", "def softmax_of(self, x)"), ONLY)

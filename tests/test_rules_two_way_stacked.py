@@ -108,6 +108,14 @@ def test_it_computes_the_same(kernels: tuple[int, ...], before: str, after: str)
     [
         ("x = torch.stack(paths, dim=1)", "x = torch.stack(paths, dim=2)"),
         ("x = torch.stack(paths, dim=1)", "x = torch.stack(tuple(paths), dim=1)"),
+        ("x = torch.stack(paths, dim=1)", "x = torch.stack(paths)"),
+        ("x = torch.stack(paths, dim=1)", "x = torch.stack(paths, dim=1)[:]"),
+        ("x = x * weights", "x = torch.add(x, weights)"),
+        ("x = x * weights", "x = x + weights"),
+        (
+            "        x = torch.relu(self",
+            "        if self.bn:\n            return x\n        x = torch.relu(self",
+        ),
         ("x = x * weights", "x = x * weights * 2"),
         ("x = x * weights", "x = weights * weights"),
         ("        return x\n", "        return x, weights\n"),

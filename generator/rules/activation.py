@@ -55,7 +55,7 @@ from typing import Final
 
 from .. import torch_api
 from ..facts.order import in_order
-from ..facts.values import Constant, External, Function, Object, Partial, Tensor, Value
+from ..facts.values import Constant, External, Function, Object, Partial, Tensor, Unknown, Value
 from ..reading.naming import numbered
 from ..reading.source import Source
 from ..rewriting.edits import Insertion, TextEdit
@@ -76,7 +76,8 @@ _FRESH: Final = torch_api.CONVOLUTIONS | torch_api.BATCH_NORMS | {"torch.nn.Line
 
 def may_apply(text: str) -> bool:
     """Whether a text has one of the names."""
-    return "torch" in text and any(each in text for each in _NAMES)
+    is_of_torch = "torch" in text or "import *" in text
+    return is_of_torch and any(each in text for each in _NAMES)
 
 
 def sites(source: Source) -> Iterator[ast.expr]:
@@ -94,7 +95,14 @@ def sites(source: Source) -> Iterator[ast.expr]:
 
 def is_meant(asking: Asking, node: ast.expr) -> bool:
     """Whether a module of torch is built, or may be elsewhere."""
-    return bool(_kind(asking, node))
+    return bool(_kind(_knowing(asking, node), node))
+
+
+def _knowing(asking: Asking, node: ast.expr) -> Asking:
+    """What knows the class: the file, or its project where ``nn`` comes with a star from there."""
+    is_known = any(not isinstance(each, Unknown) for each in asking.facts.values(_class_at(node)))
+    has_star = "import *" in asking.source.text
+    return asking if is_known or not has_star else asking.in_project()
 
 
 def _kind(asking: Asking, node: ast.expr) -> str:
@@ -117,6 +125,7 @@ def _class_at(node: ast.expr) -> ast.expr:
 
 def propose(asking: Asking, node: ast.expr) -> Proposal:
     """A class of the source, before whatever makes use of it."""
+    asking = _knowing(asking, node)
     kind = _kind(asking, node)
     _check_class(asking, kind)
     if isinstance(node, ast.Call):

@@ -74,7 +74,7 @@ def stacked(asking: Asking, node: ast.Call) -> Stacked | None:
         return None
     stack, attention, product, total = values[:4]
     is_returned = total is node and (len(values) == 4 or _is(values[4], names[3]))
-    branches = _stacked_list(asking, stack, function)
+    branches = _stacked_list(asking, stack)
     if not is_returned or not branches or not isinstance(attention, ast.Call):
         return None
     of, weights, products = names[:3]
@@ -199,7 +199,7 @@ def _is(node: ast.expr | None, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def _stacked_list(asking: Asking, node: ast.expr | None, function: Function | None) -> str:
+def _stacked_list(asking: Asking, node: ast.expr | None) -> str:
     """The variable whose items are stacked along dimension 1, which is bound to lists alone."""
     if not isinstance(node, ast.Call) or function_of(asking, node) != _STACK:
         return ""
