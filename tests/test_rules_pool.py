@@ -27,7 +27,7 @@ POOL = "return F.avg_pool2d(x, 2)"
     ("code", "why"),
     [
         ("F.avg_pool2d(x, self.k)", "kernel_size is not a literal"),
-        ("F.avg_pool2d(x, x.shape[2:])", "kernel_size is not a literal"),
+        ("F.max_pool2d(x, x.shape[2:])", "kernel_size is not a literal"),
         ("F.avg_pool2d(x, 2, stride=K)", "stride is not a literal"),
         ("F.avg_pool2d(x, (2, K))", "kernel_size is not a literal"),
         ("F.avg_pool2d(x, '2')", "kernel_size is not a literal"),
@@ -48,6 +48,95 @@ POOL = "return F.avg_pool2d(x, 2)"
 )
 def test_arguments(code: str, why: str) -> None:
     assert reason(module(f"return {code}")) == why
+
+
+SQUARE = "it is the mean over all positions only where the input is square"
+NEITHER = "kernel_size is neither a literal nor all positions of the input"
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("F.avg_pool2d(x, x.size(2))", SQUARE),
+        ("F.avg_pool2d(x, x.shape[3])", SQUARE),
+        ("F.avg_pool2d(x, x.shape[1:])", NEITHER),
+        ("F.avg_pool2d(x, x.shape[2:4])", NEITHER),
+        ("F.avg_pool2d(x, x.shape[:2])", NEITHER),
+        ("F.avg_pool2d(x, x.shape[2::1])", NEITHER),
+        ("F.avg_pool2d(x, x.shape[-1:])", NEITHER),
+        ("F.avg_pool2d(x, (x.size(3), x.size(2)))", NEITHER),
+        ("F.avg_pool2d(x, (x.size(2), x.size(2)))", NEITHER),
+        ("F.avg_pool2d(x, (x.size(2) // 2, x.size(3)))", NEITHER),
+        ("F.avg_pool2d(x, y.shape[2:])", NEITHER),
+        ("F.avg_pool2d(x, (y.size(2), x.size(3)))", NEITHER),
+        ("F.avg_pool2d(f(x), f(x).shape[2:])", NEITHER),
+        ("F.avg_pool1d(x, x.size(1))", NEITHER),
+        ("F.avg_pool2d(x, x.shape[2:], f())", "stride may be another one in each call"),
+        ("F.avg_pool2d(x, x.shape[2:], 0)", "stride may be another one in each call"),
+        (
+            "F.avg_pool2d(x, x.shape[2:], ceil_mode=f())",
+            "ceil_mode may be another one in each call",
+        ),
+        ("F.avg_pool2d(x, x.shape[2:], divisor_override=4)", "it is given divisor_override"),
+        ("F.avg_pool2d(x, x.shape[2:], padding=f())", "padding is not a literal"),
+        ("F.avg_pool2d(x, x.shape[2:], padding=1) + 1", "padding is not a literal"),
+        ("F.avg_pool2d(x, x.shape[2:]  # all\n)", "a comment in it would be lost"),
+    ],
+)
+def test_what_is_not_the_mean_over_all_positions(code: str, why: str) -> None:
+    assert reason(module(f"return {code}")) == why
+
+
+@pytest.mark.parametrize(
+    ("code", "shape", "mean"),
+    [
+        ("F.avg_pool2d(x, x.size()[2:])", (2, 3, 5, 7), "torch.mean(x, (2, 3), keepdim=True)"),
+        ("F.avg_pool2d(x, x.shape[-2:])", (2, 3, 5, 7), "torch.mean(x, (2, 3), keepdim=True)"),
+        (
+            "F.avg_pool2d(x, [x.size(2), x.shape[-1]], stride=1, ceil_mode=True)",
+            (2, 3, 5, 7),
+            "torch.mean(x, (2, 3), keepdim=True)",
+        ),
+        (
+            "F.avg_pool2d(kernel_size=tuple(x.shape[2:]), input=x, stride=None)",
+            (2, 3, 5, 7),
+            "torch.mean(x, (2, 3), keepdim=True)",
+        ),
+        ("F.avg_pool1d(x, x.size(2), (2,), 0)", (2, 3, 5), "torch.mean(x, 2, keepdim=True)"),
+        ("F.avg_pool1d(x, x.shape[2:])", (2, 3, 5), "torch.mean(x, 2, keepdim=True)"),
+    ],
+)
+def test_mean_over_all_positions(code: str, shape: tuple[int, ...], mean: str) -> None:
+    before, after = module(f"return {code}"), module(f"return {mean}")
+    becomes(before, after)
+    x = torch.randn(*shape, dtype=torch.float64)
+    assert torch.allclose(run(before).Net()(x), run(after).Net()(x), rtol=1e-12)
+
+
+WITH_PADDING = (
+    HEAD
+    + """def pooled(x, padding=0, counts=False):
+    y = {}F.avg_pool2d(x, (x.size(2), x.size(3)), padding=padding, count_include_pad=counts)
+    return y
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        return pooled(x) + pooled(x, 1) + pooled(x, padding=2, counts=True) + pooled(x, (0, 1))
+"""
+)
+
+
+def test_mean_where_there_is_no_padding() -> None:
+    before = WITH_PADDING.format("")
+    text = split_source(before, PLINIO).text
+    assert (
+        "torch.mean(x, (2, 3), keepdim=True)\n        if padding == 0\n        else F.avg" in text
+    )
+    again = split_source(text, PLINIO)
+    assert again.text is text and not again.findings
+    x = torch.randn(2, 3, 5, 7, dtype=torch.float64)
+    assert torch.allclose(run(before).Net()(x), run(text).Net()(x), rtol=1e-12)
 
 
 def test_adaptive_max_pool1d_of_torch_gives_indices_too() -> None:

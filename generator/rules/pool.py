@@ -30,7 +30,9 @@ After::
             return self.avg_pool2d(self.conv(x))
 
 PLiNIO (commit 3d6b5e0) refuses functional poolings as unsupported nodes. A pooling has no weights,
-and so no key in a state dict. Its arguments must be literals: the module is given them once.
+and so no key in a state dict. Its arguments must be literals: the module is given them once. An
+average over all positions, ``F.avg_pool2d(x, x.size()[2:])``, is ``torch.mean(x, (2, 3),
+keepdim=True)``, where need be by an ``if`` on the padding.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ from ..reading.source import Source
 from .arguments import input_of, is_literal, named
 from .new_module import new_module
 from .rule import Asking, Left, Proposal
+from .whole_pool import mean_of, stands_in_choice
 
 CODE: Final = "pool"
 _NAME: Final = re.compile(r"(?:adaptive_)?(?:avg|max)_pool[12]d")
@@ -89,6 +92,8 @@ def sites(source: Source) -> Iterator[ast.Call]:
 def is_meant(asking: Asking, call: ast.Call) -> bool:
     """Whether the function of torch may be called."""
     values = asking.facts.values(call.func)
+    if stands_in_choice(asking.source, call):
+        return False
     return not values or any(
         isinstance(each, Unknown) or _function(each) is not None for each in values
     )
@@ -105,6 +110,9 @@ def propose(asking: Asking, call: ast.Call) -> Proposal:
         raise Left(f"{asking.source.shown(call.func)} is not known to be torch's")
     if function.startswith("adaptive_max") and "torch._C" in asking.source.text:
         raise Left("it may give indices")  # as functions of this name in torch._C do
+    mean = mean_of(asking, call, function, _PARAMETERS.get(function, ()))
+    if mean is not None:
+        return mean
     given, rest = input_of(call)
     arguments = _arguments(asking.source, function, rest)
     cls = "".join(each.capitalize() for each in function[:-2].split("_")) + function[-2:]
