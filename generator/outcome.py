@@ -112,6 +112,30 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Size:
+    """What a source shows of the size of a convolution that is, or may be, split.
+
+    Attributes:
+        conv: the class of torch; empty where its name does not tell it.
+        inputs: the channels that it takes: a number where that is known, or else the expression
+            that is passed, in one line; empty where the source shows none.
+        outputs: those that it gives, likewise.
+        groups: likewise.
+        kernel: the size of its kernel, likewise.
+        norms: the norms that go into the branches.
+        is_multiplier: whether it becomes depthwise ones, each of all that it takes.
+    """
+
+    conv: str
+    inputs: str
+    outputs: str
+    groups: str
+    kernel: str
+    norms: tuple[str, ...] = ()
+    is_multiplier: bool = False
+
+
+@dataclass(frozen=True)
 class Record:
     """What was done with one convolution that is, or may be, grouped.
 
@@ -138,6 +162,7 @@ class Record:
             ``(out / G,)`` of ``(out,)``. It is given the channels ``g * in / G`` up to
             ``(g + 1) * in / G`` of an input of shape ``(N, in, ...)``. (torch 2.13, Conv2d and
             ConvTranspose2d; that of groups, in ``_ConvNd.__init__``.)
+        size: of one that is, or may be, split.
     """
 
     line: int
@@ -150,6 +175,7 @@ class Record:
     attribute: str | None = None
     branches: tuple[str, ...] = ()
     note: str = ""
+    size: Size | None = None
 
     @property
     def is_split(self) -> bool:

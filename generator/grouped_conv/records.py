@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from ..codes import SOURCE_SPLIT
-from ..outcome import Finding, FindingStatus, Record
+from ..outcome import Finding, FindingStatus, Record, Size
 from ..reading.classes import ClassIndex
-from ..reading.convolutions import ConvClass
+from ..reading.convolutions import SIZES, ConvClass
 from ..reading.naming import mangled
 from .built.helper import function_of
 from .built.multiplier import has_marked
@@ -19,6 +20,8 @@ from .find import Site
 from .numbers import Numbers
 from .tracing import is_by_filter
 from .written import Written
+
+_KERNEL: Final = "kernel_size"
 
 
 def left(index: ClassIndex, site: Site, verdict: Verdict) -> Record:
@@ -50,6 +53,7 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
         f"{_how(deferred, ways)}{norm}",
         style="built",
         note="; ".join([*notes, *plan.notes[site.call]]),
+        size=_shown_size(index, site, deferred.numbers, tuple(norms), has_marked(ways)),
     )
 
 
@@ -66,7 +70,8 @@ def written_out(index: ClassIndex, written: Written) -> Record:
     """The record of a convolution that is written out."""
     candidate = written.candidate
     line, column = index.source.place(candidate.site.call)
-    norm = f", with self.{written.norm.attribute} in each" if written.norm else ""
+    norms = (f"self.{written.norm.attribute}",) if written.norm else ()
+    norm = f", with {norms[0]} in each" if norms else ""
     return Record(
         line,
         column,
@@ -78,6 +83,7 @@ def written_out(index: ClassIndex, written: Written) -> Record:
         attribute=mangled(candidate.owner, candidate.attribute),
         branches=written.paths,
         note="; ".join([*_asked(candidate.site), *([written.note] if written.note else [])]),
+        size=_shown_size(index, candidate.site, candidate.numbers, norms),
     )
 
 
@@ -132,6 +138,22 @@ def _how(deferred: Deferred, ways: Sequence[Way]) -> str:
     functions = dict.fromkeys(f"{function_of(each.kind)}()" for each in changes)
     into = "into depthwise ones " if by_multiplier else ""
     return f"{into}by {' and '.join(functions)} when built"
+
+
+def _shown_size(
+    index: ClassIndex,
+    site: Site,
+    numbers: tuple[int, int, int] | None,
+    norms: tuple[str, ...],
+    by_multiplier: bool = False,
+) -> Size:
+    """What the source shows of its size, as numbers where they are known."""
+    conv, given, names = site.conv or site.named_like, site.arguments.by_name, (*SIZES, _KERNEL)
+    shown = {name: index.source.one_line(given[name]) for name in names if name in given}
+    if numbers is not None:
+        shown.update(zip(SIZES, map(str, numbers), strict=True))
+    inputs, outputs, groups, kernel = (shown.get(name, "") for name in names)
+    return Size(conv.name if conv else "", inputs, outputs, groups, kernel, norms, by_multiplier)
 
 
 def _size(conv: ConvClass, numbers: tuple[int, int, int], by_multiplier: bool = False) -> str:

@@ -64,6 +64,48 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """What was compared of a kind.
+
+    Attributes:
+        kind: of values, as in "gradients in train mode".
+        count: how many tensors.
+        difference: the largest, relative to the largest value of a tensor.
+        tolerance: how large it may be.
+    """
+
+    kind: str
+    count: int
+    difference: float
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution of the original that has groups, as it is when it runs.
+
+    Attributes:
+        path: in the model.
+        kind: the name of its class.
+        inputs: the channels that it takes.
+        outputs: those that it gives.
+        groups: how many.
+        kernel: the size of its kernel.
+        is_split: whether it has become plain ones.
+        built: the line that builds it.
+    """
+
+    path: str
+    kind: str
+    inputs: int
+    outputs: int
+    groups: int
+    kernel: tuple[int, ...]
+    is_split: bool
+    built: Place | None = None
+
+
+@dataclass(frozen=True)
 class Proof:
     """What was found of one model.
 
@@ -81,6 +123,8 @@ class Proof:
         behind: the norms behind a concatenation, likewise.
         by_itself: what hardly matters to the outputs, and was seen to give the same itself.
         notes: how the proof is a lesser one, and what else there is to know.
+        compared: what was compared.
+        convolutions: those of the original that have groups.
     """
 
     model: ModelSource
@@ -96,6 +140,8 @@ class Proof:
     behind: Mapping[str, Place | None] = field(default_factory=dict)
     by_itself: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    compared: tuple[Compared, ...] = ()
+    convolutions: tuple[Convolution, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -245,7 +291,13 @@ class _Proving:
             behind={each: self._at(places.get(each)) for each in found["behind"]},
             by_itself=tuple(found["by_itself"]),
             notes=tuple(notes),
+            compared=tuple(Compared(**each) for each in found["compared"].values()),
+            convolutions=tuple(map(self._convolution, found["convolutions"])),
         )
+
+    def _convolution(self, seen: Mapping[str, Any]) -> Convolution:
+        more = {"kernel": tuple(seen["kernel"]), "built": self._at(seen["built"])}
+        return Convolution(**{**seen, **more})
 
     def _failure(self, found: Mapping[str, Any]) -> Failure:
         culprit = found["culprit"]

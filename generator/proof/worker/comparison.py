@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,43 +14,13 @@ from .effects import faint
 from .first_difference import Culprit, first_difference, is_seen_same, parts_of
 from .measures import grouped_convs, is_refused
 from .running import Inputs, default_dtype, difference
+from .verdict import Compared, Convolution, Pair, Verdict
 from .watching import Place
 
 # A gradient that ought to be zero, as of a bias before a BatchNorm, is all rounding: what a value
 # is taken to be at least, relative to the largest beside it.
 _NOISE = 1e-6
 _LOOSER = 10  # for gradients, which sum up more
-
-
-@dataclass
-class Verdict:
-    """What was found of a result.
-
-    Attributes:
-        reason: why it is not proved; empty where it is.
-        culprit: the first module that gives something else.
-        difference: the largest, relative to the largest value of an output, or of all gradients.
-        parameters: how many before, and now.
-        multiply_adds: likewise.
-        grouped: the convolutions that PLiNIO still does not take for their groups.
-        behind: the norms that now take a concatenation of convolutions.
-        places: the lines that build these two.
-        modes: that it was run in.
-        split: how many convolutions are.
-        by_itself: those that hardly matter to the outputs, and were seen to give the same.
-    """
-
-    reason: str = ""
-    culprit: Culprit | None = None
-    difference: float = 0.0
-    parameters: tuple[int, int] = (0, 0)
-    multiply_adds: tuple[int, int] = (0, 0)
-    grouped: list[str] = field(default_factory=list)
-    behind: list[str] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
-    modes: list[str] = field(default_factory=list)
-    by_itself: list[str] = field(default_factory=list)
-    split: int = 0
 
 
 def compare(
@@ -134,19 +103,37 @@ def _compare_all(model: nn.Module, made: Computed, found: Computed, verdict: Ver
         path: each for path, each in made.grouped.items() if not _is_as_before(model, path, each)
     }
     verdict.split = len(is_split)
+    verdict.convolutions = [
+        _convolution(path, each, path in is_split, made) for path, each in made.grouped.items()
+    ]
     verdict.reason = _different_set(made, found)
-    for what, mode, expected, value, least, tolerance in _pairs(model, made, found):
-        by = difference(expected, value, least)
-        # Of a gradient relative to the largest of all: one that ought to be zero is all rounding.
-        shown = difference(expected, value, least / _NOISE)
-        verdict.difference = max(verdict.difference, shown)
-        if not by <= tolerance and not verdict.reason:
-            verdict.reason = _said(what, by, expected, value)
-            verdict.culprit = first_difference(made, found, mode, parts_of(model, made.state), what)
+    for pair in _pairs(model, made, found):
+        by = difference(pair.expected, pair.value, pair.least)
+        _note(verdict, pair)
+        if not by <= pair.tolerance and not verdict.reason:
+            verdict.reason = _said(pair.what, by, pair.expected, pair.value)
+            parts = parts_of(model, made.state)
+            verdict.culprit = first_difference(made, found, pair.mode, parts, pair.what)
     if not verdict.reason:
         verdict.reason = _other_size(verdict)
     if not verdict.reason:
         _see_that_it_counts(model, made, found, [*is_split], verdict)
+
+
+def _note(verdict: Verdict, pair: Pair) -> None:
+    """Note that two values were compared, and how much they differ."""
+    # Of a gradient relative to the largest of all: one that ought to be zero is all rounding.
+    by = difference(pair.expected, pair.value, pair.least / _NOISE)
+    verdict.difference = max(verdict.difference, by)
+    compared = verdict.compared.setdefault(pair.kind, Compared(pair.kind))
+    compared.count += 1
+    compared.difference = max(compared.difference, by)
+    compared.tolerance = pair.tolerance
+
+
+def _convolution(path: str, conv: Grouped, is_split: bool, made: Computed) -> Convolution:
+    sizes = conv.inputs, conv.outputs, conv.groups, conv.kernel
+    return Convolution(path, conv.kind, *sizes, is_split, made.built.get(path))
 
 
 def _see_that_it_counts(
@@ -164,36 +151,35 @@ def _see_that_it_counts(
             return
 
 
-def _pairs(
-    model: nn.Module, made: Computed, found: Computed
-) -> Iterator[tuple[str, str, Tensor, Tensor, float, float]]:
-    """What is compared: its name, the mode, both values, and the tolerance."""
+def _pairs(model: nn.Module, made: Computed, found: Computed) -> Iterator[Pair]:
+    """What is compared."""
     for mode, done in made.runs.items():
         if mode not in found.runs:
             continue
         for name, each in done.outputs.items():
             if name in found.runs[mode].outputs:
                 value = found.runs[mode].outputs[name]
-                yield f"{name} in {MODES[mode]}", mode, each, value, 0.0, made.tolerance
+                kind, what = f"outputs in {MODES[mode]}", f"{name} in {MODES[mode]}"
+                yield Pair(kind, what, mode, each, value, 0.0, made.tolerance)
     if "train" in made.runs:
         state = _carried_over(model, _with(made, made.statistics))
         for name, value in found.statistics.items():
             if isinstance(value, Tensor) and isinstance(state.get(name), Tensor):
                 what = f"{name} after a step"
-                yield what, "train", state[name], value, 0.0, made.tolerance
+                kind = "buffers after a step"
+                yield Pair(kind, what, "train", state[name], value, 0.0, made.tolerance)
     flags = _carried_over(model, _with(made, _flags(made.learns, made.state)))
     for name, learns in found.learns.items():
         what = f"whether {name} is trained"
         value = torch.tensor(float(learns))
-        yield what, "eval", flags[name].flatten()[:1].sum(), value, 1.0, 0.5
+        flag = flags[name].flatten()[:1].sum()
+        yield Pair("which parameters are trained", what, "eval", flag, value, 1.0, 0.5)
     for mode in made.runs:
         if mode in found.runs:
             yield from _gradients(model, made, found, mode)
 
 
-def _gradients(
-    model: nn.Module, made: Computed, found: Computed, mode: str
-) -> Iterator[tuple[str, str, Tensor, Tensor, float, float]]:
+def _gradients(model: nn.Module, made: Computed, found: Computed, mode: str) -> Iterator[Pair]:
     gradients, now = made.runs[mode].gradients, found.runs[mode].gradients
     if not gradients:
         return
@@ -207,7 +193,8 @@ def _gradients(
         expected = same.get(name, parts.get(name))
         if expected is not None:
             what = f"the gradient of {name} in {MODES[mode]}"
-            yield what, mode, expected, value, _NOISE * largest, made.tolerance * _LOOSER
+            kind, tolerance = f"gradients in {MODES[mode]}", made.tolerance * _LOOSER
+            yield Pair(kind, what, mode, expected, value, _NOISE * largest, tolerance)
 
 
 def _with(made: Computed, state: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,9 @@ class Grouped:
     Attributes:
         kind: the name of its class.
         groups: how many.
+        inputs: the channels that it takes.
+        outputs: those that it gives.
+        kernel: the size of its kernel.
         effects: how much each group matters to the outputs, relative to their size; none where it
             does not run.
         is_refused: whether PLiNIO does not take it.
@@ -40,6 +43,9 @@ class Grouped:
 
     kind: str
     groups: int
+    inputs: int
+    outputs: int
+    kernel: tuple[int, ...]
     effects: list[float]
     is_refused: bool
 

@@ -46,7 +46,15 @@ def note_effects(model: nn.Module, inputs: Inputs, made: Computed) -> None:
         is_still = not any(done.gradients for done in made.runs.values())
         if ran and (is_still or not _weight(conv).requires_grad):
             effects = [_effect_of_change(model, conv, inputs, made)]
-        made.grouped[path] = Grouped(type(conv).__name__, conv.groups, effects, is_refused(conv))
+        made.grouped[path] = Grouped(
+            type(conv).__name__,
+            conv.groups,
+            conv.in_channels,
+            conv.out_channels,
+            tuple(conv.kernel_size),
+            effects,
+            is_refused(conv),
+        )
 
 
 def _size(done: Run) -> float:
