@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +27,13 @@ class FileSplit:
         before: the bytes of the file.
         after: those of the split source, in the same encoding; the same where nothing is split.
         result: the text, what was done with each grouped convolution or why not, and warnings.
+        readiness: what else PLiNIO would refuse, whatever the target; None where nobody asks.
     """
 
     before: bytes
     after: bytes
     result: Result
+    readiness: Result | None = None
 
 
 def split_file(
@@ -88,6 +90,7 @@ def split_path(
     only_list: bool = False,
     is_typed: bool = True,
     locator: Callable[[], Locator] | None = None,
+    reports: bool = False,
 ) -> FileSplit:
     """Read and split a file; nothing is written.
 
@@ -99,6 +102,8 @@ def split_path(
         is_typed: whether somebody typed the path, and so means whatever is there.
         locator: gives what finds the project of the file, in the state in which it was first
             looked at.
+        reports: whether the text and the readiness are wanted, also where it is only to be said
+            what would be done.
 
     Raises:
         FileError: it cannot be read or decoded, or its encoding cannot hold the new text.
@@ -108,12 +113,19 @@ def split_path(
     data = read_bytes(path) if is_typed else read_found(path)
     read = decoded(data)
     location = None
-    if path != STDIN and is_of_project(read.text, options.codes):  # slow, so where it matters
+    ready = replace(options, target="plinio", select=None) if reports else options
+    if path != STDIN and is_of_project(read.text, ready.codes):  # slow, so where it matters
         location = (locator or new_locator)().locate(absolute(path))
     result = (list_source if only_list else split_source)(read.text, options, location)
+    readiness = None
     text = result.text
+    if reports:
+        is_known = only_list and options == ready
+        readiness = result if is_known else list_source(read.text, ready, location)
+        text = split_source(read.text, options, location).text if only_list else text
     if source and text is not read.text:
         if not read.encoding.startswith("utf-8"):  # what is above a cookie is to be ASCII
             source = source.encode("ascii", "replace").decode()
         text = with_header(text, source)
-    return FileSplit(data, data if text is read.text else read.encoded(text), result)
+    after = data if text is read.text else read.encoded(text)
+    return FileSplit(data, after, result, readiness)

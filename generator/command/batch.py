@@ -25,26 +25,32 @@ _WORTHWHILE = 1_000_000  # bytes; measured over the files of timm and torchvisio
 _CHUNK = 4
 
 
-def split_all(jobs: Sequence[Job], only_list: bool) -> Generator[Outcome]:
+def split_all(jobs: Sequence[Job], only_list: bool, reports: bool = False) -> Generator[Outcome]:
     """What splitting each of some sources gives, in their order.
 
     No more is split once it is closed.
+
+    Args:
+        jobs: the sources.
+        only_list: whether it is only to be said what would be done.
+        reports: whether all is wanted that a report shows.
 
     Raises:
         TemplateError: a template is faulty; nothing more is split.
     """
     workers = min(_processors(), len(jobs)) if _is_worthwhile(jobs) else 1
     if workers > 1:
-        yield from _in_processes(jobs, only_list, workers)
+        yield from _in_processes(jobs, only_list, reports, workers)
     else:
         locator = cache(new_locator)
         for job in jobs:
-            yield from _split_some([job], only_list, locator)
+            yield from _split_some([job], only_list, reports, locator)
 
 
-def _split(job: Job, only_list: bool, locator: Callable[[], Locator]) -> Outcome:
+def _split(job: Job, only_list: bool, reports: bool, locator: Callable[[], Locator]) -> Outcome:
+    path, options = job.path, job.options
     try:
-        return split_path(job.path, job.options, job.header, only_list, job.is_typed, locator)
+        return split_path(path, options, job.header, only_list, job.is_typed, locator, reports)
     except (FileError, SourceError) as error:
         return error
     except TemplateError:
@@ -58,12 +64,17 @@ _locator = cache(new_locator)
 
 
 def _split_some(
-    jobs: Sequence[Job], only_list: bool, locator: Callable[[], Locator] = _locator
+    jobs: Sequence[Job],
+    only_list: bool,
+    reports: bool,
+    locator: Callable[[], Locator] = _locator,
 ) -> list[Outcome]:
-    return [_split(job, only_list, locator) for job in jobs]
+    return [_split(job, only_list, reports, locator) for job in jobs]
 
 
-def _in_processes(jobs: Sequence[Job], only_list: bool, workers: int) -> Iterator[Outcome]:
+def _in_processes(
+    jobs: Sequence[Job], only_list: bool, reports: bool, workers: int
+) -> Iterator[Outcome]:
     # Slow to import, and so only where it is worth it.
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -73,7 +84,7 @@ def _in_processes(jobs: Sequence[Job], only_list: bool, workers: int) -> Iterato
     try:
         # Not with its map, which cancels what another thread may be ending just then.
         chunks = [jobs[start : start + _CHUNK] for start in range(0, len(jobs), _CHUNK)]
-        for future in [executor.submit(_split_some, chunk, only_list) for chunk in chunks]:
+        for future in [executor.submit(_split_some, chunk, only_list, reports) for chunk in chunks]:
             for outcome in future.result():
                 yield outcome
                 done += 1

@@ -115,6 +115,12 @@ def _add_destinations(group: argparse._ArgumentGroup) -> None:
         " of a workflow (default: text)",
     )
     group.add_argument(
+        "--report",
+        metavar="FILE.html",
+        help="write a page besides: each split convolution as a picture, sources before and after"
+        " side by side, the proof, and what stays in PLiNIO's way; it needs Pygments",
+    )
+    group.add_argument(
         "--generated",
         action="store_true",
         help="generate what pyproject.toml configures, as without a SOURCE, and fail where it"

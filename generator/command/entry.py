@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import ConfigError
-from ..files import STDIN, UsageError, absolute, is_directory, shown
+from ..files import STDIN, FileError, UsageError, absolute, is_directory, shown
 from ..outcome import TemplateError
 from ..settings import Settings
 from .command_line import given, parsed, parser
@@ -22,6 +22,7 @@ from .formats import Github, Json, Text, Voice
 from .helper_module import check_name
 from .jobs import STANDARD_OUTPUT, JobMaker
 from .model_options import asked_models
+from .paging import Paging, check_report
 from .report import Report, Status
 from .run import Run
 from .signals import ended_in_order
@@ -44,19 +45,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is_dry = asked.check or asked.diff or asked.list
     # What an output is compared with has been split, or is to be; a source by itself is to be.
     will_split = is_dry and (asked.list or (bool(asked.sources) and asked.output is None))
-    report = Report(_voice(asked, is_dry), will_split, checks=asked.check, lists=asked.list)
-    status = _done(asked, is_dry, report)
+    voice = _voice(asked, is_dry)
+    paging = None if asked.report is None else Paging(voice, asked.report)
+    report = Report(paging or voice, will_split, checks=asked.check, lists=asked.list)
+    status = _done(asked, is_dry, report, paging)
     report.end(status)
     return status
 
 
-def _done(asked: argparse.Namespace, is_dry: bool, report: Report) -> int:
+def _done(asked: argparse.Namespace, is_dry: bool, report: Report, paging: Paging | None) -> int:
     try:
         with ended_in_order():
             conversion = conversion_of(asked, parser)
             if conversion is not None:
                 return _convert(conversion, report)
-            return _run(asked, is_dry, report)
+            return _run(asked, is_dry, report, paging)
     except (TemplateError, ConfigError, UsageError) as error:
         return report.wrong_usage(str(error))
     except KeyboardInterrupt:
@@ -78,7 +81,7 @@ def _convert(asked: Conversion, report: Report) -> Status:
     return convert_checkpoint(asked, report)
 
 
-def _run(asked: argparse.Namespace, is_dry: bool, report: Report) -> Status:
+def _run(asked: argparse.Namespace, is_dry: bool, report: Report, paging: Paging | None) -> Status:
     _check(asked)
     # What is configured to be generated is, even where what is rewritten in place excludes it.
     values = given(asked) if asked.sources else {"exclude": (), **given(asked)}
@@ -91,11 +94,23 @@ def _run(asked: argparse.Namespace, is_dry: bool, report: Report) -> Status:
         jobs = maker.of_pairs(absolute(os.curdir))
         if not jobs and (asked.generated or not is_dry):
             raise UsageError(_NOTHING_CONFIGURED if asked.generated else _NOTHING_ASKED)
-    run = Run(_delivery(asked, is_dry, report), report, _proving(asked, report), bool(asked.force))
-    run.do(jobs)
+    delivery, proving = _delivery(asked, is_dry, report), _proving(asked, report)
+    Run(delivery, report, proving, bool(asked.force), paging).do(jobs)
     is_file = len(asked.sources) == 1 and not is_directory(asked.sources[0])
     label = _label(asked.sources[0]) if len(asked.sources) == 1 else "gencode"
-    return report.summary(label, is_file)
+    status = report.summary(label, is_file)
+    return status if paging is None else _written(paging, label, report)
+
+
+def _written(paging: Paging, label: str, report: Report) -> Status:
+    """Write the page of a run, and say where that fails."""
+    try:
+        others = paging.write(label, report.status, report.will_split)
+    except FileError as error:
+        return report.failure(str(paging.target), str(error))
+    if others:
+        report.old_links(str(paging.target), others)
+    return report.status
 
 
 def _proving(asked: argparse.Namespace, report: Report) -> Proving | None:
@@ -117,6 +132,8 @@ def _check(asked: argparse.Namespace) -> None:
     Raises:
         UsageError: it does not.
     """
+    if asked.report is not None:
+        check_report(asked.report)
     if asked.in_place and asked.output is not None:
         raise UsageError("-i does not go with -o")
     if asked.in_place and STDIN in asked.sources:

@@ -11,6 +11,7 @@ from ..files import shown
 from ..key_lists import compressed
 from ..outcome import Finding, Record, Result, SourceError
 from .formats import Level, Said, Voice, pointed
+from .readiness import count, methods
 
 if TYPE_CHECKING:
     from ..checkpoint import Converted
@@ -66,6 +67,11 @@ class Report:
         self._delivered: dict[str, str] = {}
 
     @property
+    def will_split(self) -> bool:
+        """Whether what is said to be done is only what would be."""
+        return self._will_split
+
+    @property
     def status(self) -> Status:
         """The exit status of all that was reported."""
         if self._counts["failed"]:
@@ -85,9 +91,7 @@ class Report:
         found += [self._of_finding(path, each) for each in result.findings]
         if result.findings:
             found.sort(key=lambda each: (each.line, each.column))
-        self._counts.update(each.status for each in result.records)
-        self._counts.update(f"place {each.status}" for each in result.findings)
-        self._counts.update(each.obstacle for each in result.findings if each.obstacle is not None)
+        count(result, self._counts)
         warnings = [
             Said("warning", each.message, path, each.line, each.column, "warning", data=each)
             for each in result.warnings
@@ -168,7 +172,8 @@ class Report:
         parts = [] if one_file or self._lists else self._files()
         self._voice.say(Said("summary", "; ".join([*parts, *self._found()]), label))
         if self._lists and "unsupported" in self._codes:
-            self._voice.say(*(Said("summary", each) for each in self._readiness()))
+            each_method = (f"{name}: {said}" for name, said in methods(self._counts))
+            self._voice.say(*(Said("summary", each) for each in each_method))
         return self.status
 
     def source_error(self, path: str, error: SourceError) -> Status:
@@ -196,28 +201,6 @@ class Report:
     def end(self, status: int) -> None:
         """Have it said how the run ended."""
         self._voice.end(status, self._delivered, self._counts)
-
-    def _readiness(self) -> Iterator[str]:
-        """What stays in the way of each of PLiNIO's methods, as far as sources show it."""
-        places, grouped = self._counts["place left"], self._counts["left"]
-        functions = self._counts["function"]
-        refused = places + grouped + functions
-        unproven = self._counts["not proven"] + grouped
-        kinds = ", ".join(
-            f"{count} {words}"
-            for count, words in (
-                (functions + self._counts["no form"], "without a form that is known"),
-                (unproven, "not proven"),
-                (self._counts["costs parameters"], "whose form costs parameters"),
-            )
-            if count
-        )
-        rest = f": {kinds}" if kinds else ""
-        for method in ("PIT", "MPS"):
-            said = f"{_counted(refused, 'place')} in its way, as far as sources show it"
-            yield f"{method}: {said}{rest}"
-        counted = f"{_counted(grouped, 'grouped convolution')} would be counted wrongly"
-        yield f"SuperNet: {counted}"
 
     def _files(self) -> list[str]:
         done = "to be split" if self._will_split else "split"
@@ -274,7 +257,3 @@ class Report:
         is_wrong = self._checks and finding.status == "rewritten"
         level: Level = "warning" if is_wrong else "notice"
         return Said("finding", said, path, finding.line, finding.column, level, data=finding)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

@@ -19,6 +19,7 @@ from .progress import progress
 from .report import Report
 
 if TYPE_CHECKING:
+    from .paging import Paging
     from .proving import Proving
 
 _NEVER: Final = frozenset(("not written yet",))
@@ -33,6 +34,7 @@ class Run:
         report: is told of everything.
         proving: proves what is to be written; what it does not is not written.
         forces: whether that is written nonetheless.
+        paging: is told what becomes of each source.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class Run:
         report: Report,
         proving: Proving | None = None,
         forces: bool = False,
+        paging: Paging | None = None,
     ) -> None:
         self._delivery = delivery
         self._report = report
         self._proving = proving
         self._forces = forces
+        self._paging = paging
         self._helpers: dict[str, HelperJob] = {}
         self._needed: dict[str, frozenset[str]] = {}
         self._written: dict[str, frozenset[str] | None] = {}
@@ -59,7 +63,8 @@ class Run:
             TemplateError: a template is faulty; nothing more is done.
         """
         sources = [job for job in jobs if job.kind == "source"]
-        splitting = split_all(sources, only_list=self._delivery.only_lists)
+        reports = self._paging is not None
+        splitting = split_all(sources, only_list=self._delivery.only_lists, reports=reports)
         with closing(splitting), progress(len(sources)) as advance:
             outcomes = _counted(splitting, advance)
             if any(job.destination == "itself" for job in sources):
@@ -107,8 +112,10 @@ class Run:
             if job.helper is not None and imports_helper(job, outcome):
                 self._imported.add(job.helper.target)
                 self._helper(job.helper, needed_blocks(job.helper, job, outcome))
-            self._deliver(job, outcome.before, outcome.after)
+            delivered = self._deliver(job, outcome.before, outcome.after)
             self._report.result(job.path, outcome.result)
+            if self._paging is not None:
+                self._paging.source(job, outcome, delivered)
             return
         if isinstance(outcome, SourceError):
             self._report.source_error(job.path, outcome)
@@ -195,8 +202,10 @@ class Run:
             data = read_bytes(job.path) if job.is_typed else read_found(job.path)
             self._deliver(job, data, data)
 
-    def _deliver(self, job: Job, before: bytes, after: bytes) -> None:
-        self._said(job, self._delivery.source(job, before, after))
+    def _deliver(self, job: Job, before: bytes, after: bytes) -> Delivered | None:
+        delivered = self._delivery.source(job, before, after)
+        self._said(job, delivered)
+        return delivered
 
     def _said(self, job: Job, delivered: Delivered | None) -> None:
         self._report.delivered(job.place, delivered)
