@@ -15,7 +15,6 @@ from .picture import Drawing, Shape, drawings
 _MOST_PATHS: Final = 4
 _MOST_DRAWN: Final = 2
 _LONGEST_NORM: Final = 20
-_BUILT: Final = "the model says it when it is built"
 
 Instances = Mapping[tuple[str, int], Sequence[Convolution]]
 """The convolutions of the models that were run, by the file and line that builds them."""
@@ -28,13 +27,13 @@ class Picture:
     Attributes:
         before: the drawing of what there was.
         after: the drawing of what there is.
-        said: what it shows, in a sentence or two.
-        letters: what the letters in it stand for.
+        said: what it shows, in sentences.
+        letters: what the letters in it stand for; empty where no source shows it.
     """
 
     before: Drawing
     after: Drawing
-    said: str
+    said: tuple[str, ...]
     letters: tuple[tuple[str, str], ...] = ()
 
 
@@ -113,7 +112,7 @@ def _real(conv: Convolution, size: Size) -> Picture:
     for each in conv.kernel:
         weights *= each
     before, after = drawings(shape)
-    return Picture(before, after, f"{_said(shape)} {_of_weights(weights, conv.groups)}")
+    return Picture(before, after, (*_said(shape), _of_weights(weights, conv.groups)))
 
 
 def _symbolic(record: Record, size: Size) -> Picture:
@@ -122,8 +121,10 @@ def _symbolic(record: Record, size: Size) -> Picture:
     def known(letter: str, expression: str) -> int | str:
         if expression.isdecimal():
             return int(expression)
-        letters.append((letter, expression or _BUILT))
-        return letter
+        same = next((each for each, other in letters if expression and other == expression), "")
+        if not same:
+            letters.append((letter, expression))
+        return same or letter
 
     sizes = known("C", size.inputs), known("D", size.outputs), known("G", size.groups)
     conv, kernel = size.conv or "Conv", size.kernel if size.kernel.isdecimal() else ""
@@ -133,8 +134,8 @@ def _symbolic(record: Record, size: Size) -> Picture:
     before, after = drawings(shape)
     said = _said(shape)
     if record.status == "may be split":
-        said += " That is decided when it is built: one that turns out plain stays as it is."
-    return Picture(before, after, said, tuple(letters))
+        said.append("That is decided when it is built: one that turns out plain stays as it is.")
+    return Picture(before, after, tuple(said), tuple(letters))
 
 
 def _norm(size: Size) -> str:
@@ -143,21 +144,20 @@ def _norm(size: Size) -> str:
     return names if len(names) <= _LONGEST_NORM else "its norm"
 
 
-def _said(shape: Shape) -> str:
+def _said(shape: Shape) -> list[str]:
     if shape.is_multiplier:
-        return (
+        return [
             f"Each of the {shape.branches} branches takes all {shape.inputs} channels, one by one,"
-            " and gives one of each; an index puts them into the order that they had."
-        )
-    norm = ", and the norm behind it is one of these channels alone" if shape.norm else ""
-    return (
+            " and gives one of each; an index then puts them into the order that they had."
+        ]
+    norm = ", with a norm of these channels alone behind it" if shape.norm else ""
+    return [
         f"Each of the {shape.groups} groups takes {shape.branch_inputs} of the {shape.inputs}"
-        f" channels and gives {shape.branch_outputs} of the {shape.outputs}: what is not a coloured"
-        f" block of the weight is not there. So each is a plain convolution of its slice{norm}."
-    )
+        f" channels and gives {shape.branch_outputs} of the {shape.outputs}. Of the weight, outputs"
+        " by inputs, only the coloured blocks are there.",
+        f"So each block is a plain convolution of its slice{norm}.",
+    ]
 
 
 def _of_weights(weights: int, groups: int) -> str:
-    return (
-        f"{weights:,} weights before and after; without groups it would have {weights * groups:,}."
-    )
+    return f"{weights:,} weights, before and after; without groups there would be {weights * groups:,}."

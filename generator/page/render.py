@@ -108,11 +108,17 @@ class Section:
         return [each for each in found if (each.code, each.line, each.column) not in done]
 
     @property
+    def is_split(self) -> bool:
+        """Whether anything in it changes, or was to be split and is not."""
+        statuses = ("split", "may be split", "left", "skipped")
+        return self.changes or self.count(*statuses) > 0 or bool(self.rewritten)
+
+    @property
     def matters(self) -> bool:
         """Whether there is anything to show of it."""
         result = self.source.result
-        is_said = bool(result.records or result.findings or result.warnings)
-        return bool(self.changes or is_said or self.in_the_way or self.could_be)
+        said = (result.records, result.findings, result.warnings, self.in_the_way, self.could_be)
+        return self.is_split or any(said)
 
 
 _IN_THE_WAY: Final = {"left": "not split", "function": "a function call"}
@@ -139,9 +145,13 @@ def html(contents: Contents) -> str:
     )
     environment.filters["number"] = _number
     template = environment.get_template("page.html")
-    shown = [each for each in sections if each.matters]
-    quiet = [each for each in sections if not each.matters]
-    return template.render(page=contents, shown=shown, quiet=quiet, totals=_totals(sections))
+    return template.render(
+        page=contents,
+        shown=[each for each in sections if each.is_split],
+        others=[each for each in sections if each.matters and not each.is_split],
+        quiet=[each for each in sections if not each.matters],
+        totals=_totals(sections),
+    )
 
 
 def _totals(sections: Sequence[Section]) -> dict[str, int]:
