@@ -9,18 +9,20 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("pygments")
+
 from browser import CHROMIUM, browser
+
 from gencode.command import main
 from gencode.command import paging as paging_module
+from gencode.load_model import ModelSource
 from gencode.outcome import Form, Record, Size
-from gencode.page.cards import card
+from gencode.page.cards import card, instances
 from gencode.page.highlighting import highlighted, lines_of, visible
-from gencode.page.picture import Shape, drawings
+from gencode.page.picture import MINUS, Shape, drawings
 from gencode.page.sides import Row, side_by_side
-from gencode.proof import Convolution, Place
+from gencode.proof import Convolution, Place, Proof
 from sources import BOTH, BROKEN, GROUPED, LEFT, PLAIN, text, write
-
-pytest.importorskip("pygments")
 
 VOID = {"meta", "rect", "path", "br", "link"}
 BUILT = """\
@@ -107,7 +109,8 @@ def test_a_page_shows_the_split_in_every_mode(arguments: list[str], capsys) -> N
 def test_a_page_asks_for_nothing(capsys) -> None:
     write({"net.py": BOTH})
     found = page("net.py", status=3)
-    assert not {tag for tag, _ in found.found} & {"script", "link", "img", "iframe", "object", "form"}
+    tags = {tag for tag, _ in found.found}
+    assert not tags & {"script", "link", "img", "iframe", "object", "form"}
     urls = [each for _, at in found.found for name in ("src", "href") if (each := at.get(name))]
     assert urls and all(str(each).startswith("#") for each in urls)
     places = {at["id"] for _, at in found.found if "id" in at}
@@ -202,6 +205,51 @@ def test_without_pygments_it_is_said_how_to_install_it(capsys, monkeypatch) -> N
     assert text("net.py") == GROUPED and not Path("page.html").exists()
 
 
+MODEL = (
+    BUILT.replace(".permute(0, 2, 3, 1)", "")
+    + """
+
+class Net(nn.Module):
+    input_shape = (12, 6, 6)
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.Sequential(Block(12, 4), Block(12, 1), Block(12, 12), Block(12, 4))
+
+    def forward(self, x):
+        return self.blocks(nn.functional.pad(x, (1, 1, 1, 1)))
+"""
+)
+CROSSES = """\
+    def forward(self, x):
+        raise RuntimeError("<i>no</i>")
+"""
+
+
+def test_a_proof_is_shown_and_gives_the_picture_its_numbers(capsys) -> None:
+    pytest.importorskip("torch")
+    write({"net.py": MODEL.replace("(12, 6, 6)", "(12, 8, 8)")})
+    found = page("net.py", "-o", "new.py", "--model", "Net")
+    words = " ".join(found.text.split())
+    assert "Net computes the same" in words and "gradients in train mode" in words
+    assert "0:3" in words and "9:12" in words and "groups = 4" in words
+    assert "blocks.0.conv, blocks.3.conv" in words and "known only when" not in words
+    assert "324 weights, before and after; without groups there would be 1,296." in words
+    assert found.count("div", "proved") == 1 and found.count("svg") == 2
+
+
+def test_what_is_not_proved_is_shown_with_its_place(capsys) -> None:
+    pytest.importorskip("torch")
+    head = MODEL.rpartition("    def forward")[0]
+    source = head + CROSSES
+    line = source.splitlines().index('        raise RuntimeError("<i>no</i>")') + 1
+    write({"net.py": source})
+    found = page("-i", "net.py", "--model", "Net", status=4)
+    assert found.count("div", "failed") == 1 and found.count("i") == 0
+    assert "<i>no</i>" in found.text and f"net.py:{line}" in found.text
+    assert "nothing is written, as it is not proved" in found.text
+
+
 # Side by side
 
 
@@ -276,7 +324,7 @@ def test_each_branch_has_its_slice() -> None:
 
 
 def test_of_many_branches_some_are_drawn() -> None:
-    before, after = drawn(Shape("Conv2d", 128, 256, 32, "3×3", "bn1"))
+    before, after = drawn(Shape("Conv2d", 128, 256, 32, "3x3", "bn1"))
     assert [each for each in after if ":" in each] == ["0:4", "4:8", "124:128"]
     assert after.count("bn1") == 3 and "…" in after and "groups = 32" in before
     blocks = [each for each in drawings(Shape("Conv2d", 64, 64, 8))[0].rects if each.radius == 0.5]
@@ -285,14 +333,14 @@ def test_of_many_branches_some_are_drawn() -> None:
 
 def test_what_is_not_known_has_letters() -> None:
     _, after = drawn(Shape("Conv2d", "C", "D", "G"))
-    assert {"slice 0", "slice 1", "slice G−1", "C/G → D/G"} <= {*after}
+    assert {"slice 0", "slice 1", f"slice G{MINUS}1", "C/G → D/G"} <= {*after}
 
 
 def test_a_multiplier_takes_all_channels() -> None:
     _, after = drawn(Shape("Conv2d", 8, 16, 8, is_multiplier=True))
     assert after.count("all") == 2 and after.count("8 → 8") == 2
     _, after = drawn(Shape("Conv2d", "C", "D", "C", is_multiplier=True))
-    assert "(D/C)−1" in after or "all" in after
+    assert "D/C branches, then a cat" in after and after.count("all") == 3
 
 
 FORM = Form("attribute", "class", "groups", "parameter", False)
@@ -308,13 +356,16 @@ def test_a_card_says_what_letters_stand_for() -> None:
     assert picture.letters == (("C", "width"), ("G", ""))
     assert "its norm" in {each.text for each in picture.after.texts}
     assert any("when it is built" in each for each in picture.said)
+    (picture,) = card(record(Size("", "4 * c", "", "2", "3")), ()).pictures
+    assert picture.letters == (("C", "4 * c"), ("D", ""))
+    assert {"Conv 3", "C/2 → D/2"} <= {each.text for each in picture.after.texts}
 
 
 def test_a_card_shows_what_was_built() -> None:
     place = Place("net.py", 3)
     built = [
-        Convolution(f"layers.{each}", "Conv2d", 8, 8, 8 if each == 6 else 2, (3, 3), each < 6, place)
-        for each in range(7)
+        Convolution(f"layers.{each}", "Conv2d", 8, 8, groups, (3, 3), groups == 2, place)
+        for each, groups in enumerate([2] * 6 + [8])
     ]
     found = card(record(Size("Conv2d", "a", "b", "c", "3")), built)
     assert len(found.pictures) == 1 and found.pictures[0].letters == ()
@@ -322,6 +373,22 @@ def test_a_card_shows_what_was_built() -> None:
     assert (first.count, first.more, len(first.paths)) == (6, 2, 4)
     assert second.paths == ("layers.6",) and not second.first.is_split
     assert found.pictures[0].said[-1].startswith("288 weights, before and after")
+
+
+def test_a_card_of_a_multiplier_says_that_each_branch_takes_all() -> None:
+    place = Place("net.py", 3)
+    built = Convolution("conv", "Conv2d", 8, 16, 8, (3, 3), True, place)
+    (picture,) = card(
+        record(Size("Conv2d", "", "", "c", "3", is_multiplier=True)), [built]
+    ).pictures
+    assert picture.said[0].startswith("Each of the 2 branches takes all 8 channels")
+
+
+def test_only_what_is_built_at_a_known_line_belongs_to_one() -> None:
+    sizes = "Conv2d", 8, 8, 2, (3, 3), True
+    known = Convolution("a", *sizes, Place("net.py", 3))
+    proof = Proof(ModelSource("net", "Net"), convolutions=(known, Convolution("b", *sizes)))
+    assert {**instances([proof])} == {(os.path.realpath("net.py"), 3): [known]}
 
 
 # In a browser
@@ -341,7 +408,8 @@ CONTRAST = """
   };
   let worst = [99, ''];
   for (const e of document.querySelectorAll('body *')) {
-    if (e.closest('svg') || ![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    if (e.closest('svg') || !own) continue;
     const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < worst[0]) worst = [ratio, e.tagName + '.' + e.className + ': ' + e.textContent];
@@ -354,7 +422,8 @@ CONTRAST = """
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_in_a_browser(tmp_path: Path, capsys) -> None:
     long = "x = " + "very_long_name_" * 30 + "\n"
-    write({"m/net.py": GROUPED + long, "m/built.py": BUILT, "m/left.py": BOTH, "m/broken.py": BROKEN})
+    files = {"net": GROUPED + long, "built": BUILT, "left": BOTH, "broken": BROKEN}
+    write({f"m/{name}.py": source for name, source in files.items()})
     page("m", "-o", "new", "--target", "plinio", status=123)
     file = Path("page.html")
     with browser(tmp_path / "profile") as shown:
@@ -365,7 +434,7 @@ def test_in_a_browser(tmp_path: Path, capsys) -> None:
             assert wide <= width
             ratio, where = shown.value(CONTRAST)
             assert ratio >= 4.5, (scheme, where)
-            is_dark = shown.value("getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 27)"
-            assert is_dark == (scheme == "dark")
+            paper = shown.value("getComputedStyle(document.body).backgroundColor")
+            assert (paper == "rgb(21, 23, 27)") == (scheme == "dark")
         shown.printed(tmp_path / "page.pdf")
         assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")

@@ -165,7 +165,7 @@ def test_what_the_reference_names_is_documented(name: str) -> None:
 def commands() -> list[str]:
     """The commands of the help, without what is said of them."""
     shown = EPILOG.partition("\n\n")[0]
-    return re.findall(r"^  (gencode.*?)(?:  .*)?$", shown, re.MULTILINE)
+    return re.findall(r"^  (gencode.*?)(?:  .*| show all.*)?$", shown, re.MULTILINE)
 
 
 WRITTEN = {
@@ -173,6 +173,7 @@ WRITTEN = {
     "gencode - < model.py > model_split.py": {"model_split.py"},
     "gencode models/ -o split/": {"split/net.py"},
     "gencode -i models/ train.py": {"models/net.py", "train.py"},
+    "gencode -i train.py --report page.html": {"train.py", "page.html"},
     "gencode": {"model_split.py"},
     "gencode --convert-checkpoint old.pt new.pt --model model_split.py:Net": {"new.pt"},
     "gencode --convert-checkpoint split.pt joined.pt --model model.py:Net": {"joined.pt"},
@@ -204,6 +205,8 @@ def test_the_commands_do_what_is_said(
         save_a_checkpoint(tmp_path)
     before = contents(tmp_path)
     monkeypatch.chdir(tmp_path)
+    if "--report" in command:
+        pytest.importorskip("pygments")
     if "--model" in command:
         pytest.importorskip("torch")
     line = re.sub(r"(?<=--model )Net|(?<=:)Net", "GroupedConv1d", command)

@@ -40,6 +40,7 @@ examples:
   gencode                                generate what pyproject.toml configures
   gencode --target plinio model.py       rewrite what else PLiNIO refuses, too
   gencode model.py --model Net           prove that it computes the same
+  gencode -i train.py --report page.html show all of it as a page, too
   gencode --style loop model.py          an nn.ModuleList and a loop for each
   gencode --style built model.py         a line that splits each once it is built
   gencode --max-unroll 8 model.py        write out up to eight groups
@@ -97,6 +98,14 @@ a proof:
   are seen to be the same where it is, prove nothing, and so does a run that imports nothing
   of what changes: the exit status is 4, as for a difference, and with -i and -o nothing is
   written unless --force is given. With --check and --diff nothing is written either way.
+
+a report:
+  --report writes a page besides, whatever else is done: each convolution that is, or may be,
+  split as a picture, in numbers where --model or the source says them, and else in letters; the
+  sources side by side, of a single one with all that is the same folded up; what a proof has
+  compared; and what would stay in PLiNIO's way with --target plinio. It loads nothing and runs
+  nothing, and is for screens, phones and paper. It needs Pygments: pip install '.[report]'. What
+  PLiNIO refuses is looked for besides, so that a run takes longer.
 
 a directory:
   Each *.py in it is split; with -o all else is copied, with the modes of the files, and

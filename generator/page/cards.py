@@ -160,4 +160,5 @@ def _said(shape: Shape) -> list[str]:
 
 
 def _of_weights(weights: int, groups: int) -> str:
-    return f"{weights:,} weights, before and after; without groups there would be {weights * groups:,}."
+    without = f"{weights * groups:,}"
+    return f"{weights:,} weights, before and after; without groups there would be {without}."

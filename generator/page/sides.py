@@ -60,7 +60,7 @@ def side_by_side(before: str, after: str, is_whole: bool) -> list[Block]:
     """
     rows = [*_rows(lines_of(before), lines_of(after))]
     runs = [[*run] for _, run in groupby(rows, key=lambda each: each.kind)]
-    blocks = []
+    blocks: list[Block] = []
     for number, run in enumerate(runs):
         if run[0].kind == "same":
             blocks += _same(run, is_whole, number == 0, number == len(runs) - 1)
