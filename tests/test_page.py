@@ -16,7 +16,7 @@ from browser import CHROMIUM, browser
 from gencode.command import main
 from gencode.command import paging as paging_module
 from gencode.load_model import ModelSource
-from gencode.outcome import Form, Record, Size
+from gencode.outcome import Record, Size
 from gencode.page.cards import card, instances
 from gencode.page.highlighting import highlighted, lines_of, visible
 from gencode.page.picture import MINUS, Shape, drawings
@@ -343,11 +343,8 @@ def test_a_multiplier_takes_all_channels() -> None:
     assert "D/C branches, then a cat" in after and after.count("all") == 3
 
 
-FORM = Form("attribute", "class", "groups", "parameter", False)
-
-
 def record(size: Size) -> Record:
-    return Record(3, 5, "Net.conv", "may be split", "by split_conv()", FORM, size=size)
+    return Record(3, 5, "Net.conv", "may be split", "by split_conv()", size=size)
 
 
 def test_a_card_says_what_letters_stand_for() -> None:
