@@ -14,11 +14,12 @@ from ..config import ConfigError
 from ..files import STDIN, FileError, UsageError, absolute, is_directory, shown
 from ..outcome import TemplateError
 from ..settings import Settings
+from . import terminal
 from .command_line import given, parsed, parser
 from .conversion_options import Conversion, conversion_of
 from .delivery import Comparing, Delivery, Listing, Writing
 from .extras import needing
-from .formats import Github, Json, Text, Voice
+from .formats import Github, Json, Voice
 from .helper_module import check_name
 from .jobs import STANDARD_OUTPUT, JobMaker
 from .model_options import asked_models
@@ -68,8 +69,10 @@ def _done(asked: argparse.Namespace, is_dry: bool, report: Report, paging: Pagin
 
 def _voice(asked: argparse.Namespace, is_dry: bool) -> Voice:
     """What says it in the format that is asked for."""
-    if asked.format != "json":
-        return (Github if asked.format == "github" else Text)(sys.stderr, asked.list)
+    if asked.format == "github":
+        return Github(sys.stderr, asked.list)
+    if asked.format == "text":
+        return terminal.voice(sys.stderr, asked.list)
     is_printed = asked.sources and not asked.in_place and asked.output in (None, *STANDARD_OUTPUT)
     return Json(sys.stderr if asked.diff or (is_printed and not is_dry) else None)
 
@@ -156,6 +159,4 @@ def _delivery(asked: argparse.Namespace, is_dry: bool, report: Report) -> Delive
         return Writing(report.old_links)
     if not (asked.check or asked.diff):
         return Listing()
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return Comparing(asked.diff, in_colour=is_terminal and not is_plain)
+    return Comparing(asked.diff, in_colour=terminal.in_colour(sys.stdout))

@@ -36,7 +36,8 @@ annotations of a workflow.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -79,6 +80,8 @@ class Said:
         source: the line that it is about, and one that points into it, with nothing in them that
             does something to a terminal.
         data: what it is made of.
+        columns: of one that is about a place in a source, the same in columns: what became of it,
+            what it is called, and all else.
     """
 
     kind: Kind
@@ -90,6 +93,7 @@ class Said:
     details: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     data: object = None
+    columns: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -125,22 +129,25 @@ class Text:
         """Say some messages; what lists go to is one piece."""
         listed = [each for each in messages if self._lists and each.kind in ("record", "finding")]
         if listed:
-            text = "".join(f"{line}\n" for each in listed for line in self._lines(each))
-            write_to_stdout(text.encode())
-        self._write(line for each in messages if each not in listed for line in self._lines(each))
+            write_to_stdout(self._text(listed, sys.stdout).encode())
+        self._write(self._text([each for each in messages if each not in listed], self._stream))
 
     def end(self, status: int, files: Mapping[str, str], counts: Mapping[str, int]) -> None:
         """All has been said."""
+
+    def _text(self, messages: Sequence[Said], stream: TextIO | None) -> str:
+        """What some messages are on a stream."""
+        return "".join(f"{line}\n" for each in messages for line in self._lines(each))
 
     def _lines(self, said: Said) -> list[str]:
         details = (printable(f"    {each}") for each in said.details)
         return [printable(said.text), *details, *said.source]
 
-    def _write(self, lines: Iterable[str]) -> None:
+    def _write(self, text: str) -> None:
         if self._stream is not None:
             # Where messages cannot be written, nobody is there to be told so.
             with suppress(OSError), above_progress():
-                self._stream.writelines(f"{line}\n" for line in lines)
+                self._stream.write(text)
                 self._stream.flush()
 
 

@@ -194,7 +194,8 @@ limits:
   with more than {MOST_GROUPS} groups it is the built style. The message says so.
 
 environment:
-  NO_COLOR  if set, --diff is not coloured on a terminal either
+  NO_COLOR  if set, nothing is coloured on a terminal either: neither --diff nor the table of
+            messages, for which pip install '.[terminal]' is needed
   With pip install '.[completion]' and eval "$(register-python-argcomplete gencode)" the shell
   completes options.
 

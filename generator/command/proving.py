@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..file_split import FileSplit
 from ..files import FileError, UsageError, absolute, reason_of
+from ..printable import printable
 from ..proof import Asked, prove
 from ..proof.prove import Written
 from .batch import Outcome
@@ -15,6 +16,7 @@ from .helper_module import package_around
 from .helper_uses import imports_helper, needed_blocks
 from .jobs import Job
 from .report import Report
+from .terminal import waiting
 
 
 class Proving:
@@ -47,7 +49,9 @@ class Proving:
         proofs = prove(self._asked, written)
         for model in self._asked.models:
             self._report.running(self._asked, model)
-            yield self._report.proof(next(proofs))
+            with waiting(f"running {printable(model.expression)}"):
+                proof = next(proofs)
+            yield self._report.proof(proof)
 
 
 def _written(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> Written:

@@ -93,7 +93,11 @@ class Report:
             found.sort(key=lambda each: (each.line, each.column))
         count(result, self._counts)
         warnings = [
-            Said("warning", each.message, path, each.line, each.column, "warning", data=each)
+            Said(
+                *("warning", each.message, path, each.line, each.column, "warning"),
+                data=each,
+                columns=("warning", "", each.message),
+            )
             for each in result.warnings
         ]
         self._voice.say(*found, *warnings)
@@ -244,16 +248,21 @@ class Report:
 
     def _of_record(self, path: str, record: Record) -> Said:
         will = "to be " if self._will_split and record.status == "split" else ""
-        sentence = f"{record.name} {will}{_VERBS[record.status]} {record.detail}"
-        said = f"{sentence}; {record.note}" if record.note else sentence
+        verb = f"{will}{_VERBS[record.status]}"
+        rest = f"{record.detail}; {record.note}" if record.note else record.detail
+        said = f"{record.name} {verb} {rest}"
+        columns = verb.rstrip(":"), record.name, rest
         is_wrong = record.status == "left" or (self._checks and record.is_split)
         level: Level = "warning" if is_wrong else "notice"
-        return Said("record", said, path, record.line, record.column, level, data=record)
+        place = path, record.line, record.column
+        return Said("record", said, *place, level, data=record, columns=columns)
 
     def _of_finding(self, path: str, finding: Finding) -> Said:
         will = "to be " if self._will_split and finding.status == "rewritten" else ""
         found = _OF_OBSTACLES.get(finding.obstacle or "", _OF_FINDINGS[finding.status])
         said = f"{finding.code}: {will}{found} {finding.message}"
+        columns = f"{will}{found}".rstrip(":"), finding.code, finding.message
         is_wrong = self._checks and finding.status == "rewritten"
         level: Level = "warning" if is_wrong else "notice"
-        return Said("finding", said, path, finding.line, finding.column, level, data=finding)
+        place = path, finding.line, finding.column
+        return Said("finding", said, *place, level, data=finding, columns=columns)
