@@ -16,7 +16,7 @@ error where the code or a diff is printed. Its members stay as they are as long 
           "path": "net.py", "line": 9, "column": 22,
           "message": "Net.conv not split: its weight is used directly (line 13)",
           "details": [],
-          "data": {"status": "left", "name": "Net.conv", "form": {...}, ...}
+          "data": {"status": "left", "name": "Net.conv", "size": null, ...}
         }
       ]
     }
