@@ -336,6 +336,10 @@ def test_what_is_not_known_has_letters() -> None:
     assert {"slice 0", "slice 1", f"slice G{MINUS}1", "C/G → D/G"} <= {*after}
 
 
+def test_of_as_many_groups_as_channels_each_takes_one() -> None:
+    assert "1 → D/C" in drawn(Shape("Conv2d", "C", "D", "C"))[1]
+
+
 def test_a_multiplier_takes_all_channels() -> None:
     _, after = drawn(Shape("Conv2d", 8, 16, 8, is_multiplier=True))
     assert after.count("all") == 2 and after.count("8 → 8") == 2

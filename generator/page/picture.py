@@ -120,7 +120,7 @@ class Shape:
 def _part(channels: int | str, groups: int | str) -> str:
     if isinstance(channels, int) and isinstance(groups, int):
         return str(channels // groups)
-    return f"{channels}/{groups}"
+    return "1" if channels == groups else f"{channels}/{groups}"
 
 
 @dataclass(frozen=True)
