@@ -26,7 +26,7 @@ state dict out as a model has it, and needs torch.
 from .config import ConfigError
 from .file_split import FileSplit, split_file
 from .files import FileError
-from .outcome import Options, Record, Result, SourceError, TemplateError, Warning
+from .outcome import Options, Record, Result, Size, SourceError, TemplateError, Warning
 from .pipeline import helper_source, list_source, split_source
 
 __version__ = "0.1.0"
@@ -37,6 +37,7 @@ __all__ = [
     "Options",
     "Record",
     "Result",
+    "Size",
     "SourceError",
     "TemplateError",
     "Warning",

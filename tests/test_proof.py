@@ -421,3 +421,31 @@ def test_models_of_the_zoo(name: str) -> None:
     inputs = random_inputs([original.input_shape])
     found = compare(result, inputs, reference(original, inputs))
     assert found.reason == "" and found.split and not found.grouped
+
+
+def test_what_was_compared_is_told_of_each_kind() -> None:
+    found = assert_proved(NET)
+    assert {*found.compared} == {
+        *(
+            "outputs in eval mode",
+            "outputs in train mode",
+            "outputs in eval mode with large inputs",
+        ),
+        *("gradients in eval mode", "gradients in train mode"),
+        *("buffers after a step", "which parameters are trained"),
+    }
+    assert all(each.count and each.difference <= each.tolerance for each in found.compared.values())
+    assert max(each.difference for each in found.compared.values()) == found.difference
+    wrong = verdict(NET, edit=("self.fc(x.mean((2, 3)))", "self.fc(x.mean((2, 3))) * 1.01"))
+    assert wrong.compared["outputs in eval mode"].difference > 1e-3
+
+
+def test_the_convolutions_with_groups_are_told_as_they_run() -> None:
+    deep = "        self.conv3 = nn.Conv2d(12, 12, 1, groups=12)\n\n    def forward"
+    source = NET.replace("\n    def forward", deep)
+    source = source.replace("self.fc(x.mean", "self.fc(self.conv3(x).mean")
+    found = {each.path: each for each in assert_proved(source).convolutions}
+    sizes = {path: (each.inputs, each.outputs, each.groups) for path, each in found.items()}
+    assert sizes == {"conv1": (8, 8, 2), "conv2": (8, 12, 4), "conv3": (12, 12, 12)}
+    assert [each.is_split for each in found.values()] == [True, True, False]
+    assert (found["conv1"].kind, found["conv1"].kernel) == ("Conv2d", (3, 3))
