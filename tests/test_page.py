@@ -423,7 +423,8 @@ CONTRAST = """
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_in_a_browser(tmp_path: Path, capsys) -> None:
     long = "x = " + "very_long_name_" * 30 + "\n"
-    files = {"net": GROUPED + long, "built": BUILT, "left": BOTH, "broken": BROKEN}
+    built = BUILT.replace("groups=groups", f"groups=groups.{'attribute_' * 9}")
+    files = {"net": GROUPED + long, "built": built, "left": BOTH, "broken": BROKEN}
     write({f"m/{name}.py": source for name, source in files.items()})
     page("m", "-o", "new", "--target", "plinio", status=123)
     file = Path("page.html")
