@@ -6,6 +6,7 @@ Each module shows what it does, before and after, and what PLiNIO has against it
 
     activation      LeakyReLU, ELU, Hardswish, Hardsigmoid: a forward of simple functions
     cat_norm        a BatchNorm behind a concatenation of convolutions: one for each
+    cat_norm_within the same behind a module that concatenates
     cat             concat, axis=, negative dimensions: torch.cat(.., dim=1)
     flat_cat        a concatenation that reaches another one: part by part in that
     flatten         x.view(x.size(0), -1): torch.flatten(x, 1)
@@ -38,6 +39,7 @@ from . import (
     activation,
     cat,
     cat_norm,
+    cat_norm_within,
     flat_cat,
     flatten,
     function,
@@ -72,6 +74,7 @@ RULES: tuple[Rule[Any], ...] = (
     activation,
     cat,
     cat_norm,
+    cat_norm_within,
     slices,
     noop,
     two_way,

@@ -76,7 +76,7 @@ takes something else too, or others see it. What a grouped convolution gives com
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -85,7 +85,7 @@ from ..facts.values import Instance, Object, Value
 from ..reading.naming import numbered
 from ..reading.scopes import Function
 from ..reading.source import Source
-from ..rewriting.edits import Insertion, TextEdit
+from ..rewriting.edits import Edit, Insertion, TextEdit
 from ..rewriting.places import insert_after, line_above_comments
 from .cat import CATS, dimension_of
 from .cat_norm_layers import is_of_conv, layers_before, site_of
@@ -94,7 +94,7 @@ from .rule import Asking, Left, Proposal
 from .tensors import function_of, is_in_model, literal_dimensions
 
 CODE: Final = "cat-norm"
-_TEMPLATE: Final = "cat_norm.py.jinja"
+TEMPLATE: Final = "cat_norm.py.jinja"
 _NAME: Final = "NormOfParts"
 _SPELLED: Final = {"module": "torch.nn.Module", "list": "torch.nn.ModuleList", "cat": "torch.cat"}
 _OF_NORMS: Final = frozenset(("num_features", "running_mean", "running_var", "track_running_stats"))
@@ -120,12 +120,12 @@ def is_meant(asking: Asking, node: ast.Call) -> bool:
     """Whether a BatchNorm takes what is concatenated, all of which convolutions give."""
     if not is_in_model(asking, node) or function_of(asking, node) not in CATS.values():
         return False
-    if not any(isinstance(each, Object) for each in _takers(asking, node)):
+    if not is_before_norm(asking, node):
         return False
-    return all(map(is_of_conv, _inputs(asking.in_project(), node)))
+    return all(map(is_of_conv, inputs(asking.in_project(), node)))
 
 
-def _inputs(asking: Asking, cat: ast.Call) -> list[Value]:
+def inputs(asking: Asking, cat: ast.Call) -> list[Value]:
     """The tensors that are concatenated; something else where that is not known."""
     facts = asking.facts
     lists = facts.values(cat.args[0]) if cat.args else ()
@@ -133,10 +133,10 @@ def _inputs(asking: Asking, cat: ast.Call) -> list[Value]:
     return [*dict.fromkeys(each for values in held for each in values)] or [*lists]
 
 
-def _takers(asking: Asking, cat: ast.Call) -> list[Value | None]:
-    """What is given the concatenation; None for what is no BatchNorm of torch."""
-    found = [use.by for each in asking.facts.values(cat) for use in asking.facts.uses(each)]
-    return [each if getattr(each, "kind", "") in torch_api.BATCH_NORMS else None for each in found]
+def is_before_norm(asking: Asking, call: ast.Call) -> bool:
+    """Whether a BatchNorm of torch takes what a call gives."""
+    found = (use.by for each in asking.facts.values(call) for use in asking.facts.uses(each))
+    return any(isinstance(x, Object) and x.kind in torch_api.BATCH_NORMS for x in found)
 
 
 def propose(asking: Asking, node: ast.Call) -> Proposal:
@@ -149,67 +149,87 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     source, facts = asking.source, asking.facts
     if not facts.is_complete:
         raise Left("its project is too large for what happens in it to be known")
-    call = _norm_call(asking, node)
+    if literal_dimensions(dimension_of(node)) != [1] or len(node.args) + len(node.keywords) != 2:
+        raise Left("it is not known to concatenate channels")
+    call = norm_call(asking, node)
     owner, _, constructor = NewModules(asking).place(call)
-    norm = _norm(asking, call, owner)
+    norm = norm_of(asking, call, owner)
     this = instance_of(constructor)
     layers = layers_before(asking, node, owner, this)
-    _check_whole(asking, constructor)
+    check_whole(asking, constructor)
     last = constructor.body[-1]
+    asking.keep_comments(node, node.args[0])
+    name, definition, imports = class_of_norms(asking)
+    value = {"name": name, "attribute": f"{this}.{norm}", "layers": layers}
+    emit = partial(asking.templates.render, TEMPLATE, "split", value)
+    edits: tuple[Edit, ...] = (
+        TextEdit(node, node.args[0], lambda code: code),
+        insert_after(source, last, emit),
+        *definition,
+    )
+    return Proposal(f"{this}.{norm} in parts, one for each convolution", edits, imports)
+
+
+def class_of_norms(asking: Asking) -> tuple[str, tuple[Insertion, ...], tuple[str, ...]]:
+    """The class of a norm in parts: its name, its definition where there is none, its imports.
+
+    Raises:
+        Left: it cannot be defined.
+    """
+    source = asking.source
     meant = {one for each in sites(source) for one in source.ancestors(each)}
     first = next(each for each in source.tree.body if each in meant)
     if (skip := asking.directives.forbids_beside(first)) is not None:
         raise Left(f"nothing is added there: {skip}")
-    asking.keep_comments(node, node.args[0])
     spelled = {name: asking.spelled(path, first) for name, path in _SPELLED.items()}
-    has_class = any(_is_ours(each) for each in source.tree.body)
-    taken = source.scope(source.tree).bindings
-    value = {
-        "name": next(x for x in numbered(_NAME) if x not in taken) if not has_class else _NAME,
-        "attribute": f"{this}.{norm}",
-        **{each: code for each, (code, _) in spelled.items()},
-        "layers": layers,
-    }
-    emit = partial(asking.templates.render, _TEMPLATE, "split", value)
-    edits: list[TextEdit | Insertion] = [
-        TextEdit(node, node.args[0], lambda code: code),
-        insert_after(source, last, emit),
-    ]
-    if not has_class:
-        definition = partial(asking.templates.render, _TEMPLATE, "definition", value)
-        place = line_above_comments(source, first)
-        edits.append(Insertion(place, definition, blank_lines=2, blank_lines_above=2))
-    shown = f"{this}.{norm} in parts, one for each convolution"
     imports = dict.fromkeys(each for _, new in spelled.values() for each in new)
-    return Proposal(shown, tuple(edits), tuple(imports))
+    if any(map(_is_ours, source.tree.body)):
+        return _NAME, (), tuple(imports)
+    taken = source.scope(source.tree).bindings
+    name = next(each for each in numbered(_NAME) if each not in taken)
+    value = {"name": name, **{each: code for each, (code, _) in spelled.items()}}
+    definition = partial(asking.templates.render, TEMPLATE, "definition", value)
+    place = line_above_comments(source, first)
+    inserted = Insertion(place, definition, blank_lines=2, blank_lines_above=2)
+    return name, (inserted,), tuple(imports)
 
 
-def _norm_call(asking: Asking, cat: ast.Call) -> ast.Call:
-    """The call that alone takes what is concatenated along the channels.
+def norm_call(asking: Asking, node: ast.Call) -> ast.Call:
+    """The call that alone takes what another call gives.
 
     Raises:
         Left: there is none, or it takes something else too.
     """
     facts = asking.facts
-    if literal_dimensions(dimension_of(cat)) != [1] or len(cat.args) + len(cat.keywords) != 2:
-        raise Left("it is not known to concatenate channels")
-    results = facts.values(cat)
+    results = facts.values(node)
     uses = [use for each in results for use in facts.uses(each)]
     nodes = {use.node for use in uses}
-    (node,) = nodes if len(nodes) == 1 else (None,)
-    if not isinstance(node, ast.Call) or any(facts.heap.holders(each) for each in results):
+    (taker,) = nodes if len(nodes) == 1 else (None,)
+    if not isinstance(taker, ast.Call) or any(facts.heap.holders(each) for each in results):
         raise Left("what it gives has another use too")
-    if not asking.source.has(node) or len(node.args) != 1 or node.keywords:
+    if not asking.source.has(taker) or len(taker.args) != 1 or taker.keywords:
         raise Left("it is not known what takes it")
-    if not facts.values(node.args[0]) <= results:
-        raise Left("the norm may take something else", node)
-    if asking.source.function_around(node) is not asking.source.function_around(cat):
-        raise Left("the norm is applied elsewhere", node)
-    return node
+    if not facts.values(taker.args[0]) <= results:
+        raise Left("the norm may take something else", taker)
+    if asking.source.function_around(taker) is not asking.source.function_around(node):
+        raise Left("the norm is applied elsewhere", taker)
+    return taker
 
 
-def _norm(asking: Asking, call: ast.Call, owner: ast.ClassDef) -> str:
+def _never(_: object) -> bool:
+    return False
+
+
+def norm_of(
+    asking: Asking, call: ast.Call, owner: ast.ClassDef, is_known: Callable[[object], bool] = _never
+) -> str:
     """The attribute that alone has the norm, of which nothing is known but this call.
+
+    Args:
+        asking: what may be asked.
+        call: the call of the norm.
+        owner: the class that has it.
+        is_known: whether another use, or what keeps it, is known to do nothing.
 
     Raises:
         Left: others have it, or do something with it.
@@ -222,14 +242,19 @@ def _norm(asking: Asking, call: ast.Call, owner: ast.ClassDef) -> str:
         raise Left("it is not known to be one norm", call)
     for norm in norms:
         assert isinstance(norm, Object), "it has a site"
-        _check_norm(asking, norm, name, call, owner)
+        _check_norm(asking, norm, name, call, owner, is_known)
     if facts.loose(name):
         raise Left("an attribute of its name is used", facts.loose(name)[0])
     return name
 
 
 def _check_norm(
-    asking: Asking, norm: Object, name: str, call: ast.Call, owner: ast.ClassDef
+    asking: Asking,
+    norm: Object,
+    name: str,
+    call: ast.Call,
+    owner: ast.ClassDef,
+    is_known: Callable[[object], bool],
 ) -> None:
     """See that a norm is kept by one attribute alone, and only called.
 
@@ -241,13 +266,13 @@ def _check_norm(
         raise Left("the norm is of another kind", call)
     if facts.argument(norm, 4, "track_running_stats"):
         raise Left("the norm may have no statistics", norm.site)
-    holders = [*facts.heap.holders(norm)]
+    holders = [each for each in facts.heap.holders(norm) if not is_known(each[0])]
     if any(not isinstance(each, Instance) or its != name for each, its in holders):
         raise Left("the norm is kept elsewhere too", norm.site)
     if not source.has(norm.site) or source.class_around(norm.site) is not owner:
         raise Left("the norm is built elsewhere", call)
     for use in facts.uses(norm):
-        if use.node is not call:
+        if use.node is not call and not is_known(use):
             raise Left("something else is done with the norm", use.node)
     for use in facts.uses_of_instances(owner):
         if use.kind == "write" and use.name in (name, "*") and use.node is not norm.site:
@@ -255,7 +280,7 @@ def _check_norm(
                 raise Left("the norm may be another one", use.node)
 
 
-def _check_whole(asking: Asking, constructor: Function) -> None:
+def check_whole(asking: Asking, constructor: Function) -> None:
     """See that nobody asks norms, or all weights, for what the parts have less of.
 
     Raises:

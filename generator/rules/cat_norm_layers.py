@@ -16,6 +16,7 @@ from .rule import Asking, Left
 
 _OUTPUTS: Final = re.compile(r"outputs_of(_\d+)?")
 """The helper of ``grouped_conv`` that gives what the parts of a convolution give."""
+_NOT_KNOWN: Final = "it is not known which convolutions are gone over"
 
 
 def is_of_conv(value: Value) -> bool:
@@ -37,26 +38,44 @@ def layers_before(asking: Asking, cat: ast.Call, owner: ast.ClassDef, this: str)
         case ast.Tuple(elts=elements) | ast.List(elts=elements):
             found = (f"{this}.{_conv(asking, each, cat, owner)}" for each in elements)
             return f"[{', '.join(found)}]"
+    iterated, facts = list_gone_over(asking, cat, this), asking.facts
+    lists = facts.attribute(owner, iterated.attr)
+    if lists != facts.values(iterated) or site_of(lists) is None:
+        raise Left(_NOT_KNOWN)
+    return f"{this}.{iterated.attr}"
+
+
+def list_gone_over(asking: Asking, cat: ast.Call, this: str) -> ast.Attribute:
+    """The attribute whose items give what is concatenated, in order; all are convolutions.
+
+    Raises:
+        Left: something else does, or may.
+    """
+    given = cat.args[0]
+    if isinstance(given, ast.Name):
+        given = _collected(asking.source, given) or given
+    match given:
         case ast.ListComp(elt=output, generators=[over, *inner]) if _is_over(output, over, inner):
             listed = inner[0].iter if inner else output
             _ = [*_check_convs(asking, listed, cat, is_split=bool(inner))]
-            iterated, facts = over.iter, asking.facts
-            if isinstance(iterated, ast.Attribute) and _is_own(iterated, this):
-                lists = facts.attribute(owner, iterated.attr)
-                if lists == facts.values(iterated) and site_of(lists) is not None:
-                    return f"{this}.{iterated.attr}"
-            raise Left("it is not known which convolutions are gone over")
+            if isinstance(over.iter, ast.Attribute) and _is_own(over.iter, this):
+                return over.iter
+            raise Left(_NOT_KNOWN)
     raise Left("what is concatenated is not written as a list")
 
 
 def _collected(source: Source, name: ast.Name) -> ast.ListComp | None:
-    """The comprehension that is the same as a loop which fills a list, if that is all it does."""
+    """The comprehension that a variable has, or that is the same as a loop which fills its list."""
     function = source.function_around(name)
     uses = source.names(function, name.id) if function is not None else []
     stores = [each for each in uses if not isinstance(each.ctx, ast.Load)]
     loads = [each for each in uses if isinstance(each.ctx, ast.Load) and each is not name]
-    if len(stores) != 1 or len(loads) != 1:
+    if len(stores) != 1 or len(loads) > 1:
         return None
+    bound = source.parent(stores[0])
+    if not loads:
+        value = getattr(bound, "value", None) if source.parent(bound) is function else None
+        return value if isinstance(value, ast.ListComp) else None
     begins, adds = source.parent(stores[0]), source.statement(loads[0])
     loop = source.parent(adds)
     is_empty = isinstance(begins, ast.Assign) and ast.unparse(begins.value) == "[]"

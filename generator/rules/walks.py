@@ -43,8 +43,8 @@ class Walks:
         for use in self._facts.uses_of_instances(owner):
             if use.name.lstrip("*") in _CHILDREN:
                 raise Left("the modules in it are gone over", use.node)
-        for name in _CHILDREN:
-            for read in self._facts.loose(name)[:1]:
+        for read in (each for name in _CHILDREN for each in self._facts.loose(name)):
+            if not self._source.is_emitted(read):  # which looks at convolutions
                 raise Left("the modules in it may be gone over", read)
         for node in self._source.nodes:
             if isinstance(node, ast.Attribute) and node.attr in (*_DESCENDANTS, _APPLY):
