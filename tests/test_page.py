@@ -163,6 +163,13 @@ def test_a_tree_has_an_index_and_folds_up_what_is_quiet(capsys) -> None:
     assert "unchanged lines" in found.text and found.count("p", "fold")
 
 
+def test_its_title_is_what_was_named(capsys) -> None:
+    write({f"m/{name}.py": PLAIN for name in "abcd"})
+    assert "gencode: m/a.py, m/b.py\n" in page("-i", "m/a.py", "m/b.py").text
+    assert "gencode: 4 sources\n" in page("-i", *(f"m/{name}.py" for name in "abcd")).text
+    assert "gencode: gencode\n" in page("-i").text
+
+
 def test_nothing_to_do_is_said(capsys) -> None:
     write({"net.py": PLAIN})
     assert "There is nothing to do in net.py." in page("net.py").text

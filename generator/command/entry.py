@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .proving import Proving
 
 _PAIRS = "[[tool.gencode.generate]] in pyproject.toml"
+_MOST_NAMED = 3
 _NOTHING_CONFIGURED = f"there is nothing to generate: no {_PAIRS}"
 _NOTHING_ASKED = f"name a SOURCE to split, or what to generate, as {_PAIRS}; see gencode --help"
 
@@ -102,7 +103,14 @@ def _run(asked: argparse.Namespace, is_dry: bool, report: Report, paging: Paging
     is_file = len(asked.sources) == 1 and not is_directory(asked.sources[0])
     label = _label(asked.sources[0]) if len(asked.sources) == 1 else "gencode"
     status = report.summary(label, is_file)
-    return status if paging is None else _written(paging, label, report)
+    return status if paging is None else _written(paging, _title(asked.sources), report)
+
+
+def _title(sources: Sequence[str]) -> str:
+    """What a page is called."""
+    if len(sources) > _MOST_NAMED:
+        return f"{len(sources)} sources"
+    return ", ".join(map(_label, sources)) or "gencode"
 
 
 def _written(paging: Paging, label: str, report: Report) -> Status:
