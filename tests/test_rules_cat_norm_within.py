@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from gencode import Options, split_source
+from gencode.facts.facts import Facts
+from gencode.grouped_conv.source_facts import facts_of_source
+from gencode.reading.classes import ClassIndex
 
 torch = pytest.importorskip("torch")
 
@@ -80,11 +85,24 @@ SOURCE = HEAD + PYRAMID + NET
         ),
         ("# end", "def apply(x):\n    return Net().conv(x)\n"),
         ("# end", "is_joined = 1\n"),
+        ("return torch.cat(out, dim=1)", "return self.cat(out, dim=1)"),
+        (
+            "    def forward(self, x):\n        out",
+            "    def grow(self, x):\n"
+            "        self.levels = x\n\n    def forward(self, x):\n        out",
+        ),
+        ("return torch.relu", "this = self\n        return torch.relu"),
+        (
+            "self.conv = build(kernels)",
+            "self.conv = build(kernels)\n        self.all = [self.conv]",
+        ),
     ],
 )
 def test_what_is_not_shown_stays(before: str, after: str) -> None:
     source = f"{SOURCE}\n\n# end\n"
     assert before in source
+    if "this" in after:
+        after = after.replace("torch.relu", "torch.relu(self.bn(this.conv(x)))\n        torch.relu")
     found = stays(source.replace(before, after), ONLY)
     assert all(each.status == "left" for each in found)
 
@@ -123,3 +141,29 @@ def test_a_module_of_its_own_concatenates_as_before() -> None:
     net = run(split_source(SOURCE, PLINIO).text)
     assert isinstance(net.Pyramid((1, 3))(torch.randn(2, 3, 6, 5)), torch.Tensor)
     assert isinstance(net.Net().conv(torch.randn(2, 3, 6, 5)), list)
+
+
+def test_a_norm_that_may_be_split_with_a_convolution_in_its_place() -> None:
+    source = SOURCE.replace("nn.Conv2d(3, 4, ", "nn.Conv2d(4, 4, groups=GROUPS, kernel_size=")
+    source = source.replace("class Pyramid", "GROUPS = int('2')\n\n\nclass Pyramid", 1)
+    rewritten = split_source(source, PLINIO).text
+    assert "if type(self.conv) is Pyramid:" in rewritten
+    assert split_source(rewritten, PLINIO).text is rewritten
+    for kernels in ((1, 3), (3,)):
+        one, other = run(source).Net(kernels).double(), run(rewritten).Net(kernels).double()
+        randomise(one)
+        other.load_state_dict(one.state_dict())
+        x = torch.randn(2, 4, 6, 5, dtype=torch.float64)
+        torch.testing.assert_close(other(x), one(x), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(other.eval()(x), one.eval()(x), rtol=1e-12, atol=1e-12)
+
+
+def test_nothing_is_known_of_a_project_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    def given_up(index: ClassIndex) -> Facts:
+        facts = copy.copy(facts_of_source(index))
+        facts.is_complete = False
+        return facts
+
+    monkeypatch.setattr("gencode.grouped_conv.source_facts.facts_of_source", given_up)
+    found = stays(SOURCE, ONLY)
+    assert any("its project is too large" in each.message for each in found), found

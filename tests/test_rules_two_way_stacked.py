@@ -112,6 +112,10 @@ def test_it_computes_the_same(kernels: tuple[int, ...], before: str, after: str)
         ("x = torch.stack(paths, dim=1)", "x = torch.stack(paths, dim=1)[:]"),
         ("x = x * weights", "x = torch.add(x, weights)"),
         ("x = x * weights", "x = x + weights"),
+        ("x = x * weights", "x = (x * weights)[:]"),
+        ("x = x * weights", "x = torch.mul(x * 2, weights)"),
+        ("x = torch.sum(x, dim=1)\n", "if self.training:\n            x = torch.sum(x, dim=1)\n"),
+        ("x.sum(1), (2, 3)", "x.sum(1) + x.view(2, 2, 4, 6, 5).sum(1), (2, 3)"),
         (
             "        x = torch.relu(self",
             "        if self.bn:\n            return x\n        x = torch.relu(self",

@@ -122,8 +122,6 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
         raise Left("its weights are not only gone over")
     asking.keep_comments(node, stack.args[0])
     statement = place_for_definition(source, [node])
-    if (skip := asking.directives.forbids_beside(statement)) is not None:
-        raise Left(f"nothing is added there: {skip}")
     spelled = {each: asking.spelled(each, statement) for each in (_STACK, _SIGMOID)}
     taken = source.scope(source.tree).bindings
     name = next(each for each in numbered(_NAME) if each not in taken)
