@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .reading.source import Source
     from .rewriting.apply import Proposer, Rewrite
     from .rewriting.templating import Templates
+    from .rules.rule import Finder
 
 _DEFAULTS = Options()
 _MOST_PASSES = 10
@@ -153,13 +154,15 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
     from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
-    rules: list[Proposer] = []
     source = Source(text, tree, _emitted(text, tree), location)
+    finders = _finders(source, others, templates)
+    rules: list[Proposer] = [*finders]
     if is_grouped:
         from .grouped_conv import GroupedConv
 
-        rules.append(GroupedConv(source, options, templates, "sum-of-cats" in codes))
-    rules += _finders(source, others, templates)
+        attention = next((each for each in finders if each.code == "two-way"), None)
+        tells_sums = "sum-of-cats" in codes
+        rules.insert(0, GroupedConv(source, options, templates, tells_sums, attention))
     found = arbitrated(source, rules)
     warnings = [each for rule in rules for each in rule.warnings()]
     if any(each.said or each.edits for each in found):  # or it costs more than it matters
@@ -189,7 +192,7 @@ def _emitted(text: str, tree: ast.Module) -> Iterable[ast.stmt]:
     return emitted(tree)
 
 
-def _finders(source: Source, codes: frozenset[str], templates: Templates) -> Sequence[Proposer]:
+def _finders(source: Source, codes: frozenset[str], templates: Templates) -> Sequence[Finder]:
     if not codes:
         return ()
     from .rules import finders

@@ -24,6 +24,7 @@ from ..rewriting.edits import Edit, Removal
 from .built import helper as built_helper
 from .built.decide import Deciding
 from .built.emit import make_built_edits
+from .built.halves import with_halves
 from .built.layers import blocks_for
 from .built.own_copies import OwnCopy, own_copies, why_it_stays
 from .built.plan import BuiltPlan
@@ -43,6 +44,7 @@ from .written_out import WritingOut, style_of
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
+    from ..rules.rule import Finder
     from .by_facts import ByFacts
 
 _SETTLED: Final = ("kept", "function")
@@ -62,10 +64,16 @@ class GroupedConv:
         options: how it is to be split.
         templates: what code is rendered from.
         tells_sums: whether it is said where a concatenation is added to another.
+        attention: the rule that writes forwards for two branches, if it is to.
     """
 
     def __init__(
-        self, source: Source, options: Options, templates: Templates, tells_sums: bool = False
+        self,
+        source: Source,
+        options: Options,
+        templates: Templates,
+        tells_sums: bool = False,
+        attention: Finder | None = None,
     ) -> None:
         self.index = ClassIndex(source)
         self.source = source
@@ -86,6 +94,7 @@ class GroupedConv:
             adds_identities=options.adds_identities,
         )
         self._tells_sums = tells_sums
+        self._attention = attention
         self.built = BuiltPlan()
         self.written: list[Written] = []
         self._settled: list[Rewrite] = []
@@ -159,6 +168,9 @@ class GroupedConv:
                 by_class[owner].append(each)
         self.written = [each for found in by_class.values() for each in found]
         self.built = self.deciding.plan(deferred, self._stays)
+        if self.deciding.sources is not None:
+            sources, attention = self.deciding.sources, self._attention
+            self.built = with_halves(self.built, self.tracing, sources, attention)
         if self._is_in_the_way():
             return self.propose(barred)
         refused = self.deciding.refused
@@ -224,6 +236,7 @@ class GroupedConv:
         used = frozenset(name for each in moved for name in each.uses.values())
         helper = built_helper.make_helper(source, built, path, more, used)
         users = (*built.users(), *(each.candidate.site.call for each in self.written))
+        self._have_carried(helper.names.halves)
         yield Rewrite(
             (*records, *flattened(self.index, built)),
             (
@@ -236,6 +249,15 @@ class GroupedConv:
             blocks=helper.blocks,
             imports_helper=bool(helper.path),
         )
+
+    def _have_carried(self, function: str) -> None:
+        """Have the rule that writes forwards for two branches call a function for both halves."""
+        if self._attention is not None:
+            carried = self._attention.asking.carried
+            carried.clear()
+            carried |= {
+                node: replace(each, function=function) for node, each in self.built.halved.items()
+            }
 
     def _of_sums(self) -> Iterator[Rewrite]:
         """What is said of the sums that concatenations go into."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..facts.facts import Facts
@@ -23,6 +23,7 @@ from ..rewriting.edits import Edit, TextEdit
 
 if TYPE_CHECKING:
     from ..rewriting.templating import Templates
+    from .carrying import Carrying
 
 Node = TypeVar("Node", bound=ast.expr)
 """What a construct is in the tree."""
@@ -80,6 +81,7 @@ class Asking:
         directives: the comments that leave something alone, of those that hold for the rule.
         templates: what code is rendered from.
         others: all other rules in it, for the one that says what none of them is about.
+        carried: the constructs whose new code takes what a split convolution gives in parts.
     """
 
     source: Source
@@ -87,6 +89,7 @@ class Asking:
     directives: Directives
     templates: Templates
     others: tuple[Finder, ...] = ()
+    carried: dict[ast.AST, Carrying] = field(default_factory=dict, compare=False)
 
     def is_of_others(self, node: ast.AST) -> bool:
         """Whether another rule is about an expression."""
@@ -199,7 +202,7 @@ class Finder:
         self.directives = asking.directives
         self._rule = rule
         self._nodes = nodes
-        self._asking = asking
+        self.asking = asking
         self._warnings: list[Warning] = []
         self._meant: dict[ast.AST, bool | None] = dict.fromkeys(nodes)
         self.code = rule.CODE
@@ -210,8 +213,18 @@ class Finder:
             return False
         found = self._meant[node]
         if found is None:
-            found = self._meant[node] = self._rule.is_meant(self._asking, node)
+            found = self._meant[node] = self._rule.is_meant(self.asking, node)
         return found
+
+    def free(self) -> list[ast.expr]:
+        """What the rule is about, but for what a comment leaves alone."""
+        return [
+            each
+            for each in self._nodes
+            if self.asking.facts.is_complete
+            and self.means(each)
+            and not (self.directives.skip(each) or self.directives.forbids(each))
+        ]
 
     def warnings(self) -> list[Warning]:
         """What the user should know besides of what is rewritten."""
@@ -222,7 +235,7 @@ class Finder:
 
         Where nothing is known that is said of the first.
         """
-        if not self._asking.facts.is_complete:
+        if not self.asking.facts.is_complete:
             return [self._left(each, Left(_TOO_LARGE)) for each in [*self._nodes][:1]]
         return [self._outcome(each) for each in self._nodes if self.means(each)]
 
@@ -231,7 +244,7 @@ class Finder:
         if skip is not None:
             return self._found(node, "skipped", f": {skip}")
         try:
-            if any(isinstance(each, ast.JoinedStr) for each in self._asking.source.ancestors(node)):
+            if any(isinstance(each, ast.JoinedStr) for each in self.asking.source.ancestors(node)):
                 # Before Python 3.12 nobody knows where in it.
                 raise Left("it stands in a formatted string")
             proposal = self._proposal(node)
@@ -247,9 +260,9 @@ class Finder:
             Left: it stays.
         """
         try:
-            return self._rule.propose(self._asking, node)
+            return self._rule.propose(self.asking, node)
         except NotKnown as reason:
-            wider = self._asking.in_project()
+            wider = self.asking.in_project()
             if not wider.facts.is_complete:
                 raise
             try:
@@ -268,7 +281,7 @@ class Finder:
         proposal: Proposal | None = None,
         obstacle: Obstacle | None = None,
     ) -> Rewrite:
-        source = self._asking.source
+        source = self.asking.source
         said = f"{source.shown(node)}{rest}"
         finding = Finding(self.code, *source.place(node), status, said, obstacle)
         if proposal is None:

@@ -65,7 +65,7 @@ and ``contiguous()`` of the result goes: it lies in memory as the input does.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import partial
 from typing import Final
 
@@ -74,9 +74,11 @@ from ..reading.source import Source
 from ..rewriting.edits import Edit
 from ..rewriting.places import insert_after, insert_before
 from . import two_way_stacked
+from .carrying import Carrying
 from .rule import Asking, Left, Proposal
 from .tensors import is_in_model, literal_dimensions
 from .two_way_method import check_plain, fresh, parameters, written
+from .two_way_parts import carried, codes
 from .two_way_writing import Writing
 
 CODE: Final = "two-way"
@@ -163,7 +165,8 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     if found is not None:
         return two_way_stacked.propose(asking, found)
     chosen, writing = written(partial(Writing, asking, function), {})
-    body = writing.code()
+    branched, carrying = writing.branched(), asking.carried.get(node)
+    parts = carrying and carried(branched, carrying.function, (carrying.norm,), (carrying.conv,))
     statement = function.body[0]
     given = [each.arg for each in function.args.args]
     value = {
@@ -173,7 +176,7 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
         "arguments": ", ".join(given[1:]),
         "parameters": parameters(source, function),
         "returned": source.code(function.returns) if function.returns is not None else "",
-        "body": body,
+        "body": codes(parts[1] if parts else branched.lines),
     }
     choice = partial(asking.templates.render, _TEMPLATE, "choice", value)
     method = partial(asking.templates.render, _TEMPLATE, "definition", value)
@@ -182,7 +185,34 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
         first = insert_after(source, statement, choice)
     edits = (first, insert_after(source, function, method, blank_lines=1))
     imports = dict.fromkeys(each for _, new in writing.names.values() for each in new)
-    return Proposal(f"{value['method']}() where {value['condition']}", edits, tuple(imports))
+    shown = f"{value['method']}() where {value['condition']}"
+    if parts:
+        layers = (f"{given[0]}.{each}" for each in (parts[0].norm, parts[0].conv))
+        shown += f", of what the parts of {' and '.join(layers)} give"
+    return Proposal(shown, edits, tuple(imports))
+
+
+def in_parts(
+    asking: Asking, node: ast.Call, norms: Container[str], convs: Container[str]
+) -> Carrying | None:
+    """What is in parts, of which the branches of a sum can be taken; None where it stays.
+
+    Args:
+        asking: what may be asked.
+        node: the sum.
+        norms: the attributes with norms that are split with the convolution before them.
+        convs: those with convolutions that no norm is split with.
+    """
+    function = asking.source.function_around(node)
+    if function is None or two_way_stacked.stacked(asking, node) is not None:
+        return None
+    try:
+        propose(asking, node)
+        _, writing = written(partial(Writing, asking.in_project(), function), {})
+        found = carried(writing.branched(), "", norms, convs)
+    except Left:
+        return None
+    return found[0] if found is not None else None
 
 
 def _condition(assumed: tuple[str, int]) -> str:

@@ -27,8 +27,9 @@ from .layouts import APART
 from .rule import Asking, Left, Proposal
 from .tensors import function_of, literal_dimensions
 from .two_way_method import check_plain, fresh, parameters, written
+from .two_way_parts import Line
 from .two_way_values import Branches, Variable, Weighted, weighted
-from .two_way_writing import MULTIPLY, Line, Writing
+from .two_way_writing import MULTIPLY, Writing
 
 _METHOD: Final = "weight_of_two"
 _TEMPLATE: Final = "two_way.py.jinja"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Final
 
@@ -16,6 +15,7 @@ from ..reading.naming import names_in, numbered
 from ..reading.scopes import FUNCTIONS, Function
 from .layouts import APART, BRANCH, place
 from .rule import Asking, Left
+from .two_way_parts import Branched, Line, codes
 from .two_way_reading import Reading
 from .two_way_values import Branches, Known, Setting, Variable, Weighted, is_plain
 
@@ -24,23 +24,6 @@ _WIDTHS: Final = {"torch.nn.Conv2d": "in_channels", "torch.nn.Linear": "in_featu
 _KEPT: Final = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.If, ast.Assert, ast.Return)
 MULTIPLY: Final = "torch.multiply"
 SIGMOID: Final = "torch.sigmoid"
-
-
-@dataclass
-class Line:
-    """A statement of the new forward.
-
-    Attributes:
-        code: its text.
-        reads: the variables that it reads.
-        binds: the variables that it binds, if it matters only where one of these is read.
-        obstacle: why it cannot stand there.
-    """
-
-    code: str
-    reads: set[str] = field(default_factory=set)
-    binds: set[str] = field(default_factory=set)
-    obstacle: Left | None = None
 
 
 class Writing(Reading):
@@ -71,6 +54,8 @@ class Writing(Reading):
         self._first, self._second, self._half, self._weight = fresh
         self.names = {path: asking.spelled(path, function.body[0]) for path in (MULTIPLY, SIGMOID)}
         self._weighted: ast.Call | None = None
+        self._weights = ""
+        self._weight_line: Line | None = None
 
     @property
     def is_done(self) -> bool:
@@ -83,17 +68,31 @@ class Writing(Reading):
         Raises:
             Left: how many channels a branch has is not known, or a length of two branches is used.
         """
-        half = Line(f"{self._half} = {self._channels()}")
-        lines = [*self._lines[: self._place_of_half], half, *self._lines[self._place_of_half :]]
-        found: list[str] = []
-        read: set[str] = set()
-        for line in reversed(lines):
-            if not line.binds or line.binds & read:
-                if line.obstacle is not None:
-                    raise line.obstacle
-                found.append(line.code)
-                read |= line.reads
-        return found[::-1]
+        return codes(self._with_half(self._channels()))
+
+    def branched(self) -> Branched:
+        """The statements, and which of them take the branches apart.
+
+        Raises:
+            Left: how many channels a branch has is not known.
+        """
+        assert self._weight_line is not None, "there was a weighted sum"
+        width = self._channels()
+        return Branched(
+            self._with_half(width),
+            self.module,
+            self._branches,
+            self._lines[self._place_of_half],
+            self._half,
+            width,
+            self._weights,
+            self._weight_line,
+            names_in(self.function),
+        )
+
+    def _with_half(self, width: str) -> list[Line]:
+        half = Line(f"{self._half} = {width}")
+        return [*self._lines[: self._place_of_half], half, *self._lines[self._place_of_half :]]
 
     # --- statements --------------------------------------------------------------------------
 
@@ -113,7 +112,7 @@ class Writing(Reading):
                 self._bound[name.id] = self._bound.get(name.id, 0) + 1
         start = source.line_of(source.span(statement).start).start
         code = dedent(self._spliced(start, source.span(statement).end, statement))
-        self._lines.append(Line(code, {each.id for each in names}))
+        self._lines.append(Line(code, {each.id for each in names}, statement=statement))
 
     def _names(self, node: ast.AST) -> Iterator[ast.Name]:
         """The variables in a node, but for those in what is replaced and does not count."""
@@ -246,7 +245,9 @@ class Writing(Reading):
         self._apart(value.branches.of)
         of = value.weights.of
         multiply = self.names[MULTIPLY][0]
-        self._lines.append(Line(f"{self._weight} = {self._weight_by(of)}", {of.name}))
+        self._weights = of.name
+        self._weight_line = Line(f"{self._weight} = {self._weight_by(of)}", {of.name})
+        self._lines.append(self._weight_line)
         difference = f"{self._first} - {self._second}"
         code = f"{multiply}({difference}, {self._weight}) + {self._second}"
         self._replaced[node] = self._around(node, code)

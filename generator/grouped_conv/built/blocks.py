@@ -11,7 +11,7 @@ ALL_BLOCKS: Final = frozenset(
         *("norm", "layers", "pairs", "by_filter", "build", "outputs", "each", "padded"),
         *("copy_pad", "identity"),
         *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync", "multiplier"),
-        *("source", "slices"),
+        *("source", "slices", "halves"),
     )
 )
 BLOCKS_OF: Final = {
@@ -23,6 +23,7 @@ BLOCKS_OF: Final = {
         **dict.fromkeys(("source", "unjoined_source"), "source"),
         **dict.fromkeys(("split_sliced_conv", "split_sliced"), "source"),
         "slices": "slices",
+        "halves": "halves source",
         "kind": "subclass",
         "unjoined_transposed": "transposed norm",
         **dict.fromkeys(("multiplier", "is_multiplier", "order"), "multiplier"),
@@ -42,6 +43,7 @@ _SIGNS: Final = {
     "multiplier": "class Multiplier(",
     "source": "class SplitSource(",
     "slices": "def slices_of(",
+    "halves": "def halves_of(",
     **{
         block: f"def {name}("
         for block, name in {

@@ -64,6 +64,7 @@ class Names:
     split_sliced_conv: str = "split_sliced_conv"
     split_sliced: str = "split_sliced"
     slices: str = "slices_of"
+    halves: str = "halves_of"
     joined_layers: str = "JoinedLayers"
     with_layers: str = "with_layers"
 
@@ -71,7 +72,7 @@ class Names:
 _FUNCTIONS: Final = (
     *("split", "split_norm", "layers", "pairs", "by_filter", "build"),
     *("outputs", "each", "padded", "copy_pad", "identity", "split_sliced_conv", "split_sliced"),
-    "slices",
+    *("slices", "halves"),
 )
 _OF_CHANGE: Final = {
     **{"conv": "split", "conv_norm": "split_norm", "padding": "copy_pad", "listed": "layers"},
@@ -223,6 +224,8 @@ def _functions(plan: BuiltPlan) -> Iterator[str]:
         yield "each"
     if plan.carried:
         yield "slices"
+    if plan.halved:
+        yield "halves"
     if plan.calls.padded:
         yield "padded"
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..call_plan import CallPlan
 from ..classify import Deferred
@@ -14,6 +14,9 @@ from ..find import Site
 from ..norms.norm_after import Pair
 from ..norms.outside import Outside
 from ..norms.own_norms import OwnNorm
+
+if TYPE_CHECKING:
+    from ...rules.carrying import Carrying
 
 LineKind: TypeAlias = Literal[
     "conv", "conv_norm", "layers", "pairs", "padding", "source", "source_norm"
@@ -174,6 +177,7 @@ class BuiltPlan:
         blocks: the parts of the helper that they need for what they are.
         own_norms: the norms of the project with layers behind that are split.
         warnings: what will raise, once it is run: a place in the source, and what is done.
+        halved: the sums of two branches that are taken of parts, each with what is in parts.
     """
 
     sites: tuple[Deferred, ...] = ()
@@ -185,6 +189,7 @@ class BuiltPlan:
     blocks: frozenset[str] = frozenset()
     own_norms: tuple[OwnNorm, ...] = ()
     warnings: tuple[tuple[ast.expr, str], ...] = ()
+    halved: Mapping[ast.AST, Carrying] = field(default_factory=dict)
 
     @property
     def carried(self) -> list[Carried]:

@@ -99,7 +99,7 @@ class Sources:
         self, ways: Mapping[ast.Call, tuple[Way, ...]]
     ) -> Iterator[SlicedConv | None]:
         """Those that a grouped convolution alone reads, which is split in some way."""
-        readers = {held: None for each in ways.values() for way in each for held in self._held(way)}
+        readers = {held: None for each in ways.values() for way in each for held in self.held(way)}
         for owner, reader in readers:
             grouped = self.facts.attribute(owner, reader)
             if not all(isinstance(each, Object) and self.facts.is_plain(each) for each in grouped):
@@ -119,7 +119,7 @@ class Sources:
                         found = replace(found, carried=carried)
                         yield self._settled(found, self._is_carried)
 
-    def _held(self, way: Way) -> Iterator[tuple[ast.ClassDef, str]]:
+    def held(self, way: Way) -> Iterator[tuple[ast.ClassDef, str]]:
         """The attribute with what is split in a way, by itself or with the norm behind it."""
         kinds = ("conv", "conv_norm", "split")
         if way.change is None or way.change.kind not in kinds or is_marked(way.change):
@@ -252,7 +252,7 @@ class Sources:
                 if isinstance(pair, Pair):
                     ways.norms.pairs[owner, sliced.name] = pair
         held = sliced.owner, sliced.slices
-        readers = [way for each in grouped.values() for way in each if held in self._held(way)]
+        readers = [way for each in grouped.values() for way in each if held in self.held(way)]
         found: dict[ast.Call, tuple[Way, ...]] = {}
         for site in sliced.sites:
             own = ways.of(site)
