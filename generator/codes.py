@@ -35,6 +35,8 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """``grouped``: what grouped convolutions need; ``plinio``: what PLiNIO refuses by spelling too."""
+OF_GROUPED = frozenset((*_GROUPED, SOURCE_SPLIT))
+"""The rules of grouped convolutions; all others are of one construct each."""
 ONLY_SAID = frozenset(("sum-of-cats", "lone-norm", "unsupported"))
 """The rules that say where something is and change nothing: of use where it is listed."""
 _ASKED_FOR = frozenset(("sum-of-cats",))

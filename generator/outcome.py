@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .codes import TARGETS, Target, chosen, only_said, unknown
+from .codes import OF_GROUPED, TARGETS, Target, chosen, only_said, unknown
+from .seen.schema import Seen
 
 Style = Literal["auto", "explicit", "loop", "built"]
 STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "built")
@@ -53,6 +54,7 @@ class Options:
         target: which rules apply, as ``codes.TARGETS`` has them.
         select: the codes of those that apply instead; None for those of the target.
         ignore: the codes of those that do not.
+        seen: facts of a run, which are asked where a source by itself does not tell; None for none.
 
     Raises:
         ValueError: ``style`` is not one of ``STYLES``, ``max_unroll`` is no number from 1, or
@@ -69,6 +71,7 @@ class Options:
     target: Target = "grouped"
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
+    seen: Seen | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not is_style(self.style):
@@ -99,6 +102,11 @@ class Options:
     def changing(self) -> frozenset[str]:
         """Those of them that change something."""
         return self.codes - only_said(self.select)
+
+    @property
+    def asks_run(self) -> bool:
+        """Whether anything is done by what was seen in a run: by rules of one construct."""
+        return bool(self.codes.difference(OF_GROUPED))
 
     @property
     def adds_identities(self) -> bool:

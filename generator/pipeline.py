@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .codes import SOURCE_SPLIT
+from .codes import OF_GROUPED
 from .collector import without_collector
 from .gate import may_apply
 from .outcome import Finding, Options, Record, Result, SourceError, Warning
@@ -26,7 +26,6 @@ _MOST_PASSES = 10
 _GROUPED = "grouped-conv"
 _HELPER = re.compile(r"\(Branches|\b(Split|split_)[Gg]roups\b")
 """What a text has in it that has a helper of its own, be it of an earlier gencode."""
-_OF_GROUPED = frozenset((_GROUPED, "branch-norm", SOURCE_SPLIT))
 
 
 def split_source(
@@ -144,7 +143,7 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
     """The outcome of all rules; of those of one construct, once nothing changes any more."""
     tree = parse(text)
     codes = options.changing if rewrites else options.codes
-    others = codes - _OF_GROUPED
+    others = codes - OF_GROUPED
     is_grouped = _GROUPED in options.codes and may_apply(text, tree)
     if not is_grouped and not others:
         return Result(text, codes=options.codes)
@@ -154,7 +153,8 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
     from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
-    source = Source(text, tree, _emitted(text, tree), location)
+    seen = options.seen.of(text) if options.seen is not None else {}
+    source = Source(text, tree, _emitted(text, tree), location, seen=seen)
     finders = _finders(source, others, templates)
     rules: list[Proposer] = [*finders]
     if is_grouped:
@@ -213,7 +213,7 @@ def _updated(found: Sequence[Rewrite], again: Sequence[Rewrite]) -> list[Rewrite
 def _is_of_one_construct(found: Rewrite) -> bool:
     """Whether a rule of one construct has found something, which is asked in each pass."""
     said = found.said[0]
-    return isinstance(said, Finding) and said.code not in _OF_GROUPED
+    return isinstance(said, Finding) and said.code not in OF_GROUPED
 
 
 def _moved(before: Rewrite, now: Rewrite) -> Rewrite:

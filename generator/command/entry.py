@@ -21,7 +21,7 @@ from .delivery import Comparing, Delivery, Listing, Writing
 from .extras import needing
 from .formats import Github, Json, Voice
 from .helper_module import check_name
-from .jobs import STANDARD_OUTPUT, JobMaker
+from .jobs import STANDARD_OUTPUT, Job, JobMaker
 from .model_options import asked_models
 from .paging import Paging, check_report
 from .report import Report, Status
@@ -98,6 +98,7 @@ def _run(asked: argparse.Namespace, is_dry: bool, report: Report, paging: Paging
         jobs = maker.of_pairs(absolute(os.curdir))
         if not jobs and (asked.generated or not is_dry):
             raise UsageError(_NOTHING_CONFIGURED if asked.generated else _NOTHING_ASKED)
+    jobs = _with_facts(asked, jobs, report, is_dry)
     delivery, proving = _delivery(asked, is_dry, report), _proving(asked, report)
     Run(delivery, report, proving, bool(asked.force), paging).do(jobs)
     is_file = len(asked.sources) == 1 and not is_directory(asked.sources[0])
@@ -122,6 +123,17 @@ def _written(paging: Paging, label: str, report: Report) -> Status:
     if others:
         report.old_links(str(paging.target), others)
     return report.status
+
+
+def _with_facts(
+    asked: argparse.Namespace, jobs: Sequence[Job], report: Report, is_dry: bool
+) -> Sequence[Job]:
+    models = asked_models(asked, are_proved=False)
+    if models is None and asked.facts is None:
+        return jobs
+    from .run_facts import with_facts  # only where something is seen in a run
+
+    return with_facts(jobs, models, asked.facts, report, is_dry)
 
 
 def _proving(asked: argparse.Namespace, report: Report) -> Proving | None:

@@ -46,6 +46,13 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         ' or a dict of keyword arguments, as in "torch.randint(9, (2, 5)), None"',
     )
     group.add_argument(
+        "--facts",
+        metavar="FILE",
+        help="keep in FILE what a model was seen to do (python -m pydoc gencode.seen.schema), which"
+        " rules ask where the source does not tell; without --model, ask what an earlier run has"
+        " kept there: what it says of a file that has changed since is not used, which is said",
+    )
+    group.add_argument(
         "--no-verify",
         dest="verify",
         action="store_false",
@@ -72,8 +79,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_models(parsed: argparse.Namespace) -> Asked | None:
+def asked_models(parsed: argparse.Namespace, are_proved: bool = True) -> Asked | None:
     """The models that a command line asks to be run, if it does.
+
+    Args:
+        parsed: the command line.
+        are_proved: whether those are meant that are to be proved, and not all.
 
     Raises:
         UsageError: they cannot be meant, or torch is not there.
@@ -85,7 +96,7 @@ def asked_models(parsed: argparse.Namespace) -> Asked | None:
                 raise UsageError(f"--{option} goes with --model")
         return None
     _check(parsed)
-    if parsed.verify is False:
+    if parsed.verify is False and are_proved:
         return None
     from ..load_model import model_source  # slow to import
     from ..proof import Asked

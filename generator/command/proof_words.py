@@ -15,9 +15,18 @@ _MOST_NAMED = 3
 
 def running(asked: Asked, model: ModelSource) -> Said:
     """That a model is run, for whom may not have expected it."""
-    limits = f"at most {asked.seconds:g} s and {asked.gigabytes:g} GB each"
-    said = f"running {model.expression}, as it is and as split ({limits})"
+    said = f"running {model.expression}, as it is and as split ({_limits(asked)} each)"
     return Said("running", said, _label(model))
+
+
+def seeing(asked: Asked, model: ModelSource) -> Said:
+    """That a model is run for what it does."""
+    said = f"running {model.expression}, to see what it does ({_limits(asked)})"
+    return Said("running", said, _label(model))
+
+
+def _limits(asked: Asked) -> str:
+    return f"at most {asked.seconds:g} s and {asked.gigabytes:g} GB"
 
 
 def said(proof: Proof) -> Iterator[Said]:

@@ -80,7 +80,7 @@ def _written(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> Written:
             contents[target] = source
     for helper, needed in helpers.values():
         _add_helper(helper, needed, contents)
-    roots = {_root(absolute(job.path)) for job in jobs if job.kind == "source"}
+    roots = {root_of(absolute(job.path)) for job in jobs if job.kind == "source"}
     return Written(contents, changed, targets, sorted(roots))
 
 
@@ -102,7 +102,7 @@ def _add_helper(
         contents.setdefault(absolute(helper.output / package / "__init__.py"), b"")
 
 
-def _root(file: Path) -> Path:
+def root_of(file: Path) -> Path:
     """The directory that a file is imported from."""
     around = package_around(file.parent)
     return file.parent if around is None else around[0].parent

@@ -153,6 +153,12 @@ class Report:
 
         self._voice.say(proof_words.running(asked, model))
 
+    def seeing(self, asked: Asked, model: ModelSource) -> None:
+        """Say that a model is run for its facts."""
+        from . import proof_words
+
+        self._voice.say(proof_words.seeing(asked, model))
+
     def proof(self, proof: Proof) -> bool:
         """Say what was found of a model, behind what is said of sources; whether it is proved."""
         from . import proof_words

@@ -12,6 +12,24 @@ statistics after a step; that it has as many parameters, and multiplies and adds
 that would say nothing is no proof.
 """
 
-from .prove import Asked, Compared, Convolution, Failure, Place, Proof, prove
+from .prove import (
+    Asked,
+    Compared,
+    Convolution,
+    Failure,
+    Place,
+    Proof,
+    facts_of_runs,
+    prove,
+)
 
-__all__ = ["Asked", "Compared", "Convolution", "Failure", "Place", "Proof", "prove"]
+__all__ = [
+    "Asked",
+    "Compared",
+    "Convolution",
+    "Failure",
+    "Place",
+    "Proof",
+    "facts_of_runs",
+    "prove",
+]

@@ -178,6 +178,25 @@ def prove(asked: Asked, written: Written) -> Iterator[Proof]:
             yield _Proving(asked, written, scratch, shadow, model).proof()
 
 
+def facts_of_runs(
+    asked: Asked, roots: Sequence[Path]
+) -> Iterator[tuple[ModelSource, dict[str, Any] | Failure]]:
+    """What is seen of each of some models in a run: see ``seen.schema``.
+
+    Args:
+        asked: which models to run, and how.
+        roots: the directories of the files of which it is wanted.
+
+    Raises:
+        UsageError: what is asked for cannot be meant.
+    """
+    with tempfile.TemporaryDirectory(prefix="gencode-", ignore_cleanup_errors=True) as directory:
+        scratch = Path(directory).resolve()
+        for model in asked.models:
+            running = _Proving(asked, Written({}, (), {}, roots), scratch, scratch, model)
+            yield model, running.facts()
+
+
 class _Proving:
     """Proves one model."""
 
@@ -204,6 +223,10 @@ class _Proving:
         if original.lines:
             notes.append(f"what it prints is not shown ({original.printed[:60]!r})")
         return self._found(found, said["dtype"], notes)
+
+    def facts(self) -> dict[str, Any] | Failure:
+        """What is seen of it in a run."""
+        return self._said(run(self._question("facts", self._model.place, ""), self._scratch))
 
     def _question(self, role: str, place: Path | str, shadow: str) -> dict[str, Any]:
         is_file = isinstance(place, Path)

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ..seen.schema import Event, Place
 from .kept import kept
 from .parsing import LINE_END
 from .parts import walk
@@ -33,6 +34,7 @@ class Source:
         location: where it lies in a project, as ``project_files`` knows it; None for nowhere.
         name: what a person calls its file, where that is to be told from others; empty for the one
             that is split.
+        seen: what was seen in a run, by places: see ``seen.schema``.
         kept: answers; see ``kept.kept``.
 
     Args:
@@ -41,6 +43,7 @@ class Source:
         emitted: the statements of the tree that a rule has written itself, and knows.
         location: where it lies in a project, as ``project_files`` knows it; None for nowhere.
         name: what a person calls its file, where that is to be told from others.
+        seen: what was seen in a run.
     """
 
     def __init__(
@@ -50,11 +53,13 @@ class Source:
         emitted: Iterable[ast.stmt] = (),
         location: object = None,
         name: str = "",
+        seen: Mapping[Place, Sequence[Event]] | None = None,
     ) -> None:
         self.text = text
         self.tree = tree
         self.location = location
         self.name = name
+        self.seen = seen or {}
         self._emitted = {node for each in emitted for node in walk(each)}
         self._tree = Tree(tree)
         self.parent_of = self._tree.parent_of

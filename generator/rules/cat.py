@@ -94,8 +94,6 @@ def propose(asking: Asking, node: ast.Call) -> Proposal:
     if given is None:
         return asking.called(node, _PATH, (tensors[0], f"dim={asking.source.code(dimension)}"))
     if given[0] < 0:
-        first = getattr(tensors[0], "elts", [None])[0]
-        if first is None or isinstance(first, ast.Starred):
-            raise Left("how many dimensions the tensors have is not known")
+        first = getattr(tensors[0], "elts", [tensors[0]])[0]
         given = from_the_front(asking, first, given)
     return asking.called(node, _PATH, (tensors[0], f"dim={given[0]}"))

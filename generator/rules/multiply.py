@@ -158,7 +158,8 @@ def _inverse(asking: Asking, node: ast.expr) -> str:
     """The code of one divided by a number."""
     if not is_number(asking, node) or not is_free_of_effects(node):
         raise Left("PLiNIO takes no quotient by what is not known to be a number")
-    if any(getattr(each, "value", 0) == 0 for each in asking.facts.values(node)):
+    seen = asking.seen.numbers(node) if asking.seen is not None else []
+    if not all([*(getattr(each, "value", seen) for each in asking.facts.values(node)), *seen]):
         raise Left("it is a quotient by zero")
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         inverse = 1 / node.value

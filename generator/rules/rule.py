@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..facts.facts import Facts
+from ..facts.seen import SeenHere, seen_in
 from ..outcome import Finding, FindingStatus, Obstacle, Warning
 from ..reading.classes import ClassIndex
 from ..reading.directives import Directives
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Node = TypeVar("Node", bound=ast.expr)
 """What a construct is in the tree."""
+_SEEN: Final = "as seen in a run"
 _TOO_LARGE: Final = "the file is too large for what happens in it to be known"
 
 
@@ -82,6 +84,7 @@ class Asking:
         templates: what code is rendered from.
         others: all other rules in it, for the one that says what none of them is about.
         carried: the constructs whose new code takes what a split convolution gives in parts.
+        asks_run: whether what was seen in a run tells as well.
     """
 
     source: Source
@@ -90,6 +93,16 @@ class Asking:
     templates: Templates
     others: tuple[Finder, ...] = ()
     carried: dict[ast.AST, Carrying] = field(default_factory=dict, compare=False)
+    asks_run: bool = False
+
+    @property
+    def seen(self) -> SeenHere | None:
+        """What was seen in a run, for what is not known of an expression otherwise."""
+        return seen_in(self.source) if self.asks_run else None
+
+    def with_run(self) -> Asking | None:
+        """The same with what was seen in a run; None where nothing was."""
+        return replace(self, asks_run=True) if self.source.seen else None
 
     def is_of_others(self, node: ast.AST) -> bool:
         """Whether another rule is about an expression."""
@@ -213,7 +226,8 @@ class Finder:
             return False
         found = self._meant[node]
         if found is None:
-            found = self._meant[node] = self._rule.is_meant(self.asking, node)
+            asked = filter(None, (self.asking, self.asking.with_run()))
+            found = self._meant[node] = any(self._rule.is_meant(each, node) for each in asked)
         return found
 
     def free(self) -> list[ast.expr]:
@@ -256,13 +270,33 @@ class Finder:
     def _proposal(self, node: ast.expr) -> Proposal:
         """What is to stand in place of a construct, by the facts of its file, or else its project.
 
+        What neither tells may have been seen in a run, which is said.
+
         Raises:
             Left: it stays.
         """
         try:
-            return self._rule.propose(self.asking, node)
+            return self._told(self.asking, node)
+        except Left as reason:
+            running = self.asking.with_run()
+            if running is None:
+                raise
+            try:
+                proposal = self._told(running, node)
+            except Left:
+                raise reason from None
+            return replace(proposal, shown=f"{proposal.shown} ({_SEEN})")
+
+    def _told(self, asking: Asking, node: ast.expr) -> Proposal:
+        """The same with what was seen in a run, or without.
+
+        Raises:
+            Left: it stays.
+        """
+        try:
+            return self._rule.propose(asking, node)
         except NotKnown as reason:
-            wider = self.asking.in_project()
+            wider = asking.in_project()
             if not wider.facts.is_complete:
                 raise
             try:

@@ -56,13 +56,22 @@ _FREE: Final = (
 def is_tensor(asking: Asking, node: ast.expr) -> bool:
     """Whether an expression is surely a tensor.
 
-    That is what a module or a function of torch gives, and a parameter that is given to one.
+    That is what a module or a function of torch gives, and a parameter that is given to one; and
+    what was seen as one in a run.
     """
     values = asking.facts.values(node)
-    return bool(values) and all(
+    is_told = bool(values) and all(
         isinstance(each, Tensor) or (isinstance(each, Parameter) and _is_used_as_one(asking, each))
         for each in values
     )
+    return is_told or _is_seen(asking, node)
+
+
+def _is_seen(asking: Asking, node: ast.expr) -> bool:
+    """Whether an expression was a tensor each time in a run, and may be one by the facts."""
+    if asking.seen is None or not all(map(may_be_one, asking.facts.values(node))):
+        return False
+    return asking.seen.is_tensor(node)
 
 
 def is_tensor_by_method(asking: Asking, receiver: ast.expr) -> bool:
@@ -167,6 +176,8 @@ def may_be_tensor(asking: Asking, node: ast.expr) -> bool:
     Of parameters that are those of a forward, and those that are treated as one. Constants, such
     as those that ``torch.arange`` gives, PLiNIO never traces.
     """
+    if _is_seen(asking, node):
+        return True
     values = asking.facts.values(node)
     return any(
         _is_of_forward(each) or _is_used_as_one(asking, each)
@@ -220,9 +231,12 @@ def is_in_model(asking: Asking, node: ast.expr) -> bool:
 
 
 def is_number(asking: Asking, node: ast.expr) -> bool:
-    """Whether an expression is a number that is known, be it one of several."""
+    """Whether an expression is a number that is known, be it one of several, or seen in a run."""
     values = asking.facts.values(node)
-    return bool(values) and all(map(_is_number, values))
+    if values and all(map(_is_number, values)):
+        return True
+    is_open = all(isinstance(each, Constant) or is_strange(each) for each in values)
+    return asking.seen is not None and is_open and bool(asking.seen.numbers(node))
 
 
 def _is_number(value: Value) -> bool:
@@ -251,6 +265,8 @@ def is_of_other_library(asking: Asking, node: ast.expr) -> bool:
     if any(isinstance(each, Object) and each.kind != STRANGE for each in values):
         return False
     known = (Tensor, Constant)
+    if _is_seen(asking, node) or is_number(asking, node):
+        return False
     return "numpy" in asking.source.text and not all(isinstance(each, known) for each in values)
 
 
@@ -281,7 +297,11 @@ def from_the_front(asking: Asking, tensor: ast.expr, given: Sequence[int]) -> li
     if all(each >= 0 for each in given):
         return [*given]
     ranks = {asking.facts.shape(each).rank for each in asking.facts.values(tensor)}
-    rank = ranks.pop() if len(ranks) == 1 else None
+    rank = next(iter(ranks)) if len(ranks) == 1 else None
+    if rank is None and asking.seen is not None:
+        rank = asking.seen.rank(tensor)
+        if not ranks <= {None, rank}:
+            rank = None
     if rank is None:
         raise NotKnown(f"how many dimensions {asking.source.shown(tensor)} has is not known")
     return [each + rank if each < 0 else each for each in given]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ...files import FileError
@@ -111,6 +112,8 @@ def _done(asked: Json) -> Json:
     )
     sys.path[:] = _shadowed(sys.path, asked["shadow"])
     module = load_module(source, _shadowed(asked["roots"], asked["shadow"]))
+    if asked["role"] == "facts":
+        return _facts(asked, source, module)
     places: dict[int, Place] = {}
     with _building(places):
         model = build(source, module).cpu()
@@ -121,6 +124,30 @@ def _done(asked: Json) -> Json:
     if asked["role"] == "original":
         return _original(asked, model, inputs, places) | {"file": module.__file__}
     return _result(asked, model, inputs, places)
+
+
+def _facts(asked: Json, source: ModelSource, module: ModuleType) -> Json:
+    """What is seen in one run: see ``seen.schema``."""
+    import torch
+
+    from .recording import Recorder, recording_what_is_built
+    from .running import seed
+    from .told import files_told
+
+    recorder = Recorder()
+    seed(0)
+    with recording_what_is_built(recorder):
+        model = build(source, module).cpu()
+    inputs = _inputs(asked, model, vars(module))
+    _make_lazy_weights(model, inputs)
+    recorder.note_built(model)
+    recorder.run(model, inputs)
+    return {
+        "python": sys.version.partition(" ")[0],
+        "torch": torch.__version__,
+        "columns": recorder.has_columns,
+        "files": files_told(recorder.seen, asked["roots"]),
+    }
 
 
 @contextmanager
