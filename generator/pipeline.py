@@ -148,8 +148,9 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
     if not is_grouped and not others:
         return Result(text, codes=options.codes)
     # Slow to import, and so only for a source that may matter.
+    from .facts.seen_carried import carried
     from .reading.source import Source
-    from .rewriting.apply import applied, arbitrated
+    from .rewriting.apply import applied, arbitrated, lines_apart
     from .rewriting.templating import Templates
 
     templates = Templates(options.templates)
@@ -169,16 +170,17 @@ def _applied(text: str, options: Options, location: Location | None, rewrites: b
         check(text, tree)
     changed = applied(source, found, options, templates) if rewrites else text
     result = _result(changed, found, warnings, options)
-    current = text
+    current, made = text, found
     for _ in range(_MOST_PASSES if others else 0):
         if changed == current:
             break
         current = changed
         tree = parse(current)
-        source = Source(current, tree, _emitted(current, tree), location)
-        again = arbitrated(source, _finders(source, others, templates))
-        found = _updated(found, again)
-        changed = applied(source, again, options, templates)
+        seen = carried(source, tree, lines_apart(source, made))
+        source = Source(current, tree, _emitted(current, tree), location, seen=seen)
+        made = arbitrated(source, _finders(source, others, templates))
+        found = _updated(found, made)
+        changed = applied(source, made, options, templates)
         result = _result(changed, found, warnings, options)
     return result if result.text != text else replace(result, text=text)
 

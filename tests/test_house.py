@@ -14,7 +14,7 @@ import gencode
 
 HOUSE: Final = Path(gencode.__file__).resolve().parent
 _FLOORS: Final = (
-    ("codes", "collector", "key_lists", "limits", "one_line", "printable", "torch_api"),
+    ("codes", "collector", "key_lists", "limits", "one_line", "printable", "seen", "torch_api"),
     ("outcome", "files", "file_writing", "temporaries", "ignore", "project_root"),
     ("toml", "formatters"),
     ("reading", "gate", "config", "settings"),

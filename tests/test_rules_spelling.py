@@ -84,7 +84,7 @@ def test_what_plinio_does_not_see_is_no_finding(source: str) -> None:
         ("return x.mean(self.scale)", "its dimensions are not literals"),
         ("return torch.flatten(x, self.scale).mean(-1)", "has is not known"),
         ("return torch.cat([torch.flatten(x, self.scale)], -1)", "has is not known"),
-        ("return torch.cat([*self.parts], dim=-3)", "the tensors have is not known"),
+        ("return torch.cat([*self.parts], dim=-3)", "self.parts has is not known"),
         (
             "return torch.concat([x, x], 1, out=x)",
             "its arguments are not just tensors and a dimension",

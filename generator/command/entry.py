@@ -98,7 +98,7 @@ def _run(asked: argparse.Namespace, is_dry: bool, report: Report, paging: Paging
         jobs = maker.of_pairs(absolute(os.curdir))
         if not jobs and (asked.generated or not is_dry):
             raise UsageError(_NOTHING_CONFIGURED if asked.generated else _NOTHING_ASKED)
-    jobs = _with_facts(asked, jobs, report, is_dry)
+    jobs = [*_with_facts(asked, jobs, report, is_dry)]
     delivery, proving = _delivery(asked, is_dry, report), _proving(asked, report)
     Run(delivery, report, proving, bool(asked.force), paging).do(jobs)
     is_file = len(asked.sources) == 1 and not is_directory(asked.sources[0])

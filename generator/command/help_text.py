@@ -120,6 +120,15 @@ a directory:
   a megabyte or so is split by as many processes as there are processors, with a progress
   bar on a terminal.
 
+facts of a run:
+  With --model, the rules of --target plinio ask what the model was seen to do, once in eval and
+  once in train mode, where its source does not tell: whether something is a tensor or a number,
+  and how many dimensions it has. It counts where it was so each time, for all instances, and
+  the source does not say otherwise; what did not run is not known. A record says that it was
+  seen. No number that was only seen is written. --facts FILE keeps it, with a hash of each
+  source; without --model it is read from there, and not used for a source that has changed.
+  Python tells from 3.11 on which expression of a line it is: before, nothing of it is used.
+
 the project of a file:
   What its other files do with a convolution counts as if it stood in the same: a subclass, a
   caller, an assignment, a hook. They are read where their text speaks of it, in the state before
@@ -206,5 +215,6 @@ more:
   python -m pydoc gencode.rules               the rules of --target plinio
   python -m pydoc gencode.rules.flatten       what one of them does, before and after
   python -m pydoc gencode.command.formats     the schema of --format json
+  python -m pydoc gencode.seen.schema         that of --facts, and what is in it
   python -m pydoc gencode                     the same from Python
 """

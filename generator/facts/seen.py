@@ -17,6 +17,8 @@ from ..seen.schema import Event, Place
 
 Value = Mapping[str, Any]
 _OF_TENSORS: Final = "torch.Tensor."
+_NONE: Final = 1 << 30
+_ORDERED: Final = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 _NOTHING: Final[Value] = {}
 _LOCAL: Final = (*FUNCTIONS, ast.Lambda, *COMPREHENSIONS)
 
@@ -45,8 +47,8 @@ class SeenHere:
 
     def numbers(self, node: ast.expr) -> list[float]:
         """The numbers that it was; none where it was ever something else."""
-        found = [each.get("value") for each in self.values(node)]
-        numbers = [each for each in found if type(each) in (int, float)]
+        found: list[Any] = [each.get("value") for each in self.values(node)]
+        numbers = [float(each) for each in found if type(each) in (int, float)]
         return numbers if len(numbers) == len(found) else []
 
     def built(self, node: ast.expr) -> Sequence[Event]:
@@ -64,7 +66,7 @@ class SeenHere:
 
     def _as_part(self, node: ast.AST) -> Iterator[Value]:
         """The same by what was done with it."""
-        around = self._source.parent_of.get(node)
+        around = self._around(node)
         if isinstance(around, (ast.Tuple, ast.List)):
             if any(isinstance(each, ast.Starred) for each in around.elts):
                 return
@@ -75,11 +77,21 @@ class SeenHere:
         elif isinstance(around, ast.keyword):
             for event in self._calls(self._source.parent(around)):
                 yield event.get("named", _NOTHING).get(around.arg, _NOTHING)
+        elif isinstance(around, ast.BinOp):
+            yield from (_operand(around, node, each) for each in self._calls(around))
         elif around is not None:
             for event in self._calls(around):
-                place_there = _place(around, node, event)
-                given = event["given"]
-                yield given[place_there] if place_there in range(len(given)) else _NOTHING
+                given = event.get("given", ())
+                yield next(iter(given[_place(around, node, event) :]), _NOTHING)
+
+    def _around(self, node: ast.AST) -> ast.AST | None:
+        """What an expression stands in: of one whose method is called, that call."""
+        around = self._source.parent_of.get(node)
+        if isinstance(around, ast.Attribute):
+            call = self._source.parent_of.get(around)
+            if isinstance(call, ast.Call) and call.func is around:
+                return call
+        return around
 
     def _calls(self, node: ast.AST) -> Sequence[Event]:
         """What was called by an expression, if all of that is what it calls."""
@@ -93,6 +105,8 @@ class SeenHere:
 
     def _is_meant(self, node: ast.AST, event: Event) -> bool:
         """Whether it is the expression itself that has called something."""
+        if event["kind"] == "value":  # of a statement that has changed since: ``seen_carried``
+            return True
         if not event.get("direct") or not isinstance(event.get("given"), list):
             return False
         what = str(event["what"])
@@ -142,22 +156,43 @@ def place_of(node: ast.expr) -> Place:
     return line, column, node.end_lineno, node.end_col_offset
 
 
+def _operand(around: ast.BinOp, node: ast.AST, event: Event) -> Value:
+    """What one side of an operator was.
+
+    Of what may be turned around, torch is given the tensor first, on whichever side it stands: then
+    only a number that is written tells. (torch 2.13)
+    """
+    given = event.get("given", ())
+    if len(given) != 2:
+        return _NOTHING
+    first: Value
+    second: Value
+    first, second = given
+    if isinstance(around.op, _ORDERED):
+        is_turned = str(event["what"]).startswith(f"{_OF_TENSORS}__r")
+        return second if (node is around.left) == is_turned else first
+    if "shape" in first and "shape" in second:
+        is_alike = len(first["shape"]) == len(second["shape"])
+        return first if is_alike else _NOTHING
+    other = around.right if node is around.left else around.left
+    if isinstance(other, ast.Constant):
+        return first
+    return second if isinstance(node, ast.Constant) else _NOTHING
+
+
 def _place(around: ast.AST, node: ast.AST, event: Event) -> int:
-    """Which of the values that were given is that of a part of an expression; -1 for none."""
-    is_turned = str(event["what"]).startswith(f"{_OF_TENSORS}__r")
+    """Which of the values that were given is that of a part of an expression; many for none."""
     match around:
         case ast.Call(func=function, args=args):
             is_method = str(event["what"]).startswith(_OF_TENSORS)
             if is_method and isinstance(function, ast.Attribute):
                 args = [function.value, *args]
             if any(isinstance(each, ast.Starred) for each in args) or node not in args:
-                return -1
-            place = args.index(node)  # type: ignore[arg-type]
+                return _NONE
+            place = args.index(node)
             # Functions that are written in Python may say what they are given in another order.
-            return place if place == 0 or len(args) == len(event["given"]) else -1
-        case ast.BinOp(left=left):
-            return int((node is left) == is_turned)
+            return place if place == 0 or len(args) == len(event["given"]) else _NONE
         case ast.UnaryOp() | ast.Subscript() | ast.Attribute():
             is_first = node is getattr(around, "operand", getattr(around, "value", None))
-            return 0 if is_first else -1
-    return -1
+            return 0 if is_first else _NONE
+    return _NONE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..outcome import Finding, Options, Record, SourceError, Warning
 from ..reading.directives import Directives
+from ..reading.parsing import LINE_END
 from ..reading.source import Source
 from .edits import CallEdit, Edit, Insertion, Naming, Removal, StatementEdit, TextEdit
 
@@ -161,6 +162,15 @@ def applied(
     from .rewrite import rewritten  # slow to import, and so only for a source that changes
 
     return rewritten(source, edits, options)
+
+
+def lines_apart(source: Source, rewrites: Iterable[Rewrite]) -> Iterator[int]:
+    """The lines at which some rewrites put statements, or take them away or apart."""
+    for edit in (edit for each in rewrites for edit in each.edits):
+        if isinstance(edit, Insertion):
+            yield len(LINE_END.findall(source.text, 0, edit.offset)) + 1
+        elif not isinstance(edit, TextEdit):
+            yield _statement(source, edit).lineno
 
 
 def _imports(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Node = TypeVar("Node", bound=ast.expr)
 """What a construct is in the tree."""
-_SEEN: Final = "as seen in a run"
+_SEEN: Final = " (as seen in a run)"
 _TOO_LARGE: Final = "the file is too large for what happens in it to be known"
 
 
@@ -218,6 +218,7 @@ class Finder:
         self.asking = asking
         self._warnings: list[Warning] = []
         self._meant: dict[ast.AST, bool | None] = dict.fromkeys(nodes)
+        self._seen: set[ast.AST] = set()
         self.code = rule.CODE
 
     def means(self, node: ast.AST) -> bool:
@@ -226,8 +227,12 @@ class Finder:
             return False
         found = self._meant[node]
         if found is None:
-            asked = filter(None, (self.asking, self.asking.with_run()))
-            found = self._meant[node] = any(self._rule.is_meant(each, node) for each in asked)
+            found = self._rule.is_meant(self.asking, node)
+            running = None if found else self.asking.with_run()
+            if running is not None and self._rule.is_meant(running, node):
+                found = True
+                self._seen.add(node)
+            self._meant[node] = found
         return found
 
     def free(self) -> list[ast.expr]:
@@ -275,17 +280,20 @@ class Finder:
         Raises:
             Left: it stays.
         """
-        try:
-            return self._told(self.asking, node)
-        except Left as reason:
-            running = self.asking.with_run()
-            if running is None:
-                raise
+        running = self.asking.with_run()
+        if node not in self._seen or running is None:
             try:
-                proposal = self._told(running, node)
-            except Left:
-                raise reason from None
-            return replace(proposal, shown=f"{proposal.shown} ({_SEEN})")
+                return self._told(self.asking, node)
+            except Left as reason:
+                try:
+                    proposal = self._told(running, node) if running is not None else None
+                except Left:
+                    proposal = None
+                if proposal is None:
+                    raise reason from None
+        else:
+            proposal = self._told(running, node)
+        return replace(proposal, shown=f"{proposal.shown}{_SEEN}")
 
     def _told(self, asking: Asking, node: ast.expr) -> Proposal:
         """The same with what was seen in a run, or without.
@@ -305,7 +313,8 @@ class Finder:
                 raise reason from None
 
     def _left(self, node: ast.expr, reason: Left) -> Rewrite:
-        return self._found(node, "left", f": {reason}", obstacle=reason.obstacle)
+        seen = _SEEN if node in self._seen else ""
+        return self._found(node, "left", f": {reason}{seen}", obstacle=reason.obstacle)
 
     def _found(
         self,

@@ -235,7 +235,7 @@ def is_number(asking: Asking, node: ast.expr) -> bool:
     values = asking.facts.values(node)
     if values and all(map(_is_number, values)):
         return True
-    is_open = all(isinstance(each, Constant) or is_strange(each) for each in values)
+    is_open = all(isinstance(each, (Constant, Parameter)) or is_strange(each) for each in values)
     return asking.seen is not None and is_open and bool(asking.seen.numbers(node))
 
 

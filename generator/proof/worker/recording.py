@@ -164,7 +164,8 @@ class Recorder(TorchFunctionMode):
     def _place(self, code: CodeType, last: int, line: int) -> Place:
         if self.has_columns:
             if code not in self._positions:
-                self._positions[code] = [*code.co_positions()]
+                positions: Any = getattr(code, "co_positions", tuple)
+                self._positions[code] = [*positions()]
             start, end, column, end_column = self._positions[code][last // 2]
             if None not in (start, end, column, end_column):
                 return (start, column, end, end_column)

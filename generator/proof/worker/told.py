@@ -26,16 +26,23 @@ def files_told(seen: Mapping[Any, Mapping[str, Json]], roots: Sequence[str]) -> 
 
 def _start(file: str, roots: Sequence[str]) -> Json:
     """A file of which nothing is told yet; nothing for one that is no source of the project's."""
-    path = os.path.realpath(file)
-    installed = f"{os.sep}site-packages{os.sep}"
-    above = (os.path.realpath(each) + os.sep for each in roots)
-    if not any(path.startswith(each) and installed not in path[len(each) - 1 :] for each in above):
+    paths = (os.path.abspath(file), os.path.realpath(file))  # noqa: PTH100
+    if not any(_is_below(path, root) for path in paths for root in roots):
         return {}
     try:
-        text = decoded(read_bytes(path)).text
+        text = decoded(read_bytes(file)).text
     except FileError:
         return {}
     return {"sha256": text_hash(text), "expressions": []}
+
+
+def _is_below(path: str, root: str) -> bool:
+    """Whether a file is of the project in a directory, and not of what is installed in that."""
+    installed = f"{os.sep}site-packages{os.sep}"
+    return any(
+        path.startswith(each) and installed not in path[len(each) - 1 :]
+        for each in (os.path.join(root, ""), os.path.join(os.path.realpath(root), ""))  # noqa: PTH118
+    )
 
 
 def _with_places(value: Any) -> Any:
