@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,8 @@ from test_facts_of_run import HEAD, recorded, told, with_columns  # noqa: E402
 import rules  # noqa: E402
 from gencode import Options, split_source  # noqa: E402
 from gencode.command import main  # noqa: E402
-from gencode.facts.seen import SeenHere  # noqa: E402
+from gencode.facts.seen import SeenHere, place_of  # noqa: E402
+from gencode.facts.seen_carried import carried  # noqa: E402
 from gencode.outcome import Finding, Result  # noqa: E402
 from gencode.proof.worker.running import random_inputs  # noqa: E402
 from gencode.reading.source import Source  # noqa: E402
@@ -193,6 +195,78 @@ def test_numbers_and_ranks(tmp_path: Path) -> None:
     assert here.numbers(by_code["self.scale"]) == [2]
     assert here.rank(by_code["[x, y]"]) == 2 == here.rank(by_code["y"]) - 0
     assert here.rank(by_code["-1"]) is None
+
+
+# What is known after a pass
+
+F = """\
+class Net:
+    def f(self, x, y):
+        x = self.a(x)
+        {}
+        z = x / y
+        return x
+
+    def g(self, x):
+        return self.a(x)
+"""
+TENSOR = {"shape": [2, 3], "dtype": "float32"}
+
+
+def seen_calls(text: str) -> dict[Any, Any]:
+    """As if each call of a method and each quotient had been seen."""
+    found: dict[Any, Any] = {}
+    for node in ast.walk(ast.parse(text)):
+        event = {"kind": "module", "what": "a.A", "direct": True, "named": {}, "gave": TENSOR}
+        if isinstance(node, ast.Call):
+            found[place_of(node)] = [{**event, "given": [TENSOR]}]
+        elif isinstance(node, ast.BinOp):
+            given = [TENSOR, {"value": 2}]
+            what = {"kind": "function", "what": "torch.Tensor.div", "given": given}
+            found[place_of(node)] = [{**event, **what}]
+    return found
+
+
+def known_after(before: str, after: str, *apart: int) -> set[str]:
+    """The expressions of the text after a pass that are known to be tensors."""
+    source = Source(before, ast.parse(before), seen=seen_calls(before))
+    tree = ast.parse(after)
+    now = Source(after, tree, seen=carried(source, tree, apart))
+    here = SeenHere(now)
+    nodes = (each for each in now.nodes if isinstance(each, ast.expr))
+    return {f"{each.lineno}: {now.code(each)}" for each in nodes if here.is_tensor(each)}
+
+
+def test_what_is_known_of_a_statement_that_moves() -> None:
+    before, after = F.format("pass"), "import a\n\n" + F.format("pass")
+    found = known_after(before, after, 1)
+    assert {"5: self.a(x)", "5: x", "7: x / y", "7: x", "11: self.a(x)"} <= found
+    assert "5: self" not in found and "7: y" not in found
+
+
+def test_what_is_known_of_a_statement_that_changes() -> None:
+    before = F.format("w = self.b(x / y)")
+    after = F.format("w = torch.add(self.b(x), x)")
+    found = known_after(before, after)
+    assert {"4: x", "3: self.a(x)", "5: x / y"} <= found and "4: self.b(x)" not in found
+    for odd in ("[x for x in y]", "(lambda: x)()", "(x := y)"):
+        before = F.format(f"w = self.b(x / y, {odd})")
+        assert "4: x" not in known_after(before, F.format(f"w = torch.add(x, {odd})"))
+
+
+def test_where_statements_come_and_go_only_the_same_are_known() -> None:
+    before, after = F.format("w = x / 2"), F.format("w = x * 2\n        v = self.a(y)")
+    found = known_after(before, after, 4)
+    assert {"3: self.a(x)", "6: x / y"} <= found
+    assert not found & {"4: x", "5: self.a(y)"}
+    twice = F.format("x = self.a(x)")
+    assert "3: self.a(x)" not in known_after(twice, F.format("pass"), 4)
+
+
+def test_of_twins_nothing_is_known() -> None:
+    before = F.format("pass") + F.format("pass")
+    assert known_after(before, before) == set()
+    assert known_after("x = a.b(x)\n", "x = a.b(x)\n") == set()
 
 
 # The command

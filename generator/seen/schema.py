@@ -46,7 +46,7 @@ None; ``{"size": [2, 8]}`` of a shape; ``{"items": [V, ...]}`` of a tuple or lis
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -192,10 +192,3 @@ def with_paths(seen: Seen, renamed: Callable[[str], str]) -> Seen:
 
     files = {renamed(path): of(told) for path, told in seen.files.items()}
     return Seen({**seen.content, "files": files})
-
-
-def values_in(value: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """A value and, of a tuple or list, those in it."""
-    yield value
-    for each in value.get("items", ()):
-        yield from values_in(each)
