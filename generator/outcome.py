@@ -105,8 +105,8 @@ class Options:
 
     @property
     def asks_run(self) -> bool:
-        """Whether anything is done by what was seen in a run: by rules of one construct."""
-        return bool(self.codes.difference(OF_GROUPED))
+        """Whether anything is done by what was seen in a run: by rules, or in a style."""
+        return bool(self.codes.difference(OF_GROUPED)) or self.style in ("explicit", "loop")
 
     @property
     def adds_identities(self) -> bool:

@@ -7,7 +7,7 @@ checkout that is on PYTHONPATH.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -143,6 +143,28 @@ def installed_directory(package: str) -> Path:
     if found is None or found.origin is None:
         raise SystemExit(f"{package} is not installed")
     return Path(found.origin).parent
+
+
+def shape_taken(net: nn.Module, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The first shape of an input that a network takes, small ones first."""
+    channels, *size = shapes[0]
+    small = (channels, *(64 if each > 64 else each for each in size))
+    for shape in (small, *shapes):
+        try:
+            with torch.no_grad():
+                net(torch.rand(2, *shape))
+        except (RuntimeError, AssertionError, ValueError):
+            continue
+        return shape
+    raise ValueError("it takes no input")
+
+
+def sized(package: str, name: str) -> nn.Module:
+    """A network that says which input it takes."""
+    found = PACKAGES[package](package)
+    net = found.build(name).eval()
+    net.input_shape = shape_taken(net, found.shapes(name, net))
+    return net
 
 
 def declare_missing_operators() -> None:

@@ -1,7 +1,7 @@
 """What PLiNIO's methods make of networks: as written, split, rewritten.
 
 Usage: python tests/plinio_networks.py [--only 'timm/*'] [--jobs 2] [--targets grouped plinio]
-           [--methods PIT MPS SuperNet] [--as-written] [--ungrouped] [--trees DIR]
+           [--methods PIT MPS SuperNet] [--as-written] [--ungrouped] [--trees DIR] [--facts]
 
 Rewrites whole packages by the command for each target, builds the networks of networks.py, which
 have grouped convolutions, from what is installed and from what is written, with random weights and
@@ -9,7 +9,8 @@ statistics, and gives each to PIT (converted, pruned by masks that differ per la
 exported, its cost compared with its weights, trained), MPS (converted, trained, exported, no
 BatchNorm left in float) and SuperNet (converted, and its count of the weights checked). Prints the
 first thing in the way of each with its line in the rewritten source, and totals. With --ungrouped
-also 30 networks without grouped convolutions. PLiNIO must be importable.
+also 30 networks without grouped convolutions. With --facts the networks are run before, and rules
+are told what was seen of them. PLiNIO must be importable.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ from pathlib import Path
 
 import torch
 from plinio_in_full import InFull, keep_places, place_in
-from torch import nn
 
 from networks import chosen, full_name
-from packages import PACKAGES, installed_directory
+from packages import PACKAGES, installed_directory, shape_taken
 from plinio_checks import randomise
-from split_trees import split_by_command
+from split_trees import run_command, split_by_command
 from zoo_plinio import METHODS, outcome_of
 
 TIMEOUT = 300  # seconds for one method and one network
@@ -73,20 +73,6 @@ def answer(connection: Connection, package: str, name: str, tree: str, method: s
         connection.send(f"{type(error).__name__}: {error}"[:200])
 
 
-def shape_taken(net: nn.Module, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The first shape of an input that a network takes, small ones first."""
-    channels, *size = shapes[0]
-    small = (channels, *(64 if each > 64 else each for each in size))
-    for shape in (small, *shapes):
-        try:
-            with torch.no_grad():
-                net(torch.rand(2, *shape))
-        except (RuntimeError, AssertionError, ValueError):
-            continue
-        return shape
-    raise ValueError("it takes no input")
-
-
 def asked(package: str, name: str, tree: str, method: str) -> str:
     """What a method makes of a network: the answer of a process that is killed after a time."""
     context = multiprocessing.get_context("spawn")
@@ -103,15 +89,34 @@ def asked(package: str, name: str, tree: str, method: str) -> str:
         process.join()
 
 
-def trees(package: str, root: Path, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Where a package is rewritten, by target; what is there from before is taken as it is."""
+def trees(
+    package: str, root: Path, targets: Sequence[str], seen: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Where a package is rewritten, by target; what is there from before is taken as it is.
+
+    Args:
+        package: its name.
+        root: where the trees are.
+        targets: for what it is rewritten.
+        seen: the networks that are run before, for rules to be told what was seen of them.
+    """
     directory = installed_directory(package)
     for target in targets:
         tree = root / target
         if not (tree / directory.name).exists():
             tree.mkdir(parents=True, exist_ok=True)
-            split_by_command(directory, tree, "--target", target)
+            more = facts_of(package, directory, tree, seen) if seen else ()
+            split_by_command(directory, tree, "--target", target, *more)
         yield target, str(tree)
+
+
+def facts_of(package: str, directory: Path, root: Path, names: Sequence[str]) -> tuple[str, str]:
+    """Have networks run, and say with which option rules are told what was seen."""
+    file, build = root / f"{package}.json", Path(__file__).with_name("packages.py")
+    models = [f"--model={build}:sized({package!r}, {name!r})" for name in names]
+    options = ("--target", "plinio", "--no-verify", "--facts", str(file))
+    run_command(str(directory / "__init__.py"), "-o", str(root / "ignored.py"), *options, *models)
+    return "--facts", str(file)
 
 
 def main() -> int:
@@ -122,6 +127,7 @@ def main() -> int:
     parser.add_argument("--methods", nargs="*", default=METHODS)
     parser.add_argument("--as-written", action="store_true", help="ask of these as well")
     parser.add_argument("--ungrouped", action="store_true", help="networks without groups as well")
+    parser.add_argument("--facts", action="store_true", help="rewrite with facts of a run")
     parser.add_argument("--trees", type=Path, metavar="DIR", help="keep the trees here")
     arguments = parser.parse_args()
     asking = []
@@ -130,7 +136,8 @@ def main() -> int:
         groups = [*chosen(arguments.only)]
         groups += chosen(arguments.only, UNGROUPED) if arguments.ungrouped else ()
         for package, names in groups:
-            found = [*trees(package, root, arguments.targets)]
+            seen = names if arguments.facts else ()
+            found = [*trees(package, root, arguments.targets, seen)]
             for target, tree in ([(WRITTEN, "")] if arguments.as_written else []) + found:
                 for name in names:
                     for method in arguments.methods:

@@ -125,7 +125,9 @@ facts of a run:
   once in train mode, where its source does not tell: whether something is a tensor or a number,
   and how many dimensions it has. It counts where it was so each time, for all instances, and
   the source does not say otherwise; what did not run is not known. A record says that it was
-  seen. No number that was only seen is written. --facts FILE keeps it, with a hash of each
+  seen. No number that was only seen is written, but where --style explicit or loop asks for it: a
+  convolution that had the same channels and groups each time that its line built one is written
+  out for these, and its class raises for any others. --facts FILE keeps it, with a hash of each
   source; without --model it is read from there, and not used for a source that has changed.
   Python tells from 3.11 on which expression of a line it is: before, nothing of it is used.
 

@@ -44,7 +44,9 @@ Explicit and loop are for the simple case, which reads as if written by hand: ``
 assigned once, and arithmetic with them); one statement of its own of a class assigns the
 convolution to ``self.name``; and nothing is done with it but to call it on its input, in the class
 itself or in its subclasses in the file, in statements before which others can stand. ``--style``
-asks for a style wherever it can be written; the note of the message says why it was not.
+asks for a style wherever it can be written; the note of the message says why it was not. Where it
+asks for explicit or loop, numbers may also have been seen in a run, always the same: what is built
+with others then raises.
 
 What only feeds another ``torch.cat`` of channels, at once or collected in a list, goes into that
 one branch by branch, and what pads the input of a 1d convolution (``F.pad``, ``nn.ConstantPad1d``)

@@ -28,6 +28,7 @@ class Candidate:
         attribute: the name.
         conv: the class of torch.
         in_channels, out_channels, groups: as passed to it.
+        is_seen: whether that is so only as far as it was seen in a run.
     """
 
     site: Site
@@ -39,6 +40,7 @@ class Candidate:
     in_channels: int
     out_channels: int
     groups: int
+    is_seen: bool = False
 
     @property
     def numbers(self) -> tuple[int, int, int]:
@@ -114,7 +116,7 @@ def classify(numbers: Numbers, site: Site) -> Candidate | Deferred | Verdict | N
     obstacle = _invalid(conv, *known)
     if obstacle:
         return _left(obstacle)
-    return _candidate(numbers.index, site, conv, known)
+    return candidate(numbers.index, site, conv, known)
 
 
 def _classify_indirect(numbers: Numbers, site: Site) -> Deferred | Verdict | None:
@@ -150,12 +152,13 @@ def _invalid(conv: ConvClass, in_channels: int, out_channels: int, groups: int) 
     return ""
 
 
-def _candidate(
+def candidate(
     index: ClassIndex,
     site: Site,
     conv: ConvClass,
     numbers: tuple[int, int, int],
 ) -> Candidate | Deferred:
+    """A grouped convolution whose numbers are known, and whether it may be written out."""
     statement = index.source.parent(site.call)
     target = self_target(index, statement)
     if target is None or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
@@ -168,6 +171,11 @@ def _candidate(
         owner, attribute = target
         return Candidate(site, statement, attribute, owner, attribute.attr, conv, *numbers)
     return Deferred(site, reason, numbers)
+
+
+def as_deferred(found: Candidate, reason: str) -> Deferred:
+    """One that is not written out after all: what was only seen of it does not count then."""
+    return Deferred(found.site, reason, None if found.is_seen else found.numbers)
 
 
 def single_target(statement: ast.AST) -> ast.expr | None:

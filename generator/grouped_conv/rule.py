@@ -30,13 +30,14 @@ from .built.own_copies import OwnCopy, own_copies, why_it_stays
 from .built.plan import BuiltPlan
 from .built.there import is_split_there, sets_later
 from .built_elsewhere import warn_of_functions
-from .classify import Candidate, Deferred, Verdict, classify
+from .classify import Candidate, Deferred, Verdict, as_deferred, classify
 from .emitted_earlier import warn_of_earlier
 from .find import Site, find_sites
 from .loading import insert_loading
 from .numbers import Numbers
 from .records import flattened, left, of_sources, split_when_built, written_out
 from .refusal import Refusal
+from .seen_numbers import candidate_seen
 from .tracing import Tracing
 from .writing import Writing
 from .written import Written
@@ -115,7 +116,10 @@ class GroupedConv:
         if is_split_there(self.tracing, site):
             self._split_there.append(site)
             return
-        found = self._unless_skipped(site, classify(numbers, site))
+        found = classify(numbers, site)
+        if isinstance(found, Deferred) and style_of(site, self.options) in ("explicit", "loop"):
+            found = candidate_seen(self.index, found)
+        found = self._unless_skipped(site, found)
         is_skipped = isinstance(found, Verdict) and found.status == "skipped"
         if found is not None and not is_skipped and site.conv is not None and site.conv.transposed:
             self._transposed.append(site)
@@ -150,7 +154,7 @@ class GroupedConv:
                 found.append(writing_out.decide(candidates))
             except Refusal as refusal:
                 reason = str(refusal)
-                deferred += (Deferred(each.site, reason, each.numbers) for each in candidates)
+                deferred += (as_deferred(each, reason) for each in candidates)
         return found, deferred
 
     # --- what is proposed --------------------------------------------------------------------
@@ -162,8 +166,7 @@ class GroupedConv:
         for each in written:
             owner = each.candidate.owner
             if owner in barred:
-                numbers = each.candidate.numbers
-                deferred.append(Deferred(each.candidate.site, barred[owner], numbers))
+                deferred.append(as_deferred(each.candidate, barred[owner]))
             else:
                 by_class[owner].append(each)
         self.written = [each for found in by_class.values() for each in found]

@@ -6,13 +6,16 @@ import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from json import dumps
 from typing import TYPE_CHECKING
 
 from ..reading.calls import arguments_of, is_plain
 from ..reading.classes import ClassIndex
+from ..reading.convolutions import SIZES
 from ..reading.naming import fresh, names_in, numbered, outermost_function
 from ..reading.spelling import spell
 from ..rewriting.edits import CallEdit, Codes, Edit, Removal, Replacement, StatementEdit
+from .classify import Candidate
 from .norms.written import is_rebinding, is_size
 from .written import NEEDED, Written, WrittenNorm, input_of
 
@@ -148,7 +151,28 @@ class Writing:
         target, call = candidate.target, candidate.site.call
         arguments = tuple(_arguments(written, codes))
         context = self._layer(written, target, call, written.names, arguments)
-        return self._rendered(written, "definition", context)
+        definition = self._rendered(written, "definition", context)
+        return f"{self._check(candidate)}\n{definition}" if candidate.is_seen else definition
+
+    def _check(self, candidate: Candidate) -> str:
+        """What raises where a convolution is to be another one than was seen in a run."""
+        given = candidate.site.arguments.by_name
+        numbers = zip(SIZES, candidate.numbers, strict=True)
+        told = [(given[name], number) for name, number in numbers]
+        codes = {
+            self._operand(each): number
+            for each, number in told
+            if not isinstance(each, ast.Constant)
+        }
+        shown = ", ".join(f"{code} = {number}" for code, number in codes.items())
+        message = dumps(f"{candidate.attribute} is written out for {shown}", ensure_ascii=False)
+        value = {"given": tuple(codes.items()), "message": message}
+        return self.templates.render("seen_numbers.py.jinja", "check", value)
+
+    def _operand(self, node: ast.expr) -> str:
+        """The code of an expression in a comparison."""
+        code = ast.unparse(node)
+        return code if isinstance(node, (ast.Name, ast.Attribute, ast.BinOp)) else f"({code})"
 
     def _norm(self, written: Written, norm: WrittenNorm, codes: Codes) -> str:
         width = written.candidate.out_channels // written.candidate.groups

@@ -30,6 +30,7 @@ from .norms.written import written_norm
 from .numbers import Numbers
 from .padding import find_padding
 from .refusal import Refusal, check_free, check_length, line_of
+from .seen_numbers import SEEN
 from .sums import Sums
 from .tracing import Tracing
 from .uses import find_calls
@@ -99,7 +100,7 @@ class WritingOut:
         _check_arguments(self.source, first)
         style, note = self._style(first, calls)
         norm, reason = self._norm(first, style)
-        notes = note, reason, self._as_multiplier(first)
+        notes = SEEN if first.is_seen else "", note, reason, self._as_multiplier(first)
         written = Written(
             first,
             calls,

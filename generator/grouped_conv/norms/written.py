@@ -46,10 +46,20 @@ def written_norm(
     if any(each.stars or not is_repeatable(source, each.value) for each in arguments):
         raise Refusal("the norm's arguments may have side effects")
     sizes = [each.value for number, each in enumerate(arguments) if is_size(number, each)]
-    if not sizes or numbers.known_int(sizes[0]) != candidate.out_channels:
+    if not sizes or not _are_channels(numbers, candidate, sizes[0]):
         raise Refusal(f"the num_features of {name} after it are not known")
     following = {each.call: each for each in pair.followed}
     return WrittenNorm(pair.norm, definition, target, call, names, following)
+
+
+def _are_channels(numbers: Numbers, candidate: Candidate, size: ast.expr) -> bool:
+    """Whether a norm surely has as many channels as a convolution gives."""
+    if not candidate.is_seen:
+        return numbers.known_int(size) == candidate.out_channels
+    form = numbers.form(size)
+    return form is not None and form == numbers.form(
+        candidate.site.arguments.by_name["out_channels"]
+    )
 
 
 def is_size(number: int, argument: Argument) -> bool:
