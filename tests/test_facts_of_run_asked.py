@@ -124,6 +124,19 @@ def test_what_was_no_tensor_once_is_none(tmp_path: Path) -> None:
     assert here.numbers(call.args[1]) == []
 
 
+def test_what_was_not_seen_each_time_is_not_known(tmp_path: Path) -> None:
+    text = (
+        f"{HEAD}class Scale(nn.Module):\n    def forward(self, xs):\n        x, y = xs\n"
+        "        return x * y\n\n\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.scale, self.other = Scale(), Scale()\n\n    def forward(self, x):\n"
+        "        return self.scale((x, x)) + self.other((2, 3))\n"
+    )
+    assert split(tmp_path, text).text is text
+    same = text.replace("(2, 3)", "(x, x)")
+    assert "torch.multiply(x, y)" in split(tmp_path, same).text
+
+
 def test_facts_of_another_text_are_not_used(tmp_path: Path) -> None:
     seen = facts(tmp_path, HELPERS, (4, 8, 8))
     changed = HELPERS + "\n"

@@ -25,7 +25,8 @@ seen. ``seen`` has all that was different from one time to another::
     {
       "kind": "function",                what was called: "function" of torch, or "module";
                                          "built" of a module that is constructed;
-                                         "too many" where there was too much to be kept
+                                         "too many" where there was too much to be kept;
+                                         "not each time" where it was evaluated otherwise too
       "what": "torch.Tensor.view",       its path; of a module its class
       "direct": true,                    whether the expression itself calls it
       "given": [V, ...],                 its arguments

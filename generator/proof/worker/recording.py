@@ -7,8 +7,11 @@ names it, from 3.11 on. Before that there are lines alone.
 from __future__ import annotations
 
 import sys
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dis import get_instructions
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -22,6 +25,7 @@ from .running import Inputs, seed
 Json = dict[str, Any]
 Place = tuple[int, int, int, int]
 Key = tuple[str, Place]
+Spot = tuple[CodeType, int]  # a step of compiled code
 _MODES: Final = ("eval", "train")
 _MOST: Final = 500  # different things that are kept of one expression
 _LONGEST: Final = 64  # items, or characters
@@ -50,6 +54,10 @@ class Recorder(TorchFunctionMode):
         self._built: list[tuple[nn.Module, Key]] = []
         self._users: dict[str, bool] = {}
         self._positions: dict[CodeType, list[Any]] = {}
+        self._starts: dict[CodeType, list[int]] = {}
+        self._done: Counter[Spot] = Counter()
+        self._noted: Counter[Spot] = Counter()
+        self._spots: dict[Key, set[Spot]] = {}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -119,8 +127,30 @@ class Recorder(TorchFunctionMode):
             for each in taken.tensors().values():
                 setattr(each, _FROM, "input")
             seed(1)
-            with torch.no_grad(), _calls_noted(self), self:
+            with torch.no_grad(), _calls_noted(self), self, self._counting():
                 model(*taken.arguments, **taken.keywords)
+        for key, spots in self._spots.items():
+            if any(self._noted[each] != self._done[each] for each in spots):
+                self.seen[key]["not each time"] = {"kind": "not each time"}
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Count how often each step of the user's code is done: not all times something is seen."""
+        before: Any = sys.gettrace()
+
+        def trace(frame: FrameType, event: str, argument: Any) -> Any:
+            if not self._is_users(frame.f_code.co_filename):
+                return before(frame, event, argument) if before is not None else None
+            frame.f_trace_opcodes = True
+            if event == "opcode":
+                self._done[frame.f_code, frame.f_lasti] += 1
+            return trace
+
+        sys.settrace(trace)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
 
     def _note(self, key: Key, kind: str, what: str, is_direct: bool, told: Json) -> None:
         found = {"kind": kind, "what": what, "direct": is_direct, **told}
@@ -146,7 +176,12 @@ class Recorder(TorchFunctionMode):
         while frame is not None:
             file = frame.f_code.co_filename
             if self._is_users(file):
-                return (file, self._place(frame.f_code, frame.f_lasti, frame.f_lineno)), is_direct
+                key = file, self._place(frame.f_code, frame.f_lasti, frame.f_lineno)
+                if self._mode:
+                    spot = frame.f_code, self._step(frame.f_code, frame.f_lasti)
+                    self._noted[spot] += 1
+                    self._spots.setdefault(key, set()).add(spot)
+                return key, is_direct
             plain = file.replace("\\", "/")
             if plain.startswith(_OF_MODULES) and not plain.endswith("/module.py"):
                 return None
@@ -171,6 +206,13 @@ class Recorder(TorchFunctionMode):
                 return (start, column, end, end_column)
             self.has_columns = False  # Python was told to keep none
         return (line, -1, line, -1)
+
+    def _step(self, code: CodeType, last: int) -> int:
+        """Where an instruction begins, of which a frame may be said to be behind the start."""
+        if code not in self._starts:
+            self._starts[code] = [each.offset for each in get_instructions(code)]
+        starts = self._starts[code]
+        return starts[bisect_right(starts, last) - 1]
 
     def _mark(self, value: Any, key: Key) -> None:
         """Note of tensors which expression they stem from."""
