@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Final, TypeAlias
 
 from .. import torch_api
 from ..facts.classes import Class
 from ..reading.classes import NEUTRAL_BASES, ClassIndex
-from ..reading.kept import kept
+from ..reading.running import named
 from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .surroundings import Surroundings
@@ -112,11 +112,11 @@ class Running:
         found = [(around.index_of(each), each) for each in around.facts.speaking_of(definition)]
         is_property = isinstance(definition, FUNCTIONS) and bool(definition.decorator_list)
         if is_property or index not in self._followed:
-            found += ((index, each) for each in _named(index).get(name, ()))
+            found += ((index, each) for each in named(index).get(name, ()))
         cls = index.source.class_around(definition)
         for other in around.naming(cls.name if cls is not None else name, name):
             if other.index not in self._followed:
-                found += ((other.index, each) for each in _named(other.index).get(name, ()))
+                found += ((other.index, each) for each in named(other.index).get(name, ()))
         for its, each in found:
             source = its.source
             if source.name in self._apart:
@@ -133,15 +133,3 @@ class Running:
 
 def _is_strange(cls: Class) -> bool:
     return not cls.is_known or any(each not in _NEUTRAL for each in cls.externals)
-
-
-@kept
-def _named(index: ClassIndex) -> Mapping[str, list[ast.AST]]:
-    """Where a file speaks of each name, be it of a variable or of an attribute."""
-    found: dict[str, list[ast.AST]] = {}
-    for each in index.source.nodes:
-        if isinstance(each, ast.Name):
-            found.setdefault(each.id, []).append(each)
-        elif isinstance(each, ast.Attribute):
-            found.setdefault(each.attr, []).append(each)
-    return found

@@ -3,52 +3,34 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Set
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from typing import Final
 
 from .classes import ClassIndex
 from .kept import kept
-from .scopes import FUNCTIONS, Function
+from .scopes import FUNCTIONS
 
 _RUN_BY_TORCH: Final = ("__init__", "__post_init__", "setup", "forward", "__call__", "__new__")
-Place: TypeAlias = tuple[ClassIndex, ast.AST]
 
 
 def runs_in_file(index: ClassIndex, node: ast.AST) -> bool:
     """Whether a node is run by a constructor or a forward of its file, or when that is imported."""
-    return is_run(index, node, speaking_of)
-
-
-def is_run(
-    index: ClassIndex,
-    node: ast.AST,
-    speaking: Callable[[ClassIndex, Function], Iterable[Place]],
-    called_back: Set[ast.AST] = frozenset(),
-) -> bool:
-    """Whether a node is run by whoever speaks of the functions that it stands in."""
-    waiting, known = [(index, node)], set[ast.AST]()
+    waiting, known = [node], set[ast.AST]()
     while waiting:
-        index, node = waiting.pop()
-        functions = [each for each in index.source.ancestors(node) if isinstance(each, FUNCTIONS)]
-        if not functions:
-            return True  # when the file is imported
+        around = index.source.ancestors(waiting.pop())
+        functions = [each for each in around if isinstance(each, FUNCTIONS)]
+        if not functions or any(each.name in _RUN_BY_TORCH for each in functions):
+            return True
         for each in functions:
-            if each.name in _RUN_BY_TORCH or each in called_back:
-                return True
             if each not in known:
                 known.add(each)
-                waiting += speaking(index, each)
+                waiting += named(index).get(each.name, ())
     return False
 
 
-def speaking_of(index: ClassIndex, function: Function) -> Iterator[Place]:
-    """Where a file speaks of a function's name."""
-    yield from ((index, each) for each in _mentions(index).get(function.name, ()))
-
-
 @kept
-def _mentions(index: ClassIndex) -> dict[str, list[ast.AST]]:
-    """Where a file speaks of names, be they of variables or of attributes."""
+def named(index: ClassIndex) -> Mapping[str, list[ast.AST]]:
+    """Where a file speaks of each name, be it of a variable or of an attribute."""
     found: dict[str, list[ast.AST]] = {}
     for node in index.source.nodes:
         if isinstance(node, (ast.Name, ast.Attribute)):
