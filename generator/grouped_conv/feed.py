@@ -44,4 +44,6 @@ class Feed:
     @property
     def is_plain(self) -> bool:
         """Whether it needs no more than what every target does."""
-        return not self.steps and not self.is_read and not self.more and self.list is None
+        is_direct = self.target is None or isinstance(self.place, ast.Name)
+        is_alone = not self.is_read and not self.more and self.list is None
+        return is_direct and is_alone and not self.steps

@@ -12,9 +12,9 @@ from ..reading.scopes import FUNCTIONS
 from ..reading.source import Source
 from .elementwise import Step, changes_nothing, step_after
 from .feed import Feed
+from .flow import CATS, is_of_channels
 from .gathered import gathered
 
-_CATS: Final = frozenset(("torch.cat", "torch.concat", "torch.concatenate"))
 _LISTS: Final = ("builtins.list", "builtins.tuple")
 
 
@@ -24,20 +24,18 @@ class Path:
     Args:
         source: the source.
         facts: what may happen in it.
-        is_flat: as ``find_feed`` has it.
     """
 
-    def __init__(self, source: Source, facts: Facts, is_flat: bool) -> None:
+    def __init__(self, source: Source, facts: Facts) -> None:
         self._source = source
         self._facts = facts
-        self._is_flat = is_flat
 
     def feed(self, call: ast.Call) -> Feed | None:
         """Where what a call gives goes."""
         steps: list[Step] = []
         passed: list[tuple[ast.Name, ast.Name]] = []
         last: ast.expr = call
-        while self._is_flat:
+        while True:
             step = step_after(self._source, self._facts, last)
             if step is not None:
                 steps.append(step)
@@ -93,13 +91,11 @@ class Path:
     ) -> Feed | None:
         """Where a variable that is given a value goes: one of the places that read it."""
         reads = self._reads(last, target)
-        if reads is None or (len(reads) != 1 and not self._is_flat):
-            return None
-        for read in reads:
+        for read in reads or ():
             found = self._place_of(read) if self._is_only(read, last) else None
-            if found is None or (not self._is_flat and found[0] is not read):
+            if found is None:
                 continue
-            others = [each for each in reads if each is not read]
+            others = [each for each in reads or () if each is not read]
             taken = [each for each in others if self._is_taken(each, last)]
             wholes = [each for each in others if each not in taken]
             if not all(changes_nothing(self._source, self._facts, each) for each in wholes):
@@ -155,16 +151,14 @@ class Path:
 
     def _cat_of_gathered(self, listed: ast.Name) -> ast.Call | None:
         """The concatenation of a list whose items are read too."""
-        found = gathered(self._source, self._facts, listed) if self._is_flat else None
+        found = gathered(self._source, self._facts, listed)
         return found.cat if found is not None and self._is_of_channels(found.cat) else None
 
     def _is_of_channels(self, cat: ast.Call) -> bool:
         """Whether a call concatenates along dimension 1."""
         paths = {getattr(each, "path", "") for each in self._facts.values(cat.func)}
-        given = (each.value for each in cat.keywords if each.arg in ("dim", "axis"))
-        dims = [getattr(each, "value", 0) for each in (*cat.args[1:], *given)]
         is_all = bool(cat.args) and len(cat.args) + len(cat.keywords) == 2
-        return is_all and bool(paths) and paths <= _CATS and dims == [1]
+        return is_all and bool(paths) and paths <= CATS and is_of_channels(cat)
 
     # --- variables ---------------------------------------------------------------------------
 
@@ -182,7 +176,7 @@ class Path:
         )
         if is_changed or target.id in found[0].module.nonlocals:
             return None
-        if self._is_flat and self._is_given_elsewhere(names, target, value):
+        if self._is_given_elsewhere(names, target, value):
             return None
         reads = [each for each in names if not isinstance(each.ctx, ast.Store)]
         return [each for each in reads if self._may_be(each, given)]

@@ -51,12 +51,8 @@ def find_feed(
     given = facts.values(call)
     if not given or not all(map(_is_result, given)) or _may_be_read_later(source, facts, call):
         return None
-    found = Path(source, facts, is_flat=False).feed(call)
-    if found is not None and not _is_only_use(facts, given, found.cat):
-        found = None
-    if found is None and is_flat:
-        found = Path(source, facts, is_flat).feed(call)
-    if found is None:
+    found = Path(source, facts).feed(call)
+    if found is None or not (is_flat or (found.is_plain and _is_only_use(facts, given, found.cat))):
         return None
     listed = getattr(getattr(found.place, "func", None), "value", None)
     if is_flat and isinstance(listed, ast.Name):
@@ -72,7 +68,7 @@ def find_nested(source: Source, facts: Facts, cat: ast.Call) -> Feed | None:
     """The concatenation that what another one gives goes into, in the same function."""
     if _may_be_read_later(source, facts, cat):
         return None
-    return Path(source, facts, is_flat=True).feed(cat)
+    return Path(source, facts).feed(cat)
 
 
 def _is_result(value: Value) -> bool:

@@ -14,7 +14,7 @@ from ..reading.source import Source
 
 _ADDING: Final = ("add", "add_", "sub", "sub_", "subtract")
 _TAKING_PARTS: Final = ("split", "chunk", "unbind", "__getitem__")
-_CATS: Final = ("torch.cat", "torch.concat", "torch.concatenate")
+CATS: Final = frozenset(("torch.cat", "torch.concat", "torch.concatenate"))
 
 
 class Flow:
@@ -115,7 +115,7 @@ def _place(node: ast.AST) -> tuple[int, int]:
 def is_cat(use: Use) -> bool:
     """Whether a use of a tensor concatenates it to others along dimension 1."""
     path = use.by.path if isinstance(use.by, External) else ""
-    return use.kind == "input" and path in _CATS and is_of_channels(use.node)
+    return use.kind == "input" and path in CATS and is_of_channels(use.node)
 
 
 def is_of_channels(cat: ast.AST) -> bool:

@@ -12,7 +12,6 @@ from ..reading.classes import ClassIndex
 from ..reading.convolutions import SIZES, ConvClass
 from ..reading.naming import mangled
 from .built.helper import function_of
-from .built.multiplier import has_marked
 from .built.plan import BuiltPlan, Line, Way
 from .built.sources import Sources
 from .classify import Deferred, Verdict, self_target, single_target
@@ -131,7 +130,7 @@ def name_of(index: ClassIndex, site: Site) -> str:
 
 def _how(deferred: Deferred, ways: Sequence[Way]) -> str:
     """How a convolution is split once it is built: into what, or else by which functions."""
-    conv, by_multiplier = deferred.site.conv, has_marked(ways)
+    conv, by_multiplier = deferred.site.conv, any(each.has("multiplier") for each in ways)
     if conv is not None and deferred.numbers is not None:
         return f"{_size(conv, deferred.numbers, by_multiplier)} (built)"
     changes = [each.change for each in ways if each.change is not None]

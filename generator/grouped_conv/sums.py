@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -20,7 +19,7 @@ from ..facts.values import Object
 from ..outcome import Finding
 from ..reading.source import Source
 from .built.helper import emitted
-from .built.plan import Change, Way
+from .built.plan import Way, marked
 from .find import Site
 from .flow import Flow
 from .tracing import Tracing
@@ -85,7 +84,7 @@ class Sums:
         at = node if self.source.has(node) else site.call
         assert isinstance(at, ast.expr | ast.stmt), "uses have a place"
         shown = f"{self.source.shown(at)}: {self.source.shown(site.call)}"
-        if any(has_identity(each.change) for each in ways):
+        if any(each.has("identity") for each in ways):
             said = f"{shown} gets an identity convolution behind it"
             return Finding(CODE, *self.source.place(at), "rewritten", said)
         return Finding(CODE, *self.source.place(at), "left", f"{shown}: {self._reason(is_asked)}")
@@ -127,21 +126,6 @@ def with_identities(
     ways: Mapping[ast.Call, tuple[Way, ...]], summed: Iterable[ast.Call]
 ) -> dict[ast.Call, tuple[Way, ...]]:
     """Some ways in which an identity is put behind what is added up, where that is possible."""
-    marked = {each.change for call in summed for each in ways.get(call, ()) if _may_be(each.change)}
-
-    def one(way: Way) -> Way:
-        if way.change is None or way.change not in marked:
-            return way
-        return replace(way, change=replace(way.change, identity=True))
-
-    return {call: tuple(map(one, found)) for call, found in ways.items()}
-
-
-def _may_be(change: Change | None) -> bool:
-    """Whether an identity can be put behind what a change splits."""
-    return change is not None and change.kind not in _NO_IDENTITY
-
-
-def has_identity(change: Change | None) -> bool:
-    """Whether a change puts an identity behind."""
-    return change is not None and change.identity
+    changes = (each.change for call in summed for each in ways.get(call, ()))
+    own = {each for each in changes if each is not None and each.kind not in _NO_IDENTITY}
+    return marked(ways, own, "identity")

@@ -15,7 +15,7 @@ from ..subclasses import Subclass
 from ..sums import Sums, with_identities
 from ..tracing import Tracing
 from ..weights import Uses
-from .multiplier import Multipliers, has_marked, joined
+from .multiplier import Multipliers, joined
 from .padding import plan_padding
 from .plan import BuiltPlan, SlicedConv, Way
 from .sources import Sources
@@ -201,7 +201,7 @@ def _blocks(
     """The parts of the helper that are needed for what some convolutions are."""
     if source.reads:
         yield "reads"
-    if has_marked(chain.from_iterable(ways.values())):
+    if any(each.has("multiplier") for each in chain.from_iterable(ways.values())):
         yield "multiplier"
     if "SyncBatchNorm" in source.source.text:
         yield "sync"

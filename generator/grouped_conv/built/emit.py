@@ -14,7 +14,7 @@ from ...rewriting.places import insert_after, insert_before
 from ..emit_feeding import make_output_edits
 from ..emit_padding import make_padding_edits
 from .helper import TEMPLATE, Helper
-from .plan import BuiltPlan, Carried, Line, Renamed
+from .plan import BuiltPlan, Carried, Line, Renamed, Wrap
 
 if TYPE_CHECKING:
     from ...rewriting.templating import Templates
@@ -60,9 +60,8 @@ def make_built_edits(
     by_place: dict[ast.stmt, list[Callable[[], str]]] = {}
     by_return: dict[ast.stmt, list[Callable[[], str]]] = {}
     for change in plan.changes:
-        split = partial(
-            rendered, change.kind, multiplier=change.multiplier, identity=change.identity
-        )
+        is_multiplied, has_identity = (each in change.marks for each in ("multiplier", "identity"))
+        split = partial(rendered, change.kind, multiplier=is_multiplied, identity=has_identity)
         if isinstance(change, Line):
             more = {"condition": change.condition, "slices": change.slices}
             line = partial(split, change.code, change.norm, **more)
@@ -71,8 +70,8 @@ def make_built_edits(
                 by_return.setdefault(each, []).append(line)
         elif isinstance(change, Renamed):
             yield Naming(change.statement, change.name)
-            yield insert_after(source, change.after, partial(_returned, split, change.name))
-        else:
+            yield insert_after(source, change.place, partial(_returned, split, change.name))
+        elif isinstance(change, Wrap):
             yield TextEdit(change.node, change.node, split)
     for after, lines in by_place.items():
         yield insert_after(source, after, partial(_joined, lines))

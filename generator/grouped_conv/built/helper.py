@@ -218,7 +218,7 @@ def _functions(plan: BuiltPlan) -> Iterator[str]:
         yield "split"
     if plan.calls.feeds:
         yield "outputs"
-    if any(each.identity for each in plan.changes):
+    if any("identity" in each.marks for each in plan.changes):
         yield "identity"
     if any(not step.is_known for each in plan.calls.feeds for step in each.steps):
         yield "each"

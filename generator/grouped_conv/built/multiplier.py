@@ -22,7 +22,7 @@ from ..numbers import Numbers
 from ..refusal import Refusal
 from ..tracing import Tracing
 from .ends import End
-from .plan import Change, Line, Way, Wrap
+from .plan import Line, Way, Wrap, marked
 from .readers import Readers
 
 
@@ -63,7 +63,7 @@ class Multipliers:
             self.check([end.item], bool(way.norm), is_whole)
         except Refusal as refusal:
             return replace(way, note="; ".join(filter(None, (way.note, note_of(refusal)))))
-        return replace(way, change=replace(change, multiplier=True))
+        return replace(way, change=replace(change, marks=frozenset(("multiplier",))))
 
     def check(
         self, built: Iterable[ast.expr], with_norm: bool = False, is_whole: bool = False
@@ -105,25 +105,6 @@ def note_of(reason: object) -> str:
 
 def joined(ways: Mapping[ast.Call, tuple[Way, ...]]) -> dict[ast.Call, tuple[Way, ...]]:
     """Some ways in which each change is one: it is marked, where it is for one of them."""
-    marked = {_unmarked(each.change) for each in chain(*ways.values()) if is_marked(each.change)}
-
-    def one(way: Way) -> Way:
-        if way.change is None or way.change not in marked:
-            return way
-        return replace(way, change=replace(way.change, multiplier=True))
-
-    return {call: tuple(map(one, found)) for call, found in ways.items()}
-
-
-def is_marked(change: Change | None) -> bool:
-    """Whether a change makes depthwise convolutions of a depthwise multiplier."""
-    return change is not None and change.multiplier
-
-
-def has_marked(ways: Iterable[Way]) -> bool:
-    """Whether one of some changes does."""
-    return any(is_marked(each.change) for each in ways)
-
-
-def _unmarked(change: Change | None) -> Change | None:
-    return replace(change, multiplier=False) if change is not None else None
+    changes = (each.change for each in chain(*ways.values()) if each.has("multiplier"))
+    own = {replace(each, marks=frozenset()) for each in changes if each is not None}
+    return marked(ways, own, "multiplier")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -24,6 +24,11 @@ LineKind: TypeAlias = Literal[
 WrapKind: TypeAlias = Literal["split", "by_filter", "build", "listed"]
 
 
+Mark: TypeAlias = Literal["multiplier", "identity"]
+"""In which manner something is split: a depthwise multiplier becomes depthwise convolutions, or an
+identity convolution is put behind."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A statement that splits what is there.
@@ -36,8 +41,7 @@ class Line:
         condition: that without which the norm is not applied, if there is one.
         returns: the statements that it precedes as well.
         slices: the code of the convolution that slices what it gives, or of their width.
-        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
-        identity: whether an identity convolution is put behind what it splits.
+        marks: in which manner.
     """
 
     kind: LineKind
@@ -47,8 +51,12 @@ class Line:
     condition: str = ""
     returns: tuple[ast.Return, ...] = ()
     slices: str = ""
-    multiplier: bool = False
-    identity: bool = False
+    marks: frozenset[Mark] = frozenset()
+
+    @property
+    def place(self) -> ast.stmt:
+        """The statement that it follows."""
+        return self.after
 
 
 @dataclass(frozen=True)
@@ -58,14 +66,17 @@ class Wrap:
     Attributes:
         kind: of its template.
         node: the expression.
-        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
-        identity: whether an identity convolution is put behind what it splits.
+        marks: in which manner.
     """
 
     kind: WrapKind
     node: ast.expr
-    multiplier: bool = False
-    identity: bool = False
+    marks: frozenset[Mark] = frozenset()
+
+    @property
+    def place(self) -> ast.expr:
+        """The expression."""
+        return self.node
 
 
 @dataclass(frozen=True)
@@ -76,19 +87,17 @@ class Renamed:
         kind: of its template.
         statement: the statement.
         name: of the variable.
-        multiplier: whether a depthwise multiplier becomes depthwise convolutions.
-        identity: whether an identity convolution is put behind what it splits.
+        marks: in which manner.
     """
 
     kind: WrapKind
     statement: ast.Return
     name: str
-    multiplier: bool = False
-    identity: bool = False
+    marks: frozenset[Mark] = frozenset()
 
     @property
-    def after(self) -> ast.stmt:
-        """The statement that what splits it follows."""
+    def place(self) -> ast.stmt:
+        """The statement, which what splits it follows."""
         return self.statement
 
 
@@ -118,6 +127,23 @@ class Way:
     held: tuple[ast.ClassDef, str] | ast.expr | None = None
     joined: Outside | None = None
     applied: Set[ast.AST] = frozenset()
+
+    def has(self, mark: Mark) -> bool:
+        """Whether something is split in some manner."""
+        return self.change is not None and mark in self.change.marks
+
+
+def marked(
+    ways: Mapping[ast.Call, tuple[Way, ...]], changes: Set[Change], mark: Mark
+) -> dict[ast.Call, tuple[Way, ...]]:
+    """Some ways, where some of their changes are made in a manner wherever they are."""
+
+    def one(way: Way) -> Way:
+        if way.change is None or way.change not in changes:
+            return way
+        return replace(way, change=replace(way.change, marks=way.change.marks | {mark}))
+
+    return {call: tuple(map(one, found)) for call, found in ways.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +234,7 @@ class BuiltPlan:
         for each in self.sites:
             yield each.site.call
         for change in self.changes:
-            yield change.node if isinstance(change, Wrap) else change.after
+            yield change.place
 
     def is_done_before(self, node: ast.AST) -> bool:
         """Whether a node of the source is done with before anything is split."""
@@ -240,4 +266,4 @@ class BuiltPlan:
         for call, ways in self.ways.items():
             for change in (each.change for each in ways):
                 if change is not None:
-                    yield call, change.node if isinstance(change, Wrap) else change.after
+                    yield call, change.place

@@ -48,7 +48,6 @@ from ..norms.norm_after import Pair
 from ..refusal import Refusal
 from ..tracing import Tracing
 from .carried import Chain, splits
-from .multiplier import is_marked
 from .plan import Line, LineKind, SlicedConv, Way, Wrap
 from .slices_read import SlicesRead
 from .ways import Ways
@@ -122,7 +121,7 @@ class Sources:
     def held(self, way: Way) -> Iterator[tuple[ast.ClassDef, str]]:
         """The attribute with what is split in a way, by itself or with the norm behind it."""
         kinds = ("conv", "conv_norm", "split")
-        if way.change is None or way.change.kind not in kinds or is_marked(way.change):
+        if way.change is None or way.change.kind not in kinds or way.has("multiplier"):
             return
         if isinstance(way.held, tuple):
             yield way.held
@@ -284,9 +283,9 @@ class Sources:
         stores = [each for each in stores if self.source.scope(each) is scope]
         changes = [each.change for each in readers if each.change is not None]
         lines = [each for each in changes if not isinstance(each, Wrap)]
-        lines = [each for each in lines if self.source.scope(each.after) is scope]
+        lines = [each for each in lines if self.source.scope(each.place) is scope]
         are_built = bool(stores) and all(each in way.done for each in stores)
-        are_split = all(each.after is line.after or each.after in way.done for each in lines)
+        are_split = all(each.place is line.after or each.place in way.done for each in lines)
         returns = {each.returns for each in lines if isinstance(each, Line)}
         if not are_built or not are_split or not returns <= {line.returns}:
             raise Refusal(f"something else has it before self.{sliced.slices} is there")

@@ -21,7 +21,7 @@ from .ends import End, Ends, InAttribute, InSequence, find_ends
 from .multiplier import Multipliers
 from .norms_apart import NormsApart
 from .places import Place, Placing
-from .plan import Line, Way, Wrap
+from .plan import Line, Way
 from .run_before import handed_before
 from .wraps import Wraps
 
@@ -106,7 +106,7 @@ class Ways:
             done |= handed
             seen |= handed
         change = next((each.change for each in ways if each.change is not None), None)
-        at = change.node if isinstance(change, Wrap) else change.after if change else site.call
+        at = change.place if change is not None else site.call
         self._check(site, uses.obstacles_after(done, seen, at, self.tracing.line))
         self.reads |= dict.fromkeys(uses.reads.keys() - done, site.call)
         self.asked |= uses.asked.keys() - done
