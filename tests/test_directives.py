@@ -429,7 +429,8 @@ def test_a_hash_within_a_word_is_none() -> None:
 
 
 def test_no_warning_where_nothing_is_split() -> None:
-    init = f"{CONV}\nnn.init.kaiming_normal_(m.weight, mode='fan_out')\nself.modules()"
+    drawn = "nn.init.kaiming_normal_(m.weight, mode='fan_out')"
+    init = f"{CONV}\nself.apply(lambda m: {drawn})\nself.keep = self.conv"
     assert split(model(init)).warnings
     assert not assert_unchanged(model(init.replace("\n", "  # gencode: skip\n", 1))).warnings
 

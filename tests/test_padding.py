@@ -128,14 +128,13 @@ APART = (
     [
         (
             "out = F.pad(x, (2, 0))  # causal\nout = self.act(self.bn(self.conv(out)))\nreturn out",
-            "# causal\n"
-            "out = self.act(\n"
-            "    self.bn(apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0))))\n"
-            ")\nreturn out",
+            "out = apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0)))  # causal\n"
+            "out = self.act(self.bn(out))\nreturn out",
         ),
         (
             "x = F.pad(x, (2, 0))\nreturn self.bn(self.conv(x)) * 2",
-            "return self.bn(apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0)))) * 2",
+            "x = apply_padded(self.conv, x, lambda part: F.pad(part, (2, 0)))\n"
+            "return self.bn(x) * 2",
         ),
         (  # the call is all of its statement
             "x = F.pad(x, (2, 0))\nx = self.conv(x)\nreturn self.bn(x)",
@@ -158,6 +157,6 @@ APART = (
         ),
     ],
 )
-def test_what_pads_in_a_statement_goes_into_the_call(before: str, after: str) -> None:
+def test_a_statement_that_pads_stays_one_in_the_built_style(before: str, after: str) -> None:
     text = split_source(model(APART, before)).text
     assert dedent(text.rpartition("    def forward(self, x):\n")[2]) == after + "\n"

@@ -35,6 +35,7 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
     """The record of a convolution that is split once it is built."""
     site = deferred.site
     ways = plan.ways[site.call]
+    by_multiplier = any(each.has("multiplier") for each in ways)
     norms = dict.fromkeys(plan.norms(site.call))
     norm = f", with {' and '.join(norms)} in each" if norms else ""
     notes = [*_asked(site), *([deferred.reason] if deferred.reason else [])]
@@ -49,10 +50,16 @@ def split_when_built(index: ClassIndex, deferred: Deferred, plan: BuiltPlan) -> 
         column,
         name_of(index, site),
         "split" if _is_grouped(index, site) else "may be split",
-        f"{_how(deferred, ways)}{norm}",
+        f"{_how(deferred, ways, by_multiplier)}{norm}",
         style="built",
         note="; ".join([*notes, *plan.notes[site.call]]),
-        size=_shown_size(index, site, deferred.numbers, tuple(norms), has_marked(ways)),
+        size=_shown_size(
+            index,
+            site,
+            deferred.numbers,
+            tuple(norms),
+            any(each.has("multiplier") for each in ways),
+        ),
     )
 
 
@@ -128,9 +135,9 @@ def name_of(index: ClassIndex, site: Site) -> str:
     return index.source.shown(single_target(statement) or site.call.func)
 
 
-def _how(deferred: Deferred, ways: Sequence[Way]) -> str:
+def _how(deferred: Deferred, ways: Sequence[Way], by_multiplier: bool) -> str:
     """How a convolution is split once it is built: into what, or else by which functions."""
-    conv, by_multiplier = deferred.site.conv, any(each.has("multiplier") for each in ways)
+    conv = deferred.site.conv
     if conv is not None and deferred.numbers is not None:
         return f"{_size(conv, deferred.numbers, by_multiplier)} (built)"
     changes = [each.change for each in ways if each.change is not None]

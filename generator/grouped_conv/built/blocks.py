@@ -6,14 +6,6 @@ from typing import Final
 
 from .layers import WITH_LAYERS, layers_in
 
-ALL_BLOCKS: Final = frozenset(
-    (
-        *("norm", "layers", "pairs", "by_filter", "build", "outputs", "each", "padded"),
-        *("copy_pad", "identity"),
-        *("transposed", "subclass", "weight_norm", "held", "reads", "pads", "sync", "multiplier"),
-        *("source", "slices", "halves"),
-    )
-)
 BLOCKS_OF: Final = {
     name: frozenset(blocks.split())
     for name, blocks in {
@@ -55,6 +47,7 @@ _SIGNS: Final = {
     },
 }
 """By which text a module has a block."""
+ALL_BLOCKS: Final = frozenset(_SIGNS)
 
 
 def blocks_in(text: str) -> frozenset[str]:
