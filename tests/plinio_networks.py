@@ -16,24 +16,24 @@ are told what was seen of them. PLiNIO must be importable.
 from __future__ import annotations
 
 import argparse
-import copy
 import multiprocessing
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
-from plinio_in_full import InFull, keep_places, place_in
+from torch import nn
 
+from gencode.plinio_check.outcome import METHODS
+from gencode.plinio_check.places import keep_places
 from networks import chosen, full_name
 from packages import PACKAGES, installed_directory, shape_taken
 from plinio_checks import randomise
 from split_trees import run_command, split_by_command
-from zoo_plinio import METHODS, outcome_of
+from zoo_plinio import in_full
 
 TIMEOUT = 300  # seconds for one method and one network
 UNGROUPED: dict[str, tuple[str, ...]] = {
@@ -67,8 +67,7 @@ def answer(connection: Connection, package: str, name: str, tree: str, method: s
         net.input_shape = shape_taken(net, found.shapes(name, net))
         randomise(net)
         keep_places()
-        in_full = InFull(copy.deepcopy(net))
-        connection.send(outcome_of(method, net, in_full, partial(place_in, found.directory)))
+        connection.send(in_full(method, net, found.directory))
     except Exception as error:
         connection.send(f"{type(error).__name__}: {error}"[:200])
 

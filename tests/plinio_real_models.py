@@ -55,7 +55,9 @@ def run_original(package: str, model: str, path: Path, size: int) -> None:
 @torch.no_grad()
 def run_split(package: str, model: str, path: Path, tree: Path, found: Any) -> None:
     """Compare with what was stored, and prune."""
-    from plinio_checks import convert, exported, norms, norms_after_cat, prune, true_size
+    from gencode.plinio_check.pruning import exported, norms, norms_after_cat, prune
+    from gencode.plinio_check.sizes import true_size
+    from plinio_checks import convert
 
     made = torch.load(path)
     x, y = made["x"], made["y"]

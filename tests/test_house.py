@@ -22,7 +22,7 @@ _FLOORS: Final = (
     ("header", "project_files", "rewriting"),
     ("rules", "grouped_conv"),
     ("pipeline", "load_model"),
-    ("checkpoint", "command", "file_split", "page", "proof", "__main__", ""),
+    ("checkpoint", "command", "file_split", "page", "plinio_check", "proof", "__main__", ""),
 )
 """From below: what stands on one floor may import what stands there or further down."""
 _MOST_LINES: Final = 400

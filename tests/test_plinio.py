@@ -15,13 +15,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("plinio.methods")
 
 from equivalence import grouped_left  # noqa: E402
-from plinio_checks import (  # noqa: E402
-    built,
-    convert,
-    norms_after_cat,
-    split_from,
-    variants,
-)
+from gencode.plinio_check.pruning import norms_after_cat  # noqa: E402
+from plinio_checks import built, convert, split_from, variants  # noqa: E402
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
-from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
@@ -13,12 +11,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("plinio.methods")
 
-from plinio_in_full import InFull, keep_places, place_in, trained  # noqa: E402
 from torch import nn  # noqa: E402
 
-import zoo_plinio  # noqa: E402
+from gencode.plinio_check.outcome import METHODS  # noqa: E402
+from gencode.plinio_check.places import keep_places  # noqa: E402
+from gencode.plinio_check.training import train  # noqa: E402
 from plinio_checks import randomise  # noqa: E402
-from zoo_plinio import TAKEN, outcome_of  # noqa: E402
+from zoo_plinio import TAKEN, in_full  # noqa: E402
 
 SOURCE = """
 import torch
@@ -56,18 +55,21 @@ def net(directory: Path, source: str = SOURCE) -> nn.Module:
     return made
 
 
-@pytest.mark.parametrize("method", zoo_plinio.METHODS)
+@pytest.mark.parametrize("method", METHODS)
 def test_a_network_that_is_taken(method: str, tmp_path: Path) -> None:
     made = net(tmp_path)
-    assert outcome_of(method, made, InFull(copy.deepcopy(made))) == TAKEN
+    assert in_full(method, made, tmp_path) == TAKEN
 
 
-@pytest.mark.parametrize("method", zoo_plinio.METHODS)
+@pytest.mark.parametrize("method", METHODS)
 def test_what_is_not_used_is_not_counted(method: str, tmp_path: Path) -> None:
-    source = SOURCE.replace("self.fc =", "self.idle = nn.Linear(8, 8)\n        self.fc =")
-    made = net(tmp_path, source.replace("return self", "self.idle(x)\n        return self"))
+    source = SOURCE.replace("self.fc =", "self.idle = nn.Conv2d(3, 8, 1)\n        self.fc =")
+    made = net(
+        tmp_path,
+        source.replace("        x = torch.relu", "        self.idle(x)\n        x = torch.relu"),
+    )
     made.aux = nn.Linear(8, 8)
-    assert outcome_of(method, made) == TAKEN
+    assert in_full(method, made, tmp_path) == TAKEN
 
 
 @pytest.mark.parametrize("method", ["PIT", "MPS"])
@@ -79,7 +81,7 @@ def test_the_line_of_what_is_refused(
     made = net(
         tmp_path, SOURCE.replace("torch.mean(x, (2, 3))", "x.permute(0, 1, 3, 2)[:, :, 0, 0]")
     )
-    found = outcome_of(method, made, place_of=partial(place_in, tmp_path / "package"))
+    found = in_full(method, made, tmp_path / "package")
     assert found == "`.permute()` at package/net.py:17"
 
 
@@ -88,7 +90,7 @@ def test_a_line_of_the_network_itself(tmp_path: Path) -> None:
         tmp_path,
         SOURCE.replace("return self", "assert isinstance(x, torch.Tensor)\n        return self"),
     )
-    found = outcome_of("PIT", made.train(), place_of=partial(place_in, tmp_path / "package"))
+    found = in_full("PIT", made.eval(), tmp_path / "package")
     assert found.endswith(" at package/net.py:18")
 
 
@@ -97,14 +99,14 @@ def test_what_does_not_train_is_said(tmp_path: Path) -> None:
     made.cost = torch.zeros(())
     made.named_nas_parameters = lambda: [("alpha", nn.Parameter(torch.ones(3)))]
     x = torch.rand(2, 3, 8, 8)
-    assert trained(made, x) == "alpha has no gradient, of 1"
+    assert train(made, [x]) == "alpha has no gradient, of 1"
     made.fc.weight.data[0, 0] = float("nan")
-    assert trained(made, x) == "its loss is not finite"
+    assert train(made, [x]) == "its loss is not finite"
 
 
 def test_a_norm_in_float_is_said(tmp_path: Path) -> None:
     made = net(
         tmp_path, SOURCE.replace("self.bn(self.conv(x))", "self.bn(torch.relu(self.conv(x)))")
     )
-    found = outcome_of("MPS", made, InFull(copy.deepcopy(made)))
+    found = in_full("MPS", made, tmp_path)
     assert found == "bn stays a BatchNorm in float, of 1"

@@ -12,16 +12,9 @@ from plinio_models import IMPORTS, MODELS, SIZES
 torch = pytest.importorskip("torch")
 mps_of_plinio = pytest.importorskip("plinio.methods.mps")
 
-from plinio_checks import (  # noqa: E402
-    built,
-    convert,
-    example,
-    has_index,
-    norms,
-    split_from,
-    true_size,
-    variants,
-)
+from gencode.plinio_check.pruning import norms  # noqa: E402
+from gencode.plinio_check.sizes import true_size  # noqa: E402
+from plinio_checks import built, convert, example, has_index, split_from, variants  # noqa: E402
 
 # PLiNIO's quantisers have no sign: of what is added without a ReLU, all below zero is lost.
 UNSIGNED = "resnext"

@@ -16,16 +16,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("plinio.methods")
 
 from equivalence import run_source  # noqa: E402
+from gencode.plinio_check.pruning import exported, norms_after_cat, prune  # noqa: E402
+from gencode.plinio_check.sizes import true_size  # noqa: E402
 from plinio_checks import (  # noqa: E402
     convert,
     example,
-    exported,
     has_index,
-    norms_after_cat,
-    prune,
     randomise,
     split_from,
-    true_size,
     variants,
 )
 

@@ -10,7 +10,9 @@ from plinio_models import IMPORTS, MODELS
 torch = pytest.importorskip("torch")
 supernet = pytest.importorskip("plinio.methods.supernet.nn")
 
-from plinio_checks import convert, example, norms, split_from, true_size, variants  # noqa: E402
+from gencode.plinio_check.pruning import norms  # noqa: E402
+from gencode.plinio_check.sizes import true_size  # noqa: E402
+from plinio_checks import convert, example, split_from, variants  # noqa: E402
 
 CHOICE = f"""{IMPORTS}from plinio.methods.supernet.nn import SuperNetModule
 

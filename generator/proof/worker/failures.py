@@ -44,32 +44,38 @@ def place_of(frame: FrameType | None) -> dict[str, Any]:
     while frame is not None:
         file = frame.f_code.co_filename
         if is_the_users(file):
-            return _at(file, frame.f_lineno, _column(frame, frame.f_lasti))
+            return _at(file, frame.f_lineno, column_of(frame, frame.f_lasti))
         frame = frame.f_back
     return {}
 
 
 def is_the_users(file: str) -> bool:
-    """Whether a file is neither of Python, nor of torch, nor of gencode."""
-    torch = sys.modules.get("torch")
+    """Whether a file is neither of Python, nor of torch, nor of PLiNIO, nor of gencode."""
     others = (os.path.dirname(os.__file__) + os.sep,)  # noqa: PTH120
     is_installed = f"{os.sep}site-packages{os.sep}" in file
     if file.startswith(_NOT_THE_USERS) or (file.startswith(others) and not is_installed):
         return False
-    home = os.path.dirname(str(getattr(torch, "__file__", None) or "/"))  # noqa: PTH120
-    return not (len(home) > 1 and file.startswith(home + os.sep))
+    homes = (_home("torch"), _home("plinio"))
+    return not any(len(each) > 1 and file.startswith(each + os.sep) for each in homes)
+
+
+def _home(package: str) -> str:
+    """The directory of a package, if it is imported."""
+    module = sys.modules.get(package)
+    return os.path.dirname(str(getattr(module, "__file__", None) or "/"))  # noqa: PTH120
 
 
 def _place(traceback: TracebackType | None) -> dict[str, Any]:
     """The innermost line of the user's that a traceback passes."""
     found: dict[str, Any] = {}
-    for frame, last, line in _steps(traceback):
+    for frame, last, line in steps(traceback):
         if is_the_users(frame.f_code.co_filename):
-            found = _at(frame.f_code.co_filename, line, _column(frame, last))
+            found = _at(frame.f_code.co_filename, line, column_of(frame, last))
     return found
 
 
-def _steps(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int, int]]:
+def steps(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int, int]]:
+    """The frames of a traceback, the outermost first, each with its instruction and its line."""
     while traceback is not None:
         yield traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno
         traceback = traceback.tb_next
@@ -81,8 +87,8 @@ def _at(file: str, line: int, column: int) -> dict[str, Any]:
     return {"file": file, "line": line, "column": column + 1, "source_line": text}
 
 
-def _column(frame: FrameType, last: int) -> int:
-    """In bytes, from 0; before Python 3.11 nothing tells it."""
+def column_of(frame: FrameType, last: int) -> int:
+    """Where in its line a frame is, in bytes from 0; before Python 3.11 nothing tells it."""
     positions = getattr(frame.f_code, "co_positions", None)
     if positions is None or last < 0:
         return 0
