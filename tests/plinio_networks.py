@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from gencode.plinio_check.outcome import METHODS
+from gencode.plinio_check.obstacle import METHODS
 from gencode.plinio_check.places import keep_places
 from networks import chosen, full_name
 from packages import PACKAGES, installed_directory, shape_taken

@@ -13,7 +13,7 @@ pytest.importorskip("plinio.methods")
 
 from torch import nn  # noqa: E402
 
-from gencode.plinio_check.outcome import METHODS  # noqa: E402
+from gencode.plinio_check.obstacle import METHODS  # noqa: E402
 from gencode.plinio_check.places import keep_places  # noqa: E402
 from gencode.plinio_check.training import train  # noqa: E402
 from plinio_checks import randomise  # noqa: E402

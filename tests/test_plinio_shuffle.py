@@ -10,7 +10,7 @@ pytest.importorskip("plinio.methods")
 from torch import nn  # noqa: E402
 
 from gencode import split_source  # noqa: E402
-from gencode.plinio_check.outcome import METHODS  # noqa: E402
+from gencode.plinio_check.obstacle import METHODS  # noqa: E402
 from rules import HEAD, PLINIO, run  # noqa: E402
 from zoo_plinio import TAKEN, outcome  # noqa: E402
 

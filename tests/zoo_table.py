@@ -71,7 +71,7 @@ def _parameters(net: Any) -> int:
 
 def plinio(name: str) -> dict[str, dict[str, str]]:
     """What PLiNIO's methods make of a model before and after, for each target."""
-    from gencode.plinio_check.outcome import METHODS
+    from gencode.plinio_check.obstacle import METHODS
     from zoo_plinio import outcome
 
     with tempfile.TemporaryDirectory() as directory:

@@ -24,10 +24,12 @@ error where the code or a diff is printed. Its members stay as they are as long 
 What became of a file is ``written``, ``unchanged`` or ``copied``; ``withheld`` where it is not
 proved; ``current``, ``stale`` or ``missing`` where it is only compared. ``kind`` is ``record`` (of
 a convolution), ``finding`` (of another rule), ``warning``, ``failure``, ``file``, ``skipped``,
-``key`` (of a checkpoint), ``running``, ``proof`` or ``summary``; ``level`` is ``notice``,
-``warning`` or ``error``. ``line`` and ``column`` count from 1, in characters, and are null where
-there is no place. ``data`` has the fields of ``gencode.Record``, ``Finding`` or ``Warning``, or of
-a proof (``gencode.proof.Proof``), or is null.
+``key`` (of a checkpoint), ``running``, ``proof``, ``plinio`` or ``summary``; ``level`` is
+``notice``, ``warning`` or ``error``. ``line`` and ``column`` count from 1, in characters, and are
+null where there is no place. ``data`` has the fields of ``gencode.Record``, ``Finding`` or
+``Warning``; of a proof (``gencode.proof.Proof``); of what a method of PLiNIO makes of a model
+(``gencode.proof.trying.Tried``), or what else is in the way (``gencode.plinio_check.obstacle``);
+or it is null.
 
 ``--format github`` gives the same lines as text, of which those that are warnings or errors are
 annotations of a workflow.
@@ -60,6 +62,7 @@ Kind: TypeAlias = Literal[
     "key",
     "running",
     "proof",
+    "plinio",
     "summary",
 ]
 Level: TypeAlias = Literal["notice", "warning", "error"]

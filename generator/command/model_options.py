@@ -13,7 +13,9 @@ from .extras import is_installed
 if TYPE_CHECKING:
     from ..proof import Asked
 
-_NEED_A_MODEL: Final = ("input_shape", "inputs", "verify", "force", "time_limit", "memory_limit")
+_NEED_A_MODEL: Final = (
+    *("input_shape", "inputs", "verify", "force", "plinio", "time_limit", "memory_limit"),
+)
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +68,14 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="write what is not proved, too; it is said, and the exit status is 4",
     )
     group.add_argument(
+        "--plinio",
+        action="store_true",
+        default=None,
+        help="give the model to PLiNIO's methods PIT, MPS and SuperNet too, as it is and as it is"
+        " to be, and say what is first in the way of each, where, and what to do; without PLiNIO,"
+        " which is not on PyPI, what a trace of the model shows to be in their way",
+    )
+    group.add_argument(
         "--time-limit",
         metavar="SECONDS",
         type=_positive,
@@ -96,7 +106,7 @@ def asked_models(parsed: argparse.Namespace, are_proved: bool = True) -> Asked |
                 raise UsageError(f"--{option} goes with --model")
         return None
     _check(parsed)
-    if parsed.verify is False and are_proved:
+    if parsed.verify is False and are_proved and not parsed.plinio:
         return None
     from ..load_model import model_source  # slow to import
     from ..proof import Asked
@@ -108,6 +118,8 @@ def asked_models(parsed: argparse.Namespace, are_proved: bool = True) -> Asked |
         inputs=parsed.inputs,
         seconds=parsed.time_limit or MODEL_SECONDS,
         gigabytes=parsed.memory_limit or MODEL_GIGABYTES,
+        is_to_prove=parsed.verify is not False,
+        is_to_try=bool(parsed.plinio),
     )
 
 

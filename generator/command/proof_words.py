@@ -16,13 +16,13 @@ _MOST_NAMED = 3
 def running(asked: Asked, model: ModelSource) -> Said:
     """That a model is run, for whom may not have expected it."""
     said = f"running {model.expression}, as it is and as split ({_limits(asked)} each)"
-    return Said("running", said, _label(model))
+    return Said("running", said, label_of(model))
 
 
 def seeing(asked: Asked, model: ModelSource) -> Said:
     """That a model is run for what it does."""
     said = f"running {model.expression}, to see what it does ({_limits(asked)})"
-    return Said("running", said, _label(model))
+    return Said("running", said, label_of(model))
 
 
 def _limits(asked: Asked) -> str:
@@ -31,7 +31,7 @@ def _limits(asked: Asked) -> str:
 
 def said(proof: Proof) -> Iterator[Said]:
     """What was found of a model, and what else is to be known of it."""
-    failure, label = proof.failure, _label(proof.model)
+    failure, label = proof.failure, label_of(proof.model)
     if failure is None:
         yield Said("proof", _proved(proof), label, data=proof)
     else:
@@ -71,33 +71,35 @@ def _not_proved(proof: Proof, failure: Failure, label: str) -> Said:
     if place is None:
         return Said("proof", f"not proved: {said}", label, level="error", data=proof)
     source = pointed(place.source_line, place.column)
-    at = _relative(place.file), place.line, place.column
+    at = relative(place.file), place.line, place.column
     return Said("proof", f"not proved: {said}", *at, "error", source=source, data=proof)
 
 
 def _called(place: Place | None) -> str:
-    return "" if place is None else f"called in {_shown(place)}"
+    return "" if place is None else f"called in {shown(place)}"
 
 
 def _named(found: Mapping[str, Place | None], what: str) -> str:
     if not found:
         return f"no {what}"
-    some = [f"{path} ({_shown(at)})" if at else path for path, at in found.items()]
+    some = [f"{path} ({shown(at)})" if at else path for path, at in found.items()]
     more = len(some) - _MOST_NAMED
     named = [*some[:_MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
     return f"{what}: {', '.join(named)}"
 
 
-def _label(model: ModelSource) -> str:
+def label_of(model: ModelSource) -> str:
+    """What stands before what is said of a model."""
     return str(model.place)
 
 
-def _shown(place: Place) -> str:
+def shown(place: Place) -> str:
     """A place as the user would type it."""
-    parts = (_relative(place.file), place.line, place.column)
+    parts = (relative(place.file), place.line, place.column)
     return ":".join(str(each) for each in parts if each)
 
 
-def _relative(path: str) -> str:
+def relative(path: str) -> str:
+    """A path as the user would type it."""
     file, here = Path(path), Path(os.path.abspath(os.curdir))  # noqa: PTH100
     return str(file.relative_to(here) if file.is_relative_to(here) else file)

@@ -1,16 +1,20 @@
-"""Prove what a run is to write, before anything of it is written."""
+"""Prove what a run is to write before anything of it is written, and have PLiNIO try it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..file_split import FileSplit
 from ..files import FileError, UsageError, absolute, reason_of
+from ..plinio_check.obstacle import METHODS
 from ..printable import printable
 from ..proof import Asked, prove
 from ..proof.prove import Written
+from ..proof.trying import tried
 from .batch import Outcome
+from .extras import is_installed
 from .helper_jobs import HelperJob, blocks_of
 from .helper_module import package_around
 from .helper_uses import imports_helper, needed_blocks
@@ -38,10 +42,12 @@ class Proving:
             UsageError: what is asked for cannot be meant.
         """
         written = _written(jobs, outcomes)
-        if not written.changed:
-            return True
+        is_to_prove = self._asked.is_to_prove and bool(written.changed)
         try:
-            return all([*self._proofs(written)])
+            is_proved = not is_to_prove or all([*self._proofs(written)])
+            if self._asked.is_to_try:
+                self._try(written, outcomes)
+            return is_proved
         except OSError as error:
             raise UsageError(f"the models cannot be run: {reason_of(error)}") from error
 
@@ -52,6 +58,18 @@ class Proving:
             with waiting(f"running {printable(model.expression)}"):
                 proof = next(proofs)
             yield self._report.proof(proof)
+
+    def _try(self, written: Written, outcomes: Sequence[Outcome]) -> None:
+        """Have PLiNIO try all models, and say what it makes of them."""
+        methods = METHODS if is_installed("plinio") else ("",)
+        if methods != METHODS:
+            self._report.no_plinio()
+        results = [each.result for each in outcomes if isinstance(each, FileSplit)]
+        codes = frozenset(code for each in results for code in each.codes)
+        for model in self._asked.models:
+            self._report.trying(self._asked, model)
+            only = replace(self._asked, models=(model,))
+            self._report.tried([*tried(only, written, methods)], codes)
 
 
 def _written(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> Written:

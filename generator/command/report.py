@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..checkpoint import Converted
     from ..load_model import ModelSource
     from ..proof import Asked, Proof
+    from ..proof.trying import Tried
     from .delivery import Delivered
 
 LeftOut = Literal["ignored", "excluded", "failed"]
@@ -166,6 +167,24 @@ class Report:
         self._later += proof_words.said(proof)
         self._counts["unproved"] += proof.failure is not None
         return proof.failure is None
+
+    def trying(self, asked: Asked, model: ModelSource) -> None:
+        """Say that PLiNIO is given a model."""
+        from . import plinio_words
+
+        self._voice.say(plinio_words.trying(asked, model))
+
+    def no_plinio(self) -> None:
+        """Say that PLiNIO is not there, and how it would be."""
+        from . import plinio_words
+
+        self._later.append(Said("plinio", f"gencode: {plinio_words.NOT_THERE}", level="warning"))
+
+    def tried(self, found: Sequence[Tried], codes: Collection[str]) -> None:
+        """Say what PLiNIO makes of a model, behind all else; it changes no exit status."""
+        from . import plinio_words
+
+        self._later += plinio_words.said(found, codes)
 
     def withheld(self, has_files: bool) -> None:
         """Say that what is not proved is not written, where it belongs in files."""

@@ -19,6 +19,7 @@ SHUFFLE: Final = "a channel shuffle by view and transpose"
 SUM_OF_CATS: Final = "a sum of two torch.cat, when pruned"
 NORM_AFTER_CAT: Final = "a BatchNorm after a torch.cat, when pruned"
 OF_THE_INPUT: Final = "a depthwise convolution of the input"
+GIVEN_TWICE: Final = "a layer that is called twice"
 
 # What its errors mean that do not say it; each was made to happen by a model of that and no more.
 # (PLiNIO, commit 3d6b5e0)

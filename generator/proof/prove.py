@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ class Asked:
         inputs: an expression that gives them instead.
         seconds: how long each may take.
         gigabytes: how much memory it may take.
+        is_to_prove: whether results are to be proved.
+        is_to_try: whether PLiNIO's methods are to try them.
     """
 
     models: tuple[ModelSource, ...]
@@ -32,6 +35,8 @@ class Asked:
     inputs: str | None
     seconds: float
     gigabytes: float
+    is_to_prove: bool = True
+    is_to_try: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,14 @@ def prove(asked: Asked, written: Written) -> Iterator[Proof]:
     Raises:
         UsageError: what is asked for cannot be meant.
     """
+    with laid_out(asked, written) as (scratch, shadow):
+        for model in asked.models:
+            yield _Proving(asked, written, scratch, shadow, model).proof()
+
+
+@contextmanager
+def laid_out(asked: Asked, written: Written) -> Iterator[tuple[Path, Path]]:
+    """A directory for what a process is asked, and one with the result as it is to be."""
     with tempfile.TemporaryDirectory(prefix="gencode-", ignore_cleanup_errors=True) as directory:
         scratch = Path(directory).resolve()
         shadow = scratch / "shadow"
@@ -174,8 +187,7 @@ def prove(asked: Asked, written: Written) -> Iterator[Proof]:
         files = [absolute(each.place) for each in asked.models if isinstance(each.place, Path)]
         own: Contents = {each: each for each in files if each.is_file()}
         lay_out(shadow, {**own, **written.contents})
-        for model in asked.models:
-            yield _Proving(asked, written, scratch, shadow, model).proof()
+        yield scratch, shadow
 
 
 def facts_of_runs(

@@ -35,3 +35,20 @@ WITH_A_FORM: Final = frozenset(
     f"torch.nn.{each}" for each in ("LeakyReLU", "ELU", "Hardswish", "Hardsigmoid")
 )
 """Classes that it refuses, and of which there is a form that it takes."""
+
+REWRITTEN_BY: Final = {
+    **dict.fromkeys(("view", "reshape"), "flatten"),
+    **dict.fromkeys(("mul", "truediv", "pow", "neg", "square", "div", "divide"), "multiply"),
+    **dict.fromkeys(("mean", "AdaptiveAvgPool3d"), "mean"),
+    **dict.fromkeys(("split", "chunk"), "slices"),
+    **dict.fromkeys(("sigmoid", "tanh", "relu", "log_softmax", "dropout", "silu"), "function"),
+    **dict.fromkeys(("leaky_relu", "hardswish", "hardsigmoid", "interpolate"), "function"),
+    **{f"{kind}_pool{size}d": "pool" for kind in ("avg", "max") for size in (1, 2)},
+    **{f"adaptive_{kind}_pool{size}d": "pool" for kind in ("avg", "max") for size in (1, 2)},
+    **dict.fromkeys(("concat", "concatenate"), "cat"),
+    **dict.fromkeys(("size", "dim"), "shape-reads"),
+    **dict.fromkeys(("softmax", "sum"), "two-way"),
+    **{each.rpartition(".")[2]: "activation" for each in WITH_A_FORM},
+    **{"contiguous": "noop", "batch_norm": "norm-subclass"},
+}
+"""By what is called in a traced model: the code of the rule that rewrites it, where it can."""
