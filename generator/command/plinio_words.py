@@ -94,10 +94,9 @@ def _of_state(
         )
         yield _at(obstacle.place, Said("plinio", what, label, level=level, data=alike[0]))
     if is_last and found:
-        said = {_key(each) for each in first}
-        yield from _others(
-            [each for each in found[0].others if _key(each) not in said], codes, label
-        )
+        done = {key for key, _ in same}
+        rest = [each for each in found[0].others if _key(each) not in done]
+        yield from _others(rest, codes, label)
 
 
 def _others(found: Sequence[Obstacle], codes: Collection[str], label: str) -> Iterator[Said]:

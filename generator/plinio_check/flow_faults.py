@@ -147,6 +147,6 @@ def _called_twice(traced: Traced) -> Iterator[Found]:
     for node in traced.nodes:
         layer = traced.layer(node)
         if isinstance(layer, (ConvNd, nn.Linear, *_NORMS)):
-            if node.target in seen:
-                yield node, GIVEN_TWICE, _PIT, ""
+            if node.target in seen and node.users:
+                yield node, GIVEN_TWICE, _BOTH, ""
             seen.add(node.target)
