@@ -64,7 +64,7 @@ def said(found: Sequence[Tried], codes: Collection[str]) -> Iterator[Said]:
     for each in found:
         if each.failure is not None:
             what = (
-                f"{each.state}, {each.method or 'a trace'} cannot be tried: {each.failure.reason}"
+                f"{each.state}, {each.method or 'a trace'} cannot try it: {each.failure.reason}"
             )
             yield _at(each.failure.place, Said("plinio", what, label, level="error", data=each))
     answered = [each for each in found if each.failure is None]

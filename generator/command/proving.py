@@ -45,7 +45,7 @@ class Proving:
         is_to_prove = self._asked.is_to_prove and bool(written.changed)
         try:
             is_proved = not is_to_prove or all([*self._proofs(written)])
-            if self._asked.is_to_try:
+            if self._asked.is_to_try and is_proved:
                 self._try(written, outcomes)
             return is_proved
         except OSError as error:

@@ -59,7 +59,7 @@ def _spelling(traced: Traced) -> Iterator[Found]:
         elif _is_length(node) or (is_tensor(node) and not is_supported(traced, node)):
             yield node, written(traced, node), _BOTH, code_of(traced, node)
         elif is_cat(node) and (dim_of(node) != 1 or "axis" in node.kwargs):
-            yield node, "a torch.cat by dim=-3 or axis=", METHODS, "cat"
+            yield node, "a torch.cat by dim=-3 or axis=", _BOTH, "cat"
         elif not _is_plain(node):
             yield node, "an index that is no x[:, a:b]", _BOTH, "slices"
 

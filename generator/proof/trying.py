@@ -49,23 +49,35 @@ def tried(asked: Asked, written: Written, methods: Sequence[str]) -> Iterator[Tr
     with laid_out(asked, written) as (scratch, shadow):
         for model in asked.models:
             trying = _Trying(asked, written, scratch, shadow, model)
-            yield from (trying.tried("as it is", each) for each in methods)
-            if written.changed:
-                yield from (trying.tried("as rewritten", each) for each in methods)
+            yield from trying.all_tried(methods)
 
 
 class _Trying(_Proving):
     """Has one model tried."""
 
     _said_before: Mapping[str, Any] | None = None
+    _cannot_run = False
 
-    def tried(self, state: State, method: str) -> Tried:
+    def all_tried(self, methods: Sequence[str]) -> Iterator[Tried]:
+        """What each method makes of it, before and after; until it cannot be run at all."""
+        states: tuple[State, ...] = ("as it is", "as rewritten")
+        for state in states if self._written.changed else states[:1]:
+            for method in methods:
+                found = self._tried(state, method)
+                yield found
+                if self._cannot_run:
+                    return
+
+    def _tried(self, state: State, method: str) -> Tried:
         """What a method makes of it."""
         is_result = state == "as rewritten"
         place = self._target(self._said_before or {}) if is_result else self._model.place
         question = self._question("try", place, str(self._shadow) if is_result else "")
-        said = self._said(run({**question, "method": method}, self._scratch))
+        ended = run({**question, "method": method}, self._scratch)
+        said = self._said(ended)
         if isinstance(said, Failure):
+            error = (ended.answer or {}).get("error")
+            self._cannot_run = error is not None and "kind" not in error
             return Tried(self._model, state, method, failure=said)
         if not is_result:
             self._said_before = said

@@ -1,0 +1,1 @@
+"""What is asked of PLiNIO: its methods mask channels, and refuse methods of tensors."""

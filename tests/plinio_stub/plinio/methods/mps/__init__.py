@@ -1,0 +1,2 @@
+def get_default_qinfo(w_precision, a_precision):
+    return {"bits": w_precision}
