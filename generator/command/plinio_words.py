@@ -43,6 +43,7 @@ _BY_HAND: Final = {
 }
 """What to write instead where no rule does."""
 _NO_FORM: Final = "no form is known that computes the same: take another layer, and train again"
+_NOT_KNOWN: Final = "nothing that is known of PLiNIO explains it"
 _TRACED: Final = "what a forward decides must be known when the model is built, for torch.fx"
 
 
@@ -63,9 +64,7 @@ def said(found: Sequence[Tried], codes: Collection[str]) -> Iterator[Said]:
     label = label_of(found[0].model)
     for each in found:
         if each.failure is not None:
-            what = (
-                f"{each.state}, {each.method or 'a trace'} cannot try it: {each.failure.reason}"
-            )
+            what = f"{each.state}, {each.method or 'a trace'} cannot try it: {each.failure.reason}"
             yield _at(each.failure.place, Said("plinio", what, label, level="error", data=each))
     answered = [each for each in found if each.failure is None]
     if any(each.method for each in answered):
@@ -138,7 +137,8 @@ def _advice(obstacle: Obstacle, codes: Collection[str], is_last: bool) -> str:
     left = f"the rule {code} leaves it, and says above why" if code else ""
     if "traced" in obstacle.said:
         by_hand = _TRACED
-    return "; by hand: ".join(filter(None, (left, by_hand))) or _NO_FORM
+    otherwise = _NO_FORM if obstacle.what.startswith(("nn.", "`")) else _NOT_KNOWN
+    return "; by hand: ".join(filter(None, (left, by_hand))) or otherwise
 
 
 def _what(obstacle: Obstacle) -> str:
