@@ -40,6 +40,7 @@ examples:
   gencode                                generate what pyproject.toml configures
   gencode --target plinio model.py       rewrite what else PLiNIO refuses, too
   gencode model.py --model Net           prove that it computes the same
+  gencode model.py --model Net --plinio  and have PLiNIO's methods try it
   gencode -i train.py --report page.html show all of it as a page, too
   gencode --style loop model.py          an nn.ModuleList and a loop for each
   gencode --style built model.py         a line that splits each once it is built
@@ -98,6 +99,23 @@ a proof:
   are seen to be the same where it is, prove nothing, and so does a run that imports nothing
   of what changes: the exit status is 4, as for a difference, and with -i and -o nothing is
   written unless --force is given. With --check and --diff nothing is written either way.
+
+what PLiNIO makes of it:
+  --plinio gives the model to PIT, MPS and SuperNet, as it is and then as it is to be, each time in
+  a process of its own with the limits of --model, with random weights, in float32. A method takes
+  it if it converts it, counts its true weights and computes the same. PIT then prunes it by masks
+  that differ from layer to layer and from channel to channel (in each slice of channels one stays)
+  and exports what computes the same, at the true cost, before and after steps of training; MPS has
+  2, 4 and 8 bits to choose from for each layer, folds every BatchNorm, is trained, and exports the
+  same. What is first in the way of each is said with PLiNIO's own words, with the line that it
+  comes from, of the source or of what is to be written, and with what to do: the rule that
+  rewrites it, or what to write by hand. Of the result it is also said what else a trace shows to
+  be in the way, as seen with PLiNIO's commit 3d6b5e0: what it does not support; groups; a torch.cat
+  that reaches another, is added to one or is the output; a slice in a sum or before a depthwise
+  convolution; a BatchNorm behind something else than a convolution; what makes a pruned channel
+  another value than 0. That needs no PLiNIO, which is not on PyPI: where it cannot be imported, it
+  is all that is said. None of it changes the exit status or what is written: what PLiNIO refuses
+  may well compute the same. What is not proved, it is not given.
 
 a report:
   --report writes a page besides, whatever else is done: each convolution that is, or may be,
