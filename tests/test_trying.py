@@ -18,6 +18,8 @@ from torch import nn  # noqa: E402
 from gencode.command import main, plinio_words  # noqa: E402
 from gencode.load_model import ModelSource  # noqa: E402
 from gencode.plinio_check.answer import answer_for, explained  # noqa: E402
+from gencode.plinio_check.constructs import NORM_AFTER_CAT, construct  # noqa: E402
+from gencode.plinio_check.faults import faults  # noqa: E402
 from gencode.plinio_check.obstacle import METHODS, Obstacle  # noqa: E402
 from gencode.plinio_check.outcome import Outcome, is_close, outcome_of  # noqa: E402
 from gencode.plinio_check.pruning import exported, norms_after_cat, prune  # noqa: E402
@@ -193,7 +195,7 @@ MODEL = ModelSource("package.module", "Net")
 
 
 def words(*found: Tried, codes: Sequence[str] = ()) -> list[str]:
-    return [each.text for each in plinio_words.said(found, codes)]
+    return [each.text for each in plinio_words.said(found, dict.fromkeys(codes, True))]
 
 
 def obstacle(what: str, code: str = "", line: int = 3, said: str = "") -> Obstacle:
@@ -217,6 +219,9 @@ def test_what_to_do_about_it() -> None:
     assert advice(nested, ["flat-cat"]) == (
         "the rule flat-cat leaves it, and says above why; by hand: concatenate all at once"
     )
+    before = Tried(MODEL, "as it is", "PIT", nested)
+    (_, silent) = plinio_words.said([before], {"flat-cat": False})
+    assert "; the rule flat-cat leaves it; by hand: " in silent.text
     sums = obstacle("a sum of two torch.cat, when pruned", "sum-of-cats")
     assert advice(sums, ["sum-of-cats"]) == (
         "--select grouped-conv,branch-norm,sum-of-cats rewrites some, which adds weights; or add"
@@ -387,6 +392,52 @@ def test_no_memory_is_no_refusal(stub, monkeypatch) -> None:
     monkeypatch.setattr("gencode.plinio_check.faults.Traced", none)
     with pytest.raises(MemoryError):
         answer_for("", Small(), Inputs((X,)))
+
+
+class Asking(nn.Module):
+    """Asks for a value while it is traced."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x if x.sum() > 0 else -x
+
+
+def test_what_an_error_is_about() -> None:
+    for text, what in (
+        ("PIT currently supports only full, not other groupwise versions", "a grouped convolution"),
+        ("Unsupported node m (op: call_module, target: fc)", "nn.Linear"),
+        ("Unsupported node mul (op: call_function, target: <built-in function mul>)", "`*`"),
+        ("Unsupported node x_1 (op: call_function, target: x)", "`x_1()`"),
+        ("too late. Go on", "ValueError: too late"),
+    ):
+        assert construct(ValueError(text), Small()) == what
+    node = next(iter(torch.fx.symbolic_trace(Small()).graph.nodes))
+    assert construct(KeyError(node), Small()) == "a depthwise convolution of the input"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the column is not known")
+def test_the_expression_that_cannot_be_traced() -> None:
+    (found,) = faults(Asking(), (X,))
+    assert found.what == "`x if x.sum() > 0 else -x`" or found.what == "`x.sum() > 0`"
+    assert found.place is not None and found.place.file == __file__
+    assert found.place.source_line.strip() == "return x if x.sum() > 0 else -x"
+
+
+def test_what_is_wrong_once_it_is_trained(stub, monkeypatch) -> None:
+    checks = "gencode.plinio_check.outcome."
+    monkeypatch.setattr(f"{checks}norms_after_cat", lambda _: ["bn"])
+    stub.WRONG.add("export")
+    assert outcome_of("PIT", Small().eval(), (X,)).what == NORM_AFTER_CAT
+    stub.WRONG.clear()
+    monkeypatch.setattr(f"{checks}train", lambda *_: "its loss is not finite")
+    assert outcome_of("PIT", Small().eval(), (X,)).what == "its loss is not finite"
+    monkeypatch.setattr(f"{checks}train", lambda *_: "")
+    monkeypatch.setattr(f"{checks}is_constant", lambda _: True)
+    assert "does not depend on anything" in outcome_of("MPS", Small().eval(), (X,)).what
+    answers = iter([[], ["bn"], ["bn"]])
+    monkeypatch.setattr(f"{checks}norms", lambda _: next(answers))
+    assert outcome_of("MPS", Small().eval(), (X,)).what == "exports bn as a BatchNorm in float"
+    monkeypatch.setattr(f"{checks}size_of_used", lambda *_, **__: 251)
+    assert outcome_of("PIT", Small().eval(), (X,)).what.startswith("the cost of what is pruned is")
 
 
 def test_what_a_trace_shows_explains_what_a_method_does() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -54,12 +54,12 @@ def trying(asked: Asked, model: ModelSource) -> Said:
     return Said("running", said, label_of(model))
 
 
-def said(found: Sequence[Tried], codes: Collection[str]) -> Iterator[Said]:
+def said(found: Sequence[Tried], codes: Mapping[str, bool]) -> Iterator[Said]:
     """What PLiNIO makes of one model.
 
     Args:
         found: what each method makes of it, as it is and then as rewritten.
-        codes: the rules that were applied.
+        codes: the rules that were applied, and whether each has said why it leaves something.
     """
     label = label_of(found[0].model)
     for each in found:
@@ -76,7 +76,7 @@ def said(found: Sequence[Tried], codes: Collection[str]) -> Iterator[Said]:
 
 
 def _of_state(
-    found: Sequence[Tried], codes: Collection[str], is_last: bool, label: str
+    found: Sequence[Tried], codes: Mapping[str, bool], is_last: bool, label: str
 ) -> Iterator[Said]:
     """What is in the way of a model in one state; of the last one all that is known."""
     level: Level = "warning" if is_last else "notice"
@@ -98,7 +98,7 @@ def _of_state(
         yield from _others(rest, codes, label)
 
 
-def _others(found: Sequence[Obstacle], codes: Collection[str], label: str) -> Iterator[Said]:
+def _others(found: Sequence[Obstacle], codes: Mapping[str, bool], label: str) -> Iterator[Said]:
     """What else a trace shows, each kind once."""
     kinds: dict[tuple[str, tuple[str, ...]], list[Obstacle]] = {}
     for each in found:
@@ -123,7 +123,7 @@ def _overview(found: Sequence[Tried]) -> str:
     return f"PLiNIO takes {found[0].model.expression}, {states}: {methods}"
 
 
-def _advice(obstacle: Obstacle, codes: Collection[str], is_last: bool) -> str:
+def _advice(obstacle: Obstacle, codes: Mapping[str, bool], is_last: bool) -> str:
     """What to do about something."""
     code = obstacle.code
     by_hand = _BY_HAND.get(obstacle.what, "")
@@ -134,7 +134,8 @@ def _advice(obstacle: Obstacle, codes: Collection[str], is_last: bool) -> str:
         return f"--select {selected} rewrites some, which adds weights; or {by_hand}"
     if code and code not in codes:
         return f"--target plinio rewrites it where it is known to be equal ({code})"
-    left = f"the rule {code} leaves it, and says above why" if code else ""
+    why = ", and says above why" if codes.get(code) else ""
+    left = f"the rule {code} leaves it{why}" if code else ""
     if "traced" in obstacle.said:
         by_hand = _TRACED
     otherwise = _NO_FORM if obstacle.what.startswith(("nn.", "`")) else _NOT_KNOWN

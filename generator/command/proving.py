@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..file_split import FileSplit
 from ..files import FileError, UsageError, absolute, reason_of
+from ..outcome import Result
 from ..plinio_check.obstacle import METHODS
 from ..printable import printable
 from ..proof import Asked, prove
@@ -65,11 +66,18 @@ class Proving:
         if methods != METHODS:
             self._report.no_plinio()
         results = [each.result for each in outcomes if isinstance(each, FileSplit)]
-        codes = frozenset(code for each in results for code in each.codes)
+        codes = {code: _says_why(results, code) for each in results for code in each.codes}
         for model in self._asked.models:
             self._report.trying(self._asked, model)
             only = replace(self._asked, models=(model,))
             self._report.tried([*tried(only, written, methods)], codes)
+
+
+def _says_why(results: Sequence[Result], code: str) -> bool:
+    """Whether something is said to be left by a rule."""
+    found = (each.code for one in results for each in one.findings if each.status == "left")
+    records = (each for one in results for each in one.records if code == "grouped-conv")
+    return code in found or any(each.status == "left" for each in records)
 
 
 def _written(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> Written:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -180,7 +180,7 @@ class Report:
 
         self._later.append(Said("plinio", f"gencode: {plinio_words.NOT_THERE}", level="warning"))
 
-    def tried(self, found: Sequence[Tried], codes: Collection[str]) -> None:
+    def tried(self, found: Sequence[Tried], codes: Mapping[str, bool]) -> None:
         """Say what PLiNIO makes of a model, behind all else; it changes no exit status."""
         from . import plinio_words
 
