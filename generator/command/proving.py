@@ -70,7 +70,9 @@ class Proving:
         for model in self._asked.models:
             self._report.trying(self._asked, model)
             only = replace(self._asked, models=(model,))
-            self._report.tried([*tried(only, written, methods)], codes)
+            with waiting(f"trying {printable(model.expression)} with PLiNIO"):
+                found = [*tried(only, written, methods)]
+            self._report.tried(found, codes)
 
 
 def _says_why(results: Sequence[Result], code: str) -> bool:
