@@ -18,7 +18,7 @@ from torch import nn  # noqa: E402
 from gencode.command import main, plinio_words  # noqa: E402
 from gencode.load_model import ModelSource  # noqa: E402
 from gencode.plinio_check.answer import answer_for, explained  # noqa: E402
-from gencode.plinio_check.constructs import NORM_AFTER_CAT, construct  # noqa: E402
+from gencode.plinio_check.constructs import NORM_AFTER_CAT, construct, own_words  # noqa: E402
 from gencode.plinio_check.faults import faults  # noqa: E402
 from gencode.plinio_check.obstacle import METHODS, Obstacle  # noqa: E402
 from gencode.plinio_check.outcome import Outcome, is_close, outcome_of  # noqa: E402
@@ -410,6 +410,7 @@ def test_what_an_error_is_about() -> None:
         ("too late. Go on", "ValueError: too late"),
     ):
         assert construct(ValueError(text), Small()) == what
+    assert own_words(ValueError("<function f at 0x7f4fd5928680>")) == "ValueError: <function f>"
     node = next(iter(torch.fx.symbolic_trace(Small()).graph.nodes))
     assert construct(KeyError(node), Small()) == "a depthwise convolution of the input"
 
@@ -436,8 +437,10 @@ def test_what_is_wrong_once_it_is_trained(stub, monkeypatch) -> None:
     answers = iter([[], ["bn"], ["bn"]])
     monkeypatch.setattr(f"{checks}norms", lambda _: next(answers))
     assert outcome_of("MPS", Small().eval(), (X,)).what == "exports bn as a BatchNorm in float"
-    monkeypatch.setattr(f"{checks}size_of_used", lambda *_, **__: 251)
-    assert outcome_of("PIT", Small().eval(), (X,)).what.startswith("the cost of what is pruned is")
+    sizes = iter([251, 1])
+    monkeypatch.setattr(f"{checks}size_of_used", lambda *_, **__: next(sizes))
+    found = outcome_of("PIT", Small().eval(), (X,)).what
+    assert found == "the cost of what is pruned is 251, its weights are 1"
 
 
 def test_what_a_trace_shows_explains_what_a_method_does() -> None:

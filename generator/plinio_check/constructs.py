@@ -10,6 +10,7 @@ from typing import Final
 
 from torch import fx, nn
 
+from ..one_line import in_one_line
 from .places import users_frames
 
 GROUPED: Final = "a grouped convolution"
@@ -31,6 +32,7 @@ _MEANINGS: Final = {
     "must match the size of tensor": SUM_OF_CATS,
 }
 _UNSUPPORTED: Final = re.compile(r"Unsupported node (\S+) \(op: (\w+), target: (.*)\)", re.DOTALL)
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
 _FUNCTION: Final = re.compile(r"<(?:built-in )?(?:function|method) (\w+)")
 _OPERATORS: Final = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "neg": "-"}
 
@@ -55,6 +57,11 @@ def construct(error: Exception, net: nn.Module) -> str:
     if running:
         return f"`{_code(*running[-1])}`"
     return f"{type(error).__name__}: {message.partition('. ')[0]}"
+
+
+def own_words(error: Exception) -> str:
+    """What an error says, in one line, without what is another in each run."""
+    return _ADDRESS.sub("", in_one_line(error))
 
 
 def called(function: str) -> str:

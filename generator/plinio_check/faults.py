@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from torch import fx, nn
 
-from ..one_line import in_one_line
 from ..proof.prove import Place
 from ..proof.worker.failures import is_of_memory
 from ..proof.worker.measures import ConvNd, is_refused
-from .constructs import GROUPED, GROUPED_3D, construct
+from .constructs import GROUPED, GROUPED_3D, construct, own_words
 from .flow_faults import Found, flow_faults
 from .obstacle import METHODS, Obstacle
 from .places import keep_places, place_of, place_of_node
@@ -37,7 +36,7 @@ def faults(net: nn.Module, inputs: Sequence[Any]) -> list[Obstacle]:
     except Exception as error:
         if is_of_memory(error):
             raise
-        return [Obstacle(construct(error, net), METHODS, "", place_of(error), in_one_line(error))]
+        return [Obstacle(construct(error, net), METHODS, "", place_of(error), own_words(error))]
     found: dict[tuple[str, Place | None], Obstacle] = {}
     for node, what, methods, code in (*_spelling(traced), *flow_faults(traced)):
         place = place_of_node(node)

@@ -13,12 +13,11 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from ..one_line import in_one_line
 from ..proof.prove import Place
 from ..proof.worker.failures import is_of_memory
 from ..proof.worker.measures import grouped_convs, is_refused
 from ..proof.worker.running import tensors_in
-from .constructs import GROUPED, NORM_AFTER_CAT, construct
+from .constructs import GROUPED, NORM_AFTER_CAT, construct, own_words
 from .places import place_of
 from .pruning import exported, norms, norms_after_cat, prune
 from .sizes import size_of_used
@@ -78,7 +77,7 @@ def outcome_of(method: str, net: nn.Module, inputs: Sequence[Any], in_full: bool
     except Exception as error:
         if is_of_memory(error):
             raise
-        return Outcome(construct(error, net), in_one_line(error), place_of(error))
+        return Outcome(construct(error, net), own_words(error), place_of(error))
     return Outcome()
 
 
