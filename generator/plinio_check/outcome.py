@@ -23,6 +23,7 @@ from .pruning import exported, norms, norms_after_cat, prune
 from .sizes import size_of_used
 from .training import is_constant, train
 
+ANOTHER: Final = "exports something else"
 MISCOUNTED: Final = "counted wrongly"
 BITS: Final = (2, 4, 8)
 _CLOSE: Final = 1e-4  # of the largest value, in float32
