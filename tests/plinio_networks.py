@@ -25,7 +25,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from gencode.plinio_check.obstacle import METHODS
 from gencode.plinio_check.places import keep_places

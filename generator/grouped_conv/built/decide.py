@@ -187,7 +187,8 @@ def _not_taken(source: Ways, site: Site) -> Iterator[str]:
             reason = "the convolutions are not split together with the list"
             yield f"self.{name} stays after the concatenation: {reason}"
     kinds = source.tracing.pairs.modules.kinds
-    for each in source.norms.sequences.get(site.call, ()):
+    sequences = source.norms.sequences.get(site.call, ())
+    for each in sorted(sequences, key=lambda one: (one.node.lineno, one.node.col_offset)):
         norms = [*filter(kinds.may_be_norm, each.norms)]
         if each not in source.taken and (norms or not each.has_norm):  # else facts tell
             what = "the norm stays after" if norms else "the padding stays before"

@@ -63,7 +63,12 @@ def _lines(
     for call, ways in plan.ways.items():
         for way in ways:
             line = way.change
-            if not isinstance(line, Line) or line.condition or line.returns or line.identity:
+            if (
+                not isinstance(line, Line)
+                or line.condition
+                or line.returns
+                or "identity" in line.marks
+            ):
                 continue
             around = tracing.index.source.function_around(line.after)
             for cls, name in sources.held(way):
