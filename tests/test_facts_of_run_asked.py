@@ -160,6 +160,7 @@ def test_facts_of_another_text_are_not_used(tmp_path: Path) -> None:
         ("n * x", {"n * x": True, "x": False, "n": False}),
         ("n / x", {"x": True, "n": False}),
         ("x @ x.T", {"x @ x.T": True, "x": True, "x.T": True}),
+        ("(lambda y: y * x[0])(x)", {"y * x[0]": True, "y": False}),
         ("x[0] * x", {"x[0] * x": True, "x[0]": True}),
         ("-x", {"-x": True, "x": True}),
         ("x[:, :2]", {"x[:, :2]": True, "x": True}),
@@ -272,6 +273,9 @@ def test_where_statements_come_and_go_only_the_same_are_known() -> None:
     found = known_after(before, after, 4)
     assert {"3: self.a(x)", "6: x / y"} <= found
     assert not found & {"4: x", "5: self.a(y)"}
+    shifted = F.format("pass").replace("pass\n        z = x / y", "z = x / y\n        v = f(x)")
+    assert "4: x / y" in known_after(F.format("w = x / 2"), shifted, 4)
+    assert "5: x" not in known_after(F.format("w = x / 2"), shifted, 4)
     twice = F.format("x = self.a(x)")
     assert "3: self.a(x)" not in known_after(twice, F.format("pass"), 4)
 
