@@ -71,6 +71,7 @@ REFUSED = {
     "a method": ("self.last(y.relu())", ["`.relu()`"]),
     "a function": ("self.last(F.avg_pool2d(y, 2))", ["`avg_pool2d()`"]),
     "an operator": ("self.last(y * 2)", ["`*`"]),
+    "a gate that is an operator": ("self.last(y * torch.sigmoid(self.one(y)))", ["`*`"]),
     "a module": ("self.last(self.gelu(y))", ["nn.GELU"]),
     "a functional convolution": ("self.last(F.conv2d(y, self.one.weight))", ["`conv2d()`"]),
     "a length": ("(y.size(0), self.last(y))[1]", ["`.size()`"]),
@@ -173,6 +174,19 @@ def test_nothing_is_said_of_what_is_taken(expression: str) -> None:
 def test_what_is_in_the_way(expression: str, expected: list[str]) -> None:
     found = faults(net(expression), X)
     assert [each.what for each in found] == expected or expected[0].startswith("`self")
+
+
+def test_a_norm_in_3d_is_behind_a_convolution() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bn = nn.BatchNorm3d(3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.bn(torch.relu(x))
+
+    (found,) = faults(Net().eval(), (torch.rand(2, 3, 4, 4, 4),))
+    assert found.what == "an nn.BatchNorm3d behind no convolution"
 
 
 @pytest.mark.skipif(not IS_THERE, reason="PLiNIO is not there")

@@ -20,7 +20,7 @@ _PIT: Final = ("PIT",)
 _BOTH: Final = ("PIT", "MPS")
 _NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _SUMS: Final = (operator.add, operator.sub, torch.add, torch.sub)
-_SIGMOIDS: Final = (torch.sigmoid, nn.Sigmoid)
+_PRODUCTS: Final = (operator.mul, torch.mul, torch.multiply, "mul")
 
 
 def flow_faults(traced: Traced) -> Iterator[Found]:
@@ -117,7 +117,7 @@ def _not_zero(traced: Traced) -> Iterator[Found]:
                     said.add(each)
                     yield each, "a value that is not 0 for a pruned channel", _PIT, ""
             own = frozenset()
-        elif node.target is torch.multiply and not all(given):
+        elif node.target in _PRODUCTS and not all(given):
             own = frozenset()  # what is zero stays so
         reached[node] = own | ({node} if node in starts else frozenset())
 
@@ -135,7 +135,7 @@ def _of_the_input(traced: Traced) -> Iterator[Found]:
     for node in traced.nodes:
         if is_depthwise(traced.layer(node)) and any(reached[each] for each in traced.given(node)):
             yield node, OF_THE_INPUT, ("MPS",), ""
-        if node.target is torch.multiply or node.target in _SUMS:
+        if node.target in (*_PRODUCTS, *_SUMS):
             weights = [each for each in node.all_input_nodes if each.op == "get_attr"]
             if any(getattr(each.meta.get("tensor_meta"), "shape", ()) for each in weights):
                 yield node, "a parameter for each channel, when pruned", _PIT, ""
