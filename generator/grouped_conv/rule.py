@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..codes import SOURCE_SPLIT
 from ..outcome import Finding, Options, Record, Warning
-from ..reading.classes import ClassIndex
+from ..reading.classes import classes_of
 from ..reading.directives import Directives
 from ..reading.source import Source
 from ..reading.width import line_length
@@ -76,7 +76,7 @@ class GroupedConv:
         tells_sums: bool = False,
         attention: Finder | None = None,
     ) -> None:
-        self.index = ClassIndex(source)
+        self.index = classes_of(source)
         self.source = source
         self.options = options
         self.templates = templates

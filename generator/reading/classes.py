@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from .kept import kept
 from .mentions import Mentions, is_anything
 from .names import meaning
 from .parts import walk
@@ -232,6 +233,12 @@ class ClassIndex:
             owner = self.self_class(call.args[0])
             if owner is not None:
                 self._add_walk(call, owner)
+
+
+@kept
+def classes_of(source: Source) -> ClassIndex:
+    """The classes of a source, indexed once for all rules."""
+    return ClassIndex(source)
 
 
 def _annotated_in_body(node: ast.ClassDef) -> Iterator[str]:

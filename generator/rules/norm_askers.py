@@ -18,7 +18,7 @@ from ..grouped_conv.norms.layered import INNER
 from ..grouped_conv.source_facts import facts_in_project, index_of
 from ..outcome import Warning
 from ..project_files import Location, location_of
-from ..reading.classes import ClassIndex
+from ..reading.classes import ClassIndex, classes_of
 from ..reading.kept import kept
 from ..reading.running import runs_in_file
 from ..reading.source import Source
@@ -77,7 +77,7 @@ def _files(
     With what makes the facts of those that speak of the class, or of what does; of others there are
     none.
     """
-    yield ClassIndex(source), lambda: facts
+    yield classes_of(source), lambda: facts
     location = location_of(source)
     if location is None:
         return

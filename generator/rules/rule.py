@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from ..facts.facts import Facts
 from ..facts.seen import SeenHere, seen_in
 from ..outcome import Finding, FindingStatus, Obstacle, Warning
-from ..reading.classes import ClassIndex
+from ..reading.classes import classes_of
 from ..reading.directives import Directives
-from ..reading.kept import kept
 from ..reading.source import Source
 from ..reading.spelling import can_import_torch, spell
 from ..rewriting.apply import Rewrite
@@ -112,7 +111,7 @@ class Asking:
         """The same, with what the source uses of its project: it takes a while."""
         from ..grouped_conv.source_facts import facts_of_source  # slow to import
 
-        return replace(self, facts=facts_of_source(_index(self.source)))
+        return replace(self, facts=facts_of_source(classes_of(self.source)))
 
     def spelled(self, path: str, node: ast.expr | ast.stmt) -> tuple[str, tuple[str, ...]]:
         """A name for something of torch where a node stands, and what is to be imported for it.
@@ -167,12 +166,6 @@ class Asking:
         given = (each if isinstance(each, str) else self.source.shown(each) for each in arguments)
         shown = f"{function}({', '.join(given)})"
         return Proposal(shown, (TextEdit(node, parts[0], emit, tuple(parts[1:])),), imports)
-
-
-@kept
-def _index(source: Source) -> ClassIndex:
-    """What the facts of a source in its project are kept with."""
-    return ClassIndex(source)
 
 
 def _argument(node: ast.expr, code: str) -> str:

@@ -37,6 +37,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from ...facts.facts import Facts
 from ...facts.values import Object, Value
 from ...reading.convolutions import Arguments, conv_class
 from ...reading.directives import Directives
@@ -71,7 +72,6 @@ class Sources:
         self.tracing = tracing
         self.index = tracing.index
         self.source = tracing.index.source
-        self.facts = tracing.surroundings.facts
         self.norm = norm
         self.left: dict[ast.Call, str] = {}
         self.skipped: dict[ast.Call, str] = {}
@@ -79,6 +79,11 @@ class Sources:
     def leave(self, sliced: SlicedConv, reason: str) -> None:
         """Have one stay as it is."""
         self.left |= {each.call: reason for each in sliced.sites}
+
+    @property
+    def facts(self) -> Facts:
+        """The facts of the source, which most have no need of."""
+        return self.tracing.surroundings.facts
 
     # --- which there are ---------------------------------------------------------------------
 

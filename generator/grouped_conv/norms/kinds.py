@@ -11,6 +11,7 @@ from typing import Final, Literal
 from ... import torch_api
 from ...facts.classes import Class
 from ...facts.facts import Facts
+from ...facts.project import Module
 from ...facts.values import (
     STRANGE,
     Bound,
@@ -23,6 +24,7 @@ from ...facts.values import (
     is_strange,
 )
 from ...reading.classes import ClassIndex
+from ...reading.kept import kept
 from ...reading.names import meaning
 from ...reading.parts import walk
 from ...reading.scopes import FUNCTIONS
@@ -166,7 +168,12 @@ def may_be_split(value: Value) -> bool:
 
 def _holds_norm(cls: Class) -> bool:
     """Whether a class is one that the rule norm-subclass has made a module that holds a norm."""
-    return any(norm_held(each.node) is not None for each in cls.order)
+    return any(_is_made_to_hold_norm(each.module, each.node) for each in cls.order)
+
+
+@kept
+def _is_made_to_hold_norm(module: Module, node: ast.ClassDef) -> bool:
+    return norm_held(node) is not None
 
 
 def tensors_of(source: Source, call: ast.Call) -> set[str]:
