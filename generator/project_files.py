@@ -30,6 +30,7 @@ _IMPORT: Final = re.compile(
 )
 _NAME: Final = re.compile(r"([\w.]+|\*)(?:\s+as\s+(\w+))?")
 _DEFINITION: Final = re.compile(r"^(?:class|def|async def)[ \t]+(\w+)", re.MULTILINE)
+_BASES: Final = re.compile(r"^[ \t]*class[ \t]+\w+\(([^)]*)", re.MULTILINE)
 _STRING: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#[^\n]*")
 _COMMENT: Final = re.compile(r"#[^\n]*")
 
@@ -109,7 +110,7 @@ class ProjectFiles:
         self._package = package
         self._texts: dict[str, str] = {}
         self._spoken: dict[str, str] = {}
-        self._plain: dict[str, str] = {}
+        self._plain: dict[str, tuple[str, str]] = {}
         self._containing: dict[re.Pattern[str], list[str]] = {}
         self._modules: dict[str, Module | None] = {}
         self._kept = 0
@@ -178,13 +179,14 @@ class ProjectFiles:
     ) -> Iterator[tuple[Module, Callable[[ast.stmt], bool]]]:
         for path, names in sorted(found.items()):
             any_of = "|".join(map(re.escape, sorted(names))) or "(?!)"  # it only imports them
-            inherits = re.compile(rf"^[ \t]*class[ \t]+\w+\([^)]*\b({any_of})\b", re.MULTILINE)
+            speaks = re.compile(rf"\b({any_of})\b")
             if path not in self._plain:
-                self._plain[path] = _STRING.sub("", self._text(path))
-            text = self._plain[path]
-            module = self._module(path) if does.search(text) or inherits.search(text) else None
+                plain = _STRING.sub("", self._text(path))
+                self._plain[path] = plain, "\n".join(_BASES.findall(plain))
+            plain, bases = self._plain[path]
+            module = self._module(path) if does.search(plain) or speaks.search(bases) else None
             if module is not None:
-                yield module, partial(_matters, module, re.compile(rf"\b({any_of})\b"))
+                yield module, partial(_matters, module, speaks)
 
     def containing(self, what: re.Pattern[str]) -> Iterator[Module]:
         """The modules whose text has something, but for tests and scripts."""

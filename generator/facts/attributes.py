@@ -67,7 +67,7 @@ class Attributes:
         """What an attribute of something may be; ``is_called`` where it is at once called."""
         if not is_called:
             self.interpreter.use(receivers, "read", node, frame, name=node.attr)
-        return union([self._of(node, each, frame, is_called) for each in receivers])
+        return union(self._of(node, each, frame, is_called) for each in receivers)
 
     def _of(self, node: ast.Attribute, value: Value, frame: Frame, is_called: bool) -> Values:
         interpreter, name = self.interpreter, node.attr

@@ -221,11 +221,12 @@ class Expressions:
     def _call(self, node: ast.Call, frame: Frame) -> Values:
         interpreter = self.interpreter
         walk = _WALKS_OF_DICT.get(getattr(node.func, "attr", "")) if not node.args else None
-        match node.func:
-            case ast.Attribute(value=ast.Attribute(value=whole, attr="_modules")) if walk:
-                wholes = interpreter.ev(whole, frame)
-                if wholes and all(map(is_module, wholes)):
-                    return self.walks.over(wholes, walk, node, frame)
+        if walk is not None:
+            match node.func:
+                case ast.Attribute(value=ast.Attribute(value=whole, attr="_modules")):
+                    wholes = interpreter.ev(whole, frame)
+                    if wholes and all(map(is_module, wholes)):
+                        return self.walks.over(wholes, walk, node, frame)
         if isinstance(node.func, ast.Attribute):
             receivers = interpreter.ev(node.func.value, frame)
             callees = interpreter.read(node.func, receivers, frame, is_called=True)

@@ -270,7 +270,7 @@ class Facts(Interpretation):
 @kept
 def facts_of(source: Source) -> Facts:
     """The facts of a source by itself: nothing that it imports is known."""
-    return Facts([Module("", False, source.tree)], Project())
+    return Facts([Module("", False, source.tree, source.text)], Project())
 
 
 def _path(part: Value) -> str:

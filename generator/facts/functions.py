@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Final
 
 from ..reading.parts import parts, walk
@@ -89,7 +91,7 @@ class Functions:
         for values in given.all():
             interpreter.use(values, "argument", node, frame, by=function)
         about = _about(code, function.frame.module)
-        is_large = about.size > _LARGEST and not isinstance(code, ast.Lambda)
+        is_large = about.is_large and not isinstance(code, ast.Lambda)
         if is_large and owner is None and function.frame.module not in self.asked_about:
             for values in given.all():
                 interpreter.escape(values, node, frame, getattr(code, "name", ""))
@@ -240,12 +242,14 @@ class Functions:
         handed |= {f"*{place}": values for place, values in enumerate(found.extra)}
         handed |= {f"**{name}": values for name, values in found.extra_named.items()}
         for name, given_values in handed.items():
+            before = cell.get(name, NOTHING)
+            if given_values <= before:
+                continue
             values: Values = frozenset(
                 each for each in given_values if not isinstance(each, _LEFT_OUT)
             )
             if name.startswith("**") and len(values) < len(given_values):
                 values |= ANYTHING
-            before = cell.get(name, NOTHING)
             if not values <= before:
                 cell[name] = before | values
                 interpreter.worklist.grew(("cell", key))
@@ -335,7 +339,6 @@ class _About:
     """What is seen of a function at a glance.
 
     Attributes:
-        size: how many nodes it has.
         outer: the names that it declares ``nonlocal``.
         of_module: the names that it declares ``global``.
         is_generator: whether it yields.
@@ -346,11 +349,16 @@ class _About:
     def __init__(self, code: AnyFunction) -> None:
         own = [*_own_nodes(code)]
         self.signature = Signature(code)
-        self.size = sum(1 for _ in walk(code))
+        self._code = code
         self.outer = _declared(own, ast.Nonlocal)
         self.of_module = _declared(own, ast.Global)
         self.is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in own)
         self.is_kept = any("cache" in each for each in decorators(code))
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether it has so many nodes that its calls are not told apart."""
+        return any(islice(walk(self._code), _LARGEST, None))
 
 
 def _about(code: AnyFunction, module: Module) -> _About:

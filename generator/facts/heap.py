@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from .. import torch_api
@@ -223,7 +223,9 @@ class Heap:
             self.loosen(value)
         found = slots.get(key)
         if found is None:
-            found = replace(slot, values=NOTHING)
+            found = Slot(
+                NOTHING, slot.name, slot.many, slot.node, slot.is_optional, slot.path, slot.key
+            )
             self._insert(value, key, found)
             self._worklist.grew(value)
         elif value in self._places:
@@ -232,7 +234,8 @@ class Heap:
             found.many |= slot.many
             found.is_optional |= slot.is_optional
             self._worklist.grew(value)
-        found.key |= slot.key
+        if slot.key:
+            found.key |= slot.key
         if not slot.values <= found.values:
             more = slot.values - found.values
             found.values |= slot.values
@@ -278,12 +281,13 @@ class Heap:
 
     def use(self, values: Iterable[Value], use: Use) -> None:
         """Note that something is done with each of some values."""
+        is_escape = use.kind == "escape"
         for value in values:
             known = self._uses.get(value)
             if known is None:
                 known = self._uses[value] = {}
             known[use] = None
-            if use.kind == "escape" and not isinstance(value, (Tensor, Parameter)):
+            if is_escape and not isinstance(value, (Tensor, Parameter)):
                 self._escapes.setdefault(value, {})[use] = None
                 self.open(value)
 
@@ -372,4 +376,5 @@ def is_mapping(value: Value) -> bool:
 
 def union(many: Iterable[Values]) -> Values:
     """All values of several sets."""
-    return NOTHING.union(*many)
+    found = [*many]
+    return found[0] if len(found) == 1 else NOTHING.union(*found)

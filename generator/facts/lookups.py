@@ -18,6 +18,7 @@ from .values import (
     ModuleValue,
     Object,
     Size,
+    Value,
     Values,
 )
 from .worklist import Unit
@@ -37,6 +38,7 @@ class Lookups:
     def __post_init__(self) -> None:
         self._frames: dict[Module, Frame] = {}
         self._starring: set[tuple[Module, str]] = set()
+        self._resolved: set[tuple[Value, str]] = set()
         self.run: set[Module] = set()
 
     def module_frame(self, module: Module) -> Frame:
@@ -99,7 +101,8 @@ class Lookups:
     def bound_in(self, module: Module, name: str) -> Values:
         """What a module binds a name to; nothing if it does not, or not yet."""
         holder = self._holder(module)
-        if name in module.bindings:
+        if name in module.bindings and (holder, name) not in self._resolved:
+            self._resolved.add((holder, name))
             unit = Unit((holder, name))
             self.interpreter.worklist.demand(unit, lambda: self._resolve(module, name))
         found = self.interpreter.heap.attribute(holder, name)

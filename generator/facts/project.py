@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from ..reading.kept import kept
 from ..reading.parsing import LINE_END
 from ..reading.parts import parts, walk
 from ..reading.scopes import FUNCTIONS
@@ -43,12 +44,11 @@ class Module:
 
     def code(self, node: ast.stmt) -> str:
         """The lines of a statement, with those of its decorators."""
-        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-        first = min([node.lineno, *(each.lineno for each in decorators)])
-        return "\n".join(self._lines[first - 1 : node.end_lineno])
+        return _code(self, node)
 
     @cached_property
-    def _lines(self) -> list[str]:
+    def lines(self) -> list[str]:
+        """The lines of its source."""
         return LINE_END.split(self.text)
 
     @property
@@ -70,6 +70,8 @@ class Module:
     @cached_property
     def rebound(self) -> frozenset[str]:
         """The names that functions declare ``global``, and so may bind anew at any time."""
+        if self.text and "global" not in self.text:
+            return frozenset()
         declared = (each for each in walk(self.tree) if isinstance(each, ast.Global))
         return frozenset(name for each in declared for name in each.names)
 
@@ -83,6 +85,13 @@ class Module:
             return ""
         package = parts[: len(parts) - up]
         return ".".join([*package, *([name] if name else [])])
+
+
+@kept
+def _code(module: Module, node: ast.stmt) -> str:
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(each.lineno for each in decorators)])
+    return "\n".join(module.lines[first - 1 : node.end_lineno])
 
 
 class Project:

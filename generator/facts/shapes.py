@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from .. import torch_api
 from .arguments import Arguments
@@ -18,6 +19,8 @@ from .values import (
     Values,
     only_constant,
 )
+
+_NONE: Final = Arguments()
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,12 @@ class Shapes:
         self._given: dict[Value, Arguments] = {}
         self._known: dict[Value, Shape | None] = {}
 
-    def note(self, value: Tensor, first: Values, given: Arguments) -> None:
+    def note(self, value: Tensor, first: Values, given: Arguments | None) -> None:
         """Note what the shape of a tensor depends on."""
         self._first[value] = self._first.get(value, NOTHING) | first
-        before = self._given.get(value)
-        self._given[value] = given if before is None else before.or_else(given)
+        if given is not None:
+            before = self._given.get(value)
+            self._given[value] = given if before is None else before.or_else(given)
 
     def of(self, value: Value) -> Shape:
         """What is known of the shape of something."""
@@ -83,7 +87,7 @@ class Shapes:
         if isinstance(value.producer, Object):
             return self._of_module(value.producer, known)
         if isinstance(value.producer, External):
-            return self._of_function(value.producer.path, known, self._given[value])
+            return self._of_function(value.producer.path, known, self._given.get(value, _NONE))
         return known if isinstance(value.producer, Instance) else Shape()
 
     def _of_module(self, module: Object, known: Shape) -> Shape:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from functools import cached_property, partial
 from typing import Final
 
@@ -19,6 +19,8 @@ from ..facts.values import Instance, Value, Values
 from ..outcome import Warning
 from ..project_files import location_of
 from ..reading.classes import ClassIndex
+from ..reading.kept import kept
+from ..reading.parts import walk
 from ..reading.scopes import FUNCTIONS, assigned_value
 from ..reading.source import Source
 from .find import Site
@@ -308,7 +310,12 @@ class Other:
         around = (
             each for each in self.module.tree.body if _first(each) <= line <= (each.end_lineno or 0)
         )
-        return next((each for each in around if any(one is node for one in ast.walk(each))), None)
+        return next((each for each in around if node in _inside(self.module, each)), None)
+
+
+@kept
+def _inside(module: Module, statement: ast.stmt) -> Set[ast.AST]:
+    return frozenset(walk(statement))
 
 
 def _may_matter(module: Module, matters: Callable[[ast.stmt], bool], node: ast.stmt) -> bool:

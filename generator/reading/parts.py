@@ -9,15 +9,16 @@ from typing import Final
 _NO_PARTS: Final = frozenset(
     (
         *("id", "attr", "ctx", "op", "ops", "kind", "type_comment", "conversion", "simple"),
-        *("level", "module", "asname", "is_async", "rest", "kwd_attrs"),
+        *("level", "module", "asname", "is_async", "rest", "kwd_attrs", "arg"),
     )
 )
 """The fields that hold a text, a number or a mark such as ``ast.Load``, whatever the node is."""
 _FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
-    kind: tuple(each for each in kind._fields if each not in _NO_PARTS)
+    kind: tuple(each for each in kind._fields if each not in _NO_PARTS and kind is not ast.Constant)
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST)
 }
+_LEAVES: Final = frozenset(kind for kind, fields in _FIELDS.items() if not fields)
 
 
 def parts(node: ast.AST) -> list[ast.AST]:
@@ -26,7 +27,8 @@ def parts(node: ast.AST) -> list[ast.AST]:
     for field in _FIELDS.get(type(node), node._fields):
         value = getattr(node, field, None)
         if isinstance(value, list):
-            found += [each for each in value if isinstance(each, ast.AST)]
+            if value:  # as few are
+                found += [each for each in value if isinstance(each, ast.AST)]
         elif isinstance(value, ast.AST):
             found.append(value)
     return found
@@ -37,4 +39,5 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
     found = [node]
     for each in found:
         yield each
-        found += parts(each)
+        if type(each) not in _LEAVES:
+            found += parts(each)
