@@ -64,6 +64,8 @@ def test_what_plinio_does_not_see_is_no_finding(source: str) -> None:
         ("x *= self.gate(x)\nreturn x", "it changes the tensor in place"),
         ("x /= 2\nreturn x", "it changes the tensor in place"),
         ("return x / 0", "it is a quotient by zero"),
+        ("return x / 1e-310", "the inverse of so large or small a number is not exact"),
+        ("return x / 1e310", "the inverse of so large or small a number is not exact"),
         ("return x**3", "PLiNIO takes no power but a square"),
         ("return self.conv(x) ** 2", "self.conv(x) would be evaluated twice"),
         (
@@ -344,15 +346,31 @@ def test_an_elu_is_the_same_everywhere(dtype: torch.dtype) -> None:
     source = module("return F.elu(x, 1.5)", "self.conv = nn.Conv2d(4, 4, 1)")
     after = split_source(source, PLINIO).text
     assert "self.elu = ELU(alpha=1.5)" in after
-    points = [each * sign for each in (0.0, 1e-300, 1e-9, 0.1, 1, 9, 80, 1e4) for sign in (1, -1)]
+    _assert_same_everywhere(source, after, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_leaky_relu_is_the_same_everywhere(dtype: torch.dtype) -> None:
+    source = module("return F.leaky_relu(x, 0.2)", "self.conv = nn.Conv2d(4, 4, 1)")
+    _assert_same_everywhere(source, split_source(source, PLINIO).text, dtype)
+
+
+def _assert_same_everywhere(before: str, after: str, dtype: torch.dtype) -> None:
+    """Values and gradients are the same, at zero, far away and at infinity too."""
+    assert after != before
+    sizes = (0.0, 1e-300, 1e-9, 0.1, 1, 9, 80, 1e4, float("inf"))
+    points = [each * sign for each in sizes for sign in (1, -1)] + [float("nan")]
     found = []
-    for text in (source, after):
+    for text in (before, after):
         x = torch.tensor(points, dtype=dtype, requires_grad=True)
         y = run(text).Net()(x)
         (gradient,) = torch.autograd.grad(y.sum(), x)
         found.append((y.detach(), gradient))
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(other, one, rtol=0, atol=8 * torch.finfo(dtype).eps)
+    (one, slopes), (other, others) = found
+    eps = torch.finfo(dtype).eps
+    torch.testing.assert_close(other, one, rtol=2 * eps, atol=8 * eps, equal_nan=True)
+    finite = torch.tensor(points).isfinite()
+    torch.testing.assert_close(others[finite], slopes[finite], rtol=0, atol=8 * eps)
 
 
 def test_functions_with_a_form_become_activations() -> None:

@@ -100,6 +100,9 @@ SAME = {
         "return torch.optim.Adam([p for p in net.parameters() if p.dim() > 1])"
     ),
     "a clipping": "nn.utils.clip_grad_norm_(net.parameters(), 1.0)",
+    "a clipping of a list": "nn.utils.clip_grad_norm_([p for p in net.parameters()], 1.0)",
+    "a clipping of all in a list": "nn.utils.clip_grad_norm_([*net.parameters()], 1.0)",
+    "a clipping by value": WEIGHTS + "nn.utils.clip_grad_value_([p], 1.0)",
     "side by side": "for p, q in zip(net.parameters(), other.parameters()):\n    q.data.copy_(p)",
     "a dict by name": (
         "old = {name: p for name, p in net.named_parameters()}\n"
@@ -183,6 +186,18 @@ OTHERS = {
     "channels of a norm": (MODULES + "m.eps = 1 / m.num_features", "num_features is read"),
     "the size of a weight": (MODULES + "print(m.weight.numel())", "numel() of a weight is taken"),
     "the largest": (MODULES + "print(m.weight.abs().max())", "max() of a weight is taken"),
+    "clipped one by one": (
+        WEIGHTS + "nn.utils.clip_grad_norm_(p, 1.0)",
+        "the norm of each weight is taken by clip_grad_norm_()",
+    ),
+    "clipped one by one in a list": (
+        WEIGHTS + "ps = [p]\n    nn.utils.clip_grad_norm_(max_norm=1.0, parameters=ps)",
+        "the norm of each weight is taken by clip_grad_norm_()",
+    ),
+    "the norms of all": (
+        "return torch._foreach_norm([*net.parameters()])",
+        "each weight is handed on",
+    ),
     "by a function": (MODULES + "print(torch.norm(m.weight))", "norm() of each weight is taken"),
     "of a parameter": (WEIGHTS + "print(p.data.std())", "std() of each weight is taken"),
     "of one, by a function": (WEIGHTS + "print(torch.max(p))", "max() of each weight is taken"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Final
 
 from .. import torch_api
 from ..facts.heap import Use
-from ..facts.values import External
+from ..facts.values import External, Object
 from ..reading.convolutions import SETTINGS
 from ..reading.parts import walk
 from .contexts_of_use import is_compared, is_shown, is_summed
@@ -48,6 +49,9 @@ APPLIED: Final = "each module is applied"
 HAS_IT: Final = "what each module has is asked for"
 _RESETTING: Final = frozenset(("reset_parameters", "reset_running_stats"))
 """What the parts have instead of what they are the parts of."""
+_TAKING_NORM: Final = re.compile(r"norm_?$")
+"""Functions that scale by a norm, such as ``clip_grad_norm_``."""
+_DISPLAYS: Final = (ast.List, ast.Tuple, ast.Set)
 _TAKING_ALL: Final = frozenset(("key", "operator", "any of many", "load_state_dict"))
 REPLACING: Final = NUMBERS | {"weight", "bias", "forward", "__class__", "*", "[]"}
 TREE: Final = frozenset(("_modules", "_parameters", "_buffers", "any of many", "()"))
@@ -136,6 +140,8 @@ class Judging:
                 return f"{what} is gone over"
             case "argument" | "input":
                 return self._argument(use, "each weight")
+            case "escape" if isinstance(node, ast.Call) and self._is_norm_of_one(name, node):
+                return f"the norm of {what} is taken by {name.rpartition('.')[2]}()"
             case "escape" if isinstance(node, ast.Call) and not self._may_have(name):
                 return f"{what} is handed on"
         return ""
@@ -154,6 +160,18 @@ class Judging:
             name.endswith("_")  # an initialiser
             or name in _TAKING_ALL
             or bool(torch_api.ELEMENTWISE_ON_WEIGHTS.fullmatch(name))
+        )
+
+    def _is_norm_of_one(self, name: str, call: ast.Call) -> bool:
+        """Whether a norm is taken that may be of a weight by itself, not of all that a walk gives."""
+        if not _TAKING_NORM.search(name):
+            return False
+        given = [*call.args, *(each.value for each in call.keywords)]
+        values = [value for each in given for value in self.around.facts.values(each)]
+        return any(
+            isinstance(each, Object)
+            and (each.kind == torch_api.WALKED["parameters"] or (isinstance(each.site, _DISPLAYS) and _has_one(each.site)))
+            for each in values
         )
 
     def _is_of_part(self, use: Use) -> bool:
@@ -193,6 +211,11 @@ class Judging:
 
     def _is_summed(self, node: ast.AST) -> bool:
         return is_summed(self.around.source_of(node), node)
+
+
+def _has_one(node: ast.List | ast.Tuple | ast.Set) -> bool:
+    """Whether what is in a list is written out."""
+    return not any(isinstance(each, ast.Starred) for each in node.elts)
 
 
 def _matched(node: ast.Match) -> str:

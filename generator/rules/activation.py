@@ -39,9 +39,10 @@ After::
         def forward(self, x):
             return self.act(self.conv(x))
 
-It stays a subclass, with the same settings and no weights. LeakyReLU is the same to the bit, the
-others but for rounding: below zero ELU has ``exp(x)`` as ``s / (1 - s)`` of the sigmoid ``s``,
-which is 1/2 at most, and six factors of that series are all that float64 has room for. What works
+It stays a subclass, with the same settings and no weights. They are the
+same but for rounding, with the gradients at zero: there is no ``relu(-x)``, which has none. Up to
+zero ELU has ``exp(x)`` as ``s / (1 - s)`` of the sigmoid ``s``, which is cut off at 1/2, and six
+factors of that series are all that float64 has room for. What works
 in place does not any more: it is rewritten where nothing else reads what it is applied to. A class
 that is handed on (``activation_layer=nn.Hardswish``) becomes the new one too, where all is known
 that is made of it. (PLiNIO commit 3d6b5e0)

@@ -39,6 +39,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
+from ..facts.values import Constant
 from ..reading.source import Source
 from .rule import Asking, Left, Proposal
 from .tensors import (
@@ -56,6 +57,8 @@ from .tensors import (
 CODE: Final = "multiply"
 _PATH: Final = "torch.multiply"
 _METHODS: Final = ("mul", "square", "neg", "negative", "pow", "div", "divide", "true_divide")
+_LARGEST: Final = 1e37
+"""Numbers below it have an inverse in float32 that is as exact."""
 _IN_PLACE: Final = "it changes the tensor in place"
 
 
@@ -159,8 +162,13 @@ def _inverse(asking: Asking, node: ast.expr) -> str:
     if not is_number(asking, node) or not is_free_of_effects(node):
         raise Left("PLiNIO takes no quotient by what is not known to be a number")
     seen = asking.seen.numbers(node) if asking.seen is not None else []
-    if not all([*(getattr(each, "value", seen) for each in asking.facts.values(node)), *seen]):
+    known = [each.value for each in asking.facts.values(node) if isinstance(each, Constant)]
+    numbers = [*known, *seen]
+    if not all(numbers):
         raise Left("it is a quotient by zero")
+    sizes = [abs(each) for each in numbers if isinstance(each, (int, float))]
+    if not all(1 / _LARGEST < each < _LARGEST for each in sizes):
+        raise Left("the inverse of so large or small a number is not exact")
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         inverse = 1 / node.value
         if (1 / inverse, len(repr(inverse)) < 8) == (node.value, True):

@@ -65,7 +65,7 @@ ELEMENT_BY_ELEMENT: Final = (
 
 ELEMENTWISE_ON_WEIGHTS: Final = re.compile(
     r"torch\.optim\.(?!Adafactor|Muon|LBFGS)\w+|torch\.nn\.utils\.clip_grad_(norm|value)_|torch\.distributed\..*"
-    r"|torch\._foreach_\w+"
+    r"|torch\._foreach_(?!norm|max)\w+"
 )
 """Functions that treat the elements of weights alike, or all weights together."""
 
