@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .. import torch_api
@@ -11,7 +12,7 @@ from .classes import Base, Class, accessor
 from .frames import Frame
 from .heap import union
 from .interpreter import Interpreter
-from .values import NOTHING, ClassValue, External, Function, Values
+from .values import ANYTHING, NOTHING, ClassValue, External, Function, Values
 from .worklist import Unit
 
 
@@ -21,6 +22,8 @@ class Definitions:
 
     interpreter: Interpreter
     _bodies: dict[Class, Frame] = field(default_factory=dict)
+    _metaclasses: dict[Class, Callable[[], Values]] = field(default_factory=dict)
+    """What the definition of each class gives for a metaclass."""
 
     # --- functions ---------------------------------------------------------------------------
 
@@ -91,7 +94,12 @@ class Definitions:
             def bases() -> list[Base]:
                 return [self._base(each, node, frame) for each in node.bases]
 
+            def metaclasses() -> Values:
+                given = [each.value for each in node.keywords if each.arg in ("metaclass", None)]
+                return union([interpreter.ev(each, frame) for each in given])
+
             interpreter.classes[key] = Class(node, frame.module, bases)
+            self._metaclasses[interpreter.classes[key]] = metaclasses
         cls = interpreter.classes[key]
         made = interpreter.intern(ClassValue, cls)
         assert isinstance(made, ClassValue)
@@ -114,6 +122,18 @@ class Definitions:
             interpreter.escape(interpreter.ev(keyword.value, around), cls.node, around)
         assert cls.bases is not None  # they are evaluated here
         interpreter.block(cls.node.body, frame)
+        self._made_by_others(made, around)
+
+    def _made_by_others(self, made: ClassValue, frame: Frame) -> None:
+        """Do with a class what its bases do by ``__init_subclass__``, and its metaclass."""
+        interpreter, cls = self.interpreter, made.cls
+        given = Arguments((frozenset((made,)),), rest=ANYTHING, is_open=True)
+        called = interpreter.of_class_body(cls, "__init_subclass__", cls)
+        for metaclass in union([self._metaclasses[each]() for each in cls.order]):
+            if isinstance(metaclass, ClassValue):
+                called |= interpreter.of_class_body(metaclass.cls, "__call__")
+        for each in called:
+            interpreter.call(each, given, cls.node, frame)
 
     def _base(self, node: ast.expr, cls: ast.ClassDef, frame: Frame) -> Base:
         """What a base may be, without its parameters: ``Generic`` of ``Generic[T]``."""

@@ -236,6 +236,8 @@ class Modules:
         if name == "__init__" and is_super and isinstance(value, Instance):
             self.construct(value, given, node, frame)
             return interpreter.constant(None)
+        if name == "__call__" and is_super and isinstance(value, ClassValue):
+            return interpreter.call(value, given, node, frame)  # in a metaclass
         if name in ("forward", "__call__") and isinstance(value, (Instance, Object)):
             if is_super and isinstance(value, Instance):
                 return self._of_base(value, given, node, frame, "super")

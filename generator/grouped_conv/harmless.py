@@ -163,14 +163,17 @@ class Judging:
         )
 
     def _is_norm_of_one(self, name: str, call: ast.Call) -> bool:
-        """Whether a norm is taken that may be of a weight by itself, not of all that a walk gives."""
+        """Whether a norm is taken that may be of one weight, not of all that a walk gives."""
         if not _TAKING_NORM.search(name):
             return False
         given = [*call.args, *(each.value for each in call.keywords)]
         values = [value for each in given for value in self.around.facts.values(each)]
         return any(
             isinstance(each, Object)
-            and (each.kind == torch_api.WALKED["parameters"] or (isinstance(each.site, _DISPLAYS) and _has_one(each.site)))
+            and (
+                each.kind == torch_api.WALKED["parameters"]
+                or (isinstance(each.site, _DISPLAYS) and _has_one(each.site))
+            )
             for each in values
         )
 
