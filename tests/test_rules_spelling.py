@@ -341,6 +341,15 @@ def test_what_is_no_part_of_the_channels_is_no_finding() -> None:
     assert not stays(module("a, b = x.split(',')\nreturn a", CONV))
 
 
+@pytest.mark.parametrize("base", ["torch.Tensor", "nn.Parameter"])
+def test_where_a_class_of_tensors_has_methods_nothing_is_spelled_anew(base: str) -> None:
+    source = module("return self.conv(x) * 2", CONV)
+    own = f"\n\nclass Loud({base}):\n    def __mul__(self, other):\n        return self + other\n"
+    assert "may be of the class Loud, which has methods" in reason(source + own)
+    plain = f"{source}\n\nclass Plain({base}):\n    pass\n"
+    assert split_source(plain, PLINIO).text != plain
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_an_elu_is_the_same_everywhere(dtype: torch.dtype) -> None:
     source = module("return F.elu(x, 1.5)", "self.conv = nn.Conv2d(4, 4, 1)")

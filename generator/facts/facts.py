@@ -215,6 +215,13 @@ class Facts(Interpretation):
         cls = self.class_of(node)
         return cls is not None and any(map(torch_api.is_module_class, cls.externals))
 
+    @cached_property
+    def class_of_tensors(self) -> Class | None:
+        """A class of the project whose instances are tensors with methods of their own."""
+        found = self._interpreter.classes.values()
+        of_torch = (cls for cls in found if not torch_api.TENSOR_CLASSES.isdisjoint(cls.externals))
+        return next((cls for cls in of_torch if cls.functions), None)
+
     def instances(self, node: ast.ClassDef) -> Iterator[Instance]:
         """What stands for the instances of a class, and of each that inherits from it."""
         for cls in self.classes(node):

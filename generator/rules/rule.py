@@ -259,6 +259,12 @@ class Finder:
             if any(isinstance(each, ast.JoinedStr) for each in self.asking.source.ancestors(node)):
                 # Before Python 3.12 nobody knows where in it.
                 raise Left("it stands in a formatted string")
+            own = self._asking.facts.class_of_tensors
+            if own is not None:
+                raise Left(
+                    f"a tensor may be of the class {own.name}, which has methods of its own",
+                    own.node,
+                )
             proposal = self._proposal(node)
         except Left as reason:
             return self._left(node, reason)

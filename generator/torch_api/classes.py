@@ -42,6 +42,10 @@ INSTANCE_NORMS: Final = frozenset(
 CONTAINERS: Final = frozenset(
     f"torch.nn.{each}" for each in ("Sequential", "ModuleList", "ParameterList")
 )
+TENSOR_CLASSES: Final = frozenset(
+    ("torch.Tensor", "torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.nn.Buffer")
+)
+"""Tensors, of which a subclass may do something else."""
 MAPPINGS: Final = frozenset(("torch.nn.ModuleDict", "torch.nn.ParameterDict"))
 HOLDING: Final = CONTAINERS | MAPPINGS
 """Modules that have items."""
