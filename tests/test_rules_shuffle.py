@@ -268,7 +268,8 @@ def test_what_is_not_known() -> None:
             "it is returned, to what is not followed",
         ),
         (
-            "x = channel_shuffle(self.reduce(x), self.groups)\nreturn self.expand(self.bn(x))",
+            "x = channel_shuffle(self.act(self.reduce(x)), self.groups)\n"
+            "return self.expand(self.bn(x))",
             "self.bn is a norm that follows no convolution of its own",
         ),
         (

@@ -15,24 +15,16 @@ from .. import torch_api
 from ..facts.facts import Facts
 from ..facts.heap import Use
 from ..facts.order import in_order
-from ..facts.values import Constant, External, Object, Tensor, Value
-from ..reading.scopes import Function
+from ..facts.values import NOTHING, Constant, External, Object, Tensor, Value, Values
 from ..reading.source import Source
-from .built_layers import BuiltLayers
+from .built_layers import BuiltLayers, Factors, product
+from .new_module import Place
 from .rule import Left
+from .shuffle_returned import CHANNELWISE, FUNCTIONS, MODULES, Returned, is_asking
 
-_CHANNELWISE: Final = torch_api.BY_CHANNEL - torch_api.RANDOM
-_FUNCTIONS: Final = frozenset(
-    (
-        *("relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "hardswish"),
-        *("hardsigmoid", "hardtanh", "sigmoid", "tanh", "avg_pool1d", "avg_pool2d", "max_pool1d"),
-        *("max_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d"),
-    )
-)
-"""Functions and methods of one tensor that go over each channel by itself."""
 _PRODUCTS: Final = ("mul", "multiply")
-_ASKING: Final = frozenset(("size", "dim", "ndimension", "numel")) | torch_api.ABOUT_TENSORS
-_MODULES: Final = ("torch", "torch.nn.functional", "torch.Tensor")
+_NORMS: Final = tuple(f"torch.nn.BatchNorm{each}d" for each in (1, 2, 3))
+_WITH_PARTS: Final = ("torch.nn.Conv1d", "torch.nn.Conv2d", "torch.nn.Conv3d")
 _DEPTHWISE: Final = ("torch.nn.Conv1d", "torch.nn.Conv2d")
 
 
@@ -41,13 +33,15 @@ class BehindShuffle:
 
     Attributes:
         moved: the layers that are to stand before the shuffle, by the attributes that hold them.
+        parted: norms of the same, each by its attribute with the call of the convolution that is
+            shuffled; both may be in parts.
         readers: what the layers that mix the channels are applied to.
         channels: how many channels there are, in the terms of the constructor.
 
     Args:
         source: where the shuffle stands.
         facts: what may happen in it.
-        method: the method that it stands in.
+        place: the method that it stands in, and the constructor of its class.
         layers: what is built by the constructor of its class.
         groups: the factors of its number of groups, in each case.
     """
@@ -56,23 +50,30 @@ class BehindShuffle:
         self,
         source: Source,
         facts: Facts,
-        method: Function,
+        place: Place,
         layers: BuiltLayers,
-        groups: Sequence[frozenset[tuple[str, int]] | None],
+        groups: Sequence[Factors | None],
     ) -> None:
         self.moved: dict[str, ast.Call] = {}
+        self.parted: dict[str, ast.Call] = {}
         self.readers: dict[ast.expr, None] = {}
         self.channels: ast.expr | None = None
         self._source = source
         self._facts = facts
-        self._method = method
+        self._method = place.method
+        self._returned = Returned(source, facts, place, layers, groups)
         self._layers = layers
         self._groups = groups
         self._before: dict[Value, None] = {}
         self._passed: dict[ast.AST, None] = {}
+        self._shuffled: Values = NOTHING
 
-    def follow(self, shuffle: ast.Call) -> None:
+    def follow(self, shuffle: ast.Call, given: ast.expr) -> None:
         """Go through all that is done with what a shuffle gives.
+
+        Args:
+            shuffle: the shuffle.
+            given: what it is given.
 
         Raises:
             Left: something else is, or may be.
@@ -80,12 +81,13 @@ class BehindShuffle:
         todo = in_order(self._facts.values(shuffle))
         if not todo or not all(isinstance(each, Tensor) for each in todo):
             raise Left("what it gives is not known to be a tensor")
-        given = frozenset(todo)
+        first = frozenset(todo)
+        self._shuffled = self._facts.values(given)
         for tensor in todo:  # which grows
             if tensor in self._before:
                 continue
             self._before[tensor] = None
-            todo += self._read(tensor, is_first=tensor in given)
+            todo += self._read(tensor, is_first=tensor in first)
         for node in self._passed:
             for each in ast.iter_child_nodes(node):
                 values = self._facts.values(each) if isinstance(each, ast.expr) else frozenset()
@@ -96,7 +98,7 @@ class BehindShuffle:
         """What is made of a tensor by what keeps the channels apart."""
         if [*self._facts.heap.holders(tensor)]:
             raise Left("what it gives is kept")
-        uses = [each for each in self._facts.uses(tensor) if not _is_asking(each)]
+        uses = [each for each in self._facts.uses(tensor) if not is_asking(each)]
         if not uses:
             raise Left("what reads what it gives is not known")
         made = []
@@ -110,7 +112,8 @@ class BehindShuffle:
         """What one reader gives, with the channels still apart."""
         node = use.node
         if use.kind == "return":
-            raise Left("it is returned, to what is not followed", node)
+            self._give_back(node, is_first)
+            return None
         is_here = self._source.has(node) and self._source.function_around(node) is self._method
         if use.kind != "input" or not is_here:
             raise Left("what reads what it gives is not known", node)
@@ -121,11 +124,19 @@ class BehindShuffle:
             return self._of_layer(use, use.by, node, tensor, is_first)
         path = getattr(use.by, "path", "")
         module, _, name = path.rpartition(".")
-        if path == "operator" or (module in _MODULES and name in _PRODUCTS):
+        if path == "operator" or (module in MODULES and name in _PRODUCTS):
             self._see_factors(node)
-        elif module not in _MODULES or name not in _FUNCTIONS or is_first:
+        elif module not in MODULES or name not in FUNCTIONS or is_first:
             raise Left(f"{name or 'something'} reads what it gives", node)
         return use.result
+
+    def _give_back(self, node: ast.AST, is_first: bool) -> None:
+        """Have the index in what is returned, where all that reads it mixes the channels."""
+        if is_first or not isinstance(node, ast.Return) or node.value is None:
+            raise Left("it is returned, to what is not followed", node)
+        self._returned.check(node)
+        self._passed[node] = None
+        self.readers[node.value] = None
 
     # --- layers ------------------------------------------------------------------------------
 
@@ -133,7 +144,10 @@ class BehindShuffle:
         self, use: Use, layer: Object, call: ast.Call, tensor: Value, is_first: bool
     ) -> Value | None:
         shown = self._source.shown(call.func)
-        if layer.kind in _CHANNELWISE and not is_first:
+        if layer.kind in CHANNELWISE and not is_first:
+            return use.result
+        if layer.kind in torch_api.BATCH_NORMS and is_first:
+            self._move_norm(layer, call)
             return use.result
         if layer.kind in torch_api.BATCH_NORMS:
             before = getattr(tensor, "producer", None)
@@ -166,7 +180,7 @@ class BehindShuffle:
         # One group of the shuffle, or one channel in each, changes nothing.
         return all(
             each is not None
-            and (not each or each == groups or _product(each, groups) == dict(channels))
+            and (not each or each == groups or product(each, groups) == dict(channels))
             for each in self._groups
         )
 
@@ -184,6 +198,41 @@ class BehindShuffle:
             case ast.Attribute(value=ast.Name(id=owner), attr=name):
                 return name if owner == self._method.args.args[0].arg else ""
         return ""
+
+    def _move_norm(self, norm: Object, call: ast.Call) -> None:
+        """Have a norm that follows the shuffle behind the convolution that is shuffled."""
+        shown = self._source.shown(call.func)
+        (tensor,) = self._shuffled if len(self._shuffled) == 1 else (None,)
+        conv = getattr(tensor, "site", None)
+        producer = getattr(tensor, "producer", None)
+        given = None
+        if isinstance(conv, ast.Call) and isinstance(producer, Object):
+            is_alone = self._facts.values(conv.func) == {producer} and self._attribute(conv.func)
+            is_here = self._source.has(conv) and self._source.function_around(conv) is self._method
+            if is_alone and is_here and producer.kind in _WITH_PARTS:
+                given = self._built(producer, conv)
+        if given is None or not isinstance(conv, ast.Call) or len(conv.args) != 1 or conv.keywords:
+            raise Left(f"{shown} is a norm that follows no convolution of its own", call)
+        has_statistics = not self._facts.argument(norm, 4, "track_running_stats")
+        if not has_statistics or norm.kind not in _NORMS or not self._is_built_plainly(call):
+            raise Left(f"{shown} may be a norm of another kind", call)
+        self.channels = given.get("out_channels")
+        if self._layers.is_plain(given):
+            return self._move(call)
+        factors = {self._layers.factors(given.get(f"{each}_channels")) for each in ("in", "out")}
+        if len(factors) > 1 or None in factors:  # or it may have several outputs for each channel
+            raise Left(f"{self._source.shown(conv.func)} may be a depthwise multiplier", conv)
+        if self.moved or self.parted:
+            raise Left(f"{shown} is not all that follows", call)
+        self._move(call)
+        self.parted[self._attribute(call.func)] = conv
+
+    def _is_built_plainly(self, call: ast.Call) -> bool:
+        """Whether a norm is built by the class of torch itself."""
+        built = self._layers.built(self._attribute(call.func))
+        return isinstance(built, ast.Call) and all(
+            isinstance(each, External) for each in self._facts.values(built.func)
+        )
 
     def _move(self, call: ast.Call) -> None:
         """Have a layer before the shuffle."""
@@ -224,7 +273,7 @@ class BehindShuffle:
         others = [
             each
             for each in self._facts.uses(value)
-            if not _is_asking(each) and each.node is not consumer
+            if not is_asking(each) and each.node is not consumer
         ]
         is_here = self._source.has(call) and self._source.function_around(call) is self._method
         if others or not is_here or not isinstance(call, ast.Call):
@@ -238,23 +287,16 @@ class BehindShuffle:
                 return self._move(call)
             if producer.kind in torch_api.BATCH_NORMS:
                 self._move(call)
-            elif producer.kind not in _CHANNELWISE:
+            elif producer.kind not in CHANNELWISE:
                 raise Left("what it is multiplied by comes of no convolution", consumer)
         elif isinstance(producer, External):
             module, _, name = producer.path.rpartition(".")
-            if module not in _MODULES or name not in _FUNCTIONS:
+            if module not in MODULES or name not in FUNCTIONS:
                 raise Left("what it is multiplied by comes of no convolution", consumer)
         else:
             raise Left("what it is multiplied by comes of no convolution", consumer)
         for each in in_order(self._facts.inputs_of(value)) or (None,):
             self._see_factor(each, call)
-
-
-def _is_asking(use: Use) -> bool:
-    """Whether a use of a tensor tells no more than its shape, or is told by another one as well."""
-    if use.kind in ("method", "read"):
-        return use.name in _ASKING or use.kind == "method"
-    return use.kind == "operand"
 
 
 def _argument(call: ast.Call) -> ast.expr:
@@ -263,10 +305,3 @@ def _argument(call: ast.Call) -> ast.expr:
     if len(given) != 1 or isinstance(given[0], ast.Starred):
         raise Left("a layer is given more than what it is applied to", call)
     return given[0]
-
-
-def _product(one: frozenset[tuple[str, int]], other: frozenset[tuple[str, int]]) -> dict[str, int]:
-    found = dict(one)
-    for name, count in other:
-        found[name] = found.get(name, 0) + count
-    return found

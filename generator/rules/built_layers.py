@@ -11,7 +11,7 @@ import ast
 import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from .. import torch_api
 from ..facts.emitted import usual_name
@@ -27,6 +27,8 @@ _OF_CONVOLUTION: Final = (
 )
 _SHUFFLE: Final = "torch.nn.ChannelShuffle"
 _DEEPEST: Final = 4
+Factors: TypeAlias = frozenset[tuple[str, int]]
+"""The factors of a number, each with how often it is one."""
 
 
 class BuiltLayers:
@@ -140,7 +142,7 @@ class BuiltLayers:
         groups = given.get("groups")
         return groups is None or self.factors(groups) == frozenset()
 
-    def cases(self, node: ast.expr) -> list[frozenset[tuple[str, int]] | None]:
+    def cases(self, node: ast.expr) -> list[Factors | None]:
         """The factors of a number in each case, where it is another one in each of two."""
         if isinstance(node, ast.Name):
             value = self._only_value(node.id)
@@ -148,7 +150,7 @@ class BuiltLayers:
                 return [self.factors(value.body), self.factors(value.orelse)]
         return [self.factors(node)]
 
-    def factors(self, node: ast.expr | None) -> frozenset[tuple[str, int]] | None:
+    def factors(self, node: ast.expr | None) -> Factors | None:
         """The factors of a number, the same for the same number; None where they are not known.
 
         Variables are what the constructor binds once.
@@ -211,6 +213,14 @@ class BuiltLayers:
             for each in self._constructor.body
             if isinstance(each, ast.Assign) and getattr(each.targets[0], "attr", "") == name
         )
+
+
+def product(one: Factors, other: Factors) -> dict[str, int]:
+    """The factors of a product."""
+    found = dict(one)
+    for name, count in other:
+        found[name] = found.get(name, 0) + count
+    return found
 
 
 def _by_name(call: ast.Call, names: Sequence[str]) -> Mapping[str, ast.expr]:

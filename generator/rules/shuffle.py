@@ -87,6 +87,10 @@ wrong, without a word. So these go before the shuffle, with their weights in its
 of the original is loaded so. Where all weights are drawn anew after that, the same seed gives those
 layers the same values for other channels. The index stands in the place of the shuffle where there
 are no such layers.
+
+A norm right behind the shuffle goes behind the convolution before it, with as many parts as that is
+split into. What the forward returns is followed to what reads it in the project; the index stands
+in the ``return`` where all of that mixes the channels.
 """
 
 from __future__ import annotations
@@ -94,7 +98,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..facts.values import Function, Tensor
 from ..project_files import location_of
@@ -113,6 +117,14 @@ from .tensors import is_in_model
 
 CODE: Final = "shuffle"
 _TEMPLATE: Final = "shuffle.py.jinja"
+_NAMES: Final = {
+    "order": "shuffled",
+    "layer": "BeforeShuffle",
+    "norm": "NormBeforeShuffle",
+    "outputs": "outputs_apart",
+}
+_PATHS: Final = {"module": "torch.nn.Module", "list": "torch.nn.ModuleList", "cat": "torch.cat"}
+"""What the template calls by names of its own, and what of torch."""
 _TURNING: Final = ("transpose", "swapaxes", "swapdims", "permute")
 _STRAIGHT: Final = (ast.Assign, ast.Assert, ast.Expr, ast.Return)
 _PLAIN: Final = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
@@ -227,11 +239,10 @@ class _Shuffle:
         if self._layers.factors(groups) is None:
             shown = ast.unparse(self._order.groups)
             raise Left(f"{shown} is not known to be what the constructor is given")
-        method = self._place.method
         behind = BehindShuffle(
-            self._source, self._facts, method, self._layers, self._layers.cases(groups)
+            self._source, self._facts, self._place, self._layers, self._layers.cases(groups)
         )
-        behind.follow(self._call)
+        behind.follow(self._call, self._given)
         channels = behind.channels
         if channels is None or self._layers.factors(channels) is None:
             raise Left("the number of channels is not known when it is built")
@@ -241,36 +252,65 @@ class _Shuffle:
         return self._proposed(ast.unparse(channels), ast.unparse(groups), behind)
 
     def _proposed(self, channels: str, groups: str, behind: BehindShuffle) -> Proposal:
-        instance = instance_of(self._place.constructor)
         last = self._place.constructor.body[-1]
-        module, imports = self._asking.spelled("torch.nn.Module", self._place.owner)
-        taken = self._source.scope(self._source.tree).bindings
         own = self._modules.fresh(self._place.owner, "order")
-        value = {
-            "order": next(each for each in numbered("shuffled") if each not in taken),
-            "layer": next(each for each in numbered("BeforeShuffle") if each not in taken),
-            "module": module,
-            "attribute": f"{instance}.{own}",
+        value, imports = self._value(behind, own)
+        value |= {
             "channels": channels,
             "groups": f"{channels} // {groups}" if self._order.is_inverse else groups,
-            "moved": [f"{instance}.{each}" for each in behind.moved],
         }
         render = partial(self._asking.templates.render, _TEMPLATE)
-        edits: list[Edit] = [
-            insert_after(self._source, last, partial(render, "lines", value)),
-            self._definition(partial(render, "order", value)),
-        ]
+        defined = ["order", *(["layer"] if value["moved"] else [])]
+        defined += ["norm", "outputs"] if behind.parted else []
+        edits: list[Edit] = [insert_after(self._source, last, partial(render, "lines", value))]
+        edits += (self._definition(partial(render, each, value)) for each in defined)
         attribute = f"{instance_of(self._place.method)}.{own}"
         if behind.moved:
-            edits.append(self._definition(partial(render, "layer", value)))
             edits.append(self._without_shuffle())
             edits += (self._indexed(each, each, attribute) for each in behind.readers)
+            edits += (self._apart(each, value["outputs"]) for each in behind.parted.values())
         else:
             edits.append(self._indexed(self._call, self._given, attribute))
         shown = f"[:, {attribute}]"
         if behind.moved:
             shown += f" behind {', '.join(behind.moved)}, whose weights are put in that order"
         return Proposal(shown, tuple(edits), imports)
+
+    def _value(self, behind: BehindShuffle, own: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What the template is given, and what is to be imported for it."""
+        instance = instance_of(self._place.constructor)
+        taken = self._source.scope(self._source.tree).bindings
+        names = {
+            kind: next(each for each in numbered(name) if each not in taken)
+            for kind, name in _NAMES.items()
+        }
+        paths = _PATHS if behind.parted else {"module": _PATHS["module"]}
+        spelled = {
+            name: self._asking.spelled(path, self._place.owner) for name, path in paths.items()
+        }
+        moved = [each for each in behind.moved if each not in behind.parted]
+        parted = [
+            (f"{instance}.{norm}", f"{instance}.{getattr(conv.func, 'attr', '')}")
+            for norm, conv in behind.parted.items()
+        ]
+        value = {
+            **names,
+            **{name: code for name, (code, _) in spelled.items()},
+            "attribute": f"{instance}.{own}",
+            "moved": [f"{instance}.{each}" for each in moved],
+            "parted": parted,
+        }
+        return value, tuple(dict.fromkeys(each for _, new in spelled.values() for each in new))
+
+    def _apart(self, conv: ast.Call, outputs: str) -> TextEdit:
+        """What a convolution gives, in as many parts as it is in itself."""
+        self._asking.keep_comments(conv, conv.func, conv.args[0])
+
+        def emit(func: str, x: str) -> str:
+            value = {"outputs": outputs, "conv": func, "x": x}
+            return self._asking.templates.render(_TEMPLATE, "apart", value)
+
+        return TextEdit(conv, conv.func, emit, (conv.args[0],))
 
     def _definition(self, emit: partial[str]) -> Insertion:
         statement = place_for_definition(self._source, [self._place.owner])
