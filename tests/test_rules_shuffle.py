@@ -273,6 +273,10 @@ def test_what_is_not_known() -> None:
             "self.bn is a norm that follows no convolution of its own",
         ),
         (
+            f"{START}return self.expand(self.bn(self.act(self.depthwise(y))))",
+            "self.bn is a norm that follows no convolution of its own",
+        ),
+        (
             f"{START}self.kept = y\nreturn self.expand(y)",
             "what it gives is kept",
         ),

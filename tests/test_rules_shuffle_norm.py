@@ -178,6 +178,31 @@ def test_what_is_returned(old: str, new: str, why: str) -> None:
     assert reason((old, new)) == why
 
 
+ONE = "x = permute(self.second(self.first(x)), self.groups)\n        return self.act(self.bn(x))"
+STEPS = """\
+y = self.second(self.first(x))
+        {}z = permute(y, self.groups)
+        {}return self.act(self.bn(z))"""
+NOT_ALL = "self.bn is not all that reads what it gives"
+READ = "what is shuffled is read elsewhere too"
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "after", "why"),
+    [
+        ("", "", " + self.first(z)", NOT_ALL),
+        ("", "assert z.shape[1] > 1\n        ", "", NOT_ALL),
+        ("", "h = z.size(2)\n        ", " * h", NOT_ALL),
+        ("assert y.shape[1] > 1\n        ", "", "", READ),
+        ("h = y.size(2)\n        ", "", "", READ),
+        ("", "assert y.shape[1] > 1\n        ", "", READ),
+    ],
+)
+def test_what_else_reads_the_parts(before: str, between: str, after: str, why: str) -> None:
+    """They are in a list, which nothing but the norm takes."""
+    assert reason((ONE, STEPS.format(before, between) + after)) == why
+
+
 def test_an_object_of_a_subclass() -> None:
     other = "class Other(Block):\n    pass\n\n\nclass Net("
     call = "layers += [Block(L, M), Other(L * M, 1)]"
@@ -208,6 +233,24 @@ def test_the_parts_of_a_split_convolution() -> None:
     block = run(after).Block(3, 2)
     assert len(block.bn.parts) == len(block.second.parts) == 2
     assert after.index("split_conv(self.second)") < after.index("NormBeforeShuffle(self.bn")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("padding=1, groups=L)", "padding=1)"),  # it is split too, by what the second one slices
+        ("width, 3, padding=1, groups=L)", "width, 3, padding=1, groups=width)"),
+        (GROUPED, "self.second = nn.Conv2d(width, width, 1, groups=2)"),
+        ("def __init__(self, L, M)", "def __init__(self, L, M, bias=None)"),
+    ],
+)
+def test_what_is_split_with_it(old: str, new: str) -> None:
+    pairs = [(old, new)]
+    if "width)" in new:
+        pairs.append(
+            ("layers.append(Block(L, M))", "layers += [Block(L, M), nn.Conv2d(L * M, L * M, 1)]")
+        )
+    assert_same(changed(*pairs), PLINIO)
 
 
 def test_a_norm_behind_a_plain_convolution() -> None:
@@ -275,3 +318,43 @@ def test_other_files(tmp_path: Path, other: str, is_known: bool) -> None:
     (tmp_path / "other.py").write_text(other)
     result = split_path(tmp_path / "net.py", SHUFFLE).result
     assert ("NormBeforeShuffle" in result.text) == is_known
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"),
+    [
+        ("self.kept = self.blocks(x)\n        return x", "what it gives is kept"),
+        ("return self.fc(self.pool(self.blocks(x)).flatten(start_dim=1))", NO_MIXING),
+        ("return self.fc(self.two(self.blocks(x), x))", LOST),
+    ],
+)
+def test_other_ways_on(rest: str, why: str) -> None:
+    two = "class Two(nn.Module):\n    def forward(self, x, y):\n        return x\n\n\nclass Net("
+    pool = "        self.two = Two()\n        self.pool ="
+    pairs = ("class Net(", two), ("        self.pool =", pool), (f"return self.fc({FLAT})", rest)
+    assert reason(*pairs) == why
+
+
+def test_what_nobody_reads() -> None:
+    one = "self.block = Block(L, M)\n        self.pool ="
+    pairs = (
+        (CALL, "pass"),
+        ("self.pool =", one),
+        ("return self.fc(", "self.block(x)\n        return ("),
+    )
+    assert reason(*pairs) == LOST
+
+
+def test_a_plain_convolution_elsewhere() -> None:
+    pool = "self.pool = nn.AdaptiveAvgPool2d(1)"
+    conv = f"{pool}\n        self.conv = nn.Conv2d(L * M, L * M, 1)"
+    after = assert_same(changed((pool, conv), ("self.blocks(x)", "self.conv(self.blocks(x))")))
+    assert "NormBeforeShuffle(self.bn" in after
+
+
+def test_one_after_the_other() -> None:
+    """A convolution that is split already has its parts; one that has a norm of parts stays."""
+    after = assert_same(split_source(SOURCE, Options(target="grouped")).text, PLINIO)
+    assert after.index("split_conv(self.second)") < after.index("NormBeforeShuffle(self.bn")
+    norm_first = split_source(SOURCE, SHUFFLE).text
+    assert split_source(norm_first, PLINIO).text == norm_first

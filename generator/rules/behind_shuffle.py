@@ -66,6 +66,7 @@ class BehindShuffle:
         self._groups = groups
         self._before: dict[Value, None] = {}
         self._passed: dict[ast.AST, None] = {}
+        self._first: Values = NOTHING
         self._shuffled: Values = NOTHING
 
     def follow(self, shuffle: ast.Call, given: ast.expr) -> None:
@@ -81,13 +82,13 @@ class BehindShuffle:
         todo = in_order(self._facts.values(shuffle))
         if not todo or not all(isinstance(each, Tensor) for each in todo):
             raise Left("what it gives is not known to be a tensor")
-        first = frozenset(todo)
+        self._first = frozenset(todo)
         self._shuffled = self._facts.values(given)
         for tensor in todo:  # which grows
             if tensor in self._before:
                 continue
             self._before[tensor] = None
-            todo += self._read(tensor, is_first=tensor in first)
+            todo += self._read(tensor, is_first=tensor in self._first)
         for node in self._passed:
             for each in ast.iter_child_nodes(node):
                 values = self._facts.values(each) if isinstance(each, ast.expr) else frozenset()
@@ -222,8 +223,8 @@ class BehindShuffle:
         factors = {self._layers.factors(given.get(f"{each}_channels")) for each in ("in", "out")}
         if len(factors) > 1 or None in factors:  # or it may have several outputs for each channel
             raise Left(f"{self._source.shown(conv.func)} may be a depthwise multiplier", conv)
-        if self.moved or self.parted:
-            raise Left(f"{shown} is not all that follows", call)
+        if any(use.node is not call for each in self._first for use in self._facts.uses(each)):
+            raise Left(f"{shown} is not all that reads what it gives", call)
         self._move(call)
         self.parted[self._attribute(call.func)] = conv
 

@@ -266,7 +266,7 @@ class _Shuffle:
         edits += (self._definition(partial(render, each, value)) for each in defined)
         attribute = f"{instance_of(self._place.method)}.{own}"
         if behind.moved:
-            edits.append(self._without_shuffle())
+            edits.append(self._without_shuffle(is_parted=bool(behind.parted)))
             edits += (self._indexed(each, each, attribute) for each in behind.readers)
             edits += (self._apart(each, value["outputs"]) for each in behind.parted.values())
         else:
@@ -331,10 +331,10 @@ class _Shuffle:
             self._asking.keep_comments(node, part)
         return TextEdit(node, part, emit)
 
-    def _without_shuffle(self) -> Edit:
+    def _without_shuffle(self, *, is_parted: bool) -> Edit:
         """What is shuffled, in place of the shuffle; nothing where that would be ``x = x``."""
         source, statement = self._source, self._source.statement(self._call)
-        self._see_that_it_is_read_once()
+        self._see_that_it_is_read_once(is_parted=is_parted)
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is self._call:
                 if getattr(self._given, "id", "") == name and source.has_own_lines(statement):
@@ -343,8 +343,11 @@ class _Shuffle:
         self._asking.keep_comments(self._call, self._given)
         return TextEdit(self._call, self._given, str)
 
-    def _see_that_it_is_read_once(self) -> None:
+    def _see_that_it_is_read_once(self, *, is_parted: bool) -> None:
         """See that what is shuffled is read by nothing else, which could be changed in place.
+
+        Args:
+            is_parted: whether it becomes a list of parts, which has no shape to be asked for.
 
         Raises:
             Left: it may be.
@@ -357,7 +360,8 @@ class _Shuffle:
         for each in values:
             uses = self._facts.uses(each)
             is_new = isinstance(each, Tensor) and not [*self._facts.heap.holders(each)]
-            if not is_new or any(_is_use(use.kind) and use.node not in inside for use in uses):
+            others = [each for each in uses if each.node not in inside]
+            if not is_new or any(is_parted or _is_use(each.kind) for each in others):
                 raise Left("what is shuffled is read elsewhere too")
 
     # --- numbers -----------------------------------------------------------------------------

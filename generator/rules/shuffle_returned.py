@@ -198,13 +198,11 @@ class Returned:
         """Whether a call stands in the constructor of the one class that applies the module."""
         source = self._source
         function, user = source.function_around(call), source.class_around(call)
-        if not isinstance(function, ast.FunctionDef) or function.name != "__init__":
-            return False
-        if source.parent(function) is not user:
-            return False
+        name = function.name if function is not None and source.parent(function) is user else ""
         (instance,) = self._facts.instances(self._place.owner)
         calls = (each.node for each in self._facts.calls(instance))
-        return all(source.has(each) and source.class_around(each) is user for each in calls)
+        is_one = all(source.has(each) and source.class_around(each) is user for each in calls)
+        return is_one and name == "__init__"
 
 
 def is_asking(use: Use) -> bool:
