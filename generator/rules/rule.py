@@ -259,7 +259,7 @@ class Finder:
             if any(isinstance(each, ast.JoinedStr) for each in self.asking.source.ancestors(node)):
                 # Before Python 3.12 nobody knows where in it.
                 raise Left("it stands in a formatted string")
-            own = self._asking.facts.class_of_tensors
+            own = self.asking.facts.class_of_tensors
             if own is not None:
                 raise Left(
                     f"a tensor may be of the class {own.name}, which has methods of its own",
