@@ -135,12 +135,15 @@ class Recorder(TorchFunctionMode):
 
     @contextmanager
     def _counting(self) -> Iterator[None]:
-        """Count how often each step of the user's code is done: not all times something is seen."""
-        before: Any = sys.gettrace()
+        """Count how often each step of the user's code is done: not all times something is seen.
+
+        A debugger, or what measures coverage, sees nothing meanwhile.
+        """
+        before = sys.gettrace()
 
         def trace(frame: FrameType, event: str, argument: Any) -> Any:
             if not self._is_users(frame.f_code.co_filename):
-                return before(frame, event, argument) if before is not None else None
+                return None
             frame.f_trace_opcodes = True
             if event == "opcode":
                 self._done[frame.f_code, frame.f_lasti] += 1
