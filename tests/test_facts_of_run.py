@@ -6,6 +6,7 @@ import ast
 import json
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -253,3 +254,20 @@ def test_only_the_very_text_is_known() -> None:
     seen = Seen({"columns": True, "files": {"a.py": file}})
     assert seen.of("x = 1\n") == {(1, 0, 1, 4): []}
     assert seen.of("x = 1 \n") == {}
+
+
+def test_counting_steps_changes_nothing_that_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(NET)
+    inputs = random_inputs([(4, 8, 8)])
+    counted = recorded(file, "Net", inputs)
+    tracer = sys.gettrace()
+    monkeypatch.setattr(Recorder, "_counting", lambda self: nullcontext())
+    noted = recorded(file, "Net", inputs)
+    assert sys.gettrace() is tracer
+    uncounted = {"not each time": {"kind": "not each time"}}  # as nothing is done each time
+    assert {key: each | uncounted for key, each in counted.seen.items()} == {
+        key: each | uncounted for key, each in noted.seen.items()
+    }
