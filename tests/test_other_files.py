@@ -436,7 +436,7 @@ def test_a_convolution_that_another_file_builds_has_its_norm_beside_it() -> None
 def test_a_norm_that_a_function_of_another_file_gives() -> None:
     """It does no more with it: the norm is split all the same."""
     unit = UNIT.replace("nn.BatchNorm2d(8)", "build_norm(8)").replace(
-        "import torch\n", "import torch\nfrom norms import build_norm\n"
+        "import torch\n", "import torch\nfrom norm_makers import build_norm\n"
     )
     norms = (
         "import torch.nn as nn\n\n\ndef build_norm(width, kind='bn'):\n"
@@ -445,7 +445,7 @@ def test_a_norm_that_a_function_of_another_file_gives() -> None:
         "class Known:\n    bn = 1\n\n\n"
         "def known():\n    from unit import Unit\n    return Unit, Known.bn\n"
     )
-    write({"src/norms.py": norms})
+    write({"src/norm_makers.py": norms})
     assert "with Unit.bn in each" in notes(result("def make():\n    return Unit()\n", unit=unit))
     original, split = both("make")
     assert_same_models(original(), split(), torch.randn(2, 8, 6, 6))
