@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .codes import OF_GROUPED, TARGETS, Target, chosen, only_said, unknown
-from .seen.schema import Seen
+
+if TYPE_CHECKING:
+    from .seen.schema import Seen
 
 Style = Literal["auto", "explicit", "loop", "built"]
 STYLES: tuple[Style, ...] = ("auto", "explicit", "loop", "built")

@@ -23,12 +23,12 @@ from .formats import Github, Json, Voice
 from .helper_module import check_name
 from .jobs import STANDARD_OUTPUT, Job, JobMaker
 from .model_options import asked_models
-from .paging import Paging, check_report
 from .report import Report, Status
 from .run import Run
 from .signals import ended_in_order
 
 if TYPE_CHECKING:
+    from .paging import Paging
     from .proving import Proving
 
 _PAIRS = "[[tool.gencode.generate]] in pyproject.toml"
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What an output is compared with has been split, or is to be; a source by itself is to be.
     will_split = is_dry and (asked.list or (bool(asked.sources) and asked.output is None))
     voice = _voice(asked, is_dry)
-    paging = None if asked.report is None else Paging(voice, asked.report)
+    paging = _paging(asked, voice)
     report = Report(paging or voice, will_split, checks=asked.check, lists=asked.list)
     status = _done(asked, is_dry, report, paging)
     report.end(status)
@@ -76,6 +76,15 @@ def _voice(asked: argparse.Namespace, is_dry: bool) -> Voice:
         return terminal.voice(sys.stderr, asked.list)
     is_printed = asked.sources and not asked.in_place and asked.output in (None, *STANDARD_OUTPUT)
     return Json(sys.stderr if asked.diff or (is_printed and not is_dry) else None)
+
+
+def _paging(asked: argparse.Namespace, voice: Voice) -> Paging | None:
+    """What keeps all of it for a page, if one is asked for."""
+    if asked.report is None:
+        return None
+    from .paging import Paging  # only where there is a page
+
+    return Paging(voice, asked.report)
 
 
 def _convert(asked: Conversion, report: Report) -> Status:
@@ -156,6 +165,8 @@ def _check(asked: argparse.Namespace) -> None:
         UsageError: it does not.
     """
     if asked.report is not None:
+        from .paging import check_report
+
         check_report(asked.report)
     if asked.in_place and asked.output is not None:
         raise UsageError("-i does not go with -o")

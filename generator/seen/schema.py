@@ -50,7 +50,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from typing import Any, Final
 
 SCHEMA: Final = "gencode facts"
@@ -66,6 +65,8 @@ class SchemaError(ValueError):
 
 def text_hash(text: str) -> str:
     """What tells the state of a source."""
+    from hashlib import sha256  # slow to import
+
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
