@@ -13,6 +13,7 @@ import ast
 from collections.abc import Iterable
 
 from ... import torch_api
+from ...facts.order import in_order
 from ...facts.values import External, Object, Tensor, Value, Values, is_strange
 from ..norms.kinds import NORMS
 from ..refusal import Refusal
@@ -53,21 +54,15 @@ class SlicesRead:
         for each in calls:
             self._follow(each)
         if self.is_read and self._others:
-            where = self.tracing.line(min(self._others, key=self._order))
+            where = self.tracing.line(self._others[0])
             raise Refusal(f"something else reads what it gives too ({where})")
         return self.is_read
-
-    def _order(self, node: ast.AST) -> tuple[bool, str, int]:
-        """By which of several one is named: of the source before of other files, by its line."""
-        line = getattr(node, "lineno", 0)
-        where = self.tracing.line(node)
-        return not self.tracing.index.source.has(node), where.rpartition(",")[0], line
 
     def _follow(self, call: ast.expr) -> None:
         if call in self._seen:  # it is in a loop, or read by two
             return
         self._seen.add(call)
-        for value in self.facts.values(call):
+        for value in in_order(self.facts.values(call)):
             if not isinstance(value, Tensor) and not is_strange(value):
                 continue
             if [*self.facts.heap.holders(value)]:
