@@ -12,7 +12,7 @@ from ..plinio_check.obstacle import Obstacle
 from ..proof import Asked, Place
 from ..proof.trying import Tried
 from .formats import Level, Said, pointed
-from .proof_words import label_of, relative, shown
+from .proof_words import label_of, limits, relative, shown
 
 INSTALL: Final = "pip install 'git+https://github.com/eml-eda/plinio'"
 NOT_THERE: Final = (
@@ -49,8 +49,8 @@ _TRACED: Final = "what a forward decides must be known when the model is built, 
 
 def trying(asked: Asked, model: ModelSource) -> Said:
     """That PLiNIO's methods are to try a model."""
-    limits = f"at most {asked.seconds:g} s and {asked.gigabytes:g} GB each"
-    said = f"trying {model.expression} with PLiNIO, as it is and as rewritten ({limits})"
+    how = f"as it is and as rewritten ({limits(asked)} each)"
+    said = f"trying {model.expression} with PLiNIO, {how}"
     return Said("running", said, label_of(model))
 
 

@@ -15,17 +15,18 @@ _MOST_NAMED = 3
 
 def running(asked: Asked, model: ModelSource) -> Said:
     """That a model is run, for whom may not have expected it."""
-    said = f"running {model.expression}, as it is and as split ({_limits(asked)} each)"
+    said = f"running {model.expression}, as it is and as split ({limits(asked)} each)"
     return Said("running", said, label_of(model))
 
 
 def seeing(asked: Asked, model: ModelSource) -> Said:
     """That a model is run for what it does."""
-    said = f"running {model.expression}, to see what it does ({_limits(asked)})"
+    said = f"running {model.expression}, to see what it does ({limits(asked)})"
     return Said("running", said, label_of(model))
 
 
-def _limits(asked: Asked) -> str:
+def limits(asked: Asked) -> str:
+    """How much a run may take."""
     return f"at most {asked.seconds:g} s and {asked.gigabytes:g} GB"
 
 

@@ -279,19 +279,19 @@ class Finder:
         Raises:
             Left: it stays.
         """
-        running = self.asking.with_run()
-        if node not in self._seen or running is None:
+        running, first = self.asking.with_run(), None
+        if node not in self._seen:
             try:
                 return self._told(self.asking, node)
             except Left as reason:
-                try:
-                    proposal = self._told(running, node) if running is not None else None
-                except Left:
-                    proposal = None
-                if proposal is None:
-                    raise reason from None
-        else:
+                if running is None:
+                    raise
+                first = reason
+        assert running is not None, "in which it was seen"
+        try:
             proposal = self._told(running, node)
+        except Left as reason:
+            raise first or reason from None
         return replace(proposal, shown=f"{proposal.shown}{_SEEN}")
 
     def _told(self, asking: Asking, node: ast.expr) -> Proposal:
