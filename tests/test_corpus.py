@@ -47,7 +47,7 @@ def test_nothing_crashes_and_what_is_not_split_is_the_same(sources: dict[Path, s
         if not any(record.is_split for record in result.records):
             assert result.text is text
         ast.parse(result.text)
-    assert seen > 5
+    assert seen > 20 / len(STYLES)
 
 
 def test_with_known_channels_all_is_split_or_has_its_reason(sources: dict[Path, str]) -> None:
@@ -59,7 +59,7 @@ def test_with_known_channels_all_is_split_or_has_its_reason(sources: dict[Path, 
         written += sum(record.style in ("explicit", "loop") for record in result.records)
         assert all(record.detail for record in result.records)
         assert split_source(result.text, options).text is result.text
-    assert written > 1
+    assert written > 10 / len(STYLES)
 
 
 def _with_numbers(text: str) -> str:
